@@ -1,0 +1,20 @@
+/** Entries as callers see them: a value and when it came, ages and leaves. */
+
+/** What is known of an entry besides its value. Times are epoch ms; `null` is never. */
+export interface EntryMetadata {
+  /** When the value was set or its load finished. */
+  readonly createdAt: number;
+  /** From when on the value is stale: still there to fall back on, no longer fresh. */
+  readonly staleAt: number | null;
+  /** From when on the value is not used at all. */
+  readonly expiresAt: number | null;
+  /** How often it was read. In slower tiers: as of the last write. */
+  readonly accessCount: number;
+  /** When it was last read or set. In slower tiers: as of the last write. */
+  readonly lastAccess: number;
+  /** What its load took, in ms; 0 when it was set without a load. */
+  readonly loadMs: number;
+}
+
+/** The tiers a value can be found in, fastest first. */
+export type TierName = 'memory' | 'disk' | 'remote';

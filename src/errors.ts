@@ -1,0 +1,84 @@
+/** The errors Toolstash throws: one class tree, told apart by `code`. */
+
+/** Stable names of what went wrong. ESM and CJS builds have separate classes, so compare codes, not classes. */
+export type CacheErrorCode =
+  | 'ERR_INVALID_OPTION'
+  | 'ERR_INVALID_ARGUMENT'
+  | 'ERR_UNHASHABLE_PARAMS'
+  | 'ERR_UNSTORABLE_VALUE'
+  | 'ERR_UNREADABLE_VALUE'
+  | 'ERR_REENTRANT_LOAD'
+  | 'ERR_LOADER_TIMEOUT'
+  | 'ERR_QUEUE_FULL'
+  | 'ERR_CIRCUIT_OPEN'
+  | 'ERR_CACHE_CLOSED'
+  | 'ERR_DIRECTORY_TAKEN'
+  | 'ERR_PARTITION_DAMAGED'
+  | 'ERR_STORAGE';
+
+/** Any error that Toolstash itself raises. `code` is stable; `cause` keeps what lies beneath. */
+export class CacheError extends Error {
+  readonly code: CacheErrorCode;
+
+  constructor(code: CacheErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** A wrong option, thrown by constructors and factories before anything starts. */
+export class InvalidOptionError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_INVALID_OPTION', message, options);
+    this.name = 'InvalidOptionError';
+  }
+}
+
+/** A wrong argument of one call: a method name that is no string, a malformed duration, … */
+export class InvalidArgumentError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_INVALID_ARGUMENT', message, options);
+    this.name = 'InvalidArgumentError';
+  }
+}
+
+/** Params that can't be told apart from others by a key: functions, symbols, cycles, class instances. */
+export class UnhashableParamsError extends CacheError {
+  /** Where in the params, e.g. `params.filter[2].callback`. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super('ERR_UNHASHABLE_PARAMS', message, options);
+    this.name = 'UnhashableParamsError';
+    this.path = path;
+  }
+}
+
+/** A value that can't be stored and come back equal: functions, symbols, class instances without a codec. */
+export class UnstorableValueError extends CacheError {
+  /** Where in the value, e.g. `value.rows[0].close`. */
+  readonly path: string;
+
+  constructor(path: string, message: string, options?: ErrorOptions) {
+    super('ERR_UNSTORABLE_VALUE', message, options);
+    this.name = 'UnstorableValueError';
+    this.path = path;
+  }
+}
+
+/** A loader waited for its own load, directly or through other loads: it would have waited for ever. */
+export class ReentrantLoadError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_REENTRANT_LOAD', message, options);
+    this.name = 'ReentrantLoadError';
+  }
+}
+
+/** The cache was used after `close()`. */
+export class CacheClosedError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_CACHE_CLOSED', message, options);
+    this.name = 'CacheClosedError';
+  }
+}
