@@ -1,0 +1,58 @@
+/**
+ * Durations as options take them: milliseconds, or text such as `'5m'` and `'1h30m'`.
+ *
+ * Our own, because the `ms` package reads `'5'`, `'-3 min'` and `'1y'` (a year of 365.25 days) without a word
+ * and can't read `'1h30m'`.
+ */
+
+import { inspect } from 'node:util';
+import { InvalidOptionError } from './errors.js';
+
+/**
+ * Milliseconds as a number, or whole or decimal amounts with a unit, largest unit first:
+ * `'250ms'`, `'30s'`, `'5m'`, `'1.5h'`, `'7d'`, `'1h30m'`.
+ */
+export type Duration =
+  | number
+  | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+  | `${number}d${number}h`
+  | `${number}d${number}h${number}m`
+  | `${number}h${number}m`
+  | `${number}h${number}m${number}s`
+  | `${number}m${number}s`
+  | `${number}s${number}ms`;
+
+const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
+const units = ['d', 'h', 'm', 's', 'ms'] as const;
+
+/** Ten thousand years: any later moment would leave the range of `Date`, and is a mistake or means "never". */
+const longestMs = 10_000 * 365 * unitMs.d;
+
+const amount = String.raw`(\d+(?:\.\d+)?)`;
+/** `m(?!s)` keeps `5ms` from being read as five minutes and a stray `s`. */
+const pattern = new RegExp(
+  `^(?:${amount}d)?(?:${amount}h)?(?:${amount}m(?!s))?(?:${amount}s)?(?:${amount}ms)?$`,
+);
+
+/**
+ * The duration in whole milliseconds: 0 or more. Fractions are rounded, but never down to 0.
+ *
+ * @throws InvalidOptionError naming the option, the value and the fix, for everything else: negative, `NaN`,
+ * infinite, over ten thousand years, text without a unit or with an unknown one.
+ */
+export function parseDuration(value: Duration, optionName: string): number {
+  const ms = typeof value === 'number' ? value : typeof value === 'string' ? parseText(value) : Number.NaN;
+  if (!(ms >= 0 && ms <= longestMs)) {
+    throw new InvalidOptionError(
+      `Expected \`${optionName}\` to be a duration from 0 to 10,000 years, in ms or as text with units d, h, m, s, ms ` +
+        `such as '5m' or '1h30m', got \`${inspect(value, { depth: 0 })}\``,
+    );
+  }
+  return ms > 0 ? Math.max(1, Math.round(ms)) : 0;
+}
+
+function parseText(text: string): number {
+  const match = text === '' ? null : pattern.exec(text);
+  if (match === null) return Number.NaN;
+  return units.reduce((sum, unit, index) => sum + Number(match[index + 1] ?? 0) * unitMs[unit], 0);
+}
