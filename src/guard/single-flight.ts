@@ -1,0 +1,157 @@
+/** Single flight: concurrent calls of one key share one load, and no caller is made to wait for itself. */
+
+import { ReentrantLoadError } from '../errors.js';
+import { enclosingLoad, WaitNode } from './wait-graph.js';
+
+/** One load under way, and who waits for it. */
+export class Flight<T> {
+  readonly node: WaitNode;
+  /** Callers still waiting. A load that nobody waits for any more is aborted. */
+  waiters = 0;
+  /** The key was written, deleted, cleared or invalidated since: the result must not be stored. */
+  superseded = false;
+  #promise: Promise<T> | undefined;
+  #controller: AbortController | undefined;
+  #abortReason: unknown;
+  #aborted = false;
+
+  constructor(key: string, method: string) {
+    this.node = new WaitNode(key, method);
+  }
+
+  /** Settles as the load does. */
+  get promise(): Promise<T> {
+    return this.#promise!;
+  }
+
+  /** Aborted once the last waiter has left. Made only when somebody asks for it. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#abortReason);
+    }
+    return this.#controller.signal;
+  }
+
+  begin(load: (flight: Flight<T>) => Promise<T> | T, onSettled: () => void): void {
+    this.#promise = this.node.run(async () => {
+      try {
+        return await load(this);
+      } finally {
+        // Before any waiter runs on: whoever calls again from there must not join what is over.
+        this.node.settled = true;
+        onSettled();
+      }
+    });
+    // Every waiter may have left by the time the load fails; those who stay have promises of their own.
+    this.#promise.then(undefined, () => undefined);
+  }
+
+  abort(reason: unknown): void {
+    this.#aborted = true;
+    this.#abortReason = reason;
+    this.superseded = true;
+    this.#controller?.abort(reason);
+  }
+}
+
+/** All loads under way, at most one joinable a key. */
+export class SingleFlight<T> {
+  readonly #flights = new Map<string, Flight<T>>();
+
+  /** Loads that may still be joined. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** The load of this key that a caller may join. */
+  find(key: string): Flight<T> | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** Starts the load of a key that has none to join. It does not wait: `join` does. */
+  start(key: string, method: string, load: (flight: Flight<T>) => Promise<T> | T): Flight<T> {
+    const flight = new Flight<T>(key, method);
+    // Known before it runs: a loader may ask for, or delete, its own key at once.
+    this.#flights.set(key, flight);
+    flight.begin(load, () => this.#forget(flight));
+    return flight;
+  }
+
+  /**
+   * Waits for a load on behalf of one caller. An abort by `signal` concerns this caller; when it was the last
+   * one waiting, the load is aborted too and can't be joined any more.
+   * @throws ReentrantLoadError when the caller runs inside a load that `flight` itself waits for
+   */
+  join(flight: Flight<T>, signal?: AbortSignal): Promise<T> {
+    const parent = enclosingLoad();
+    let leaveParent: (() => void) | undefined;
+    if (parent !== undefined) {
+      if (flight.node.reaches(parent)) return Promise.reject(reentrantLoad(parent, flight.node));
+      leaveParent = parent.waitFor(flight.node);
+    }
+    flight.waiters++;
+    if (signal !== undefined) return this.#joinUntilAborted(flight, signal, leaveParent);
+    if (leaveParent !== undefined) flight.promise.then(leaveParent, leaveParent);
+    return flight.promise;
+  }
+
+  /** The key was written or deleted: its load may be awaited by who already does, but not joined or stored. */
+  supersede(key: string): void {
+    const flight = this.#flights.get(key);
+    if (flight === undefined) return;
+    flight.superseded = true;
+    this.#flights.delete(key);
+  }
+
+  /** Supersedes every load of a method, or all. */
+  supersedeAll(method?: string): void {
+    for (const flight of this.#flights.values()) {
+      if (method === undefined || flight.node.method === method) this.supersede(flight.node.key);
+    }
+  }
+
+  #joinUntilAborted(
+    flight: Flight<T>,
+    signal: AbortSignal,
+    leaveParent: (() => void) | undefined,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const leave = () => {
+        signal.removeEventListener('abort', abort);
+        leaveParent?.();
+      };
+      const abort = () => {
+        leave();
+        if (--flight.waiters === 0 && !flight.node.settled) {
+          this.#forget(flight);
+          flight.abort(signal.reason);
+        }
+        reject(signal.reason);
+      };
+      if (signal.aborted) return abort();
+      signal.addEventListener('abort', abort, { once: true });
+      flight.promise.then(
+        (value) => {
+          leave();
+          resolve(value);
+        },
+        (error: unknown) => {
+          leave();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  #forget(flight: Flight<T>): void {
+    if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
+  }
+}
+
+function reentrantLoad(parent: WaitNode, flight: WaitNode): ReentrantLoadError {
+  return new ReentrantLoadError(
+    `The loader of \`${parent.method}\` (key ${parent.key}) waits for itself through \`${flight.method}\` ` +
+      `(key ${flight.key}) and would wait for ever. Inside a loader call the tool itself, not its cached form.`,
+  );
+}
