@@ -1,0 +1,116 @@
+/** The stores there are, by name, and how one is made from a name or a factory. */
+
+import { inspect } from 'node:util';
+import { InvalidOptionError } from '../errors.js';
+import { lru } from './lru.js';
+import type { Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
+
+/** The most entries one store can hold: the limit of V8's Map. */
+export const largestMaxSize = 2 ** 24;
+
+const builtIns = {
+  lru,
+} satisfies Record<string, StoreFactory>;
+
+/** The stores that come with Toolstash. */
+export type BuiltInStoreName = keyof typeof builtIns;
+
+const factories = new Map<string, StoreFactory>(Object.entries(builtIns));
+
+const storeMethods = ['get', 'peek', 'has', 'set', 'delete', 'clear', 'entries'] as const;
+const storeCounts = ['size', 'bytes'] as const;
+
+/** The names that `eviction` takes: the built-in stores and the registered ones. */
+export function storeNames(): string[] {
+  return [...factories.keys()];
+}
+
+/**
+ * Gives a store of your own a name that `eviction` takes, for this process and this build (ESM and CJS have a
+ * registry each). A name can be taken again only by the same factory.
+ *
+ * @example
+ * registerStore('random', (options) => new RandomStore(options));
+ * const cache = new CacheManager({ eviction: 'random' });
+ */
+export function registerStore(name: string, factory: StoreFactory): void {
+  if (typeof name !== 'string' || name === '') {
+    throw new InvalidOptionError(
+      `Expected a store's name to be a non-empty string, got \`${inspect(name)}\``,
+    );
+  }
+  if (typeof factory !== 'function') {
+    throw new InvalidOptionError(
+      `Expected the factory of the store \`${name}\` to be a function, got \`${inspect(factory)}\``,
+    );
+  }
+  if ((factories.get(name) ?? factory) !== factory) {
+    throw new InvalidOptionError(`A store named \`${name}\` is registered already: choose another name`);
+  }
+  factories.set(name, factory);
+}
+
+/** Makes a store by its registered name or through a factory. Throws `InvalidOptionError` on what can't work. */
+export function createStore<E extends StoreEntry>(
+  eviction: string | StoreFactory,
+  options: StoreOptions<E>,
+): Store<E> {
+  checkMaxSize(options.maxSize);
+  checkMaxBytes(options.maxBytes);
+  return checkStore(findFactory(eviction)(options));
+}
+
+function findFactory(eviction: string | StoreFactory): StoreFactory {
+  if (typeof eviction === 'function') return eviction;
+  const factory = factories.get(eviction);
+  if (factory) return factory;
+  throw new InvalidOptionError(
+    `Expected \`eviction\` to be ${storeNames()
+      .map((name) => `'${name}'`)
+      .join(', ')} or a store factory, got \`${inspect(eviction)}\`. ` +
+      'Name your own store with `registerStore(name, factory)` or pass its factory.',
+  );
+}
+
+function checkMaxSize(maxSize: number): void {
+  if (!isPositiveInteger(maxSize)) {
+    throw new InvalidOptionError(
+      `Expected \`maxSize\` to be a positive integer, got \`${inspect(maxSize)}\``,
+    );
+  }
+  if (maxSize > largestMaxSize) {
+    throw new InvalidOptionError(
+      `Expected \`maxSize\` to be at most ${largestMaxSize} (2^24, the most entries that a Map of V8 holds), ` +
+        `got \`${maxSize}\`. Spread more entries over several caches, each with a part of the keys or methods.`,
+    );
+  }
+}
+
+function checkMaxBytes(maxBytes: number): void {
+  if (!isPositiveInteger(maxBytes)) {
+    throw new InvalidOptionError(
+      `Expected \`maxBytes\` to be a positive integer, got \`${inspect(maxBytes)}\`. ` +
+        'For no bound but `maxSize`, use `Number.MAX_SAFE_INTEGER`.',
+    );
+  }
+}
+
+function isPositiveInteger(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}
+
+function checkStore<E extends StoreEntry>(store: Store<E>): Store<E> {
+  if (typeof store !== 'object' || store === null) {
+    throw new InvalidOptionError(`Expected the store factory to return a store, got \`${inspect(store)}\``);
+  }
+  const lacking = [
+    ...storeMethods.filter((name) => typeof store[name] !== 'function').map((name) => `${name}()`),
+    ...storeCounts.filter((name) => typeof store[name] !== 'number'),
+  ];
+  if (lacking.length === 0) return store;
+  throw new InvalidOptionError(
+    `Expected the store factory to return a store, got one without ${lacking
+      .map((name) => `\`${name}\``)
+      .join(', ')}. See the \`Store\` interface; \`storeContract\` of toolstash/testing checks all of it.`,
+  );
+}
