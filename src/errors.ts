@@ -75,6 +75,34 @@ export class ReentrantLoadError extends CacheError {
   }
 }
 
+/** A loader took longer than `hardTimeout`. */
+export class LoaderTimeoutError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_LOADER_TIMEOUT', message, options);
+    this.name = 'LoaderTimeoutError';
+  }
+}
+
+/** A method's `concurrency` is used up and its queue is full: the loader was not called. */
+export class QueueFullError extends CacheError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_QUEUE_FULL', message, options);
+    this.name = 'QueueFullError';
+  }
+}
+
+/** A tool failed too often of late and is left alone for a while: it was not called. */
+export class CircuitOpenError extends CacheError {
+  /** When the next call will be let through, in ms from now; 0 while a probe is under way. */
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number, message: string, options?: ErrorOptions) {
+    super('ERR_CIRCUIT_OPEN', message, options);
+    this.name = 'CircuitOpenError';
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /** The cache was used after `close()`. */
 export class CacheClosedError extends CacheError {
   constructor(message: string, options?: ErrorOptions) {
