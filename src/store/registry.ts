@@ -2,14 +2,20 @@
 
 import { inspect } from 'node:util';
 import { InvalidOptionError } from '../errors.js';
+import { fifo } from './fifo.js';
+import { lfu } from './lfu.js';
 import { lru } from './lru.js';
 import type { Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
+import { ttl } from './ttl.js';
 
 /** The most entries one store can hold: the limit of V8's Map. */
 export const largestMaxSize = 2 ** 24;
 
 const builtIns = {
   lru,
+  lfu,
+  fifo,
+  ttl,
 } satisfies Record<string, StoreFactory>;
 
 /** The stores that come with Toolstash. */
