@@ -1,0 +1,46 @@
+/** The contract of the tiers behind memory, disk and remote: slower, larger, and allowed to fail. */
+
+import type { EntryMetadata } from './entry.js';
+import type { Stamp } from './stamp.js';
+
+/** An entry as the slower tiers hold it: its value is an encoded msgpack value that they never look into. */
+export interface TierRecord {
+  /** The entry's key, 32 hex digits. */
+  readonly key: string;
+  /** The name of the method it belongs to. */
+  readonly method: string;
+  /** The value: one complete msgpack value. Nobody changes these bytes. */
+  readonly encoded: Uint8Array;
+  readonly metadata: EntryMetadata;
+  /** Decides who is newer. */
+  readonly stamp: Stamp;
+  /** The tags it is invalidated by. */
+  readonly tags?: readonly string[];
+  /** The params, as one complete msgpack value, if they are to be kept. */
+  readonly encodedParams?: Uint8Array;
+}
+
+/** A tier behind memory. */
+export interface SlowTier {
+  readonly name: 'disk' | 'remote';
+  /** Entries it knows of, expired ones included until they are noticed. */
+  readonly size: number;
+  /** Waits until it is ready; rejects if it can't be. Calling it again waits for the same. */
+  open(): Promise<void>;
+  /** The newest entry of this key that has not expired. Rejects when it could not be told: an error, no miss. */
+  lookup(key: string, method: string): Promise<TierRecord | undefined>;
+  /** Takes an entry in. Never throws; visible to `lookup` at once; ignored when a newer one is known. */
+  write(record: TierRecord): void;
+  /** Deletes a key as of `stamp`. */
+  delete(key: string, method: string, stamp: Stamp): void;
+  /** Deletes all entries of a method, or all there are, as of `stamp`. */
+  clear(method: string | undefined, stamp: Stamp): void;
+  /** Deletes all entries that carry the tag, as of `stamp`. */
+  invalidateTag(tag: string, stamp: Stamp): void;
+  /** Resolves when everything taken in before is written; rejects when the attempt failed (it is kept and tried again). */
+  flush(): Promise<void>;
+  /** Flushes and releases everything; rejects, having released, when something could not be written. */
+  close(): Promise<void>;
+  /** All entries that have not expired. What changes meanwhile may or may not be seen. */
+  entries(): AsyncIterable<TierRecord>;
+}
