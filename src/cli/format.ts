@@ -1,0 +1,48 @@
+/** Numbers, times and texts as people read them. */
+
+const grouped = new Intl.NumberFormat('en-US');
+
+/** `12,345` */
+export function formatCount(count: number): string {
+  return grouped.format(count);
+}
+
+/** `33.5 %`; what is not all or nothing never reads as `100 %` or `0 %`. */
+export function formatShare(part: number, whole: number): string {
+  if (whole === 0 || part === 0) return '0 %';
+  if (part === whole) return '100 %';
+  return `${Math.min(99.9, Math.max(0.1, (part / whole) * 100)).toFixed(1)} %`;
+}
+
+/** `820 ms`, `12.3 s`, `4 m 05 s`, `3 h 20 m` */
+export function formatDuration(ms: number): string {
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} m ${twoDigits(seconds % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${formatCount(Math.floor(minutes / 60))} h ${twoDigits(minutes % 60)} m`;
+}
+
+const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+/** `640 B`, `1.2 MiB`, `256 MiB` */
+export function formatBytes(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(byteUnits.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** power;
+  return `${Number.isInteger(amount) || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${byteUnits[power]}`;
+}
+
+/** The text in at most `width` characters, with `…` where it was cut. */
+export function shorten(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/** The text without the control characters by which a trace could steer the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}');
+}
+
+function twoDigits(number: number): string {
+  return String(number).padStart(2, '0');
+}

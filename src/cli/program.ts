@@ -1,0 +1,61 @@
+/** The command line: its commands and flags, and how complaints and exit codes come about. */
+
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { CacheError } from '../index.js';
+import type { CommandIo } from './command-io.js';
+import { replayCommand } from './replay/flags.js';
+import { UsageError } from './usage-error.js';
+
+/** Adds a command; it reports its exit code to `exit`. */
+export type CommandFactory = (io: CommandIo, exit: (code: number) => void) => Command;
+
+/** All commands, in the order in which the help lists them. */
+const commands: readonly CommandFactory[] = [replayCommand];
+
+/**
+ * Runs the command line. The result is the exit code: 0 when all went well, 1 when a command found something wrong,
+ * 2 when what was typed or handed over can't be used.
+ */
+export async function runProgram(args: readonly string[], io: CommandIo): Promise<number> {
+  let exitCode = 0;
+  const program = new Command('toolstash')
+    .description('Caches the results of agent tool calls.')
+    .version(packageJson.version)
+    .helpOption('-h, --help', 'Show this help')
+    .helpCommand(false);
+  for (const create of commands) program.addCommand(create(io, (code) => (exitCode = code)));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      // Complaints are written once, below.
+      outputError: () => {},
+    });
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof CommanderError && error.code === 'commander.help') return 2;
+    const complaint = complaintOf(error);
+    if (complaint === undefined) throw error;
+    io.stderr.write(`toolstash: ${complaint}\n`);
+    return 2;
+  }
+}
+
+/** The one sentence that tells what was wrong and how to put it right; `undefined` for what is no one's mistake. */
+function complaintOf(error: unknown): string | undefined {
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof CacheError && error.code === 'ERR_INVALID_OPTION') return error.message;
+  if (!(error instanceof CommanderError)) return undefined;
+  const [what = '', near] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = near === undefined ? undefined : /Did you mean (.+)\?/.exec(near)?.[1];
+  const fix =
+    suggestion === undefined
+      ? 'see `toolstash --help` and `toolstash replay --help`'
+      : `did you mean ${suggestion}?`;
+  return `${what.replace(/[.:]$/, '')}: ${fix}`;
+}

@@ -1,0 +1,34 @@
+/** A progress bar on a terminal; on anything else, nothing. */
+
+import { Presets, SingleBar } from 'cli-progress';
+
+/** Something that takes a while. */
+export interface Progress {
+  /** Sets how much is done; `note` is shown beside it. */
+  update(done: number, note?: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** What is shown. */
+export interface ProgressOptions {
+  readonly stream: NodeJS.WriteStream;
+  readonly label: string;
+  readonly total: number;
+}
+
+const noProgress: Progress = { update() {}, stop() {} };
+
+/** Starts a bar on the stream, if that is a terminal. */
+export function startProgress({ stream, label, total }: ProgressOptions): Progress {
+  if (!stream.isTTY || total === 0) return noProgress;
+  const bar = new SingleBar(
+    { stream, clearOnComplete: true, fps: 20, format: `  ${label} {bar} {percentage} %  {note}` },
+    Presets.shades_classic,
+  );
+  bar.start(total, 0, { note: '' });
+  return {
+    update: (done, note = '') => bar.update(done, { note }),
+    stop: () => bar.stop(),
+  };
+}

@@ -1,0 +1,202 @@
+/** `toolstash replay`: a trace through a cache, with a report of what the cache would have done for it. */
+
+import { stat } from 'node:fs/promises';
+import { CacheManager, hashKey } from '../../index.js';
+import type { CommandIo } from '../command-io.js';
+import { formatCount, printable } from '../format.js';
+import { formatJson } from '../lossless-json.js';
+import { paintFor } from '../paint.js';
+import { startProgress } from '../progress.js';
+import { UsageError } from '../usage-error.js';
+import { effectByName, unmatchedGlobs } from './effects.js';
+import { fittingTimeScale, replayTasks } from './engine.js';
+import type { LatencyModel } from './latency.js';
+import { latenciesOf } from './latency.js';
+import { formatReport, type ReportData } from './report.js';
+import { scaledClock } from './scaled-clock.js';
+import { hitRate, Tally } from './summary.js';
+import type { Task, ToolCall, Trace } from './trace.js';
+import { groupByTask } from './trace.js';
+import { readTrace } from './trace-reader.js';
+import { generateWorkload, workloadWrites } from './workload.js';
+
+/** What the flags of `replay` come to. */
+export interface ReplayFlags {
+  readonly eviction: 'lru' | 'lfu' | 'fifo' | 'ttl';
+  readonly maxSize: number;
+  readonly maxBytes: number;
+  readonly ttl?: string;
+  readonly writes: readonly string[];
+  readonly readOnly: readonly string[];
+  readonly transientErrors: boolean;
+  readonly latency: LatencyModel;
+  /** Real ms per ms of the trace; without it, what makes the replay last a few seconds. */
+  readonly timeScale?: number;
+  readonly concurrency: number;
+  readonly seed: number;
+  /** Prompts of the generated workload. */
+  readonly tasks: number;
+  readonly json: boolean;
+}
+
+/** How long a replay is made to take when no time scale is given, if nothing were cached. */
+const fittingMs = 5000;
+
+/** Runs the command. The result is the exit code: 1 when an answer was wrong. */
+export async function replay(path: string | undefined, flags: ReplayFlags, io: CommandIo): Promise<number> {
+  const trace = path === undefined ? generateWorkload(flags) : await readWithProgress(path, io);
+  const globs = effectGlobs(path, flags);
+  const tools = new Set(trace.calls.map((call) => call.tool));
+  const tasks = groupByTask(trace.calls);
+  const latencies = latenciesOf(trace.calls, flags.latency, flags.seed);
+  const latencyOf = (call: ToolCall) => latencies.ms.get(call) ?? 0;
+  const { concurrency } = flags;
+  const timeScale =
+    flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
+  const keys = keysOf(trace);
+
+  const cache = new CacheManager({
+    eviction: flags.eviction,
+    maxSize: flags.maxSize,
+    maxBytes: flags.maxBytes,
+    ...(flags.ttl !== undefined && { ttl: ttlOf(flags.ttl) }),
+    clock: scaledClock(timeScale),
+  });
+  const tally = new Tally(latencyOf);
+  const progress = startProgress({ stream: io.stderr, label: 'Replaying', total: trace.calls.length });
+  const startedAt = performance.now();
+  try {
+    await replayTasks({
+      cache,
+      tasks,
+      keyOf: (call) => keys.get(call) ?? '',
+      effectOf: effectByName(globs),
+      latencyOf,
+      timeScale,
+      concurrency,
+      transientErrors: flags.transientErrors,
+      onOutcome(outcome) {
+        tally.add(outcome);
+        const { calls, hits, coalesced } = tally.total;
+        progress.update(
+          calls,
+          `${formatCount(calls)} calls, ${formatCount(hits + coalesced)} from the cache`,
+        );
+      },
+    });
+  } finally {
+    progress.stop();
+    await cache.close();
+  }
+  const wallMs = performance.now() - startedAt;
+  const stats = cache.stats();
+
+  const data: ReportData = {
+    trace: { name: trace.name, tasks: tasks.length, rollouts: rolloutsOf(tasks) },
+    cache: {
+      eviction: flags.eviction,
+      maxSize: flags.maxSize,
+      maxBytes: flags.maxBytes,
+      ttl: flags.ttl ?? null,
+      evicted: stats.evicted,
+      expired: stats.expired,
+      entries: stats.entries,
+      bytes: stats.bytes,
+    },
+    replay: {
+      concurrency,
+      timeScale,
+      wallMs,
+      recordedLatencies: latencies.recorded,
+      drawnFrom: latencies.drawnFrom,
+    },
+    total: tally.total,
+    byTool: tally.byTool,
+    wrongAnswers: tally.wrongAnswers,
+    notes: notesOn(path, globs, tools),
+  };
+  io.stdout.write(
+    flags.json
+      ? `${formatJson(summaryOf(data, flags), 2)}\n`
+      : formatReport(data, { width: io.stdout.columns ?? 80, paint: paintFor(io.stdout) }),
+  );
+  return tally.total.wrong === 0 ? 0 : 1;
+}
+
+type EffectGlobs = Parameters<typeof effectByName>[0];
+
+function effectGlobs(path: string | undefined, { writes, readOnly }: ReplayFlags): EffectGlobs {
+  const isUnsaid = writes.length === 0 && readOnly.length === 0;
+  return isUnsaid && path === undefined ? { writes: workloadWrites, readOnly } : { writes, readOnly };
+}
+
+function notesOn(path: string | undefined, globs: EffectGlobs, tools: ReadonlySet<string>): string[] {
+  const notes: string[] = [];
+  if (path !== undefined && globs.writes.length === 0 && globs.readOnly.length === 0) {
+    notes.push('All tools were taken for read-only: name those that change something with --writes.');
+  }
+  for (const glob of unmatchedGlobs(globs, tools)) {
+    notes.push(`No tool of the trace matches \`${printable(glob)}\`.`);
+  }
+  return notes;
+}
+
+async function readWithProgress(path: string, { stderr }: CommandIo): Promise<Trace> {
+  const bytes =
+    path === '-'
+      ? 0
+      : await stat(path).then(
+          (found) => found.size,
+          () => 0,
+        );
+  const progress = startProgress({ stream: stderr, label: 'Reading  ', total: bytes });
+  try {
+    return await readTrace(path, (done) => progress.update(done));
+  } finally {
+    progress.stop();
+  }
+}
+
+/** The keys of all calls, so that args which have none are noticed before anything runs. */
+function keysOf(trace: Trace): ReadonlyMap<ToolCall, string> {
+  const keys = new Map<ToolCall, string>();
+  for (const call of trace.calls) {
+    try {
+      keys.set(call, hashKey(call.tool, call.args));
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new UsageError(`${trace.name}:${call.line}: no key can be made of \`args\`: ${reason}`, {
+        cause,
+      });
+    }
+  }
+  return keys;
+}
+
+function ttlOf(text: string): number | `${number}ms` {
+  // Any text may come in here: the manager checks it and names the fix.
+  return /^\d+$/.test(text) ? Number(text) : (text as `${number}ms`);
+}
+
+function rolloutsOf(tasks: readonly Task[]): number {
+  return tasks.reduce((sum, task) => sum + task.rollouts.length, 0);
+}
+
+/** What `--json` prints. */
+function summaryOf(
+  { trace, cache, replay: run, total, byTool, wrongAnswers, notes }: ReportData,
+  flags: ReplayFlags,
+) {
+  return {
+    trace: trace.name,
+    tasks: trace.tasks,
+    rollouts: trace.rollouts,
+    ...total,
+    hitRate: hitRate(total),
+    byTool: Object.fromEntries(byTool),
+    cache,
+    replay: { ...run, latency: flags.latency.text, seed: flags.seed },
+    wrongAnswers,
+    notes,
+  };
+}
