@@ -64,6 +64,8 @@ type Listeners = { [N in CacheEventName]?: CacheListener<N>[] };
 export class EventHub {
   readonly #listeners: Listeners = {};
 
+  static readonly names = eventNames;
+
   static isEventName(name: string): name is CacheEventName {
     return (eventNames as readonly string[]).includes(name);
   }

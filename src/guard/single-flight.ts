@@ -74,7 +74,7 @@ export class SingleFlight<T> {
     const flight = new Flight<T>(key, method);
     // Known before it runs: a loader may ask for, or delete, its own key at once.
     this.#flights.set(key, flight);
-    flight.begin(load, () => this.#forget(flight));
+    flight.begin(load, () => this.retire(flight));
     return flight;
   }
 
@@ -111,6 +111,11 @@ export class SingleFlight<T> {
     }
   }
 
+  /** Nobody may join this load any more: its value is in, or nobody waits for it. */
+  retire(flight: Flight<T>): void {
+    if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
+  }
+
   #joinUntilAborted(
     flight: Flight<T>,
     signal: AbortSignal,
@@ -124,7 +129,7 @@ export class SingleFlight<T> {
       const abort = () => {
         leave();
         if (--flight.waiters === 0 && !flight.node.settled) {
-          this.#forget(flight);
+          this.retire(flight);
           flight.abort(signal.reason);
         }
         reject(signal.reason);
@@ -144,9 +149,6 @@ export class SingleFlight<T> {
     });
   }
 
-  #forget(flight: Flight<T>): void {
-    if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
-  }
 }
 
 function reentrantLoad(parent: WaitNode, flight: WaitNode): ReentrantLoadError {

@@ -1,7 +1,7 @@
 /** Counts of what a method's calls met, and their sum over methods. */
 
 import type { RemovalReason } from '../store/store.js';
-import { type LoadTimes, LoadTimeRecorder } from './load-times.js';
+import { LoadTimeRecorder, type LoadTimes } from './load-times.js';
 
 /** What happened since the cache was made. Counts, but for `bytes`, `hitRate`, `savedMs` and `loadTime`. */
 export interface CacheStats {

@@ -1,0 +1,18 @@
+/** Toolstash: caches the results of tool calls. */
+
+export type { Clock, Timer } from './clock.js';
+export type { Duration } from './duration.js';
+export type { EntryMetadata, TierName } from './entry.js';
+export * from './errors.js';
+export type { CacheEventName, CacheEvents, CacheListener } from './events.js';
+export { type HashKeyOptions, hashKey, type IgnorePath } from './key/key-hasher.js';
+export { type CacheEntry, CacheManager } from './manager/cache-manager.js';
+export type { Loader, LoaderContext } from './manager/loader.js';
+export type { MethodCache } from './manager/method-cache.js';
+export type { Lookup } from './manager/method-lookups.js';
+export type { CacheOptions, LoadOptions, LookupOptions, MethodOptions, SetOptions, Ttl } from './options.js';
+export type { CacheStats } from './stats/counters.js';
+export type { LoadTimes } from './stats/load-times.js';
+export { registerStore, storeNames } from './store/registry.js';
+export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store/store.js';
+export type { ClassCodec } from './value/value-codec.js';

@@ -1,0 +1,234 @@
+/** The facade: one cache for all of a program's tools. */
+
+import { randomBytes } from 'node:crypto';
+import type { EntryMetadata, TierName } from '../entry.js';
+import { InvalidArgumentError } from '../errors.js';
+import { type CacheEventName, type CacheListener, EventHub } from '../events.js';
+import {
+  type CacheOptions,
+  type LoadOptions,
+  type LookupOptions,
+  resolveOptions,
+  type SetOptions,
+} from '../options.js';
+import { type CacheStats, MethodCounters } from '../stats/counters.js';
+import type { SlowTier } from '../tier.js';
+import { clearCache } from './clearing.js';
+import { CacheCore } from './core.js';
+import type { Loader } from './loader.js';
+import { MethodCache } from './method-cache.js';
+import { type Lookup, metadataOf } from './method-lookups.js';
+
+/** One entry, as iteration hands it out. */
+export interface CacheEntry<T = unknown> {
+  readonly method: string;
+  readonly key: string;
+  readonly value: T;
+  readonly tier: TierName;
+  readonly metadata: EntryMetadata;
+}
+
+/**
+ * A cache of tool-call results. Entries are told apart by method (the tool's name) and params, by way of the same
+ * MD5 key that `hashKey` gives and Python reproduces.
+ *
+ * @example
+ * const cache = new CacheManager({ maxSize: 10_000, ttl: '1h' });
+ * const hits = await cache.getOrSet('search', { query: 'mvcc' }, () => search('mvcc'));
+ */
+export class CacheManager implements AsyncDisposable {
+  readonly #core: CacheCore;
+  readonly #methods = new Map<string, MethodCache>();
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param tiers tiers below memory, fastest first; @internal
+   * @throws InvalidOptionError naming the option, its value and the fix
+   */
+  constructor(options: CacheOptions = {}, tiers: readonly SlowTier[] = []) {
+    this.#core = new CacheCore(resolveOptions(options), tiers, randomBytes(8).toString('hex'));
+  }
+
+  /** Makes a cache and waits until it is open. */
+  static async open(options: CacheOptions = {}): Promise<CacheManager> {
+    const cache = new CacheManager(options);
+    await cache.open();
+    return cache;
+  }
+
+  /** Waits for what starts in the background; rejects when it can't be had. A cache works without it. */
+  async open(): Promise<void> {
+    await this.#core.tiers.open();
+  }
+
+  /**
+   * A handle on one method: the same operations without the name. The cache keeps a little state for every method
+   * it has met, so use tool names and not values that vary without end.
+   * @throws InvalidArgumentError when the name is empty or has a lone surrogate
+   */
+  method(name: string): MethodCache {
+    let method = this.#methods.get(name);
+    if (method === undefined) {
+      method = new MethodCache(this.#core, this.#core.state(name));
+      this.#methods.set(name, method);
+    }
+    return method;
+  }
+
+  /** The key of a call: 32 hex digits. @throws UnhashableParamsError */
+  key(method: string, params: unknown, options?: LookupOptions): string {
+    return this.method(method).key(params, options);
+  }
+
+  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` tells a stored `undefined`). */
+  async get<T = unknown>(method: string, params: unknown, options?: LookupOptions): Promise<T | undefined> {
+    return this.method(method).get<T>(params, options);
+  }
+
+  /** The value of a call from memory alone, at once. */
+  getSync<T = unknown>(method: string, params: unknown, options?: LookupOptions): T | undefined {
+    return this.method(method).getSync<T>(params, options);
+  }
+
+  /** The value of a call and all that is known of it, a miss, or an error of the cache. Counts as a use. */
+  async lookup<T = unknown>(method: string, params: unknown, options?: LookupOptions): Promise<Lookup<T>> {
+    return this.method(method).lookup<T>(params, options);
+  }
+
+  /** `get` from memory alone, without counting as a use or in the statistics. */
+  peek<T = unknown>(method: string, params: unknown, options?: LookupOptions): T | undefined {
+    return this.method(method).peek<T>(params, options);
+  }
+
+  /** Whether there is a value in any tier. Not counted. */
+  async has(method: string, params: unknown, options?: LookupOptions): Promise<boolean> {
+    return this.method(method).has(params, options);
+  }
+
+  /** Stores a value; see `MethodCache.set`. */
+  async set(method: string, params: unknown, value: unknown, options?: SetOptions): Promise<boolean> {
+    return this.method(method).set(params, value, options);
+  }
+
+  /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
+  setSync(method: string, params: unknown, value: unknown, options?: SetOptions): boolean {
+    return this.method(method).setSync(params, value, options);
+  }
+
+  /**
+   * The value of a call; on a miss the loader's, which is then stored. Concurrent calls of one key share one load.
+   * See `MethodCache.getOrSet`.
+   */
+  async getOrSet<T>(method: string, params: unknown, loader: Loader<T>, options?: LoadOptions): Promise<T> {
+    return this.method(method).getOrSet(params, loader, options);
+  }
+
+  /** Loads a call anew, whatever the cache holds, and stores the result. */
+  async refresh<T>(method: string, params: unknown, loader: Loader<T>, options?: LoadOptions): Promise<T> {
+    return this.method(method).refresh(params, loader, options);
+  }
+
+  /** Deletes a call's value; tells whether memory had it. */
+  async delete(method: string, params: unknown, options?: LookupOptions): Promise<boolean> {
+    return this.method(method).delete(params, options);
+  }
+
+  /** Deletes all values of a method, or everything. Loads under way are not stored. */
+  async clear(method?: string): Promise<void> {
+    clearCache(this.#core, method);
+  }
+
+  /** `get` for many, in their order. */
+  async getMany<T = unknown>(
+    method: string,
+    params: Iterable<unknown>,
+    options?: LookupOptions,
+  ): Promise<(T | undefined)[]> {
+    return this.method(method).getMany<T>(params, options);
+  }
+
+  /** `set` for many pairs of params and value; tells of each whether it was stored. */
+  async setMany(
+    method: string,
+    pairs: Iterable<readonly [params: unknown, value: unknown]>,
+    options?: SetOptions,
+  ): Promise<boolean[]> {
+    return this.method(method).setMany(pairs, options);
+  }
+
+  /** `delete` for many; tells of each whether memory had it. */
+  async deleteMany(method: string, params: Iterable<unknown>, options?: LookupOptions): Promise<boolean[]> {
+    return this.method(method).deleteMany(params, options);
+  }
+
+  /** All live entries, those in memory first. Does not count as use. Entries set meanwhile may be missing. */
+  async *entries(method?: string): AsyncGenerator<CacheEntry> {
+    for await (const { entry, tier } of this.#core.tiers.entries(method)) {
+      const value = this.#core.keeper.give(entry.kept);
+      yield { method: entry.method, key: entry.key, value, tier, metadata: metadataOf(entry) };
+    }
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<CacheEntry> {
+    return this.entries();
+  }
+
+  /** The methods used so far. */
+  methods(): string[] {
+    return Array.from(this.#core.states(), (state) => state.name);
+  }
+
+  /** The statistics of a method, or of all together. */
+  stats(method?: string): CacheStats {
+    const sum = new MethodCounters();
+    for (const state of this.#core.states()) {
+      if (method === undefined || method === state.name) sum.add(state.counters);
+    }
+    if (method === undefined) sum.cacheErrors += this.#core.unattributed.counters.cacheErrors;
+    return sum.summary();
+  }
+
+  /** Listens to an event. @throws InvalidArgumentError for an unknown event */
+  on<N extends CacheEventName>(event: N, listener: CacheListener<N>): this {
+    this.#core.events.on(checkedEvent(event), listener);
+    return this;
+  }
+
+  /** Listens to an event once. */
+  once<N extends CacheEventName>(event: N, listener: CacheListener<N>): this {
+    this.#core.events.once(checkedEvent(event), listener);
+    return this;
+  }
+
+  /** Stops listening. */
+  off<N extends CacheEventName>(event: N, listener: CacheListener<N>): this {
+    this.#core.events.off(checkedEvent(event), listener);
+    return this;
+  }
+
+  /** Resolves when everything set before is stored in every tier. */
+  async flush(): Promise<void> {
+    await this.#core.tiers.flush();
+  }
+
+  /**
+   * Flushes and lets go of everything. After that `get`, `set` and their like throw `CacheClosedError`; `getOrSet`
+   * and wrapped functions run their tools uncached. Loads under way finish for their callers.
+   */
+  async close(): Promise<void> {
+    this.#core.isClosed = true;
+    this.#closing ??= this.#core.tiers.close();
+    await this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function checkedEvent<N extends CacheEventName>(event: N): N {
+  if (EventHub.isEventName(event)) return event;
+  throw new InvalidArgumentError(
+    `Unknown event \`${String(event)}\`. Known: ${EventHub.names.map((name) => `\`${name}\``).join(', ')}`,
+  );
+}

@@ -1,0 +1,74 @@
+/** What the parts of one cache share. */
+
+import { CacheError } from '../errors.js';
+import { EventHub } from '../events.js';
+import { SingleFlight } from '../guard/single-flight.js';
+import { type ResolvedCacheOptions, resolveMethodOptions } from '../options.js';
+import type { SlowTier } from '../tier.js';
+import { createValueCodec } from '../value/value-codec.js';
+import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/value-keeper.js';
+import type { Loaded } from './loaded.js';
+import { MethodState } from './method-state.js';
+import { type TierObserver, Tiers } from './tiers.js';
+
+/** One cache's options, tiers, loads, events and methods. */
+export class CacheCore implements TierObserver {
+  readonly options: ResolvedCacheOptions;
+  readonly events = new EventHub();
+  readonly keeper: ValueKeeper;
+  readonly tiers: Tiers;
+  readonly loads = new SingleFlight<Loaded>();
+  isClosed = false;
+  readonly #states = new Map<string, MethodState>();
+
+  constructor(options: ResolvedCacheOptions, slow: readonly SlowTier[], writer: string) {
+    this.options = options;
+    const codec = createValueCodec(options.codecs);
+    this.keeper = options.values === 'copy' ? copyingKeeper(codec) : referenceKeeper(codec);
+    const { keeper, events } = this;
+    this.tiers = new Tiers({ options, keeper, slow, writer, events, observer: this });
+  }
+
+  /** The state of a method, made at its first use and kept. @throws InvalidArgumentError for a malformed name */
+  state(method: string): MethodState {
+    let state = this.#states.get(method);
+    if (state === undefined) {
+      const { defaults, methods } = this.options;
+      state = new MethodState(method, methods.get(method) ?? resolveMethodOptions({}, '', defaults));
+      this.#states.set(method, state);
+    }
+    return state;
+  }
+
+  /** The states of the methods used so far, in the order of their first use. */
+  states(): IterableIterator<MethodState> {
+    return this.#states.values();
+  }
+
+  /** Counts and emits a failure of the cache. It goes no further: the tool call goes on. */
+  failed(error: CacheError, state?: MethodState, key?: string): void {
+    (state ?? this.unattributed).counters.cacheErrors++;
+    if (this.events.isHeard('error')) {
+      this.events.emit('error', {
+        error,
+        ...(state && { method: state.name }),
+        ...(key !== undefined && { key }),
+      });
+    }
+  }
+
+  /** Counts what belongs to no single method. */
+  readonly unattributed = { counters: { cacheErrors: 0 } };
+
+  /** Counts and emits that a call runs its tool without the cache. */
+  uncached(state: MethodState, reason: string, cause?: unknown): void {
+    state.counters.uncached++;
+    if (this.events.isHeard('uncached'))
+      this.events.emit('uncached', { method: state.name, reason, ...(cause !== undefined && { cause }) });
+  }
+}
+
+/** Any failure as a `CacheError`. */
+export function asCacheError(error: unknown, message: string): CacheError {
+  return error instanceof CacheError ? error : new CacheError('ERR_STORAGE', message, { cause: error });
+}

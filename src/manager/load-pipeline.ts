@@ -1,0 +1,128 @@
+/** What happens between a miss and the tool, in the order in which it happens. */
+
+import { type Duration, parseDuration } from '../duration.js';
+import { UnstorableValueError } from '../errors.js';
+import type { Flight } from '../guard/single-flight.js';
+import type { ResolvedMethodOptions } from '../options.js';
+import { asCacheError, type CacheCore } from './core.js';
+import type { Loaded } from './loaded.js';
+import { LoadContext, type Loader, type LoaderContext } from './loader.js';
+import type { MethodState } from './method-state.js';
+
+/** One load that is about to run. */
+export interface LoadRequest<T> {
+  readonly state: MethodState;
+  readonly key: string;
+  readonly loader: Loader<T>;
+  /** The options of the call that started it. */
+  readonly options: ResolvedMethodOptions;
+  /** Go straight to the tool, whatever the slower tiers hold. */
+  readonly isRefresh: boolean;
+}
+
+/** Slower tiers, then the tool, then the way back into all tiers. */
+export async function runLoad<T>(
+  core: CacheCore,
+  request: LoadRequest<T>,
+  flight: Flight<Loaded>,
+): Promise<Loaded> {
+  if (!request.isRefresh) {
+    if (core.tiers.hasSlow) {
+      const found = await findBelow(core, request);
+      if (found !== undefined) return found;
+    } else {
+      countMiss(core, request);
+    }
+  }
+  const context = new LoadContext(flight);
+  const started = core.options.clock.elapsed();
+  const value = await callLoader(core, request, context);
+  const loadMs = core.options.clock.elapsed() - started;
+  const { state, key } = request;
+  state.counters.loads++;
+  state.counters.loadTimes.record(loadMs);
+  if (core.events.isHeard('load')) core.events.emit('load', { method: state.name, key, loadMs });
+  return keep(core, request, flight, context, value, loadMs);
+}
+
+async function findBelow<T>(core: CacheCore, request: LoadRequest<T>): Promise<Loaded | undefined> {
+  const { state, key } = request;
+  const found = await core.tiers.search(key, state);
+  if (found === undefined) {
+    countMiss(core, request);
+    return undefined;
+  }
+  // An error is no miss: it was counted where it happened, and the tool runs.
+  if ('error' in found) return undefined;
+  const { entry, tier } = found;
+  // A stale value below is not worth a second answer path: the tool runs, as on a miss.
+  if (entry.staleAt !== null && core.options.clock.now() >= entry.staleAt) {
+    countMiss(core, request);
+    return undefined;
+  }
+  const share = () => core.keeper.give(entry.kept);
+  const value = share();
+  state.counters.hits++;
+  state.counters.saved(entry.loadMs);
+  if (core.events.isHeard('hit')) core.events.emit('hit', { method: state.name, key, tier });
+  return { value, loadMs: entry.loadMs, share };
+}
+
+function countMiss<T>(core: CacheCore, { state, key }: LoadRequest<T>): void {
+  state.counters.misses++;
+  if (core.events.isHeard('miss')) core.events.emit('miss', { method: state.name, key });
+}
+
+async function callLoader<T>(core: CacheCore, request: LoadRequest<T>, context: LoaderContext): Promise<T> {
+  try {
+    return await request.loader(context);
+  } catch (error) {
+    const { state, key } = request;
+    state.counters.loadErrors++;
+    if (core.events.isHeard('loadError')) core.events.emit('loadError', { method: state.name, key, error });
+    throw error;
+  }
+}
+
+/** Stores a loaded value where it may be stored; a failure to do so is counted and costs the caller nothing. */
+function keep<T>(
+  core: CacheCore,
+  request: LoadRequest<T>,
+  flight: Flight<Loaded>,
+  context: LoadContext<Loaded>,
+  value: T,
+  loadMs: number,
+): Loaded {
+  const { state, key, options } = request;
+  // From here on a caller finds the value in memory, or must load anew where it is not kept.
+  core.loads.retire(flight);
+  const isStored = !context.isSkipped && !flight.superseded && !core.isClosed;
+  // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
+  if (!isStored && flight.waiters <= 1) return { value, loadMs, share: undefined };
+  try {
+    const { kept, bytes } = core.keeper.keep(value);
+    const share = () => core.keeper.give(kept);
+    if (isStored) {
+      try {
+        const ttl = context.ttl !== undefined ? context.ttl : freshFor(options.ttl, value);
+        core.tiers.put(state, key, { kept, bytes, loadMs, ttl, staleFor: options.staleWhileRevalidate });
+      } catch (error) {
+        core.failed(asCacheError(error, `Storing the result of \`${state.name}\` failed`), state, key);
+      }
+    }
+    return { value, loadMs, share };
+  } catch (error) {
+    // What was there before is older than what the tool just said.
+    if (isStored) core.tiers.remove(state, key, 'refuse');
+    if (error instanceof UnstorableValueError) core.uncached(state, 'unstorable value', error);
+    else core.failed(asCacheError(error, `Keeping the result of \`${state.name}\` failed`), state, key);
+    return { value, loadMs, share: undefined };
+  }
+}
+
+/** How long a value is fresh by the options, in ms; `null` is for ever. @throws InvalidOptionError */
+export function freshFor(ttl: ResolvedMethodOptions['ttl'], value: unknown): number | null {
+  if (typeof ttl !== 'function') return ttl;
+  const own: Duration | null = ttl(value);
+  return own === null ? null : parseDuration(own, 'ttl(value)');
+}

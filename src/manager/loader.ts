@@ -1,0 +1,58 @@
+/** What a loader is, and what it is given. */
+
+import type { Duration } from '../duration.js';
+import type { Flight } from '../guard/single-flight.js';
+import { resolveTtl } from '../options.js';
+
+/** Computes a value on a miss: the tool call itself. */
+export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
+
+/** What a loader is told, and how it may decide on its result. */
+export interface LoaderContext {
+  /** Aborted once nobody waits for this load any more. */
+  readonly signal: AbortSignal;
+  /** The key, 32 hex digits. */
+  readonly key: string;
+  readonly method: string;
+  /** Decides how long this result is fresh, whatever the options say; `null` is for ever, 0 stores nothing. */
+  setTtl(ttl: Duration | null): void;
+  /** This result is handed to those who wait for it, and not stored. */
+  skip(): void;
+}
+
+/** The manager's side of a `LoaderContext`. */
+export class LoadContext<T> implements LoaderContext {
+  readonly key: string;
+  readonly method: string;
+  readonly #flight: Flight<T>;
+  #ttl: number | null | undefined;
+  #isSkipped = false;
+
+  constructor(flight: Flight<T>) {
+    this.#flight = flight;
+    this.key = flight.node.key;
+    this.method = flight.node.method;
+  }
+
+  get signal(): AbortSignal {
+    return this.#flight.signal;
+  }
+
+  /** What the loader decided, `undefined` when it left that to the options. */
+  get ttl(): number | null | undefined {
+    return this.#ttl;
+  }
+
+  get isSkipped(): boolean {
+    return this.#isSkipped;
+  }
+
+  // Bound, so that a loader may take them out of the context: ({ skip }) => …
+  readonly setTtl = (ttl: Duration | null): void => {
+    this.#ttl = resolveTtl(ttl, 'setTtl(ttl)') as number | null;
+  };
+
+  readonly skip = (): void => {
+    this.#isSkipped = true;
+  };
+}

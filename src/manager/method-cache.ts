@@ -1,0 +1,162 @@
+/** One method's part of a cache: every operation, for one tool. */
+
+import { CacheClosedError } from '../errors.js';
+import { type LoadOptions, type LookupOptions, resolveMethodOptions, type SetOptions } from '../options.js';
+import type { CacheStats } from '../stats/counters.js';
+import { clearCache } from './clearing.js';
+import type { CacheCore } from './core.js';
+import { freshFor } from './load-pipeline.js';
+import type { Loader } from './loader.js';
+import { MethodLoads } from './method-loads.js';
+import { type Lookup, MethodLookups } from './method-lookups.js';
+import type { MethodState } from './method-state.js';
+
+const noOptions: LoadOptions = Object.freeze({});
+
+/**
+ * A handle on one method of a cache, from `cache.method(name)`. Its operations are the manager's without the
+ * method's name, and a little faster. Params can be any value that `hashKey` takes.
+ */
+export class MethodCache {
+  readonly #core: CacheCore;
+  readonly #state: MethodState;
+  readonly #lookups: MethodLookups;
+  readonly #loads: MethodLoads;
+
+  /** @internal */
+  constructor(core: CacheCore, state: MethodState) {
+    this.#core = core;
+    this.#state = state;
+    this.#lookups = new MethodLookups(core, state);
+    this.#loads = new MethodLoads(core, state, this.#lookups);
+  }
+
+  /** The method's name. */
+  get name(): string {
+    return this.#state.name;
+  }
+
+  /** The key of a call. @throws UnhashableParamsError */
+  key(params: unknown, options: LookupOptions = noOptions): string {
+    return this.#state.hash(params, options.scope ?? this.#state.options.scope);
+  }
+
+  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` tells a stored `undefined`). */
+  async get<T = unknown>(params: unknown, options?: LookupOptions): Promise<T | undefined> {
+    const key = this.#openKey(params, options);
+    return valueIn(this.#lookups.inMemory<T>(key) ?? (await this.#lookups.below<T>(key)));
+  }
+
+  /** The value of a call from memory alone, at once. */
+  getSync<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
+    const key = this.#openKey(params, options);
+    return valueIn(this.#lookups.inMemory<T>(key) ?? this.#lookups.missed<T>(key));
+  }
+
+  /** The value of a call and all that is known of it, a miss, or an error of the cache. Counts as a use. */
+  async lookup<T = unknown>(params: unknown, options?: LookupOptions): Promise<Lookup<T>> {
+    const key = this.#openKey(params, options);
+    return this.#lookups.inMemory<T>(key) ?? this.#lookups.below<T>(key);
+  }
+
+  /** `get` from memory alone, without counting as a use or in the statistics. */
+  peek<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
+    const entry = this.#core.tiers.peek(this.#openKey(params, options));
+    return entry === undefined ? undefined : (this.#core.keeper.give(entry.kept) as T);
+  }
+
+  /** Whether there is a value in any tier. Not counted. */
+  async has(params: unknown, options?: LookupOptions): Promise<boolean> {
+    const key = this.#openKey(params, options);
+    const { tiers } = this.#core;
+    if (tiers.peek(key) !== undefined) return true;
+    if (!tiers.hasSlow) return false;
+    const found = await tiers.search(key, this.#state);
+    return found !== undefined && 'entry' in found;
+  }
+
+  /**
+   * Stores a value; tells whether it was stored. A value that is too large, or has a ttl of 0, is not, and what was
+   * there before is gone then too.
+   * @throws UnhashableParamsError, UnstorableValueError, InvalidOptionError
+   */
+  async set(params: unknown, value: unknown, options?: SetOptions): Promise<boolean> {
+    return this.setSync(params, value, options);
+  }
+
+  /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
+  setSync(params: unknown, value: unknown, options: SetOptions = noOptions): boolean {
+    const key = this.#openKey(params, options);
+    const resolved = resolveMethodOptions(options, '', this.#state.options);
+    this.#core.loads.supersede(key);
+    try {
+      const ttl = freshFor(resolved.ttl, value);
+      const { kept, bytes } = this.#core.keeper.keep(value);
+      const staleFor = resolved.staleWhileRevalidate;
+      return this.#core.tiers.put(this.#state, key, { kept, bytes, loadMs: 0, ttl, staleFor });
+    } catch (error) {
+      // The caller meant to overwrite what was there.
+      this.#core.tiers.remove(this.#state, key, 'refuse');
+      throw error;
+    }
+  }
+
+  /**
+   * The value of a call; on a miss the loader's, which is then stored. Concurrent calls of one key share one load.
+   * Params that can't be hashed, values that can't be stored and failures of the cache are counted and cost the
+   * caller nothing: it rejects only with the loader's own error, this caller's abort, a `ReentrantLoadError`, or an
+   * `InvalidOptionError` for a malformed option.
+   */
+  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
+    return this.#loads.getOrSet(params, loader, options);
+  }
+
+  /** Loads a call anew, whatever the cache holds, and stores the result. Rejects as `getOrSet` does. */
+  refresh<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
+    return this.#loads.refresh(params, loader, options);
+  }
+
+  /** Deletes a call's value; tells whether memory had it. */
+  async delete(params: unknown, options?: LookupOptions): Promise<boolean> {
+    const key = this.#openKey(params, options);
+    this.#core.loads.supersede(key);
+    return this.#core.tiers.remove(this.#state, key, 'delete');
+  }
+
+  /** Deletes all values of this method. */
+  async clear(): Promise<void> {
+    clearCache(this.#core, this.#state.name);
+  }
+
+  /** `get` for many, in their order. */
+  async getMany<T = unknown>(params: Iterable<unknown>, options?: LookupOptions): Promise<(T | undefined)[]> {
+    return Promise.all(Array.from(params, (each) => this.get<T>(each, options)));
+  }
+
+  /** `set` for many pairs of params and value; tells of each whether it was stored. */
+  async setMany(
+    pairs: Iterable<readonly [params: unknown, value: unknown]>,
+    options?: SetOptions,
+  ): Promise<boolean[]> {
+    return Promise.all(Array.from(pairs, ([params, value]) => this.set(params, value, options)));
+  }
+
+  /** `delete` for many; tells of each whether memory had it. */
+  async deleteMany(params: Iterable<unknown>, options?: LookupOptions): Promise<boolean[]> {
+    return Promise.all(Array.from(params, (each) => this.delete(each, options)));
+  }
+
+  /** This method's statistics. */
+  stats(): CacheStats {
+    return this.#state.counters.summary();
+  }
+
+  #openKey(params: unknown, options: LookupOptions = noOptions): string {
+    if (this.#core.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
+    return this.key(params, options);
+  }
+}
+
+function valueIn<T>(lookup: Lookup<T>): T | undefined {
+  return 'value' in lookup ? lookup.value : undefined;
+}

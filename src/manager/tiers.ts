@@ -1,0 +1,260 @@
+/** The tiers as one: one read path, one write path, memory first. */
+
+import type { TierName } from '../entry.js';
+import { CacheError } from '../errors.js';
+import type { EventHub } from '../events.js';
+import { type Flight, SingleFlight } from '../guard/single-flight.js';
+import type { ResolvedCacheOptions } from '../options.js';
+import { type Stamp, StampClock } from '../stamp.js';
+import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
+import { MemoryTier } from '../store/memory-tier.js';
+import type { RemovalReason } from '../store/store.js';
+import type { SlowTier, TierRecord } from '../tier.js';
+import type { ValueKeeper } from '../value/value-keeper.js';
+import type { MethodState } from './method-state.js';
+
+/** An entry and the tier it was found in. */
+export interface Found {
+  readonly entry: MemoryEntry;
+  readonly tier: TierName;
+}
+
+/** What a search of the slower tiers came to. */
+export type Search = Found | { readonly error: CacheError } | undefined;
+
+/** A value on its way in. Times are epoch ms and ms. */
+export interface Incoming {
+  readonly kept: unknown;
+  /** Bytes of the value alone. */
+  readonly bytes: number;
+  readonly loadMs: number;
+  /** How long it is fresh; `null` is for ever. */
+  readonly ttl: number | null;
+  /** How long after that it may be answered as stale. */
+  readonly staleFor: number;
+}
+
+/** Where the tiers tell what happened in them. */
+export interface TierObserver {
+  /** The state of the method that an entry belongs to. */
+  state(method: string): MethodState;
+  /** Counts and emits a failure of the cache. */
+  failed(error: CacheError, state?: MethodState, key?: string): void;
+}
+
+/** Memory and the slower tiers below it. */
+export class Tiers {
+  readonly keeper: ValueKeeper;
+  readonly #memory: MemoryTier;
+  readonly #slow: readonly SlowTier[];
+  readonly #stamps: StampClock;
+  readonly #observer: TierObserver;
+  readonly #events: EventHub;
+  readonly #clock: ResolvedCacheOptions['clock'];
+  readonly #reads = new SingleFlight<Search | 'superseded'>();
+
+  constructor(init: {
+    readonly options: ResolvedCacheOptions;
+    readonly keeper: ValueKeeper;
+    readonly slow: readonly SlowTier[];
+    readonly writer: string;
+    readonly events: EventHub;
+    readonly observer: TierObserver;
+  }) {
+    const { options } = init;
+    this.keeper = init.keeper;
+    this.#slow = init.slow;
+    this.#events = init.events;
+    this.#observer = init.observer;
+    this.#clock = options.clock;
+    this.#stamps = new StampClock(options.clock, init.writer);
+    this.#memory = new MemoryTier({
+      store: options.eviction,
+      maxSize: options.maxSize,
+      maxBytes: options.maxBytes,
+      maxEntryBytes: options.maxEntryBytes,
+      clock: options.clock,
+      random: options.random,
+      onRemove: (entry, reason) => this.#removed(entry, reason),
+      onError: (error) => this.#observer.failed(storeFailure('sweep', error)),
+    });
+  }
+
+  /** Whether there is anything below memory. */
+  get hasSlow(): boolean {
+    return this.#slow.length > 0;
+  }
+
+  /** The entry in memory, counted as a use. A faulty store counts as an error and answers nothing. */
+  get(key: string, state: MethodState): MemoryEntry | undefined {
+    try {
+      return this.#memory.get(key);
+    } catch (error) {
+      this.#observer.failed(storeFailure('get', error), state, key);
+      return undefined;
+    }
+  }
+
+  /** The entry in memory, not counted as a use. */
+  peek(key: string): MemoryEntry | undefined {
+    return this.#memory.peek(key);
+  }
+
+  /**
+   * The newest entry of the slower tiers, brought into memory. Concurrent searches of one key share one; a write or
+   * deletion meanwhile makes it start over, and an older answer is never brought in.
+   */
+  async search(key: string, state: MethodState): Promise<Search> {
+    for (;;) {
+      const read =
+        this.#reads.find(key) ??
+        this.#reads.start(key, state.name, (flight) => this.#read(key, state, flight));
+      const found = await read.promise;
+      if (found !== 'superseded') return found;
+      const entry = this.get(key, state);
+      if (entry !== undefined) return { entry, tier: 'memory' };
+    }
+  }
+
+  /** Stores a value in every tier; tells whether any tier has taken it. */
+  put(state: MethodState, key: string, incoming: Incoming): boolean {
+    this.#reads.supersede(key);
+    if (incoming.ttl === 0) {
+      this.remove(state, key, 'replace');
+      return false;
+    }
+    const createdAt = this.#clock.now();
+    const staleAt = incoming.ttl === null ? null : createdAt + incoming.ttl;
+    const entry = new MemoryEntry({
+      key,
+      method: state.name,
+      kept: incoming.kept,
+      bytes: entryBytes(incoming.bytes),
+      createdAt,
+      staleAt,
+      expiresAt: staleAt === null ? null : staleAt + incoming.staleFor,
+      loadMs: incoming.loadMs,
+      stamp: this.#stamps.next(),
+    });
+    const isStored = this.#admit(state, entry);
+    if (!isStored) state.counters.refused++;
+    for (const tier of this.#slow) tier.write(toRecord(entry, this.keeper.encode(entry.kept)));
+    if (!isStored && !this.hasSlow) return false;
+    state.counters.sets++;
+    if (this.#events.isHeard('set'))
+      this.#events.emit('set', { method: state.name, key, bytes: entry.bytes });
+    return true;
+  }
+
+  /** Takes a key out of every tier; tells whether memory had it. */
+  remove(state: MethodState, key: string, reason: RemovalReason): boolean {
+    this.#reads.supersede(key);
+    const existed = this.#memory.delete(key, reason);
+    if (this.hasSlow) {
+      const stamp = this.#stamps.next();
+      for (const tier of this.#slow) tier.delete(key, state.name, stamp);
+    }
+    return existed;
+  }
+
+  /** Takes a method's entries, or all, out of every tier. */
+  clear(method?: string): void {
+    this.#reads.supersedeAll(method);
+    this.#memory.clear(method);
+    const stamp: Stamp = this.#stamps.next();
+    for (const tier of this.#slow) tier.clear(method, stamp);
+  }
+
+  /** Every live entry, memory first, each key once. Entries set meanwhile may be missing. */
+  async *entries(method?: string): AsyncGenerator<Found> {
+    const seen = new Set<string>();
+    for (const entry of [...this.#memory.entries()]) {
+      if (method !== undefined && entry.method !== method) continue;
+      if (this.#memory.peek(entry.key) !== entry) continue;
+      if (this.hasSlow) seen.add(entry.key);
+      yield { entry, tier: 'memory' };
+    }
+    for (const tier of this.#slow) {
+      for await (const record of tier.entries()) {
+        if (method !== undefined && record.method !== method) continue;
+        if (seen.has(record.key)) continue;
+        seen.add(record.key);
+        yield { entry: this.#toEntry(record), tier: tier.name };
+      }
+    }
+  }
+
+  async open(): Promise<void> {
+    await Promise.all(this.#slow.map((tier) => tier.open()));
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#slow.map((tier) => tier.flush()));
+  }
+
+  async close(): Promise<void> {
+    this.#memory.close();
+    await Promise.all(this.#slow.map((tier) => tier.close()));
+    this.#memory.clear();
+  }
+
+  async #read(
+    key: string,
+    state: MethodState,
+    flight: Flight<Search | 'superseded'>,
+  ): Promise<Search | 'superseded'> {
+    let failure: CacheError | undefined;
+    for (const tier of this.#slow) {
+      try {
+        const record = await tier.lookup(key, state.name);
+        if (flight.superseded) return 'superseded';
+        if (record === undefined) continue;
+        const entry = this.#toEntry(record);
+        if (entry.isExpired(this.#clock.now())) continue;
+        this.#stamps.observe(record.stamp);
+        this.#admit(state, entry);
+        return { entry, tier: tier.name };
+      } catch (error) {
+        failure = new CacheError('ERR_STORAGE', `Reading ${key} from the ${tier.name} tier failed`, {
+          cause: error,
+        });
+        this.#observer.failed(failure, state, key);
+        if (flight.superseded) return 'superseded';
+      }
+    }
+    return failure === undefined ? undefined : { error: failure };
+  }
+
+  #admit(state: MethodState, entry: MemoryEntry): boolean {
+    try {
+      if (!this.#memory.set(entry)) return false;
+    } catch (error) {
+      this.#observer.failed(storeFailure('set', error), state, entry.key);
+      return false;
+    }
+    state.counters.added(entry.bytes);
+    return true;
+  }
+
+  #removed(entry: MemoryEntry, reason: RemovalReason): void {
+    this.#observer.state(entry.method).counters.removed(entry.bytes, reason);
+    if (this.#events.isHeard('remove'))
+      this.#events.emit('remove', { method: entry.method, key: entry.key, reason });
+  }
+
+  #toEntry(record: TierRecord): MemoryEntry {
+    const { kept, bytes } = this.keeper.adopt(record.encoded);
+    const { key, method, stamp, tags, metadata } = record;
+    return new MemoryEntry({ ...metadata, key, method, stamp, tags, kept, bytes: entryBytes(bytes, tags) });
+  }
+}
+
+function toRecord(entry: MemoryEntry, encoded: Uint8Array): TierRecord {
+  const { key, method, stamp, createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs } = entry;
+  const metadata = { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
+  return { key, method, encoded, stamp, metadata, ...(entry.tags && { tags: entry.tags }) };
+}
+
+function storeFailure(operation: string, cause: unknown): CacheError {
+  return new CacheError('ERR_STORAGE', `The memory store failed in \`${operation}\``, { cause });
+}
