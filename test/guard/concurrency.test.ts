@@ -114,6 +114,9 @@ describe('ConcurrencyLimiter', () => {
     const limited = limiter(1);
     const aborted = limited.run(() => expect.fail('ran'), { signal: AbortSignal.abort('gone') });
     await expect(aborted).rejects.toBe('gone');
+    const full = limiter(1, 0);
+    full.enter();
+    await expect(full.run(() => 'b', { signal: AbortSignal.abort('gone') })).rejects.toBe('gone');
     const controller = new AbortController();
     const { task, end } = openTask([], 'a');
     const run = limited.run(task, { signal: controller.signal });
