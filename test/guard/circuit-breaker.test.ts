@@ -193,6 +193,14 @@ describe('a sampled threshold', () => {
     expect(breaker.state.kind).toBe('open');
   });
 
+  it('opens again when the probe fails, though nothing else happened within the window', () => {
+    const { breaker, clock, fail } = setUp({ threshold, openForMs: 60_000 });
+    fail(10);
+    clock.advance(60_000);
+    fail();
+    expect(breaker.state.kind).toBe('open');
+  });
+
   it('starts with a clean slate after a probe has succeeded', () => {
     const { breaker, clock, fail } = setUp({ threshold });
     fail(10);
