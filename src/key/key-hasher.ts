@@ -1,0 +1,89 @@
+/** Keys: the md5 of a method and its params, the same from JavaScript and from Python. */
+
+import { hash } from 'node:crypto';
+import { InvalidArgumentError } from '../errors.js';
+import { canonicalJson, canonicalText } from './canonical-json.js';
+import { type IgnoredPath, ignoredMembers } from './ignored-path.js';
+
+/** What enters a key beside the method and the params. */
+export interface KeyOptions {
+  /** Who may share the entry: a task, user or tenant, as any hashable data. Not given, or `undefined`: everybody. */
+  readonly scope?: unknown;
+  /** Which version of the tool answered. A changed tool is a new tool. */
+  readonly version?: string | number | undefined;
+  /** Paths of arguments that make no difference: `['trace_id', 'meta.requestId', ['meta', 'request.id']]`. */
+  readonly ignore?: readonly IgnoredPath[] | undefined;
+}
+
+/** Gives the keys of one method: 32 hex digits. */
+export type KeyHasher = (params: unknown, scope?: unknown) => string;
+
+/**
+ * The key of one call: the md5, as 32 hex digits, of `method + ":" + canonicalJson(params)`, followed, if scope or
+ * version is given, by a newline and the canonical JSON of an object of those given. In Python:
+ *
+ * ```python
+ * text = f"{method}:{json.dumps(params, sort_keys=True)}"
+ * if extras:  # {"scope": ..., "version": ...}, those given
+ *     text += "\n" + json.dumps(extras, sort_keys=True)
+ * key = hashlib.md5(text.encode()).hexdigest()
+ * ```
+ *
+ * No two calls have the same text, not even of the methods `a` and `a:b`: outside of strings a canonical JSON has
+ * a space after each colon, and what follows a colon inside of a string has an odd number of quotes, so what
+ * follows a colon of it is never a canonical JSON itself.
+ *
+ * @throws InvalidArgumentError for a method that is empty, no string or not well-formed, or a malformed option.
+ * @throws UnhashableParamsError for params that no key can tell apart from others.
+ *
+ * @example
+ * hashKey('search', { query: 'otters', limit: 10 }); // '5f1a…'
+ * hashKey('search', { query: 'otters', trace_id: 7 }, { scope: 'task-1', ignore: ['trace_id'] });
+ */
+export function hashKey(method: string, params: unknown, options: KeyOptions = {}): string {
+  return createKeyHasher(method, options)(params, options.scope);
+}
+
+/** Prepares `hashKey` for many calls of one method. */
+export function createKeyHasher(method: string, options: Omit<KeyOptions, 'scope'> = {}): KeyHasher {
+  checkMethod(method);
+  const { version } = options;
+  checkVersion(version);
+  const prefix = `${method}:`;
+  const ignored = ignoredMembers(options.ignore);
+  const unscoped = version === undefined ? '' : `\n${canonicalJson({ version })}`;
+  return (params, scope) => {
+    const text = prefix + canonicalText(params, 'params', ignored);
+    return hash('md5', text + (scope === undefined ? unscoped : scopedTail(scope, version)));
+  };
+}
+
+function scopedTail(scope: unknown, version: string | number | undefined): string {
+  const versionField = version === undefined ? '' : `, "version": ${canonicalJson(version)}`;
+  return `\n{"scope": ${canonicalText(scope, 'scope', undefined)}${versionField}}`;
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+function checkMethod(method: unknown): void {
+  if (typeof method !== 'string' || method === '') {
+    throw new InvalidArgumentError(`Expected \`method\` to be a non-empty string, got \`${shown(method)}\``);
+  }
+  if (loneSurrogate.test(method)) {
+    throw new InvalidArgumentError(
+      `Expected \`method\` to be well-formed Unicode, got a lone surrogate in ${JSON.stringify(method)}: UTF-8 can't say it`,
+    );
+  }
+}
+
+function checkVersion(version: unknown): void {
+  if (version === undefined || typeof version === 'string' || Number.isFinite(version)) return;
+  throw new InvalidArgumentError(
+    `Expected \`version\` to be a string or a finite number, got \`${shown(version)}\``,
+  );
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

@@ -1,0 +1,183 @@
+/** What params may hold beyond JSON, each kind as a tag with parts: `@Date(1795000000000)`, `@Set("a", "b")`. */
+
+import { types } from 'node:util';
+
+/** A value JSON can't say, as the name of its kind and parts that canonical JSON can say. */
+export interface TaggedForm {
+  readonly tag: string;
+  readonly parts: readonly unknown[];
+  /** Whether the parts have no order: they are printed sorted. */
+  readonly unordered?: boolean;
+  /** How a part is reached from the value, to name it in errors: `.values()`, then `[0]`. */
+  readonly access?: string;
+  /** Whether the parts are the value's own members, and not objects made for the form. */
+  readonly partsAreMembers?: boolean;
+}
+
+/** Whether an object's own fields are all there is to it. It may come from another realm, or have no prototype. */
+export function isPlain(value: object): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return (
+    (prototype === Object.prototype || prototype === null || builtInName(prototype) === 'Object') &&
+    Object.getOwnPropertySymbols(value).length === 0
+  );
+}
+
+/** Whether an array's elements are all there is to it: no holes, no fields beside them, no class of its own. */
+export function isOrdinaryArray(value: readonly unknown[]): boolean {
+  if (!isPlainArray(value)) return false;
+  // Far quicker than listing the keys, since no index becomes a string. As many holes as fields add up, though.
+  const elements = Object.values(value);
+  if (elements.length !== value.length) return false;
+  for (let i = 0; i < value.length; i++) {
+    if (value[i] === undefined && !Object.hasOwn(value, i)) return false;
+  }
+  return true;
+}
+
+/**
+ * The form of an object that is neither plain nor an ordinary array. `undefined` when it has none: its class isn't
+ * built in, or it carries fields that the form would lose.
+ */
+export function taggedForm(value: object): TaggedForm | undefined {
+  if (Array.isArray(value)) return isPlainArray(value) ? unusualArrayForm(value) : undefined;
+  const prototype: object | null = Object.getPrototypeOf(value);
+  if (prototype === null) return undefined;
+  if (ArrayBuffer.isView(value)) return viewForm(value, prototype);
+  const tag = builtInName(prototype);
+  const form = tag === undefined ? undefined : forms[tag]?.(value);
+  return form === undefined || tag === undefined ? undefined : { tag, ...form };
+}
+
+/** What a value is called in an error: `a function`, `a Promise`, `an instance of Session`. */
+export function describeKind(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
+  try {
+    const name: unknown = value.constructor?.name;
+    if (typeof name === 'string' && name !== '') return `an instance of ${name}`;
+  } catch {
+    return 'an object that throws when it is read';
+  }
+  return 'an object with a prototype of its own';
+}
+
+type Form = Omit<TaggedForm, 'tag'>;
+
+/** By the built-in class. An object that only has the prototype of one, such as a Proxy, has no form. */
+const forms: Readonly<Record<string, ((value: object) => Form | undefined) | undefined>> = {
+  Date: (value) => (types.isDate(value) && isBare(value) ? { parts: [value.getTime()] } : undefined),
+  RegExp: (value) =>
+    types.isRegExp(value) && isBare(value) ? { parts: [value.source, value.flags] } : undefined,
+  Map: (value) =>
+    types.isMap(value) && isBare(value)
+      ? { parts: [...value], unordered: true, access: '.entries()' }
+      : undefined,
+  Set: (value) =>
+    types.isSet(value) && isBare(value)
+      ? { parts: [...value], unordered: true, access: '.values()', partsAreMembers: true }
+      : undefined,
+  ArrayBuffer: bufferForm,
+  SharedArrayBuffer: bufferForm,
+  Number: boxedForm,
+  String: boxedForm,
+  Boolean: boxedForm,
+  BigInt: boxedForm,
+  Error: errorForm,
+  AggregateError: errorForm,
+  EvalError: errorForm,
+  RangeError: errorForm,
+  ReferenceError: errorForm,
+  SyntaxError: errorForm,
+  TypeError: errorForm,
+  URIError: errorForm,
+};
+
+function isPlainArray(value: readonly unknown[]): boolean {
+  const prototype: object | null = Object.getPrototypeOf(value);
+  return (
+    (prototype === Array.prototype || (prototype !== null && builtInName(prototype) === 'Array')) &&
+    Object.getOwnPropertySymbols(value).length === 0
+  );
+}
+
+function unusualArrayForm(value: readonly unknown[]): TaggedForm {
+  return { tag: 'Array', parts: [value.length, ownFields(value)] };
+}
+
+function bufferForm(value: object): Form | undefined {
+  return types.isAnyArrayBuffer(value) && isBare(value)
+    ? { parts: [Buffer.from(value).toString('base64')] }
+    : undefined;
+}
+
+function boxedForm(value: object): Form | undefined {
+  if (!types.isBoxedPrimitive(value) || types.isSymbolObject(value)) return undefined;
+  const primitive: unknown = value.valueOf();
+  const ownKeys = Object.keys(value).length;
+  return ownKeys === (typeof primitive === 'string' ? primitive.length : 0)
+    ? { parts: [primitive] }
+    : undefined;
+}
+
+function errorForm(value: object): Form | undefined {
+  if (!types.isNativeError(value)) return undefined;
+  const fields = ownFields(value);
+  // These two are not enumerable, and tell errors apart all the same.
+  for (const key of ['cause', 'errors']) {
+    const field = Object.getOwnPropertyDescriptor(value, key);
+    if (field !== undefined) defineField(fields, key, field.value);
+  }
+  for (const key of ['name', 'message', 'stack']) delete fields[key];
+  return { parts: [value.name, value.message, fields] };
+}
+
+function viewForm(view: ArrayBufferView, prototype: object): TaggedForm | undefined {
+  if (prototype === Buffer.prototype) return { tag: 'Buffer', parts: [base64(view)] };
+  const tag = builtInName(prototype);
+  if (tag === undefined) return undefined;
+  return { tag, parts: [base64(tag.startsWith('Float') ? withOneNaN(view as Float64Array) : view)] };
+}
+
+/** NaN has many bit patterns and is one value. */
+function withOneNaN(floats: Float64Array): ArrayBufferView {
+  return floats.some(Number.isNaN) ? floats.map((n) => (Number.isNaN(n) ? Number.NaN : n)) : floats;
+}
+
+function base64(view: ArrayBufferView): string {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('base64');
+}
+
+/** Whether an object has no fields of its own beside its built-in content. */
+function isBare(value: object): boolean {
+  return Object.keys(value).length === 0 && Object.getOwnPropertySymbols(value).length === 0;
+}
+
+function ownFields(value: object): Record<string, unknown> {
+  const fields: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) defineField(fields, key, (value as Record<string, unknown>)[key]);
+  return fields;
+}
+
+/** Plain assignment would take `__proto__` for the prototype. */
+function defineField(fields: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+const knownNames = new WeakMap<object, string>();
+
+/** The name of the built-in class that `prototype` belongs to, whichever realm it is from. */
+function builtInName(prototype: object): string | undefined {
+  let name = knownNames.get(prototype);
+  if (name === undefined) {
+    name = findBuiltInName(prototype);
+    knownNames.set(prototype, name);
+  }
+  return name === '' ? undefined : name;
+}
+
+function findBuiltInName(prototype: object): string {
+  const owner: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+  if (typeof owner !== 'function' || owner.prototype !== prototype) return '';
+  const isNative = Function.prototype.toString.call(owner) === `function ${owner.name}() { [native code] }`;
+  return isNative ? owner.name : '';
+}
