@@ -1,0 +1,92 @@
+/**
+ * Errors: the built-in classes, with their own enumerable properties and name, message, stack, cause, errors, code.
+ * Other hidden properties and those with symbols as keys are the runtime's bookkeeping and are left out.
+ */
+
+import { types } from 'node:util';
+import { Tag } from './rich-format.js';
+import { expectNumber, expectString, type FormSink, type RichType } from './rich-type.js';
+
+const classes = [
+  Error,
+  EvalError,
+  RangeError,
+  ReferenceError,
+  SyntaxError,
+  TypeError,
+  URIError,
+  AggregateError,
+];
+
+const byName = new Map<string, () => Error>(
+  classes.map((errorClass) => [
+    errorClass.name,
+    () => (errorClass === AggregateError ? new AggregateError([]) : new (errorClass as ErrorConstructor)()),
+  ]),
+);
+
+const names = new Map<object, string>(classes.map(({ prototype, name }) => [prototype, name]));
+
+const storedHiddenKeys = new Set(['name', 'message', 'stack', 'cause', 'errors', 'code']);
+
+interface Property {
+  readonly key: string;
+  readonly value: unknown;
+}
+
+export const errorType: RichType<Error> = {
+  tag: Tag.Error,
+  prototypes: classes.map(({ prototype }) => prototype),
+  isOne: types.isNativeError,
+  report(error, to) {
+    const { hidden, shown } = propertiesOf(error, to);
+    to.sink.array(2 * (hidden.length + shown.length) + 3);
+    to.sink.string(names.get(Object.getPrototypeOf(error)) ?? '');
+    to.sink.number(hidden.length);
+    for (const { key, value } of [...hidden, ...shown]) {
+      to.visit(key);
+      to.visitAt(key, value);
+    }
+    to.sink.number(Tag.Error);
+  },
+  revive([name, hiddenCount, ...pairs], from) {
+    const error = from.enter(createError(expectString(name)));
+    const shownFrom = 2 * expectNumber(hiddenCount);
+    for (let index = 0; index + 1 < pairs.length; index += 2) {
+      const key = expectString(from.revive(pairs[index]));
+      Object.defineProperty(error, key, {
+        value: from.revive(pairs[index + 1]),
+        enumerable: index >= shownFrom,
+        configurable: true,
+        writable: true,
+      });
+    }
+    return error;
+  },
+};
+
+function propertiesOf(error: Error, to: FormSink): { hidden: Property[]; shown: Property[] } {
+  const hidden: Property[] = [];
+  const shown: Property[] = [];
+  for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
+    // The stack is a getter in newer versions of V8.
+    const value: unknown = key === 'stack' ? error.stack : property.value;
+    if (property.enumerable) {
+      if (key !== 'stack' && !('value' in property)) to.refuse(`an error with the getter \`${key}\``);
+      shown.push({ key, value });
+    } else if (storedHiddenKeys.has(key)) {
+      hidden.push({ key, value });
+    }
+  }
+  return { hidden, shown };
+}
+
+/** A bare error of this class: nothing of its own, not even a stack. */
+function createError(name: string): Error {
+  const create = byName.get(name);
+  if (create === undefined)
+    throw new TypeError(`Expected the name of a built-in class of errors, got ${name}`);
+  const error = create();
+  for (const key of Reflect.ownKeys(error)) Reflect.deleteProperty(error, key);
+  return error;
+}

@@ -1,0 +1,145 @@
+/** The built-in classes that can be stored, one line each in the list below. */
+
+import { types } from 'node:util';
+import { arrayBufferType, bufferType, viewType } from './binary-types.js';
+import { errorType } from './error-type.js';
+import { Tag } from './rich-format.js';
+import { expectNumber, expectString, type RichType } from './rich-type.js';
+import { Step } from './value-path.js';
+
+const dateType: RichType<Date> = {
+  tag: Tag.Date,
+  prototypes: [Date.prototype],
+  isOne: types.isDate,
+  ownKeys: 0,
+  report(date, { sink }) {
+    sink.array(2);
+    sink.number(Date.prototype.getTime.call(date));
+    sink.number(Tag.Date);
+  },
+  revive: ([time], from) => from.enter(new Date(expectNumber(time))),
+};
+
+const regExpType: RichType<RegExp> = {
+  tag: Tag.RegExp,
+  prototypes: [RegExp.prototype],
+  isOne: types.isRegExp,
+  ownKeys: 1,
+  report(regExp, to) {
+    to.sink.array(4);
+    to.visit(regExp.source);
+    to.sink.string(regExp.flags);
+    to.visit(regExp.lastIndex);
+    to.sink.number(Tag.RegExp);
+  },
+  revive([source, flags, lastIndex], from) {
+    const regExp = from.enter(new RegExp(expectString(from.revive(source)), expectString(flags)));
+    regExp.lastIndex = expectNumber(lastIndex);
+    return regExp;
+  },
+};
+
+const mapType: RichType<Map<unknown, unknown>> = {
+  tag: Tag.Map,
+  prototypes: [Map.prototype],
+  isOne: types.isMap,
+  ownKeys: 0,
+  report(map, to) {
+    // A copy, since a class codec at work inside may change the map.
+    const entries = [...map];
+    to.sink.array(2 * entries.length + 1);
+    for (const [index, [key, value]] of entries.entries()) {
+      to.visitAt(new Step(`<key ${index}>`), key);
+      to.visitAt(new Step(`<value ${index}>`), value);
+    }
+    to.sink.number(Tag.Map);
+  },
+  revive(items, from) {
+    const map = from.enter(new Map<unknown, unknown>());
+    for (let index = 0; index + 1 < items.length; index += 2) {
+      const key = from.revive(items[index]);
+      map.set(key, from.revive(items[index + 1]));
+    }
+    return map;
+  },
+};
+
+const setType: RichType<Set<unknown>> = {
+  tag: Tag.Set,
+  prototypes: [Set.prototype],
+  isOne: types.isSet,
+  ownKeys: 0,
+  report(set, to) {
+    const items = [...set];
+    to.sink.array(items.length + 1);
+    for (const [index, item] of items.entries()) to.visitAt(new Step(`<item ${index}>`), item);
+    to.sink.number(Tag.Set);
+  },
+  revive(items, from) {
+    const set = from.enter(new Set<unknown>());
+    for (const item of items) set.add(from.revive(item));
+    return set;
+  },
+};
+
+const urlType: RichType<URL> = {
+  tag: Tag.Url,
+  prototypes: [URL.prototype],
+  isOne: (value) => isUsable(() => (value as URL).href),
+  report(url, { sink }) {
+    sink.array(2);
+    sink.string(url.href);
+    sink.number(Tag.Url);
+  },
+  revive: ([href], from) => from.enter(new URL(expectString(href))),
+};
+
+const urlSearchParamsType: RichType<URLSearchParams> = {
+  tag: Tag.UrlSearchParams,
+  prototypes: [URLSearchParams.prototype],
+  isOne: (value) => isUsable(() => (value as URLSearchParams).toString()),
+  report(params, { sink }) {
+    sink.array(2);
+    sink.string(params.toString());
+    sink.number(Tag.UrlSearchParams);
+  },
+  revive: ([query], from) => from.enter(new URLSearchParams(expectString(query))),
+};
+
+const richTypes = [
+  dateType,
+  regExpType,
+  mapType,
+  setType,
+  errorType,
+  bufferType,
+  arrayBufferType,
+  viewType,
+  urlType,
+  urlSearchParamsType,
+] as unknown as readonly RichType[];
+
+const byPrototype = new Map(
+  richTypes.flatMap((type) => type.prototypes.map((prototype) => [prototype, type])),
+);
+
+const byTag = new Map(richTypes.map((type) => [type.tag, type]));
+
+/** The type that this object is of. */
+export function richTypeOf(value: object, prototype: object | null): RichType | undefined {
+  const type = prototype === null ? undefined : byPrototype.get(prototype);
+  return type?.isOne(value) === true ? type : undefined;
+}
+
+export function richTypeWithTag(tag: number): RichType | undefined {
+  return byTag.get(tag);
+}
+
+function isUsable(use: () => unknown): boolean {
+  try {
+    use();
+    return true;
+  } catch {
+    return false;
+  }
+}
