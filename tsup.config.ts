@@ -15,7 +15,14 @@ export const cli: Options = {
   entry: { cli: 'src/cli/main.ts' },
   format: ['esm'],
   dts: false,
-  banner: { js: '#!/usr/bin/env node' },
+  // Some of the bundled libraries are CommonJS and ask for Node's own modules by `require`.
+  banner: {
+    js: [
+      '#!/usr/bin/env node',
+      "import { createRequire as createNodeRequire } from 'node:module';",
+      'const require = createNodeRequire(import.meta.url);',
+    ].join('\n'),
+  },
   esbuildPlugins: [bundledLicences('cli.licenses.txt')],
 };
 

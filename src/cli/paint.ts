@@ -2,8 +2,8 @@
 
 import { styleText } from 'node:util';
 
-/** A style that the command line uses. */
-export type Style = Parameters<typeof styleText>[0];
+/** A style that the command line uses. One at a time: given several, Node 20 colours pipes too. */
+export type Style = Exclude<Parameters<typeof styleText>[0], readonly unknown[]>;
 
 /** Gives a text a style, or leaves it as it is. */
 export type Paint = (style: Style, text: string) => string;

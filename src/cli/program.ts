@@ -39,7 +39,8 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     if (error instanceof CommanderError && error.code === 'commander.help') return 2;
-    const complaint = complaintOf(error);
+    const known = program.commands.find((command) => command.name() === args[0]);
+    const complaint = complaintOf(error, known === undefined ? 'toolstash' : `toolstash ${known.name()}`);
     if (complaint === undefined) throw error;
     io.stderr.write(`toolstash: ${complaint}\n`);
     return 2;
@@ -47,15 +48,13 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
 }
 
 /** The one sentence that tells what was wrong and how to put it right; `undefined` for what is no one's mistake. */
-function complaintOf(error: unknown): string | undefined {
+function complaintOf(error: unknown, command: string): string | undefined {
   if (error instanceof UsageError) return error.message;
   if (error instanceof CacheError && error.code === 'ERR_INVALID_OPTION') return error.message;
   if (!(error instanceof CommanderError)) return undefined;
   const [what = '', near] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = near === undefined ? undefined : /Did you mean (.+)\?/.exec(near)?.[1];
   const fix =
-    suggestion === undefined
-      ? 'see `toolstash --help` and `toolstash replay --help`'
-      : `did you mean ${suggestion}?`;
+    suggestion === undefined ? `\`${command} --help\` lists what there is` : `did you mean ${suggestion}?`;
   return `${what.replace(/[.:]$/, '')}: ${fix}`;
 }

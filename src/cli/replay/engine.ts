@@ -61,6 +61,9 @@ export interface ReplayOptions {
  */
 const mostRounds = 10_000;
 
+/** The longest delay a Node timer takes; longer ones fire at once. */
+const longestDelay = 2 ** 31 - 1;
+
 /** Replays tasks, `concurrency` at once, each with its rollouts in step. */
 export async function replayTasks(options: ReplayOptions): Promise<void> {
   const replay = new Replay(options);
@@ -91,8 +94,8 @@ export function fittingTimeScale(options: {
 
 class Replay {
   readonly #options: ReplayOptions;
-  /** Keys with a load under way, and how many. */
-  readonly #loading = new Map<string, number>();
+  /** How many loads of a key have ended: a call during which one did was answered by it, and not by an entry. */
+  readonly #ended = new Map<string, number>();
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -117,14 +120,14 @@ class Replay {
   async #read(call: ToolCall): Promise<Outcome> {
     const key = this.#options.keyOf(call);
     for (let round = 1; ; round += 1) {
-      const isLoading = this.#loading.has(key);
+      const endedBefore = this.#endedLoads(key);
       let hasLoaded = false;
       try {
         const answer = await this.#options.cache.getOrSet(call.tool, call.args, () => {
           hasLoaded = true;
           return this.#load(call, key);
         });
-        const source = hasLoaded ? 'miss' : isLoading ? 'coalesced' : 'hit';
+        const source = hasLoaded ? 'miss' : this.#endedLoads(key) > endedBefore ? 'coalesced' : 'hit';
         return { call, source, verdict: this.#judge(call, answer), answer };
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;
@@ -140,16 +143,17 @@ class Replay {
   }
 
   async #load(call: ToolCall, key: string): Promise<unknown> {
-    this.#loading.set(key, (this.#loading.get(key) ?? 0) + 1);
     try {
       await this.#wait(call);
       if (call.failed) throw new ToolError(call);
       return call.result;
     } finally {
-      const others = (this.#loading.get(key) ?? 1) - 1;
-      if (others === 0) this.#loading.delete(key);
-      else this.#loading.set(key, others);
+      this.#ended.set(key, this.#endedLoads(key) + 1);
     }
+  }
+
+  #endedLoads(key: string): number {
+    return this.#ended.get(key) ?? 0;
   }
 
   /** Equal to the record? A recorded error that the cache answers is right only if it was a passing one. */
@@ -159,6 +163,7 @@ class Replay {
   }
 
   async #wait(call: ToolCall): Promise<void> {
-    if (this.#options.timeScale > 0) await sleep(this.#options.latencyOf(call) * this.#options.timeScale);
+    const { latencyOf, timeScale } = this.#options;
+    if (timeScale > 0) await sleep(Math.min(latencyOf(call) * timeScale, longestDelay));
   }
 }

@@ -90,7 +90,7 @@ function answered(total: CallCounts, paint: Paint, columns: number): string[] {
     .filter(({ field }) => total[field] > 0)
     .map(({ field, sign, style, name }) => `${paint(style, sign)} ${formatCount(total[field])} ${name}`);
   return [
-    `${paint('bold', 'Answered from the cache')}  ${paint(['bold', 'green'], formatShare(fromCache, total.calls))}  ` +
+    `${paint('bold', 'Answered from the cache')}  ${paint('bold', paint('green', formatShare(fromCache, total.calls)))}  ` +
       `${formatCount(fromCache)} of ${formatCount(total.calls)} calls`,
     bar(total, columns, paint),
     legend.join('   '),
@@ -114,9 +114,9 @@ function saved({ total, replay }: ReportData, paint: Paint, columns: number): st
     `replayed in ${formatDuration(replay.wallMs)} ${replay.timeScale === 1 ? 'in real time' : pace}`,
   ];
   return [
-    `${paint('bold', 'Time saved')}  ${paint(['bold', 'green'], formatDuration(total.savedMs))}  ` +
+    `${paint('bold', 'Time saved')}  ${paint('bold', paint('green', formatDuration(total.savedMs)))}  ` +
       `of ${formatDuration(total.toolMs)} tool time (${formatShare(total.savedMs, total.toolMs)})`,
-    ...wrap(remarks.join(', '), columns).map((line) => paint('gray', line)),
+    ...wrap(remarks.map(unbroken).join(', '), columns).map((line) => paint('gray', line)),
   ];
 }
 
@@ -161,10 +161,10 @@ function ending({ total, cache, wrongAnswers, notes }: ReportData, paint: Paint,
   ];
   const verdict =
     total.wrong === 0
-      ? [`${paint(['bold', 'green'], '✓')} Every answer equals the recorded one.`]
+      ? [`${paint('bold', paint('green', '✓'))} Every answer equals the recorded one.`]
       : wrong(total.wrong, wrongAnswers, paint, columns);
   return [
-    ...wrap(facts.join(' · '), columns).map((line) => paint('gray', line)),
+    ...wrap(facts.map(unbroken).join(' · '), columns).map((line) => paint('gray', line)),
     ...notes.flatMap((note) => wrap(`${note}`, columns)).map((line) => paint('yellow', line)),
     ...verdict,
   ];
@@ -182,8 +182,11 @@ function wrong(count: number, answers: readonly WrongAnswer[], paint: Paint, col
     'A tool whose answers change belongs into --writes; if its recorded errors were passing ones, say --transient-errors.';
   return [
     paint(
-      ['bold', 'red'],
-      `✗ ${formatCount(count)} ${count === 1 ? 'answer differs' : 'answers differ'} from the recorded one.`,
+      'bold',
+      paint(
+        'red',
+        `✗ ${formatCount(count)} ${count === 1 ? 'answer differs' : 'answers differ'} from the recorded one.`,
+      ),
     ),
     ...details,
     ...(hidden > 0 ? [`  and ${formatCount(hidden)} more`] : []),
@@ -208,6 +211,11 @@ function bar(counts: CallCounts, length: number, paint: Paint): string {
     .join('');
 }
 
+/** The text with spaces at which `wrap` doesn't break it. */
+function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u{a0}');
+}
+
 /** Breaks a text at spaces into lines of at most `columns` characters. */
 function wrap(text: string, columns: number): string[] {
   const lines: string[] = [];
@@ -217,5 +225,5 @@ function wrap(text: string, columns: number): string[] {
       lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
-  return lines;
+  return lines.map((line) => line.replaceAll('\u{a0}', ' '));
 }
