@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
 
@@ -13,6 +13,7 @@ const shared = {
 export const cli: Options = {
   ...shared,
   entry: { cli: 'src/cli/main.ts' },
+  sourcemap: false,
   format: ['esm'],
   dts: false,
   // Some of the bundled libraries are CommonJS and ask for Node's own modules by `require`.
@@ -58,9 +59,7 @@ function bundledLicences(fileName: string): NonNullable<Options['esbuildPlugins'
 
 async function licenceOf(folder: string): Promise<string> {
   const { name, version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'));
-  for (const file of ['LICENSE', 'LICENSE.md', 'license', 'LICENCE', 'LICENSE.txt']) {
-    const text = await readFile(join(folder, file), 'utf8').catch(() => undefined);
-    if (text !== undefined) return `${name} ${version}\n\n${text}`;
-  }
-  throw new Error(`${folder} is bundled but has no licence file`);
+  const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+  if (file === undefined) throw new Error(`${folder} is bundled but has no licence file`);
+  return `${name} ${version}\n\n${await readFile(join(folder, file), 'utf8')}`;
 }
