@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { type Clock, systemClock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import type { IgnorePath } from './key/key-hasher.js';
+import type { IgnoredPath } from './key/ignored-path.js';
 import type { StoreFactory } from './store/store.js';
 import type { ClassCodec } from './value/value-codec.js';
 
@@ -40,7 +40,7 @@ export interface MethodOptions {
    * Paths in the params that make no difference, such as `'trace_id'` or `'meta.requestId'`: left out of the key.
    * @default []
    */
-  readonly ignore?: readonly IgnorePath[];
+  readonly ignore?: readonly IgnoredPath[];
 }
 
 /** The options of a `CacheManager`. */
@@ -112,7 +112,7 @@ export interface ResolvedMethodOptions {
   readonly staleWhileRevalidate: number;
   readonly scope: string | undefined;
   readonly version: string | number | undefined;
-  readonly ignore: readonly IgnorePath[];
+  readonly ignore: readonly IgnoredPath[];
 }
 
 /** A cache's options with nothing left open. */

@@ -8,12 +8,15 @@ export class Flight<T> {
   readonly node: WaitNode;
   /** Callers still waiting. A load that nobody waits for any more is aborted. */
   waiters = 0;
+  /** Everybody who has waited, those who left included. */
+  callers = 0;
   /** The key was written, deleted, cleared or invalidated since: the result must not be stored. */
   superseded = false;
   #promise: Promise<T> | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
-  #aborted = false;
+  /** Nobody waits for it any more. */
+  isAborted = false;
 
   constructor(key: string, method: string) {
     this.node = new WaitNode(key, method);
@@ -28,7 +31,7 @@ export class Flight<T> {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#aborted) this.#controller.abort(this.#abortReason);
+      if (this.isAborted) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
   }
@@ -47,8 +50,13 @@ export class Flight<T> {
     this.#promise.then(undefined, () => undefined);
   }
 
+  /** Throws what the load was aborted with, if it was. */
+  throwIfAborted(): void {
+    if (this.isAborted) throw this.#abortReason;
+  }
+
   abort(reason: unknown): void {
-    this.#aborted = true;
+    this.isAborted = true;
     this.#abortReason = reason;
     this.superseded = true;
     this.#controller?.abort(reason);
@@ -91,9 +99,16 @@ export class SingleFlight<T> {
       leaveParent = parent.waitFor(flight.node);
     }
     flight.waiters++;
+    flight.callers++;
     if (signal !== undefined) return this.#joinUntilAborted(flight, signal, leaveParent);
     if (leaveParent !== undefined) flight.promise.then(leaveParent, leaveParent);
     return flight.promise;
+  }
+
+  /** Makes a superseded load joinable and storable again: it has not read anything yet. */
+  reinstate(flight: Flight<T>): void {
+    flight.superseded = false;
+    this.#flights.set(flight.node.key, flight);
   }
 
   /** The key was written or deleted: its load may be awaited by who already does, but not joined or stored. */
@@ -148,7 +163,6 @@ export class SingleFlight<T> {
       );
     });
   }
-
 }
 
 function reentrantLoad(parent: WaitNode, flight: WaitNode): ReentrantLoadError {

@@ -4,10 +4,12 @@ import { type Duration, parseDuration } from '../duration.js';
 import { UnstorableValueError } from '../errors.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { ResolvedMethodOptions } from '../options.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
 import { asCacheError, type CacheCore } from './core.js';
 import type { Loaded } from './loaded.js';
 import { LoadContext, type Loader, type LoaderContext } from './loader.js';
 import type { MethodState } from './method-state.js';
+import type { Found } from './tiers.js';
 
 /** One load that is about to run. */
 export interface LoadRequest<T> {
@@ -34,6 +36,19 @@ export async function runLoad<T>(
       countMiss(core, request);
     }
   }
+  // From here to the call of the loader nothing may be awaited: what was true must still be true there.
+  flight.throwIfAborted();
+  if (flight.superseded) {
+    // Written or deleted during the search. The tool was not called yet, so its answer will be the newer one,
+    // unless another load has begun since: then that is the one to wait for.
+    const newer = core.loads.find(request.key);
+    if (newer === undefined) {
+      core.loads.reinstate(flight);
+    } else {
+      const loaded = await core.loads.join(newer);
+      if (loaded.share !== undefined) return { ...loaded, value: loaded.share() };
+    }
+  }
   const context = new LoadContext(flight);
   const started = core.options.clock.elapsed();
   const value = await callLoader(core, request, context);
@@ -45,23 +60,32 @@ export async function runLoad<T>(
   return keep(core, request, flight, context, value, loadMs);
 }
 
+/** What the slower tiers have for this load; `undefined`: nothing. */
 async function findBelow<T>(core: CacheCore, request: LoadRequest<T>): Promise<Loaded | undefined> {
   const { state, key } = request;
   const found = await core.tiers.search(key, state);
-  if (found === undefined) {
-    countMiss(core, request);
-    return undefined;
-  }
   // An error is no miss: it was counted where it happened, and the tool runs.
-  if ('error' in found) return undefined;
-  const { entry, tier } = found;
+  if (found !== undefined && 'error' in found) return undefined;
   // A stale value below is not worth a second answer path: the tool runs, as on a miss.
-  if (entry.staleAt !== null && core.options.clock.now() >= entry.staleAt) {
-    countMiss(core, request);
+  if (found !== undefined && !isStale(core, found.entry)) return answerFrom(core, request, found);
+  countMiss(core, request);
+  return undefined;
+}
+
+function isStale(core: CacheCore, entry: MemoryEntry): boolean {
+  return entry.staleAt !== null && core.options.clock.now() >= entry.staleAt;
+}
+
+function answerFrom<T>(core: CacheCore, request: LoadRequest<T>, { entry, tier }: Found): Loaded | undefined {
+  const { state, key } = request;
+  const share = () => core.keeper.give(entry.kept);
+  let value: unknown;
+  try {
+    value = share();
+  } catch (error) {
+    core.failed(asCacheError(error, `The value of ${key} can't be read`), state, key);
     return undefined;
   }
-  const share = () => core.keeper.give(entry.kept);
-  const value = share();
   state.counters.hits++;
   state.counters.saved(entry.loadMs);
   if (core.events.isHeard('hit')) core.events.emit('hit', { method: state.name, key, tier });
@@ -98,7 +122,7 @@ function keep<T>(
   core.loads.retire(flight);
   const isStored = !context.isSkipped && !flight.superseded && !core.isClosed;
   // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
-  if (!isStored && flight.waiters <= 1) return { value, loadMs, share: undefined };
+  if (!isStored && flight.callers <= 1) return { value, loadMs, share: undefined };
   try {
     const { kept, bytes } = core.keeper.keep(value);
     const share = () => core.keeper.give(kept);

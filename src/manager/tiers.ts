@@ -160,7 +160,7 @@ export class Tiers {
   /** Takes a method's entries, or all, out of every tier. */
   clear(method?: string): void {
     this.#reads.supersedeAll(method);
-    this.#memory.clear(method);
+    this.#clearMemory(method);
     const stamp: Stamp = this.#stamps.next();
     for (const tier of this.#slow) tier.clear(method, stamp);
   }
@@ -194,8 +194,19 @@ export class Tiers {
 
   async close(): Promise<void> {
     this.#memory.close();
-    await Promise.all(this.#slow.map((tier) => tier.close()));
-    this.#memory.clear();
+    try {
+      await Promise.all(this.#slow.map((tier) => tier.close()));
+    } finally {
+      this.#clearMemory();
+    }
+  }
+
+  #clearMemory(method?: string): void {
+    try {
+      this.#memory.clear(method);
+    } catch (error) {
+      this.#observer.failed(storeFailure('clear', error));
+    }
   }
 
   async #read(

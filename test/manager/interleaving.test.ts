@@ -12,7 +12,9 @@ const ttl = 1000;
 const maxSize = 3;
 
 type Command =
-  | { readonly kind: 'get' | 'set' | 'delete'; readonly key: number }
+  | { readonly kind: 'get'; readonly key: number }
+  | { readonly kind: 'set'; readonly key: number }
+  | { readonly kind: 'delete'; readonly key: number }
   | { readonly kind: 'load'; readonly key: number; readonly ending: Ending; readonly abortable: boolean }
   | { readonly kind: 'refresh'; readonly key: number }
   | { readonly kind: 'clear' }
@@ -72,7 +74,11 @@ class World {
   }
 }
 
-async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDisk: boolean): Promise<string[]> {
+async function run(
+  scheduler: fc.Scheduler,
+  commands: readonly Command[],
+  hasDisk: boolean,
+): Promise<string[]> {
   const clock = new FakeClock();
   const disk = new MapTier();
   disk.beforeAnswer = () => scheduler.schedule(Promise.resolve(), 'disk read');
@@ -85,7 +91,9 @@ async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDis
     if (value === undefined) return;
     if (typeof value !== 'number') world.problems.push(`${what} of key ${asked} gave ${String(value)}`);
     else if (value < oldest)
-      world.problems.push(`${what} of key ${asked} gave version ${value}, older than the completed write ${oldest}`);
+      world.problems.push(
+        `${what} of key ${asked} gave version ${value}, older than the completed write ${oldest}`,
+      );
   };
 
   const loader =
@@ -133,7 +141,12 @@ async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDis
     } else if (each.kind === 'refresh') {
       const oldest = world.versions[each.key]!;
       world.supersede(each.key);
-      check(await cache.refresh('tool', { key: each.key }, loader(each.key, 'value')), each.key, oldest, 'refresh');
+      check(
+        await cache.refresh('tool', { key: each.key }, loader(each.key, 'value')),
+        each.key,
+        oldest,
+        'refresh',
+      );
     } else {
       const oldest = world.versions[each.key]!;
       const controller = new AbortController();
@@ -148,7 +161,9 @@ async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDis
         if (value === undefined) world.problems.push('getOrSet gave no value');
       } catch (error) {
         const isExpected =
-          error === undefined || error === 'gone' || (error instanceof Error && error.message === 'tool failed');
+          error === undefined ||
+          error === 'gone' ||
+          (error instanceof Error && error.message === 'tool failed');
         if (!isExpected) world.problems.push(`getOrSet rejected with ${String(error)}`);
       }
     }
@@ -162,7 +177,8 @@ async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDis
   for (const caller of callers) void caller.then(() => settled++);
   const watch = () => {
     const { entries, bytes } = cache.stats();
-    if (entries > maxSize || bytes > 10_000) world.problems.push(`bounds: ${entries} entries, ${bytes} bytes`);
+    if (entries > maxSize || bytes > 10_000)
+      world.problems.push(`bounds: ${entries} entries, ${bytes} bytes`);
   };
   for (let idle = 0; idle < 3; ) {
     if (scheduler.count() > 0) {
@@ -170,7 +186,8 @@ async function run(scheduler: fc.Scheduler, commands: readonly Command[], hasDis
       idle = 0;
     } else {
       await new Promise((resolve) => setImmediate(resolve));
-      if (scheduler.count() === 0 && world.releases.length > 0) world.releases.splice(0).forEach((go) => void go());
+      if (scheduler.count() === 0 && world.releases.length > 0)
+        world.releases.splice(0).forEach((go) => void go());
       else if (scheduler.count() === 0) idle++;
     }
     watch();
