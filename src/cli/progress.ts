@@ -17,13 +17,22 @@ export interface ProgressOptions {
   readonly total: number;
 }
 
+/** Columns that label, percentage and note may need beside the bar. */
+const roomForText = 60;
+
 const noProgress: Progress = { update() {}, stop() {} };
 
 /** Starts a bar on the stream, if that is a terminal. */
 export function startProgress({ stream, label, total }: ProgressOptions): Progress {
   if (!stream.isTTY || total === 0) return noProgress;
   const bar = new SingleBar(
-    { stream, clearOnComplete: true, fps: 20, format: `  ${label} {bar} {percentage} %  {note}` },
+    {
+      stream,
+      clearOnComplete: true,
+      fps: 20,
+      barsize: Math.min(40, Math.max(10, stream.columns - roomForText)),
+      format: `  ${label} {bar} {percentage} %  {note}`,
+    },
     Presets.shades_classic,
   );
   bar.start(total, 0, { note: '' });

@@ -55,7 +55,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
   const keys = keysOf(trace);
 
-  const cache = new CacheManager({
+  await using cache = new CacheManager({
     eviction: flags.eviction,
     maxSize: flags.maxSize,
     maxBytes: flags.maxBytes,
@@ -86,7 +86,6 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     });
   } finally {
     progress.stop();
-    await cache.close();
   }
   const wallMs = performance.now() - startedAt;
   const stats = cache.stats();
@@ -100,6 +99,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
       ttl: flags.ttl ?? null,
       evicted: stats.evicted,
       expired: stats.expired,
+      refused: stats.refused,
       entries: stats.entries,
       bytes: stats.bytes,
     },

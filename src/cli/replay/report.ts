@@ -16,6 +16,8 @@ export interface ReportData {
     readonly ttl: string | null;
     readonly evicted: number;
     readonly expired: number;
+    /** Answers too large to keep. */
+    readonly refused: number;
     readonly entries: number;
     readonly bytes: number;
   };
@@ -44,7 +46,7 @@ export interface ReportStyle {
 /** How calls are shown in a bar, in this order. */
 const segments = [
   { field: 'hits', sign: '█', style: 'green', name: 'hits' },
-  { field: 'coalesced', sign: '▓', style: 'cyan', name: 'coalesced with a call in flight' },
+  { field: 'coalesced', sign: '▓', style: 'cyan', name: 'coalesced' },
   { field: 'misses', sign: '░', style: 'yellow', name: 'misses' },
   { field: 'writes', sign: '·', style: 'gray', name: 'writes' },
 ] as const satisfies readonly { field: keyof CallCounts; sign: string; style: Style; name: string }[];
@@ -88,12 +90,14 @@ function answered(total: CallCounts, paint: Paint, columns: number): string[] {
   const fromCache = total.hits + total.coalesced;
   const legend = segments
     .filter(({ field }) => total[field] > 0)
-    .map(({ field, sign, style, name }) => `${paint(style, sign)} ${formatCount(total[field])} ${name}`);
+    .map(({ field, sign, style, name }) => ({ sign, style, text: `${formatCount(total[field])} ${name}` }));
+  const length = legend.reduce((sum, { text }) => sum + text.length + 5, -3);
+  const painted = legend.map(({ sign, style, text }) => `${paint(style, sign)} ${text}`);
   return [
     `${paint('bold', 'Answered from the cache')}  ${paint('bold', paint('green', formatShare(fromCache, total.calls)))}  ` +
       `${formatCount(fromCache)} of ${formatCount(total.calls)} calls`,
     bar(total, columns, paint),
-    legend.join('   '),
+    ...(length <= columns ? [painted.join('   ')] : painted),
   ];
 }
 
@@ -154,6 +158,7 @@ function ending({ total, cache, wrongAnswers, notes }: ReportData, paint: Paint,
     `hit rate ${formatShare(hitRate(total), 1)} of read-only calls`,
     `evicted ${formatCount(cache.evicted)}`,
     ...(cache.expired > 0 ? [`expired ${formatCount(cache.expired)}`] : []),
+    ...(cache.refused > 0 ? [`too large to keep ${formatCount(cache.refused)}`] : []),
     `held at the end ${formatCount(cache.entries)} (${formatBytes(cache.bytes)})`,
     `tool errors ${formatCount(total.errors)}, never cached`,
     ...(total.sharedErrors > 0 ? [`${formatCount(total.sharedErrors)} of them shared in flight`] : []),

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { formatJson, parseJson } from '../../src/cli/lossless-json.js';
+
+describe('parsing', () => {
+  test.each<[string, unknown]>([
+    ['9007199254740991', 9007199254740991],
+    ['9007199254740992', 9007199254740992n],
+    ['-9007199254740993', -9007199254740993n],
+    ['123456789012345678901234567890', 123456789012345678901234567890n],
+    ['0.1234567890123456789', 0.12345678901234568],
+    ['12345678901234567890.5', 12345678901234567000],
+    ['1e400', Number.POSITIVE_INFINITY],
+    ['-0', 0],
+    ['-0.0', -0],
+    ['[-0,12345678901234567]', [0, 12345678901234567n]],
+  ])('%s', (text, value) => {
+    expect(parseJson(text)).toStrictEqual(value);
+  });
+
+  test('of equal keys the last one counts, whether or not the text has long numbers', () => {
+    expect(parseJson('{"a":1,"a":2}')).toEqual({ a: 2 });
+    expect(parseJson('{"a":1,"a":2,"b":1234567890123456789}')).toEqual({ a: 2, b: 1234567890123456789n });
+  });
+
+  test('both roads through the parser agree with JSON.parse', () => {
+    // The long number sends the text down the lossless road.
+    fc.assert(
+      fc.property(fc.json(), (json) => {
+        const [value] = parseJson(`[${json},1234567890123456789]`) as unknown[];
+        expect(value).toEqual(withoutNegativeZero(JSON.parse(json)));
+      }),
+    );
+  });
+});
+
+test('what was parsed is written with all its digits', () => {
+  const text = '{"id":12345678901234567890,"list":[1,2.5,"x",null,true]}';
+  expect(formatJson(parseJson(text))).toBe(text);
+});
+
+function withoutNegativeZero(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (_key, part) => (part === 0 ? 0 : part));
+}
