@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 import { type Clock, systemClock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import type { IgnoredPath } from './key/ignored-path.js';
+import { type IgnoredPath, ignoredMembers } from './key/ignored-path.js';
 import type { StoreFactory } from './store/store.js';
 import type { ClassCodec } from './value/value-codec.js';
 
@@ -139,7 +139,8 @@ export const defaultOptions = {
   staleWhileRevalidate: 0,
 } as const;
 
-const methodOptionNames = ['ttl', 'staleWhileRevalidate', 'scope', 'version', 'ignore'] as const;
+/** Every option that a method can have. */
+export const methodOptionNames = ['ttl', 'staleWhileRevalidate', 'scope', 'version', 'ignore'] as const;
 const cacheOptionNames = [
   ...methodOptionNames,
   ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs', 'methods', 'clock', 'random'],
@@ -189,7 +190,7 @@ export function resolveMethodOptions(
         : parseDuration(own.staleWhileRevalidate, `${path}staleWhileRevalidate`),
     scope: own.scope === undefined ? inherited.scope : text(own.scope, `${path}scope`),
     version: own.version === undefined ? inherited.version : textOrNumber(own.version, `${path}version`),
-    ignore: own.ignore ?? inherited.ignore,
+    ignore: own.ignore === undefined ? inherited.ignore : paths(own.ignore, `${path}ignore`),
   };
 }
 
@@ -217,6 +218,15 @@ function text(value: string, path: string): string {
 function textOrNumber(value: string | number, path: string): string | number {
   if (typeof value !== 'string' && typeof value !== 'number')
     throw expected(path, 'a string or number', value);
+  return value;
+}
+
+function paths(value: readonly IgnoredPath[], path: string): readonly IgnoredPath[] {
+  try {
+    ignoredMembers(value);
+  } catch (cause) {
+    throw new InvalidOptionError(`Wrong \`${path}\`: ${(cause as Error).message}`, { cause });
+  }
   return value;
 }
 

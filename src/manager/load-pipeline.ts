@@ -108,7 +108,16 @@ async function callLoader<T>(core: CacheCore, request: LoadRequest<T>, context: 
   }
 }
 
-/** Stores a loaded value where it may be stored; a failure to do so is counted and costs the caller nothing. */
+/** What a tool's answer goes into the cache with. */
+export interface Answer {
+  readonly value: unknown;
+  readonly loadMs: number;
+  /** What the loader decided on how long it is fresh; `undefined` leaves that to the options. */
+  readonly ttl: number | null | undefined;
+  readonly isStored: boolean;
+}
+
+/** Stores a load's value where it may be stored, and shares it with who waits for it. */
 function keep<T>(
   core: CacheCore,
   request: LoadRequest<T>,
@@ -117,30 +126,41 @@ function keep<T>(
   value: T,
   loadMs: number,
 ): Loaded {
-  const { state, key, options } = request;
   // From here on a caller finds the value in memory, or must load anew where it is not kept.
   core.loads.retire(flight);
   const isStored = !context.isSkipped && !flight.superseded && !core.isClosed;
   // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
   if (!isStored && flight.callers <= 1) return { value, loadMs, share: undefined };
+  return { value, loadMs, share: keepAnswer(core, request, { value, loadMs, ttl: context.ttl, isStored }) };
+}
+
+/**
+ * Stores an answer where it may be stored; gives it out again, or is `undefined` where it can't be kept. A failure is
+ * counted and costs the caller nothing.
+ */
+export function keepAnswer(
+  core: CacheCore,
+  { state, key, options }: Pick<LoadRequest<unknown>, 'state' | 'key' | 'options'>,
+  { value, loadMs, ttl, isStored }: Answer,
+): (() => unknown) | undefined {
   try {
     const { kept, bytes } = core.keeper.keep(value);
-    const share = () => core.keeper.give(kept);
     if (isStored) {
       try {
-        const ttl = context.ttl !== undefined ? context.ttl : freshFor(options.ttl, value);
-        core.tiers.put(state, key, { kept, bytes, loadMs, ttl, staleFor: options.staleWhileRevalidate });
+        const freshMs = ttl !== undefined ? ttl : freshFor(options.ttl, value);
+        const staleFor = options.staleWhileRevalidate;
+        core.tiers.put(state, key, { kept, bytes, loadMs, ttl: freshMs, staleFor });
       } catch (error) {
         core.failed(asCacheError(error, `Storing the result of \`${state.name}\` failed`), state, key);
       }
     }
-    return { value, loadMs, share };
+    return () => core.keeper.give(kept);
   } catch (error) {
     // What was there before is older than what the tool just said.
     if (isStored) core.tiers.remove(state, key, 'refuse');
     if (error instanceof UnstorableValueError) core.uncached(state, 'unstorable value', error);
     else core.failed(asCacheError(error, `Keeping the result of \`${state.name}\` failed`), state, key);
-    return { value, loadMs, share: undefined };
+    return undefined;
   }
 }
 

@@ -120,7 +120,10 @@ export class MethodCache {
   async delete(params: unknown, options?: LookupOptions): Promise<boolean> {
     const key = this.#openKey(params, options);
     this.#core.loads.supersede(key);
-    return this.#core.tiers.remove(this.#state, key, 'delete');
+    const existed = this.#core.tiers.remove(this.#state, key, 'delete');
+    const { events } = this.#core;
+    if (events.isHeard('delete')) events.emit('delete', { method: this.name, key });
+    return existed;
   }
 
   /** Deletes all values of this method. */

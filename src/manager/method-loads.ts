@@ -10,6 +10,12 @@ import type { Loader } from './loader.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 
+/** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
+export interface LoadCall extends LoadOptions {
+  /** Never throws. */
+  prepare?(key: string): void;
+}
+
 /** One method's loads. */
 export class MethodLoads {
   readonly #core: CacheCore;
@@ -22,7 +28,7 @@ export class MethodLoads {
     this.#lookups = lookups;
   }
 
-  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions): Promise<T> {
+  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
     let key: string;
@@ -51,7 +57,7 @@ export class MethodLoads {
       : this.#join(flight, loader, options);
   }
 
-  refresh<T>(params: unknown, loader: Loader<T>, options: LoadOptions): Promise<T> {
+  refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
     let key: string;
@@ -64,13 +70,14 @@ export class MethodLoads {
     return this.#load(key, loader, options, true);
   }
 
-  #load<T>(key: string, loader: Loader<T>, options: LoadOptions, isRefresh: boolean): Promise<T> {
+  #load<T>(key: string, loader: Loader<T>, options: LoadCall, isRefresh: boolean): Promise<T> {
     let resolved: ResolvedMethodOptions;
     try {
       resolved = resolveMethodOptions(options, '', this.#state.options);
     } catch (error) {
       return Promise.reject(error);
     }
+    options.prepare?.(key);
     const flight = this.#start(key, loader, resolved, isRefresh);
     return this.#core.loads.join(flight, options.signal).then((loaded) => loaded.value as T);
   }
@@ -85,7 +92,7 @@ export class MethodLoads {
     return this.#core.loads.start(key, this.#state.name, (flight) => runLoad(this.#core, request, flight));
   }
 
-  #join<T>(flight: Flight<Loaded>, loader: Loader<T>, options: LoadOptions): Promise<T> {
+  #join<T>(flight: Flight<Loaded>, loader: Loader<T>, options: LoadCall): Promise<T> {
     const { name, counters } = this.#state;
     const { events } = this.#core;
     counters.coalesced++;
@@ -105,7 +112,7 @@ export class MethodLoads {
   }
 
   /** Renews a stale value while its callers go on. One at a time: a load under way will do. */
-  #refreshInBackground<T>(key: string, loader: Loader<T>, options: LoadOptions): void {
+  #refreshInBackground<T>(key: string, loader: Loader<T>, options: LoadCall): void {
     if (this.#core.loads.find(key) !== undefined) return;
     let resolved: ResolvedMethodOptions;
     try {
@@ -114,12 +121,13 @@ export class MethodLoads {
       this.#core.failed(asCacheError(error, `Refreshing \`${this.#state.name}\` failed`), this.#state, key);
       return;
     }
+    options.prepare?.(key);
     // It waits for itself: no caller's abort ends it, and its failure was counted as a load error.
     this.#start(key, loader, resolved, true).waiters++;
   }
 
   /** Runs the tool without the cache, and counts it. */
-  #runAlone<T>(loader: Loader<T>, options: LoadOptions, reason: string, cause?: unknown): Promise<T> {
+  #runAlone<T>(loader: Loader<T>, options: LoadCall, reason: string, cause?: unknown): Promise<T> {
     this.#core.uncached(this.#state, reason, cause);
     return callAlone(this.#state.name, loader, options.signal);
   }

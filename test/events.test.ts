@@ -1,0 +1,96 @@
+import diagnosticsChannel from 'node:diagnostics_channel';
+import { describe, expect, it } from 'vitest';
+import { type CacheEventName, CacheManager, hashKey } from '../src/index.js';
+
+const names: CacheEventName[] = [
+  'hit',
+  'miss',
+  'coalesced',
+  'load',
+  'loadError',
+  'set',
+  'delete',
+  'clear',
+  'remove',
+  'uncached',
+  'error',
+];
+
+describe('the events', () => {
+  it('tell what happened, in order', async () => {
+    const cache = new CacheManager({ maxSize: 1 });
+    const told: string[] = [];
+    for (const name of names)
+      cache.on(name, (event) => told.push(`${name} ${'key' in event ? event.key : ''}`));
+    const [one, two] = [hashKey('tool', 1), hashKey('tool', 2)];
+    await Promise.all([cache.getOrSet('tool', 1, () => 'a'), cache.getOrSet('tool', 1, () => 'a')]);
+    await cache.get('tool', 1);
+    await cache.set('tool', 2, 'b');
+    await cache.delete('tool', 2);
+    await cache.clear('tool');
+    await cache.getOrSet('tool', 3, () => Promise.reject(new Error('x'))).catch((error: Error) => error);
+    await cache.getOrSet('tool', { f() {} }, () => 'c');
+    expect(told).toEqual([
+      `miss ${one}`,
+      `coalesced ${one}`,
+      `load ${one}`,
+      `set ${one}`,
+      `hit ${one}`,
+      `remove ${one}`,
+      `set ${two}`,
+      `remove ${two}`,
+      `delete ${two}`,
+      'clear ',
+      `miss ${hashKey('tool', 3)}`,
+      `loadError ${hashKey('tool', 3)}`,
+      'uncached ',
+    ]);
+  });
+
+  it('are listened to once, and no more after off', async () => {
+    const cache = new CacheManager();
+    const told: string[] = [];
+    const listener = () => told.push('on');
+    const once = () => told.push('once');
+    cache.on('miss', listener).once('miss', once).once('hit', once);
+    await cache.get('tool', 1);
+    await cache.get('tool', 1);
+    cache.off('miss', listener).off('hit', once);
+    await cache.get('tool', 1);
+    await cache.set('tool', 1, 1);
+    await cache.get('tool', 1);
+    expect(told).toEqual(['on', 'once', 'on']);
+  });
+
+  it('keep a listener that throws away from the tool call, and warn', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => warnings.push(`${warning.name}: ${warning.message}`);
+    process.on('warning', note);
+    const cache = new CacheManager();
+    cache.on('load', () => {
+      throw new Error('listener is broken');
+    });
+    expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', note);
+    expect(warnings).toEqual([expect.stringMatching(/^ToolstashWarning: .*`load`.*listener is broken/)]);
+  });
+
+  it('are published on diagnostics channels too', async () => {
+    const told: unknown[] = [];
+    const subscriber = (message: unknown) => told.push(message);
+    diagnosticsChannel.subscribe('toolstash:hit', subscriber);
+    const cache = new CacheManager();
+    await cache.set('tool', 1, 1);
+    await cache.get('tool', 1);
+    diagnosticsChannel.unsubscribe('toolstash:hit', subscriber);
+    await cache.get('tool', 1);
+    expect(told).toEqual([{ method: 'tool', key: hashKey('tool', 1), tier: 'memory' }]);
+  });
+
+  it('need no listener for errors', async () => {
+    const cache = new CacheManager({ ttl: () => -1 });
+    expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
+    expect(cache.stats().cacheErrors).toBe(1);
+  });
+});
