@@ -16,7 +16,8 @@ import { isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-
  * `10 ** 22`. `undefined`, Date, Map, Set, RegExp, Error, typed arrays, Buffer, boxed primitives and arrays with
  * holes or named fields get a form that begins with `@`, as no JSON does.
  *
- * Only own enumerable fields count, and getters are read. Objects with and without a prototype are the same.
+ * As in JSON and `structuredClone`, only own enumerable fields with string keys count, and getters are read.
+ * Plain objects with and without a prototype are the same.
  *
  * @throws UnhashableParamsError that names the path of a function, a symbol, a class instance or a cycle.
  */
@@ -26,30 +27,36 @@ export function canonicalJson(value: unknown): string {
 
 /** The canonical JSON of `value` without its ignored members; errors name paths that start with `root`. */
 export function canonicalText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
+  containersLeft = quickContainers;
   try {
     return print(value, ignored, undefined);
   } catch {
-    // The quick walk keeps no path and trusts the call stack: the slow one says what is wrong and where, or copes.
-    const known = resolveDeepParts({
-      value,
-      root,
-      ignored,
-      print: (part, texts) => textOf(part, levels, texts),
-    });
-    try {
-      return print(value, ignored, known);
-    } catch (cause) {
-      throw new UnhashableParamsError(
-        root,
-        `Expected \`${root}\` to be data that stays as it is while it is read and fits a string`,
-        { cause },
-      );
-    }
+    return slowText(value, root, ignored);
+  }
+}
+
+/** The quick walk keeps no path and trusts the call stack: the slow one copes, or says what is wrong and where. */
+function slowText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
+  containersLeft = Number.POSITIVE_INFINITY;
+  try {
+    const printPart = (part: object, texts: KnownTexts) => textOf(part, levels, texts);
+    return print(value, ignored, resolveDeepParts({ value, root, ignored, print: printPart }));
+  } catch (cause) {
+    if (cause instanceof UnhashableParamsError) throw cause;
+    const message = `Expected \`${root}\` to stay as it is while it is read, and its JSON to fit a string`;
+    throw new UnhashableParamsError(root, message, { cause });
   }
 }
 
 /** How deep the quick walk goes on the call stack: enough for what is left between resolved parts and ignored paths. */
 const levels = 256;
+
+/**
+ * How many objects and arrays the quick walk prints. Few have more, unless parts occur many times over: 40 arrays,
+ * each holding the one before twice, would be printed for days.
+ */
+const quickContainers = 100_000;
+let containersLeft = quickContainers;
 
 const keyOrders = new KeyOrders();
 
@@ -82,7 +89,7 @@ function textOf(value: unknown, room: number, known: KnownTexts | undefined): st
 }
 
 function containerText(value: object, room: number, known: KnownTexts | undefined): string {
-  if (room === 0) throw unprintable;
+  if (room === 0 || --containersLeft < 0) throw unprintable;
   if (Array.isArray(value)) return arrayText(value, room, known);
   if (!isPlain(value)) return formText(taggedForm(value), room, known);
   const { keys, prefixes } = orderOf(value);

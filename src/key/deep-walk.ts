@@ -26,16 +26,18 @@ const levelsAtOnce = 128;
  */
 export function resolveDeepParts({ value, root, ignored, print }: DeepWalkOptions): KnownTexts {
   const known = new Map<object, string>();
-  /** Levels between a finished container and the known texts or leaves below it. */
-  const heights = new Map<object, number>();
+  const finished = new Set<object>();
   const open = new Set<object>();
   const frames: Frame[] = [];
 
   const enter = (member: Member, isMade: boolean) => {
     const child = readMember(member, frames);
     if (typeof child !== 'object' || child === null) return;
-    const height = member.ignored === undefined ? heights.get(child) : undefined;
-    if (height !== undefined) return reach(frames.at(-1), height + 1);
+    if (member.ignored === undefined && finished.has(child)) {
+      // It occurs again: printed once, it can't multiply the work.
+      if (!known.has(child)) known.set(child, print(child, known));
+      return reach(frames.at(-1), 1);
+    }
     if (open.has(child)) throw unhashable(frames, member, 'an object that contains itself');
     open.add(child);
     frames.push(openFrame(child, member, isMade, frames));
@@ -50,7 +52,7 @@ export function resolveDeepParts({ value, root, ignored, print }: DeepWalkOption
         known.set(frame.container, print(frame.container, known));
         frame.height = 0;
       }
-      heights.set(frame.container, frame.height);
+      finished.add(frame.container);
     }
     reach(frames.at(-1), frame.height + 1);
   };
@@ -81,6 +83,7 @@ interface Frame {
   readonly isMade: boolean;
   readonly makesMembers: boolean;
   readonly members: Iterator<Member, undefined>;
+  /** Levels from here down to known texts or leaves, as far as they are walked over. */
   height: number;
 }
 
@@ -145,7 +148,11 @@ function unhashable(
   const path = [...frames, member].map(({ label }) => label).join('');
   return new UnhashableParamsError(
     path,
-    `Expected \`${path}\` to be plain data, got ${kind}: pass its data, or leave it out of the key with \`ignore\``,
+    `Expected \`${shortened(path)}\` to be plain data, got ${kind}: pass its data, or leave it out of the key with \`ignore\``,
     options,
   );
+}
+
+function shortened(path: string): string {
+  return path.length <= 200 ? path : `${path.slice(0, 100)} … ${path.slice(-100)}`;
 }

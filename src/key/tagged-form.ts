@@ -17,10 +17,7 @@ export interface TaggedForm {
 /** Whether an object's own fields are all there is to it. It may come from another realm, or have no prototype. */
 export function isPlain(value: object): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
-  return (
-    (prototype === Object.prototype || prototype === null || builtInName(prototype) === 'Object') &&
-    Object.getOwnPropertySymbols(value).length === 0
-  );
+  return prototype === Object.prototype || prototype === null || builtInName(prototype) === 'Object';
 }
 
 /** Whether an array's elements are all there is to it: no holes, no fields beside them, no class of its own. */
@@ -49,12 +46,14 @@ export function taggedForm(value: object): TaggedForm | undefined {
   return form === undefined || tag === undefined ? undefined : { tag, ...form };
 }
 
-/** What a value is called in an error: `a function`, `a Promise`, `an instance of Session`. */
+/** What a value is called in an error: `a function`, `an instance of Session`. */
 export function describeKind(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
   try {
     const name: unknown = value.constructor?.name;
-    if (typeof name === 'string' && name !== '') return `an instance of ${name}`;
+    if (typeof name === 'string' && name !== '') {
+      return `an instance of ${name}${name in forms ? ' that is a Proxy or has fields of its own' : ''}`;
+    }
   } catch {
     return 'an object that throws when it is read';
   }
@@ -94,10 +93,7 @@ const forms: Readonly<Record<string, ((value: object) => Form | undefined) | und
 
 function isPlainArray(value: readonly unknown[]): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);
-  return (
-    (prototype === Array.prototype || (prototype !== null && builtInName(prototype) === 'Array')) &&
-    Object.getOwnPropertySymbols(value).length === 0
-  );
+  return prototype === Array.prototype || (prototype !== null && builtInName(prototype) === 'Array');
 }
 
 function unusualArrayForm(value: readonly unknown[]): TaggedForm {
@@ -149,7 +145,7 @@ function base64(view: ArrayBufferView): string {
 
 /** Whether an object has no fields of its own beside its built-in content. */
 function isBare(value: object): boolean {
-  return Object.keys(value).length === 0 && Object.getOwnPropertySymbols(value).length === 0;
+  return Object.keys(value).length === 0;
 }
 
 function ownFields(value: object): Record<string, unknown> {

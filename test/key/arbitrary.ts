@@ -1,0 +1,62 @@
+/** Random values to make keys of. */
+
+import fc from 'fast-check';
+
+/** UTF-16 units where escapes, sort orders and encodings change, lone surrogates among them. */
+const notableUnits = [
+  0, 8, 9, 10, 13, 0x1f, 0x20, 0x22, 0x2f, 0x5c, 0x61, 0x7a, 0x7e, 0x7f, 0x80, 0xff, 0x100, 0x7ff, 0x800,
+  0x2028, 0xd7ff, 0xd800, 0xd83d, 0xdbff, 0xdc00, 0xdda6, 0xdfff, 0xe000, 0xfeff, 0xffff,
+];
+
+export const text: fc.Arbitrary<string> = fc.oneof(
+  fc.string({ unit: 'grapheme-ascii', maxLength: 12 }),
+  fc.string({ unit: 'binary', maxLength: 8 }),
+  fc.array(fc.constantFrom(...notableUnits), { maxLength: 6 }).map((units) => String.fromCharCode(...units)),
+  fc.constantFrom('', '__proto__', 'constructor', 'toJSON', 'length', '0', '10', '9'),
+);
+
+export const number: fc.Arbitrary<number> = fc.oneof(
+  fc.integer({ min: -1000, max: 1000 }),
+  fc.maxSafeInteger(),
+  fc.double(),
+  fc.double({ min: -1, max: 1 }),
+  fc
+    .tuple(fc.integer({ min: -99_999, max: 99_999 }), fc.integer({ min: -12, max: 25 }))
+    .map(([n, e]) => Number(`${n}e${e}`)),
+  fc.constantFrom(
+    -0,
+    Number.NaN,
+    Infinity,
+    -Infinity,
+    5e-324,
+    1e-5,
+    1e-4,
+    9.999e-5,
+    1e21,
+    1e22,
+    2 ** 53,
+    2 ** 64,
+  ),
+);
+
+/** JSON values as JavaScript can hold them, in Python's sense: with NaN, infinities and BigInts. */
+export const jsonValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 7, depthSize: 'small' },
+    { weight: 1, arbitrary: fc.constantFrom(null, true, false) },
+    { weight: 3, arbitrary: text },
+    { weight: 3, arbitrary: number },
+    { weight: 1, arbitrary: fc.bigInt({ min: -(2n ** 130n), max: 2n ** 130n }) },
+    { weight: 2, arbitrary: fc.array(tie('value'), { maxLength: 5 }) },
+    { weight: 4, arbitrary: fields(tie('value')) },
+  ),
+})).value;
+
+/** Plain objects, with and without a prototype, their keys in any order. */
+export function fields(value: fc.Arbitrary<unknown>): fc.Arbitrary<object> {
+  const entries = fc.uniqueArray(fc.tuple(text, value), { selector: ([key]) => key, maxLength: 6 });
+  return fc.tuple(entries, fc.boolean()).map(([pairs, hasPrototype]) => {
+    const object: object = Object.fromEntries(pairs);
+    return hasPrototype ? object : Object.setPrototypeOf(object, null);
+  });
+}
