@@ -18,3 +18,16 @@ export interface EntryMetadata {
 
 /** The tiers a value can be found in, fastest first. */
 export type TierName = 'memory' | 'disk' | 'remote';
+
+/**
+ * Why an entry left a store.
+ *
+ * - `evict`: its room was needed
+ * - `expire`: its time was over
+ * - `invalidate`: another node or a tag said so
+ * - `delete`: the caller deleted it
+ * - `replace`: a newer entry took its place
+ * - `refuse`: its overwrite was too large to store, so the older value had to go too
+ * - `clear`: the whole store, or its method, was cleared
+ */
+export type RemovalReason = 'evict' | 'expire' | 'invalidate' | 'delete' | 'replace' | 'refuse' | 'clear';

@@ -1,9 +1,8 @@
 /** What a cache tells about: typed events for listeners, and the same on `node:diagnostics_channel`. */
 
 import diagnosticsChannel from 'node:diagnostics_channel';
-import type { TierName } from './entry.js';
+import type { RemovalReason, TierName } from './entry.js';
 import type { CacheError } from './errors.js';
-import type { RemovalReason } from './store/store.js';
 
 /** Every event and what comes with it. Keys are 32 hex digits, times milliseconds. */
 export interface CacheEvents {

@@ -1,6 +1,6 @@
 /** Counts of what a method's calls met, and their sum over methods. */
 
-import type { RemovalReason } from '../store/store.js';
+import type { RemovalReason } from '../entry.js';
 import { LoadTimeRecorder, type LoadTimes } from './load-times.js';
 
 /** What happened since the cache was made. Counts, but for `bytes`, `hitRate`, `savedMs` and `loadTime`. */

@@ -1,17 +1,8 @@
 /** The contract of every store: a bounded map that decides which entry leaves next. */
 
-/**
- * Why an entry left a store.
- *
- * - `evict`: its room was needed
- * - `expire`: its time was over
- * - `invalidate`: another node or a tag said so
- * - `delete`: the caller deleted it
- * - `replace`: a newer entry took its place
- * - `refuse`: its overwrite was too large to store, so the older value had to go too
- * - `clear`: the whole store, or its method, was cleared
- */
-export type RemovalReason = 'evict' | 'expire' | 'invalidate' | 'delete' | 'replace' | 'refuse' | 'clear';
+import type { RemovalReason } from '../entry.js';
+
+export type { RemovalReason };
 
 /** What a store knows of an entry. Entries are immutable here, but for `bytes`-neutral bookkeeping by their owner. */
 export interface StoreEntry {
