@@ -8,6 +8,7 @@ import type { MemoryEntry } from './memory-entry.js';
  */
 export class ExpiryRing {
   readonly #entries: MemoryEntry[] = [];
+  /** The hand is about to look at the slot before this one; 0 at the end of a round. */
   #hand = 0;
 
   get size(): number {
@@ -34,22 +35,23 @@ export class ExpiryRing {
 
   /**
    * Moves the hand over up to `steps` entries, takes out those that have expired and hands each to `onExpired`.
-   * Returns how many those were.
+   * Returns how many those were. It stops early at the end of a round.
+   *
+   * The hand moves from the last slot to the first: what a removal moves into a slot comes from the last one, where
+   * the hand has been in this round. So every entry that stays in for a round is met in it.
    */
   sweep({ now, steps, onExpired }: RingSweep): number {
+    if (this.#hand === 0) this.#hand = this.#entries.length;
     let expired = 0;
-    for (let left = Math.min(steps, this.#entries.length); left > 0; left -= 1) {
-      if (this.#hand >= this.#entries.length) this.#hand = 0;
+    for (let left = steps; left > 0; left -= 1) {
+      this.#hand = Math.min(this.#hand, this.#entries.length);
+      if (this.#hand === 0) break;
+      this.#hand -= 1;
       const entry = this.#entries[this.#hand];
-      if (entry === undefined) break;
-      if (entry.isExpired(now)) {
-        // The last entry takes this slot, so the hand stays.
-        this.remove(entry);
-        expired += 1;
-        onExpired(entry);
-      } else {
-        this.#hand += 1;
-      }
+      if (!entry?.isExpired(now)) continue;
+      this.remove(entry);
+      expired += 1;
+      onExpired(entry);
     }
     return expired;
   }

@@ -1,0 +1,88 @@
+import { hash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, test } from 'vitest';
+import { entryBytes, MemoryEntry } from '../../src/store/memory-entry.js';
+import { MemoryTier } from '../../src/store/memory-tier.js';
+import { createStore } from '../../src/store/registry.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+
+const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
+
+/** Bytes in use once everything unreachable is gone. `external` includes array buffers. */
+async function usedBytes(): Promise<number> {
+  // What a WeakRef has pointed to in this turn of the event loop is not collected before the next.
+  await nextTurn();
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  collect();
+  collect();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+describe.each(policies)('the memory tier over the %s store', (store) => {
+  test.each(['never', 'sometime'])(
+    'counts bytes within a fifth of what 100,000 entries of 1 KB that expire %s really take',
+    async (expires) => {
+      const clock = new FakeClock();
+      const tier = new MemoryTier({
+        store,
+        maxSize: 200_000,
+        maxBytes: 2 ** 30,
+        clock,
+        random: Math.random,
+        onRemove: () => {},
+      });
+      // Once before, so that compiled code is not counted.
+      fill(tier, clock, 1000, expires);
+      tier.clear();
+      const before = await usedBytes();
+      fill(tier, clock, 100_000, expires);
+      const grown = (await usedBytes()) - before;
+      expect(tier.size).toBe(100_000);
+      expect(tier.bytes / grown).toBeGreaterThan(0.8);
+      expect(tier.bytes / grown).toBeLessThan(1.2);
+    },
+  );
+});
+
+function fill(tier: MemoryTier, clock: FakeClock, count: number, expires: string): void {
+  for (let index = 0; index < count; index += 1) {
+    clock.advance(0.01);
+    const now = clock.now();
+    const key = hash('md5', String(index));
+    const value = Buffer.alloc(1024, key).toString('latin1');
+    tier.set(
+      new MemoryEntry({
+        key,
+        method: 'search',
+        kept: value,
+        bytes: entryBytes(value.length),
+        createdAt: now,
+        staleAt: null,
+        expiresAt: expires === 'never' ? null : now + 3_600_000,
+        loadMs: 1.5 + index,
+        stamp: { time: now * 1000, writer: '0123456789abcdef' },
+      }),
+    );
+    // Being read gives an entry numbers of its own, and the LFU store more frequencies.
+    for (let reads = index % 4; reads > 0; reads -= 1) tier.get(key);
+  }
+}
+
+describe.each(policies)('the %s store', (store) => {
+  test('costs nothing for room that is not used yet', async () => {
+    const before = await usedBytes();
+    const roomy = createStore(store, {
+      maxSize: 10_000_000,
+      maxBytes: 2 ** 40,
+      random: Math.random,
+      onRemove: () => {},
+    });
+    roomy.set({ key: 'a', bytes: 1, expiresAt: null, loadMs: 0 });
+    expect((await usedBytes()) - before).toBeLessThan(1_000_000);
+    expect(roomy.size).toBe(1);
+  });
+});

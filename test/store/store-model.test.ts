@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { describe, test } from 'vitest';
+import { createStore } from '../../src/store/registry.js';
+import type { RemovalReason, StoreEntry } from '../../src/store/store.js';
+import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
+
+const runs = 1000;
+const commandsPerRun = 200;
+
+interface Command {
+  readonly type: 'get' | 'peek' | 'has' | 'set' | 'delete' | 'clear';
+  readonly entry: StoreEntry;
+}
+
+const command: fc.Arbitrary<Command> = fc.record({
+  type: fc.oneof(
+    { weight: 90, arbitrary: fc.constant('set' as const) },
+    { weight: 60, arbitrary: fc.constant('get' as const) },
+    { weight: 15, arbitrary: fc.constantFrom('peek' as const, 'has' as const) },
+    { weight: 20, arbitrary: fc.constant('delete' as const) },
+    { weight: 1, arbitrary: fc.constant('clear' as const) },
+  ),
+  entry: fc.record({
+    key: fc.integer({ min: 0, max: 11 }).map((index) => `key ${index}`),
+    bytes: fc.oneof(
+      { weight: 6, arbitrary: fc.integer({ min: 1, max: 12 }) },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 70 }) },
+    ),
+    expiresAt: fc.option(fc.integer({ min: 1, max: 6 }), { freq: 4 }),
+    loadMs: fc.constant(0),
+  }),
+});
+
+const bounds = fc.record({
+  maxSize: fc.integer({ min: 1, max: 9 }),
+  maxBytes: fc.integer({ min: 5, max: 60 }),
+});
+
+const commands = fc.array(command, { minLength: commandsPerRun, maxLength: commandsPerRun });
+
+function runAgainstReference(
+  policy: ReferencePolicy,
+  bounds: { maxSize: number; maxBytes: number },
+  commands: readonly Command[],
+): void {
+  const reference = new ReferenceStore<StoreEntry>(policy, bounds);
+  const removed: Removal[] = [];
+  const store = createStore<StoreEntry>(policy, {
+    ...bounds,
+    random: Math.random,
+    onRemove: (entry, reason) => {
+      if (store.size > bounds.maxSize) throw new Error(`maxSize exceeded in onRemove: ${store.size}`);
+      if (store.bytes > bounds.maxBytes) throw new Error(`maxBytes exceeded in onRemove: ${store.bytes}`);
+      if (store.has(entry.key)) throw new Error(`${entry.key} still there in onRemove`);
+      removed.push([entry, reason]);
+    },
+  });
+  // node:assert, because `expect` takes ten times as long and is called two million times here.
+  for (const command of commands) {
+    assert.equal(perform(store, command), performOnReference(reference, command));
+    assertSameRemovals(command, removed.splice(0), reference.removed.splice(0));
+    assert.equal(store.size, reference.rows.length);
+    assert.equal(store.bytes, reference.bytes);
+    assert.ok(store.size <= bounds.maxSize && store.bytes <= bounds.maxBytes);
+  }
+  const keys = reference.rows.map((row) => row.entry.key).sort();
+  assert.deepEqual([...store.entries()].map((entry) => entry.key).sort(), keys);
+}
+
+type Removal = [entry: StoreEntry, reason: RemovalReason];
+
+function assertSameRemovals({ type }: Command, actual: Removal[], expected: Removal[]): void {
+  // Removals by `clear` come in no stated order.
+  if (type === 'clear') for (const list of [actual, expected]) list.sort(byKey);
+  assert.equal(actual.length, expected.length);
+  for (const [index, [entry, reason]] of actual.entries()) {
+    assert.equal(entry, expected[index]?.[0]);
+    assert.equal(reason, expected[index]?.[1]);
+  }
+}
+
+type Commands = Pick<ReturnType<typeof createStore>, 'get' | 'peek' | 'has' | 'set' | 'delete' | 'clear'>;
+
+function perform(store: Commands, { type, entry }: Command): unknown {
+  switch (type) {
+    case 'set':
+      return store.set(entry);
+    case 'clear':
+      return store.clear();
+    default:
+      return store[type](entry.key);
+  }
+}
+
+function performOnReference(reference: ReferenceStore<StoreEntry>, command: Command): unknown {
+  return perform(
+    {
+      get: (key) => reference.get(key),
+      peek: (key) => reference.peek(key),
+      has: (key) => reference.peek(key) !== undefined,
+      set: (entry) => reference.set(entry),
+      delete: (key) => reference.delete(key, 'delete'),
+      clear: () => {
+        for (const { entry } of reference.rows) reference.delete(entry.key, 'clear');
+      },
+    },
+    command,
+  );
+}
+
+function byKey([a]: Removal, [b]: Removal): number {
+  return a.key < b.key ? -1 : 1;
+}
+
+describe.each(['lru', 'lfu', 'fifo', 'ttl'] as const)('the %s store', (policy) => {
+  test(`does what an obvious array does, through ${runs} sequences of ${commandsPerRun} commands`, () => {
+    fc.assert(
+      fc.property(bounds, commands, (bounds, commands) => runAgainstReference(policy, bounds, commands)),
+      { numRuns: runs },
+    );
+  });
+});
