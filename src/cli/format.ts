@@ -7,6 +7,11 @@ export function formatCount(count: number): string {
   return grouped.format(count);
 }
 
+/** `1 task`, `1,234 tasks` */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** `33.5 %`; what is not all or nothing never reads as `100 %` or `0 %`. */
 export function formatShare(part: number, whole: number): string {
   if (whole === 0 || part === 0) return '0 %';

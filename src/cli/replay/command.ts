@@ -7,7 +7,6 @@ import { formatCount, printable } from '../format.js';
 import { formatJson } from '../lossless-json.js';
 import { paintFor } from '../paint.js';
 import { startProgress } from '../progress.js';
-import { UsageError } from '../usage-error.js';
 import { effectByName, unmatchedGlobs } from './effects.js';
 import { fittingTimeScale, replayTasks } from './engine.js';
 import type { LatencyModel } from './latency.js';
@@ -53,7 +52,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const { concurrency } = flags;
   const timeScale =
     flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
-  const keys = keysOf(trace);
+  const keys = new Map(trace.calls.map((call) => [call, hashKey(call.tool, call.args)]));
 
   await using cache = new CacheManager({
     eviction: flags.eviction,
@@ -155,22 +154,6 @@ async function readWithProgress(path: string, { stderr }: CommandIo): Promise<Tr
   } finally {
     progress.stop();
   }
-}
-
-/** The keys of all calls, so that args which have none are noticed before anything runs. */
-function keysOf(trace: Trace): ReadonlyMap<ToolCall, string> {
-  const keys = new Map<ToolCall, string>();
-  for (const call of trace.calls) {
-    try {
-      keys.set(call, hashKey(call.tool, call.args));
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      throw new UsageError(`${trace.name}:${call.line}: no key can be made of \`args\`: ${reason}`, {
-        cause,
-      });
-    }
-  }
-  return keys;
 }
 
 function ttlOf(text: string): number | `${number}ms` {

@@ -1,6 +1,14 @@
 /** The report of a replay, for people. */
 
-import { formatBytes, formatCount, formatDuration, formatShare, printable, shorten } from '../format.js';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatShare,
+  plural,
+  printable,
+  shorten,
+} from '../format.js';
 import { formatJson } from '../lossless-json.js';
 import type { Paint, Style } from '../paint.js';
 import type { CallCounts, WrongAnswer } from './summary.js';
@@ -38,7 +46,7 @@ export interface ReportData {
 
 /** Where a report is shown. */
 export interface ReportStyle {
-  /** Columns there are; used between 60 and 120. */
+  /** Columns there are; used between 72 and 120. */
   readonly width: number;
   readonly paint: Paint;
 }
@@ -56,7 +64,7 @@ const mostTools = 20;
 
 /** The report as lines of text, with a line break at the end. */
 export function formatReport(data: ReportData, { width, paint }: ReportStyle): string {
-  const columns = Math.min(120, Math.max(60, width)) - 4;
+  const columns = Math.min(120, Math.max(72, width)) - 4;
   const blocks = [
     heading(data, paint, columns),
     answered(data.total, paint, columns),
@@ -74,14 +82,11 @@ function heading({ trace, cache, replay, total }: ReportData, paint: Paint, colu
     `at most ${formatCount(cache.maxSize)} entries and ${formatBytes(cache.maxBytes)}`,
     ...(cache.ttl === null ? [] : [`ttl ${cache.ttl}`]),
   ];
-  const size = `${formatCount(total.calls)} calls of ${formatCount(trace.rollouts)} rollouts in ${formatCount(trace.tasks)} tasks`;
+  const size = `${plural(total.calls, 'call')} of ${plural(trace.rollouts, 'rollout')} in ${plural(trace.tasks, 'task')}`;
   const name = shorten(printable(trace.name), columns - 18);
   return [
     `${paint('bold', 'toolstash replay')}  ${name}`,
-    paint(
-      'gray',
-      `${size}, ${formatCount(replay.concurrency)} ${replay.concurrency === 1 ? 'task' : 'tasks'} at once`,
-    ),
+    paint('gray', `${size}, ${formatCount(replay.concurrency)} at once`),
     paint('gray', bounds.join(' · ')),
   ];
 }
@@ -125,31 +130,42 @@ function saved({ total, replay }: ReportData, paint: Paint, columns: number): st
 }
 
 function tools(byTool: ReadonlyMap<string, CallCounts>, paint: Paint, columns: number): string[] {
-  const rows = [...byTool].sort(([, a], [, b]) => b.calls - a.calls);
-  const shown = rows.slice(0, mostTools);
-  const most = shown[0]?.[1].calls ?? 1;
-  const longest = shown.reduce((length, [name]) => Math.max(length, name.length), 4);
-  const nameWidth = Math.min(longest, Math.floor(columns * 0.38));
-  const barWidth = columns - nameWidth - 28;
-  const row = (name: string, calls: string, picture: string, share: string, time: string) =>
-    `${name.padEnd(nameWidth)} ${calls.padStart(8)}  ${picture} ${share.padStart(7)} ${time.padStart(9)}`;
-  const lines = shown.map(([name, counts]) => {
-    const length = Math.max(1, Math.round((counts.calls / most) * barWidth));
+  const ranking = [...byTool].sort(([, a], [, b]) => b.calls - a.calls);
+  const shown = ranking.slice(0, mostTools);
+  const rows = shown.map(([name, counts]) => {
     const isWrite = counts.writes === counts.calls;
-    return row(
-      shorten(printable(name), nameWidth),
-      formatCount(counts.calls),
-      bar(counts, length, paint) + ' '.repeat(barWidth - length),
-      isWrite ? 'write' : formatShare(counts.hits + counts.coalesced, counts.calls - counts.writes),
-      isWrite ? '' : formatDuration(counts.savedMs),
-    ).trimEnd();
+    const fromCache = counts.hits + counts.coalesced;
+    return {
+      counts,
+      name: printable(name),
+      calls: formatCount(counts.calls),
+      share: isWrite ? 'write' : formatShare(fromCache, counts.calls - counts.writes),
+      time: isWrite ? '' : formatDuration(counts.savedMs),
+    };
   });
-  const header = row('Tool', 'calls', 'how answered'.padEnd(barWidth), 'cached', 'saved');
-  const rest = rows.length - shown.length;
+  const header = { name: 'Tool', calls: 'calls', share: 'cached', time: 'saved' };
+  const widest = (field: keyof typeof header) =>
+    Math.max(...[header, ...rows].map((row) => row[field].length));
+  const nameWidth = Math.min(widest('name'), Math.floor(columns * 0.38));
+  const barWidth = columns - nameWidth - widest('calls') - widest('share') - widest('time') - 8;
+  const row = ({ name, calls, share, time }: typeof header, picture: string) =>
+    [
+      shorten(name, nameWidth).padEnd(nameWidth),
+      calls.padStart(widest('calls')),
+      picture,
+      share.padStart(widest('share')),
+      time.padStart(widest('time')),
+    ].join('  ');
+  const most = shown[0]?.[1].calls ?? 1;
+  const lines = rows.map((each) => {
+    const length = Math.max(1, Math.round((each.counts.calls / most) * barWidth));
+    return row(each, bar(each.counts, length, paint) + ' '.repeat(barWidth - length)).trimEnd();
+  });
+  const hidden = ranking.length - shown.length;
   return [
-    paint('bold', header),
+    paint('bold', row(header, 'how answered'.padEnd(barWidth))),
     ...lines,
-    ...(rest > 0 ? [paint('gray', `and ${formatCount(rest)} tools with fewer calls`)] : []),
+    ...(hidden > 0 ? [paint('gray', `and ${formatCount(hidden)} tools with fewer calls`)] : []),
   ];
 }
 
