@@ -1,0 +1,313 @@
+/** A file system in memory that records every call, fails the one it is told to, and can lose its power. */
+
+import { basename, dirname } from 'node:path';
+import type { FileStatus, FileSystem, FolderEntry, OpenFile } from '../../src/persistence/file-system.js';
+
+/** How a call fails. `short` does half of a read or append, and all of anything else, before it fails. */
+export const faults = ['ENOSPC', 'EIO', 'EMFILE', 'short', 'power'] as const;
+export type Fault = (typeof faults)[number];
+
+/** What the disk holds after power was lost: only what was synced, half of the rest, or zeros for the rest. */
+export const powerLosses = ['dropped', 'half', 'zeros'] as const;
+export type PowerLoss = (typeof powerLosses)[number];
+
+class FileNode {
+  readonly kind = 'file';
+  bytes = Buffer.alloc(0);
+  syncedLength = 0;
+  modifiedAt = 0;
+
+  constructor(readonly number: number) {}
+}
+
+class FolderNode {
+  readonly kind = 'directory';
+  readonly names = new Map<string, Node>();
+  /** The names that are on the disk. */
+  durable = new Map<string, Node>();
+  constructor(readonly number: number) {}
+}
+
+type Node = FileNode | FolderNode;
+
+export class FaultyFileSystem implements FileSystem {
+  /** Every call so far, as `operation path`. */
+  readonly calls: string[] = [];
+  /** Open files that were not closed. */
+  openFiles = 0;
+  /** The wall time that files are stamped with. */
+  now: () => number = () => 0;
+  #root = new FolderNode(1);
+  #nextNumber = 2;
+  #plan: { at: number; fault: Fault; lasting: boolean } | undefined;
+  #hasPower = true;
+  #reached = false;
+
+  /** Fails call number `at`, counted from 0 as in `calls`; `lasting` faults stay until `heal`. */
+  failAt(at: number, fault: Fault, lasting = false): void {
+    this.#plan = { at, fault, lasting };
+    this.#reached = false;
+  }
+
+  heal(): void {
+    this.#plan = undefined;
+  }
+
+  /** Whether the planned fault has happened. */
+  get wasReached(): boolean {
+    return this.#reached;
+  }
+
+  /** What the next process finds when power is back. */
+  afterPowerLoss(loss: PowerLoss): FaultyFileSystem {
+    const next = new FaultyFileSystem();
+    next.now = this.now;
+    next.#nextNumber = this.#nextNumber;
+    const copies = new Map<Node, Node>();
+    next.#root = survivor(this.#root, loss, copies) as FolderNode;
+    return next;
+  }
+
+  /** The bytes of a file, outside of the record. */
+  peek(path: string): Buffer {
+    const node = this.#find(path);
+    if (node.kind !== 'file') throw failure('EISDIR', path);
+    return Buffer.from(node.bytes);
+  }
+
+  /** Puts a file in place, outside of the record. */
+  plant(path: string, bytes: Uint8Array): void {
+    const folder = this.#folderOf(path, true);
+    const node = new FileNode(this.#nextNumber++);
+    node.bytes = Buffer.from(bytes);
+    node.syncedLength = bytes.length;
+    node.modifiedAt = this.now();
+    folder.names.set(basename(path), node);
+    folder.durable.set(basename(path), node);
+  }
+
+  /** All paths of files, outside of the record. */
+  paths(): string[] {
+    const found: string[] = [];
+    const walk = (folder: FolderNode, prefix: string) => {
+      for (const [name, node] of folder.names) {
+        if (node.kind === 'file') found.push(`${prefix}/${name}`);
+        else walk(node, `${prefix}/${name}`);
+      }
+    };
+    walk(this.#root, '');
+    return found.sort();
+  }
+
+  openToRead(path: string): Promise<OpenFile> {
+    return this.#call('openToRead', path, () => {
+      const node = this.#find(path);
+      if (node.kind !== 'file') throw failure('EINVAL', path);
+      return this.#open(node, path);
+    });
+  }
+
+  create(path: string, _mode: number): Promise<OpenFile> {
+    return this.#call('create', path, () => {
+      const folder = this.#folderOf(path);
+      if (folder.names.has(basename(path))) throw failure('EEXIST', path);
+      const node = new FileNode(this.#nextNumber++);
+      node.modifiedAt = this.now();
+      folder.names.set(basename(path), node);
+      return this.#open(node, path);
+    });
+  }
+
+  list(path: string): Promise<FolderEntry[]> {
+    return this.#call('list', path, () => {
+      const node = this.#find(path);
+      if (node.kind !== 'directory') throw failure('ENOTDIR', path);
+      return [...node.names].map(([name, child]) => ({ name, kind: child.kind }));
+    });
+  }
+
+  status(path: string): Promise<FileStatus> {
+    return this.#call('status', path, () => statusOf(this.#find(path)));
+  }
+
+  makeFolder(path: string, options: { mode: number; recursive: boolean }): Promise<void> {
+    return this.#call('makeFolder', path, () => {
+      const parent = this.#folderOf(path, options.recursive);
+      const name = basename(path);
+      if (!parent.names.has(name)) parent.names.set(name, new FolderNode(this.#nextNumber++));
+    });
+  }
+
+  link(path: string, newPath: string): Promise<void> {
+    return this.#call('link', path, () => {
+      const folder = this.#folderOf(newPath);
+      if (folder.names.has(basename(newPath))) throw failure('EEXIST', newPath);
+      folder.names.set(basename(newPath), this.#find(path));
+    });
+  }
+
+  rename(path: string, newPath: string): Promise<void> {
+    return this.#call('rename', path, () => {
+      const node = this.#find(path);
+      this.#folderOf(newPath).names.set(basename(newPath), node);
+      this.#folderOf(path).names.delete(basename(path));
+    });
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.#call('unlink', path, () => {
+      this.#find(path);
+      this.#folderOf(path).names.delete(basename(path));
+    });
+  }
+
+  syncFolder(path: string): Promise<void> {
+    return this.#call('syncFolder', path, () => {
+      const node = this.#find(path);
+      if (node.kind === 'directory') node.durable = new Map(node.names);
+    });
+  }
+
+  #open(node: FileNode, path: string): OpenFile {
+    this.openFiles += 1;
+    let isOpen = true;
+    const used = () => {
+      if (!isOpen) throw failure('EBADF', path);
+    };
+    return {
+      read: (length, position) =>
+        this.#call(
+          'read',
+          path,
+          () => {
+            used();
+            return Buffer.from(node.bytes.subarray(position, position + length));
+          },
+          (bytes) => bytes.subarray(0, bytes.length >> 1),
+        ),
+      append: (bytes) => {
+        const write = (part: Uint8Array) => {
+          used();
+          node.bytes = Buffer.concat([node.bytes, part]);
+          node.modifiedAt = this.now();
+          return part.length;
+        };
+        const half = () => write(bytes.subarray(0, bytes.length >> 1));
+        return this.#call('append', path, () => write(bytes), undefined, half);
+      },
+      status: () =>
+        this.#call('fileStatus', path, () => {
+          used();
+          return statusOf(node);
+        }),
+      sync: () =>
+        this.#call('sync', path, () => {
+          used();
+          node.syncedLength = node.bytes.length;
+        }),
+      close: () => {
+        used();
+        isOpen = false;
+        this.openFiles -= 1;
+        return this.#call('close', path, () => undefined);
+      },
+    };
+  }
+
+  async #call<T>(
+    operation: string,
+    path: string,
+    run: () => T,
+    shorten?: (result: T) => T,
+    half?: () => T,
+  ): Promise<T> {
+    const at = this.calls.length;
+    this.calls.push(`${operation} ${path}`);
+    await Promise.resolve();
+    if (!this.#hasPower) throw failure('EIO', path);
+    const plan = this.#plan;
+    const fails = plan !== undefined && (plan.lasting ? at >= plan.at : at === plan.at);
+    if (!fails) return run();
+    this.#reached = true;
+    switch (plan.fault) {
+      case 'power':
+        if (half !== undefined) half();
+        this.#hasPower = false;
+        throw failure('EIO', path);
+      case 'short': {
+        if (half !== undefined) return half();
+        const result = run();
+        if (shorten !== undefined) return shorten(result);
+        throw failure('EIO', path);
+      }
+      default:
+        throw failure(plan.fault, path);
+    }
+  }
+
+  #find(path: string): Node {
+    let node: Node = this.#root;
+    for (const name of path.split('/').filter((part) => part !== '')) {
+      if (node.kind !== 'directory') throw failure('ENOTDIR', path);
+      const next: Node | undefined = node.names.get(name);
+      if (next === undefined) throw failure('ENOENT', path);
+      node = next;
+    }
+    return node;
+  }
+
+  #folderOf(path: string, make = false): FolderNode {
+    let folder = this.#root;
+    for (const name of dirname(path)
+      .split('/')
+      .filter((part) => part !== '')) {
+      let next = folder.names.get(name);
+      if (next === undefined && make) {
+        next = new FolderNode(this.#nextNumber++);
+        folder.names.set(name, next);
+        folder.durable.set(name, next);
+      }
+      if (next === undefined) throw failure('ENOENT', path);
+      if (next.kind !== 'directory') throw failure('ENOTDIR', path);
+      folder = next;
+    }
+    return folder;
+  }
+}
+
+function survivor(node: Node, loss: PowerLoss, copies: Map<Node, Node>): Node {
+  const known = copies.get(node);
+  if (known !== undefined) return known;
+  if (node.kind === 'directory') {
+    const folder = new FolderNode(node.number);
+    copies.set(node, folder);
+    for (const [name, child] of loss === 'dropped' ? node.durable : node.names) {
+      folder.names.set(name, survivor(child, loss, copies));
+    }
+    folder.durable = new Map(folder.names);
+    return folder;
+  }
+  const file = new FileNode(node.number);
+  copies.set(node, file);
+  const half = (node.syncedLength + node.bytes.length) >> 1;
+  if (loss === 'dropped') file.bytes = Buffer.from(node.bytes.subarray(0, node.syncedLength));
+  else if (loss === 'half') file.bytes = Buffer.from(node.bytes.subarray(0, half));
+  else file.bytes = Buffer.concat([node.bytes.subarray(0, half), Buffer.alloc(node.bytes.length - half)]);
+  file.syncedLength = file.bytes.length;
+  file.modifiedAt = node.modifiedAt;
+  return file;
+}
+
+function statusOf(node: Node): FileStatus {
+  return {
+    kind: node.kind,
+    size: node.kind === 'file' ? node.bytes.length : 0,
+    modifiedAt: node.kind === 'file' ? node.modifiedAt : 0,
+    identity: `1:${node.number}`,
+    owner: process.getuid?.() ?? 0,
+  };
+}
+
+function failure(code: string, path: string): Error {
+  return Object.assign(new Error(`${code}: ${path}`), { code, path });
+}
