@@ -1,0 +1,100 @@
+/** What was taken in and is not written yet: the newest of each key, and the markers. */
+
+import { compareStamps, type Stamp } from '../stamp.js';
+import type { TierRecord } from '../tier.js';
+import type { MarkerScope } from './member-body.js';
+
+/** A value or a deletion that waits. */
+export type PendingEntry =
+  | {
+      readonly kind: 'value';
+      readonly key: string;
+      readonly method: string;
+      readonly record: TierRecord;
+      readonly stamp: Stamp;
+    }
+  | { readonly kind: 'deletion'; readonly key: string; readonly method: string; readonly stamp: Stamp };
+
+/** A marker that waits. */
+export interface PendingMarker {
+  readonly scope: MarkerScope;
+  readonly stamp: Stamp;
+}
+
+const deletionBytes = 150;
+const markerBytes = 100;
+const entryOverhead = 300;
+
+export class PendingEntries {
+  readonly entries = new Map<string, PendingEntry>();
+  readonly markers = new Map<string, PendingMarker>();
+  #bytes = 0;
+
+  get isEmpty(): boolean {
+    return this.entries.size === 0 && this.markers.size === 0;
+  }
+
+  /** What they take in memory, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes an entry in, unless a newer one of its key is there. */
+  put(entry: PendingEntry): void {
+    const known = this.entries.get(entry.key);
+    if (known !== undefined) {
+      if (compareStamps(known.stamp, entry.stamp) >= 0) return;
+      this.#bytes -= bytesOf(known);
+    }
+    this.entries.set(entry.key, entry);
+    this.#bytes += bytesOf(entry);
+  }
+
+  mark(marker: PendingMarker): void {
+    const id = markerId(marker.scope);
+    const known = this.markers.get(id);
+    if (known === undefined) this.#bytes += markerBytes;
+    else if (compareStamps(known.stamp, marker.stamp) >= 0) return;
+    this.markers.set(id, marker);
+  }
+
+  /** Takes an entry out, if it is still the same. */
+  settle(key: string, stamp: Stamp): void {
+    const known = this.entries.get(key);
+    if (known === undefined || compareStamps(known.stamp, stamp) !== 0) return;
+    this.entries.delete(key);
+    this.#bytes -= bytesOf(known);
+  }
+
+  /** Takes a marker out, if it is still the same; stamps are unique. */
+  settleMarker(stamp: Stamp): void {
+    for (const [id, marker] of this.markers) {
+      if (compareStamps(marker.stamp, stamp) !== 0) continue;
+      this.markers.delete(id);
+      this.#bytes -= markerBytes;
+    }
+  }
+
+  /** Takes in what another has left; what is newer here stays. */
+  absorb(other: PendingEntries): void {
+    for (const entry of other.entries.values()) this.put(entry);
+    for (const marker of other.markers.values()) this.mark(marker);
+  }
+}
+
+/** What an entry takes in memory, about. */
+export function bytesOf(entry: PendingEntry): number {
+  if (entry.kind === 'deletion') return deletionBytes;
+  return entry.record.encoded.length + (entry.record.encodedParams?.length ?? 0) + entryOverhead;
+}
+
+function markerId(scope: MarkerScope): string {
+  switch (scope.kind) {
+    case 'method':
+      return `method:${scope.method}`;
+    case 'tag':
+      return `tag:${scope.tag}`;
+    case 'all':
+      return 'all';
+  }
+}
