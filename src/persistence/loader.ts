@@ -1,0 +1,331 @@
+/** Brings what lies in partition files into an index: headers only, but for plain files, which are inflated. */
+
+import { join } from 'node:path';
+import { damageAt, PartitionDamagedError } from './damage.js';
+import { type FileStatus, type FileSystem, hasCode, type OpenFile } from './file-system.js';
+import { inflatePlain, plainEntries } from './member-body.js';
+import { type MemberHeader, maxStampTime } from './partition-codec.js';
+import type { PartitionFile, PartitionIndex } from './partition-index.js';
+import {
+  hashMethod,
+  isMonthFolder,
+  isTemporaryFileName,
+  parsePartitionFileName,
+  quarantineFolder,
+} from './partition-path.js';
+import { HeaderWindow, scanPartition } from './partition-scan.js';
+
+/** What a loader works with. */
+export interface LoaderOptions {
+  readonly files: FileSystem;
+  /** The largest body that is inflated. */
+  readonly maxMemberBytes: number;
+  /** Whether files of this user are read. */
+  readonly isTrustedOwner: (owner: number) => boolean;
+  readonly now: () => number;
+}
+
+/** A file in the cache folder that needs care. */
+export interface AilingFile {
+  readonly path: string;
+  /** What is wrong; empty when it only ends in an incomplete member. */
+  readonly damage: readonly PartitionDamagedError[];
+  readonly modifiedAt: number;
+}
+
+/** What a load came to. */
+export interface LoadReport {
+  /** Partition files there are. */
+  readonly files: number;
+  /** Files that were read, at least in part. */
+  readonly read: number;
+  /** Whether entries lost their place because their file has gone: only a full load finds them elsewhere. */
+  readonly hasLost: boolean;
+  /** Everything that is wrong, each told once. */
+  readonly problems: readonly Error[];
+  readonly ailing: readonly AilingFile[];
+  /** Files that a writer left behind before they got their name. */
+  readonly temporary: readonly string[];
+}
+
+interface Found {
+  readonly path: string;
+  readonly isGiven: boolean;
+  readonly methodHash: string | undefined;
+}
+
+const parallelFiles = 6;
+const noWriter = '0'.repeat(16);
+/** Entries of a plain file that are taken in before others get a turn. */
+const plainSlice = 500;
+
+export class PartitionLoader {
+  readonly #options: LoaderOptions;
+  /** What each path looked like when it was read last. */
+  readonly #seen = new Map<string, FileStatus>();
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Forgets what was seen, so that the next load reads everything. */
+  reset(): void {
+    this.#seen.clear();
+  }
+
+  /** Brings the folder's files up to date in the index. */
+  async loadFolder(index: PartitionIndex, folder: string): Promise<LoadReport> {
+    const load = new Load(this.#options, this.#seen, index);
+    const found = await load.list(folder);
+    load.markGone(found);
+    await load.readAll(found);
+    return load.report(found.length);
+  }
+
+  /** Takes in files from anywhere. They are only read. */
+  async loadGiven(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
+    const load = new Load(this.#options, this.#seen, index);
+    const found: Found[] = [];
+    for (const path of paths) found.push(...(await load.given(path)));
+    await load.readAll(found);
+    return load.report(found.length);
+  }
+}
+
+class Load {
+  readonly #options: LoaderOptions;
+  readonly #seen: Map<string, FileStatus>;
+  readonly #index: PartitionIndex;
+  readonly #problems: Error[] = [];
+  readonly #ailing: AilingFile[] = [];
+  readonly #temporary: string[] = [];
+  readonly #byPath = new Map<string, PartitionFile[]>();
+  #read = 0;
+  #hasGone = false;
+
+  constructor(options: LoaderOptions, seen: Map<string, FileStatus>, index: PartitionIndex) {
+    this.#options = options;
+    this.#seen = seen;
+    this.#index = index;
+    for (const file of index.files)
+      this.#byPath.set(file.path, [...(this.#byPath.get(file.path) ?? []), file]);
+  }
+
+  /** The partition files of a cache folder. */
+  async list(folder: string): Promise<Found[]> {
+    const found: Found[] = [];
+    for (const month of await this.#options.files.list(folder)) {
+      if (!isMonthFolder(month.name)) continue;
+      if (month.kind !== 'directory') {
+        this.#problem(new PartitionDamagedError('not a folder', { file: join(folder, month.name) }));
+        continue;
+      }
+      found.push(...(await this.#listMonth(join(folder, month.name))));
+    }
+    return found;
+  }
+
+  /** What a given path stands for: a file, a month's folder, or a cache folder. */
+  async given(path: string): Promise<Found[]> {
+    const status = await this.#options.files.status(path);
+    if (status.kind !== 'directory') return [toFound(path, true)];
+    const names = await this.#options.files.list(path);
+    const found = names
+      .filter((entry) => entry.kind === 'file' && entry.name.endsWith('.cache'))
+      .map((entry) => toFound(join(path, entry.name), true));
+    for (const { name, kind } of names) {
+      if (kind !== 'directory' || name === quarantineFolder || !isMonthFolder(name)) continue;
+      found.push(...(await this.given(join(path, name))));
+    }
+    return found;
+  }
+
+  /** Notes which files of the folder are there no more. */
+  markGone(found: readonly Found[]): void {
+    const paths = new Set(found.map((file) => file.path));
+    for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path);
+    for (const file of this.#index.files) {
+      if (file.isGiven || file.isGone || paths.has(file.path)) continue;
+      // It may have moved: if another name leads to it, reading that one brings it back.
+      file.isGone = true;
+      this.#hasGone = true;
+    }
+  }
+
+  async readAll(found: readonly Found[]): Promise<void> {
+    const queue = found[Symbol.iterator]();
+    const work = async () => {
+      for (const file of queue) await this.#readFile(file);
+    };
+    await Promise.all(Array.from({ length: parallelFiles }, work));
+  }
+
+  report(files: number): LoadReport {
+    const hasLost = this.#hasGone && this.#index.forgetGone() > 0;
+    return {
+      files,
+      read: this.#read,
+      hasLost,
+      problems: this.#problems,
+      ailing: this.#ailing,
+      temporary: this.#temporary,
+    };
+  }
+
+  async #listMonth(folder: string): Promise<Found[]> {
+    const found: Found[] = [];
+    const entries = await this.#options.files.list(folder).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT')) return [];
+      this.#problem(error);
+      return [];
+    });
+    for (const { name, kind } of entries) {
+      const path = join(folder, name);
+      if (isTemporaryFileName(name)) this.#temporary.push(path);
+      if (parsePartitionFileName(name) === undefined) continue;
+      if (kind === 'file') found.push(toFound(path, false));
+      else this.#problemOnce(path, new PartitionDamagedError('not a regular file', { file: path }));
+    }
+    return found;
+  }
+
+  async #readFile(found: Found): Promise<void> {
+    const { files } = this.#options;
+    const { path } = found;
+    let file: OpenFile | undefined;
+    try {
+      const known = this.#seen.get(path);
+      if (known !== undefined && isSame(known, await files.status(path))) return;
+      file = await files.openToRead(path);
+      const status = await file.status();
+      if (!found.isGiven && !this.#options.isTrustedOwner(status.owner)) {
+        this.#seen.set(path, status);
+        throw new PartitionDamagedError(`a file of user ${status.owner}`, { file: path });
+      }
+      this.#read += 1;
+      await this.#readOpen(file, status, found);
+      this.#seen.set(path, status);
+    } catch (error) {
+      // Gone between listing and opening: a consolidation has just put its entries elsewhere.
+      if (!hasCode(error, 'ENOENT') || found.isGiven) this.#problem(error);
+    } finally {
+      await file?.close().catch((error: unknown) => this.#problem(error));
+    }
+  }
+
+  async #readOpen(file: OpenFile, status: FileStatus, found: Found): Promise<void> {
+    const head = await new HeaderWindow(file).read(0);
+    if (head.kind === 'member') this.#dropOthers(found.path, head.header.fileId);
+    const known = head.kind === 'member' ? this.#index.file(head.header.fileId) : undefined;
+    if (head.kind === 'plain') return this.#readPlain(file, status, found);
+    if (known !== undefined) {
+      known.isGone = false;
+      known.path = found.path;
+    }
+    let current = known;
+    const scan = await scanPartition(file, {
+      path: found.path,
+      from: known?.scannedBytes ?? 0,
+      nextMember: known?.nextMember ?? 0,
+      fileId: known?.id,
+      methodHash: known?.methodHash,
+      onMember: ({ position, header }) => {
+        current ??= this.#index.file(header.fileId) ?? this.#addFile(header, found);
+        current.nextMember = Math.max(current.nextMember, header.memberNumber + 1);
+        this.#index.addMember(current, position, header, this.#options.now());
+      },
+    });
+    if (current !== undefined) current.scannedBytes = Math.max(current.scannedBytes, scan.end);
+    for (const damage of scan.damage) this.#problem(damage);
+    const isAiling = scan.damage.length > 0 || scan.tailBytes > 0 || status.size === 0;
+    if (isAiling && !scan.isNewer && !found.isGiven) {
+      this.#ailing.push({ path: found.path, damage: scan.damage, modifiedAt: status.modifiedAt });
+    }
+  }
+
+  #addFile(header: MemberHeader, found: Found): PartitionFile {
+    const { fileId, methodHash, method } = header;
+    const isItsName = method !== undefined && hashMethod(method) === methodHash;
+    return this.#index.addFile({
+      path: found.path,
+      id: fileId,
+      methodHash,
+      method: isItsName ? method : undefined,
+      isGiven: found.isGiven,
+      isPlain: false,
+      scannedBytes: 0,
+      nextMember: 0,
+      isGone: false,
+    });
+  }
+
+  /** A file that had this path has gone, if another one has it now. */
+  #dropOthers(path: string, id: string | undefined): void {
+    for (const other of this.#byPath.get(path) ?? []) {
+      if (other.isGone || other.id === id || other.path !== path) continue;
+      other.isGone = true;
+      this.#hasGone = true;
+    }
+  }
+
+  async #readPlain(file: OpenFile, status: FileStatus, found: Found): Promise<void> {
+    const { path, methodHash, isGiven } = found;
+    const id = `plain:${path}:${status.identity}:${status.size}:${status.modifiedAt}`;
+    this.#dropOthers(path, id);
+    if (this.#index.file(id) !== undefined) return;
+    try {
+      const { maxMemberBytes, now } = this.#options;
+      if (status.size > maxMemberBytes)
+        throw new PartitionDamagedError(`a plain file of ${status.size} bytes`);
+      const body = await inflatePlain(await file.read(status.size, 0), maxMemberBytes);
+      const plain = this.#index.addFile({
+        path,
+        id,
+        methodHash,
+        method: undefined,
+        isGiven,
+        isPlain: true,
+        scannedBytes: status.size,
+        nextMember: 1,
+        isGone: false,
+      });
+      const add = this.#index.addPlainMember(plain, status.size);
+      let count = 0;
+      for (const { key, offset, entry } of plainEntries(body)) {
+        count += 1;
+        if (count % plainSlice === 0) await new Promise(setImmediate);
+        if (entry.kind !== 'value') continue;
+        const { createdAt, expiresAt } = entry.metadata;
+        const time = Math.floor(createdAt * 1000);
+        if (time < 0 || time >= maxStampTime || (expiresAt !== null && expiresAt <= now())) continue;
+        const ofMethod = entry.method === undefined ? methodHash : hashMethod(entry.method);
+        add({ key, offset, expiresAt, stamp: { time, writer: noWriter }, methodHash: ofMethod });
+      }
+    } catch (error) {
+      const damage = damageAt(error, path, 0);
+      this.#problem(damage);
+      if (!isGiven) this.#ailing.push({ path, damage: [damage], modifiedAt: status.modifiedAt });
+    }
+  }
+
+  #problem(error: unknown): void {
+    this.#problems.push(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #problemOnce(path: string, error: Error): void {
+    if (this.#seen.has(path)) return;
+    this.#seen.set(path, { kind: 'other', size: 0, modifiedAt: 0, identity: '', owner: 0 });
+    this.#problem(error);
+  }
+}
+
+function toFound(path: string, isGiven: boolean): Found {
+  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+  return { path, isGiven, methodHash: parsePartitionFileName(name)?.methodHash };
+}
+
+function isSame(known: FileStatus, status: FileStatus): boolean {
+  return (
+    known.identity === status.identity && known.size === status.size && known.modifiedAt === status.modifiedAt
+  );
+}

@@ -1,0 +1,157 @@
+/** Reads members: files stay open for a while, inflated bodies too, and concurrent readers share one reading. */
+
+import { damageAt, PartitionDamagedError } from './damage.js';
+import type { FileSystem, OpenFile } from './file-system.js';
+import { inflateMember, inflatePlain } from './member-body.js';
+import { assertWhole, type MemberHeader, readHeader } from './partition-codec.js';
+
+/** Where a member lies. */
+export interface MemberPlace {
+  readonly path: string;
+  readonly fileId: string;
+  readonly isPlain: boolean;
+  readonly position: number;
+  readonly length: number;
+}
+
+const maxOpenFiles = 16;
+const maxKeptBodies = 8;
+const maxKeptBytes = 8 * 1024 * 1024;
+
+/** A file that is another one now, or was overwritten: look for the entry again. */
+export class FileChangedError extends Error {}
+
+export class MemberReader {
+  readonly #files: FileSystem;
+  readonly #maxMemberBytes: number;
+  readonly #open = new Map<string, Promise<OpenFile>>();
+  readonly #bodies = new Map<string, Buffer>();
+  readonly #reading = new Map<string, Promise<Buffer>>();
+  #keptBytes = 0;
+  #largeReads: Promise<unknown> = Promise.resolve();
+
+  constructor(files: FileSystem, maxMemberBytes: number) {
+    this.#files = files;
+    this.#maxMemberBytes = maxMemberBytes;
+  }
+
+  /** The inflated body of a member, whole and checked. The bytes are shared: nobody changes them. */
+  body(place: MemberPlace): Promise<Buffer> {
+    const id = `${place.fileId}:${place.position}`;
+    const kept = this.#bodies.get(id);
+    if (kept !== undefined) {
+      this.#bodies.delete(id);
+      this.#bodies.set(id, kept);
+      return Promise.resolve(kept);
+    }
+    const running = this.#reading.get(id);
+    if (running !== undefined) return running;
+    const reading = this.#read(place).finally(() => this.#reading.delete(id));
+    this.#reading.set(id, reading);
+    reading.then(
+      (body) => this.#keep(id, body),
+      () => undefined,
+    );
+    return reading;
+  }
+
+  /** Closes the file that was opened under this path, so that the next reading opens it anew. */
+  async release(path: string): Promise<void> {
+    const file = this.#open.get(path);
+    this.#open.delete(path);
+    await closeQuietly(file);
+  }
+
+  /** Drops all that is kept. */
+  async close(): Promise<void> {
+    const files = [...this.#open.values()];
+    this.#open.clear();
+    this.#bodies.clear();
+    this.#keptBytes = 0;
+    await Promise.all(files.map(closeQuietly));
+  }
+
+  async #read(place: MemberPlace): Promise<Buffer> {
+    // Large members one after another: what is in memory at once stays within one member's bound.
+    if (place.length <= maxKeptBytes && !place.isPlain) return this.#readNow(place);
+    const previous = this.#largeReads;
+    const reading = previous.then(() => this.#readNow(place));
+    this.#largeReads = reading.catch(() => undefined);
+    return reading;
+  }
+
+  async #readNow(place: MemberPlace): Promise<Buffer> {
+    const { path, position, length } = place;
+    if (length > this.#maxMemberBytes + 1024 * 1024) {
+      throw new PartitionDamagedError(`a member of ${length} bytes`, { file: path, offset: position });
+    }
+    const file = await this.#file(path);
+    let bytes: Buffer;
+    try {
+      bytes = await file.read(length, position);
+    } catch (error) {
+      await this.release(path);
+      throw error;
+    }
+    try {
+      if (place.isPlain) return await inflatePlain(bytes, this.#maxMemberBytes);
+      const header = this.#header(bytes, place);
+      assertWhole(header, bytes);
+      return await inflateMember(bytes, {
+        headerLength: header.headerLength,
+        maxBytes: this.#maxMemberBytes,
+      });
+    } catch (error) {
+      if (error instanceof FileChangedError) {
+        await this.release(path);
+        throw error;
+      }
+      throw damageAt(error, path, position);
+    }
+  }
+
+  #header(bytes: Buffer, place: MemberPlace): MemberHeader {
+    const reading = readHeader(bytes);
+    if (reading.kind !== 'member') {
+      throw new PartitionDamagedError(reading.kind === 'damaged' ? reading.reason : 'no member any more');
+    }
+    if (reading.header.fileId !== place.fileId) throw new FileChangedError('Another file lies there now');
+    return reading.header;
+  }
+
+  #file(path: string): Promise<OpenFile> {
+    const known = this.#open.get(path);
+    if (known !== undefined) {
+      this.#open.delete(path);
+      this.#open.set(path, known);
+      return known;
+    }
+    const opening = this.#files.openToRead(path);
+    this.#open.set(path, opening);
+    opening.catch(() => {
+      if (this.#open.get(path) === opening) this.#open.delete(path);
+    });
+    if (this.#open.size > maxOpenFiles) {
+      const oldest = this.#open.keys().next().value;
+      // A file that is being read closes when that reading has ended.
+      if (oldest !== undefined) void this.release(oldest);
+    }
+    return opening;
+  }
+
+  #keep(id: string, body: Buffer): void {
+    this.#bodies.set(id, body);
+    this.#keptBytes += body.length;
+    for (const [oldest, bytes] of this.#bodies) {
+      const fits = this.#bodies.size <= maxKeptBodies && this.#keptBytes <= maxKeptBytes;
+      if (fits || oldest === id) return;
+      this.#bodies.delete(oldest);
+      this.#keptBytes -= bytes.length;
+    }
+  }
+}
+
+/** Closing a file that was only read can't lose anything, so its failure concerns nobody. */
+async function closeQuietly(file: Promise<OpenFile> | undefined): Promise<void> {
+  await file?.then((open) => open.close()).catch(() => undefined);
+}

@@ -1,0 +1,228 @@
+/** Walks through a partition file by its headers, without inflating anything. */
+
+import { crc32 } from 'node:zlib';
+import { PartitionDamagedError } from './damage.js';
+import type { OpenFile } from './file-system.js';
+import { findHeader, type HeaderReading, type MemberHeader, readHeader } from './partition-codec.js';
+
+/** A member and where it lies. */
+export interface ScannedMember {
+  readonly position: number;
+  readonly header: MemberHeader;
+}
+
+/** What a walk came to. */
+export interface Scan {
+  /** The byte after the last whole member: from there on there is nothing, or a tail. */
+  readonly end: number;
+  /** Bytes behind it: an append in progress, or one that was cut off. */
+  readonly tailBytes: number;
+  /** What is wrong in the file; its good members were told all the same. */
+  readonly damage: readonly PartitionDamagedError[];
+  /** Whether a later version of the format has written into it: then it is not ours to judge. */
+  readonly isNewer: boolean;
+}
+
+/** What a walk needs to know. */
+export interface ScanRequest {
+  readonly path: string;
+  /** Where to start, and the member number expected there. */
+  readonly from: number;
+  readonly nextMember: number;
+  /** The id that all members must have, if it is known. */
+  readonly fileId?: string | undefined;
+  /** The method that all members must be of, if it is known. */
+  readonly methodHash?: string | undefined;
+  /** Called for every good member, in the order of the file. */
+  readonly onMember: (member: ScannedMember) => void;
+}
+
+const headBytes = 16 * 1024;
+const largeWindow = 256 * 1024;
+const maxHeadBytes = 128 * 1024;
+const searchBytes = 1024 * 1024;
+/** Members of one append whose data is checked before they count; a flush has fewer. */
+const maxBatch = 64;
+/** Enough to tell what is wrong with a file. */
+const maxReports = 20;
+/** Checking one that only looks like a header may cost a checksum over 64 KB: a hostile file holds millions. */
+const maxCandidates = 4_000;
+
+/** Reads headers of one file in its order; what was read ahead serves the next ones. */
+export class HeaderWindow {
+  readonly #file: OpenFile;
+  #start = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+  #size = headBytes;
+
+  constructor(file: OpenFile) {
+    this.#file = file;
+  }
+
+  /** What lies at a place, with as much of the file as that takes. */
+  async read(position: number): Promise<HeaderReading> {
+    const at = position - this.#start;
+    if (at >= 0 && at < this.#bytes.length) {
+      const reading = readHeader(this.#bytes, at);
+      if (reading.kind !== 'incomplete') return reading;
+      // Several small members fitted into one window: more of the kind are likely.
+      this.#size = at > 0 ? largeWindow : headBytes;
+    } else {
+      this.#size = headBytes;
+    }
+    let wanted = this.#size;
+    for (;;) {
+      this.#bytes = await this.#file.read(wanted, position);
+      this.#start = position;
+      const reading = readHeader(this.#bytes);
+      if (reading.kind !== 'incomplete' || this.#bytes.length < wanted) return reading;
+      if (reading.bytes > maxHeadBytes) return { kind: 'damaged', reason: 'a header that does not end' };
+      wanted = Math.max(reading.bytes, wanted + 1);
+    }
+  }
+}
+
+/**
+ * Walks from member to member. The members of the file's last append are checked against their data's checksum
+ * before they count: that append may have been cut off by a loss of power, with any of its blocks missing.
+ */
+export async function scanPartition(file: OpenFile, request: ScanRequest): Promise<Scan> {
+  const { size } = await file.status();
+  return new PartitionWalk(file, size, request).run();
+}
+
+class PartitionWalk {
+  readonly #file: OpenFile;
+  readonly #size: number;
+  readonly #request: ScanRequest;
+  readonly #damage: PartitionDamagedError[] = [];
+  readonly #window: HeaderWindow;
+  #candidates = maxCandidates;
+  #isNewer = false;
+  #fileId: string | undefined;
+  #methodHash: string | undefined;
+  #nextMember: number;
+  #lastBatch: ScannedMember[] = [];
+
+  constructor(file: OpenFile, size: number, request: ScanRequest) {
+    this.#file = file;
+    this.#window = new HeaderWindow(file);
+    this.#size = size;
+    this.#request = request;
+    this.#fileId = request.fileId;
+    this.#methodHash = request.methodHash;
+    this.#nextMember = request.nextMember;
+  }
+
+  async run(): Promise<Scan> {
+    let position = this.#request.from;
+    let end = position;
+    while (position < this.#size) {
+      const reading = await this.#window.read(position);
+      const next = this.#take(reading, position);
+      if (next === 'tail') break;
+      if (next !== undefined) {
+        position = next;
+        end = next;
+        continue;
+      }
+      const found = await this.#search(position + 1);
+      position = found < 0 ? this.#size : found;
+      end = position;
+    }
+    const torn = await this.#checkLastBatch();
+    end = Math.min(end, torn ?? end);
+    return { end, tailBytes: this.#size - end, damage: this.#damage, isNewer: this.#isNewer };
+  }
+
+  /** Takes what was read: the position behind it, `tail` when the file ends in it, `undefined` to search on. */
+  #take(reading: HeaderReading, position: number): number | 'tail' | undefined {
+    switch (reading.kind) {
+      case 'incomplete':
+        return 'tail';
+      case 'member':
+        if (position + reading.header.memberLength > this.#size) return 'tail';
+        this.#takeMember({ position, header: reading.header });
+        return position + reading.header.memberLength;
+      case 'newer':
+        this.#isNewer = true;
+        this.#report(
+          `a member of format version ${reading.version}, which is newer than this reader`,
+          position,
+        );
+        return position + reading.memberLength > this.#size ? 'tail' : position + reading.memberLength;
+      case 'plain':
+        this.#report('a member without a header of ours', position);
+        return undefined;
+      case 'damaged':
+        this.#report(reading.reason, position);
+        return undefined;
+    }
+  }
+
+  #takeMember(member: ScannedMember): void {
+    const { header, position } = member;
+    this.#fileId ??= header.fileId;
+    this.#methodHash ??= header.methodHash;
+    if (header.fileId !== this.#fileId || header.methodHash !== this.#methodHash) {
+      this.#report('a member of another file', position);
+      return;
+    }
+    if (header.memberNumber > this.#nextMember) {
+      this.#report(`members ${this.#nextMember} to ${header.memberNumber - 1} are missing`, position);
+    } else if (header.memberNumber < this.#nextMember) {
+      this.#report(`member ${header.memberNumber} comes again or too late`, position);
+    }
+    this.#nextMember = Math.max(this.#nextMember, header.memberNumber + 1);
+    if (header.batchIndex === 0 || this.#lastBatch.length >= maxBatch) this.#settleBatch();
+    this.#lastBatch.push(member);
+  }
+
+  #settleBatch(): void {
+    for (const member of this.#lastBatch) this.#request.onMember(member);
+    this.#lastBatch = [];
+  }
+
+  /** Tells the members of the last append that are whole; returns where the first starts that is not. */
+  async #checkLastBatch(): Promise<number | undefined> {
+    const batch = this.#lastBatch;
+    this.#lastBatch = [];
+    let torn: number | undefined;
+    for (const member of batch) {
+      if (await this.#isWhole(member)) {
+        this.#request.onMember(member);
+      } else {
+        this.#report('a member of the last append that fails its checksum', member.position);
+        torn ??= member.position;
+      }
+    }
+    return torn;
+  }
+
+  async #isWhole({ header, position }: ScannedMember): Promise<boolean> {
+    let crc = 0;
+    const end = position + header.memberLength;
+    for (let at = position + header.headerLength; at < end; at += searchBytes) {
+      const bytes = await this.#file.read(Math.min(searchBytes, end - at), at);
+      crc = crc32(bytes, crc);
+    }
+    return crc === header.dataCrc;
+  }
+
+  /** The place of the next header that can be read, or -1. */
+  async #search(from: number): Promise<number> {
+    for (let at = from; at < this.#size; at += searchBytes) {
+      // The overlap holds the largest header, so that none is missed between two chunks.
+      const bytes = await this.#file.read(searchBytes + maxHeadBytes, at);
+      const search = findHeader(bytes, this.#candidates);
+      this.#candidates = search.candidatesLeft;
+      if (search.at >= 0 && search.at < searchBytes) return at + search.at;
+    }
+    return -1;
+  }
+
+  #report(reason: string, offset: number): void {
+    if (this.#damage.length >= maxReports) return;
+    this.#damage.push(new PartitionDamagedError(reason, { file: this.#request.path, offset }));
+  }
+}
