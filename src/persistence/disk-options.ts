@@ -1,0 +1,188 @@
+/** The options of the disk tier, their defaults, and how they are checked and resolved. */
+
+import { resolve } from 'node:path';
+import { inspect } from 'node:util';
+import { type Duration, parseDuration } from '../duration.js';
+import { InvalidOptionError } from '../errors.js';
+
+/** What a user can set of the disk tier. */
+export interface DiskOptions {
+  /**
+   * The folder that the entries live in; it is made if it is not there.
+   * @default './cache'
+   */
+  readonly persistDir?: string;
+  /**
+   * The longest that an entry waits in memory before it is written, in ms or as text.
+   * @default 1000
+   */
+  readonly flushInterval?: Duration;
+  /**
+   * Bytes waiting that start a write at once.
+   * @default 4194304 (4 MiB)
+   */
+  readonly flushBytes?: number;
+  /**
+   * The most bytes kept waiting while writing fails. What comes on top is dropped and counted; older entries of
+   * its keys are deleted, so that they can't come back in its place.
+   * @default 67108864 (64 MiB)
+   */
+  readonly maxPendingBytes?: number;
+  /**
+   * A partition file that has reached this size is followed by the next one, in bytes.
+   * @default 67108864 (64 MiB)
+   */
+  readonly partitionBytes?: number;
+  /**
+   * The largest inflated member that is read, and so the largest entry that is written, in bytes.
+   * @default 67108864 (64 MiB)
+   */
+  readonly maxMemberBytes?: number;
+  /**
+   * When an entry counts as written: `'os'` once the operating system has it (it survives the death of the
+   * process), `'disk'` once it is on the disk (it survives a loss of power).
+   * @default 'os'
+   */
+  readonly durability?: 'os' | 'disk';
+  /**
+   * After how long without an append a partition counts as closed, in ms or as text. The same for all who share
+   * a folder.
+   * @default 600000 (10 minutes)
+   */
+  readonly closeAfter?: Duration;
+  /**
+   * The longest that a lookup waits for the index while it is read, in ms or as text; then it fails as an error.
+   * @default 5000
+   */
+  readonly openTimeout?: Duration;
+  /**
+   * The mode of new files. A mode with rights for the group or others also makes other users' files be read.
+   * @default 0o600
+   */
+  readonly fileMode?: number;
+  /**
+   * The mode of new folders.
+   * @default 0o700
+   */
+  readonly dirMode?: number;
+  /**
+   * How hard to compress: 1 (fast) to 9 (small).
+   * @default 6
+   */
+  readonly compressionLevel?: number;
+  /**
+   * Files or folders with partition files that are read besides `persistDir`; nothing in them is changed.
+   * @default []
+   */
+  readonly loadCache?: string | readonly string[];
+  /**
+   * Whether what waits is written when the process runs out of work (Node's `beforeExit`).
+   * @default true
+   */
+  readonly flushOnExit?: boolean;
+}
+
+/** The disk tier's options with nothing left open. */
+export interface ResolvedDiskOptions {
+  readonly persistDir: string;
+  readonly flushInterval: number;
+  readonly flushBytes: number;
+  readonly maxPendingBytes: number;
+  readonly partitionBytes: number;
+  readonly maxMemberBytes: number;
+  readonly durability: 'os' | 'disk';
+  readonly closeAfter: number;
+  readonly openTimeout: number;
+  readonly fileMode: number;
+  readonly dirMode: number;
+  readonly compressionLevel: number;
+  readonly loadCache: readonly string[];
+  readonly flushOnExit: boolean;
+}
+
+/** The default of every option. */
+export const defaultDiskOptions = {
+  persistDir: './cache',
+  flushInterval: 1_000,
+  flushBytes: 4 * 1024 * 1024,
+  maxPendingBytes: 64 * 1024 * 1024,
+  partitionBytes: 64 * 1024 * 1024,
+  maxMemberBytes: 64 * 1024 * 1024,
+  durability: 'os',
+  closeAfter: 600_000,
+  openTimeout: 5_000,
+  fileMode: 0o600,
+  dirMode: 0o700,
+  compressionLevel: 6,
+  loadCache: [],
+  flushOnExit: true,
+} as const;
+
+/** The names of the disk tier's options. */
+export const diskOptionNames = Object.keys(defaultDiskOptions) as readonly (keyof DiskOptions)[];
+
+/** Members carry their length in 32 bits. */
+const largestMember = 2 ** 31;
+
+/** @throws InvalidOptionError naming the option, its value and the fix */
+export function resolveDiskOptions(options: DiskOptions): ResolvedDiskOptions {
+  const given: DiskOptions = { ...defaultDiskOptions, ...withoutUndefined(options) };
+  const loadCache = typeof given.loadCache === 'string' ? [given.loadCache] : given.loadCache;
+  return {
+    persistDir: resolve(text('persistDir', given.persistDir)),
+    flushInterval: duration('flushInterval', given.flushInterval),
+    flushBytes: whole('flushBytes', given.flushBytes, { from: 1 }),
+    maxPendingBytes: whole('maxPendingBytes', given.maxPendingBytes, { from: 1 }),
+    partitionBytes: whole('partitionBytes', given.partitionBytes, { from: 1 }),
+    maxMemberBytes: whole('maxMemberBytes', given.maxMemberBytes, { from: 1_024, to: largestMember }),
+    durability: oneOf('durability', given.durability, ['os', 'disk']),
+    closeAfter: duration('closeAfter', given.closeAfter),
+    openTimeout: duration('openTimeout', given.openTimeout),
+    fileMode: whole('fileMode', given.fileMode, { from: 0, to: 0o777 }),
+    dirMode: whole('dirMode', given.dirMode, { from: 0, to: 0o7777 }),
+    compressionLevel: whole('compressionLevel', given.compressionLevel, { from: 1, to: 9 }),
+    loadCache: texts('loadCache', loadCache).map((path) => resolve(path)),
+    flushOnExit: truth('flushOnExit', given.flushOnExit),
+  };
+}
+
+function withoutUndefined(options: DiskOptions): DiskOptions {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function duration(name: string, value: Duration | undefined): number {
+  const ms = parseDuration(value ?? 0, name);
+  return ms > 0 ? ms : wrong(name, 'a duration above 0', value);
+}
+
+function whole(name: string, value: unknown, range: { from: number; to?: number }): number {
+  const { from, to = Number.MAX_SAFE_INTEGER } = range;
+  const isWhole = typeof value === 'number' && Number.isSafeInteger(value) && value >= from && value <= to;
+  if (isWhole) return value;
+  const limit = to === Number.MAX_SAFE_INTEGER ? `of at least ${from}` : `from ${from} to ${to}`;
+  return wrong(name, `an integer ${limit}`, value);
+}
+
+function text(name: string, value: unknown): string {
+  const isPath = typeof value === 'string' && value !== '' && !value.includes('\0');
+  return isPath ? value : wrong(name, 'a path', value);
+}
+
+function texts(name: string, value: unknown): readonly string[] {
+  if (!Array.isArray(value)) return wrong(name, 'a path or an array of paths', value);
+  return value.map((path: unknown) => text(name, path));
+}
+
+function truth(name: string, value: unknown): boolean {
+  return typeof value === 'boolean' ? value : wrong(name, 'true or false', value);
+}
+
+function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
+  const choice = choices.find((one) => one === value);
+  const list = choices.map((one) => `'${one}'`).join(' or ');
+  return choice ?? wrong(name, list, value);
+}
+
+function wrong(name: string, expected: string, value: unknown): never {
+  throw new InvalidOptionError(`Expected \`${name}\` to be ${expected}, got \`${inspect(value)}\``);
+}

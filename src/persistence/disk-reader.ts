@@ -1,0 +1,137 @@
+/** Finds entries in the index and reads them from their members. */
+
+import type { Clock } from '../clock.js';
+import { CacheError } from '../errors.js';
+import type { TierRecord } from '../tier.js';
+import { damageAt, PartitionDamagedError } from './damage.js';
+import type { DiskStore } from './disk-store.js';
+import { readEntryBody, type ValueBody, wholeTime } from './entry-body.js';
+import { hasCode } from './file-system.js';
+import { hashTag, readEntryAt } from './member-body.js';
+import { FileChangedError } from './member-reader.js';
+import { MsgpackReader } from './msgpack-bytes.js';
+import type { EntryPlace } from './partition-index.js';
+import { hashMethod } from './partition-path.js';
+
+export class DiskReader {
+  readonly #store: DiskStore;
+  readonly #clock: Clock;
+
+  constructor(store: DiskStore, clock: Clock) {
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  /** The newest entry of a key; `changed` when it was replaced while it was read, or has moved. */
+  async read(key: string, method: string): Promise<TierRecord | 'changed' | undefined> {
+    const methodHash = hashMethod(method);
+    const { index } = this.#store;
+    const place = index.find(key, methodHash);
+    if (place === undefined || this.#isExpired(place)) return undefined;
+    if (!place.file.isPlain && place.file.methodHash !== methodHash) return undefined;
+    let body: ValueBody;
+    try {
+      body = await this.#body(place);
+    } catch (error) {
+      if (!hasMoved(error)) throw this.#failed(error, place);
+      if (!this.#isCurrent(place, index)) return 'changed';
+      await this.#store.refresh();
+      // Nobody has it any more.
+      if (this.#isCurrent(place, index) && place.file.isGiven) index.forget(place);
+      return 'changed';
+    }
+    if (!this.#isCurrent(place, index) || index.isCleared(methodHash, place.stamp)) return 'changed';
+    if (body.method !== undefined && body.method !== method) return undefined;
+    if (this.#isTagInvalid(body, place)) return undefined;
+    return toRecord(place, method, body);
+  }
+
+  /** All entries whose method is known, member by member. Damage is reported and passed over. */
+  async *all(): AsyncGenerator<TierRecord> {
+    const { index } = this.#store;
+    for (const record of index.valueRecords()) {
+      const place = index.placeOf(record);
+      if (place === undefined || this.#isExpired(place)) continue;
+      const found = await this.#entry(place);
+      if (found !== undefined && this.#isCurrent(place, index)) yield found;
+    }
+  }
+
+  async #entry(place: EntryPlace): Promise<TierRecord | undefined> {
+    try {
+      const method = place.file.method ?? (await this.#body(place)).method;
+      if (method === undefined) return undefined;
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const found = await this.read(place.key, method);
+        if (found !== 'changed') return found;
+      }
+    } catch (error) {
+      if (error instanceof PartitionDamagedError) this.#failed(error, place);
+      else if (!hasMoved(error)) this.#store.noteFailure(error);
+    }
+    return undefined;
+  }
+
+  async #body(place: EntryPlace): Promise<ValueBody> {
+    const { file, position, length, offset, key } = place;
+    const { path, id, isPlain } = file;
+    const bytes = await this.#store.reader.body({ path, fileId: id, isPlain, position, length });
+    let entry: ReturnType<typeof readEntryBody>;
+    try {
+      entry = isPlain ? readEntryBody(new MsgpackReader(bytes, offset)) : readEntryAt(bytes, offset, key);
+    } catch (error) {
+      throw damageAt(error, path, position);
+    }
+    const agrees =
+      entry.kind === 'value' && wholeTime(entry.metadata.expiresAt) === wholeTime(place.expiresAt);
+    if (entry.kind === 'value' && agrees) return entry;
+    throw new PartitionDamagedError('a header that does not match its body', {
+      file: path,
+      offset: position,
+    });
+  }
+
+  /** Takes note of a failed reading, and makes it one of ours. Damage is forgotten, so that it fails but once. */
+  #failed(error: unknown, place: EntryPlace): CacheError {
+    if (error instanceof PartitionDamagedError) {
+      if (this.#store.index.isCurrent(place)) this.#store.noteDamage(error);
+      this.#store.index.forget(place);
+      return error;
+    }
+    if (error instanceof CacheError) return error;
+    const reason = error instanceof Error ? error.message : String(error);
+    return new CacheError('ERR_STORAGE', `Reading ${place.file.path} failed: ${reason}`, { cause: error });
+  }
+
+  #isCurrent(place: EntryPlace, index: DiskStore['index']): boolean {
+    return this.#store.index === index && index.isCurrent(place);
+  }
+
+  #isExpired(place: EntryPlace): boolean {
+    return place.expiresAt !== null && this.#clock.now() >= place.expiresAt;
+  }
+
+  #isTagInvalid(body: ValueBody, place: EntryPlace): boolean {
+    const { index } = this.#store;
+    if (!index.hasTags || body.tags === undefined) return false;
+    return body.tags.some((tag) => index.isTagInvalid(hashTag(tag), place.stamp));
+  }
+}
+
+function hasMoved(error: unknown): boolean {
+  return error instanceof FileChangedError || hasCode(error, 'ENOENT');
+}
+
+/** Copies of the bytes: a slice would keep the whole member in memory. */
+function toRecord(place: EntryPlace, method: string, body: ValueBody): TierRecord {
+  const { metadata, tags, encodedParams } = body;
+  return {
+    key: place.key,
+    method,
+    metadata,
+    stamp: place.stamp,
+    encoded: Uint8Array.from(body.encoded),
+    ...(tags === undefined ? {} : { tags }),
+    ...(encodedParams === undefined ? {} : { encodedParams: Uint8Array.from(encodedParams) }),
+  };
+}

@@ -1,0 +1,335 @@
+/** The cache folder and its index: brought in, kept up to date, written to and repaired, one thing at a time. */
+
+import { dirname } from 'node:path';
+import type { Clock } from '../clock.js';
+import { CacheError } from '../errors.js';
+import type { Stamp } from '../stamp.js';
+import type { PartitionDamagedError } from './damage.js';
+import type { ResolvedDiskOptions } from './disk-options.js';
+import type { FileSystem } from './file-system.js';
+import { type AilingFile, type LoadReport, PartitionLoader } from './loader.js';
+import { type EncodedEntry, encodeDeletion, encodeMarker, encodeValue, hashTag } from './member-body.js';
+import { MemberReader } from './member-reader.js';
+import { entryKind } from './partition-codec.js';
+import { PartitionFileMaker } from './partition-file-maker.js';
+import { PartitionIndex } from './partition-index.js';
+import { hashMethod } from './partition-path.js';
+import { PartitionWriter, type WrittenMember } from './partition-writer.js';
+import type { PendingEntries, PendingEntry, PendingMarker } from './pending-entries.js';
+import { salvagePartition } from './salvage.js';
+
+/** `incremental` reads new members only, `full` everything again. */
+export type LoadMode = 'incremental' | 'full';
+
+/** What a store is made from. */
+export interface DiskStoreInit {
+  readonly options: ResolvedDiskOptions;
+  readonly clock: Clock;
+  readonly files: FileSystem;
+  readonly writer: string;
+  readonly onError: (error: CacheError) => void;
+  readonly onStamp: (stamp: Stamp) => void;
+  /** The markers that are in no file yet. */
+  readonly pendingMarkers: () => Iterable<PendingMarker>;
+}
+
+/** What a store has done since it was made. */
+export interface StoreCounters {
+  readonly writtenEntries: number;
+  readonly writtenBytes: number;
+  readonly salvagedMembers: number;
+  readonly quarantinedFiles: number;
+}
+
+const groupRights = 0o077;
+/** A file under a temporary name is written in seconds; one that is older was left behind. */
+const temporaryLife = 60_000;
+/** Markers for all methods live in the log of the method without a name. */
+const markerMethod = '';
+
+export class DiskStore {
+  readonly reader: MemberReader;
+  readonly #init: DiskStoreInit;
+  readonly #maker: PartitionFileMaker;
+  readonly #writer: PartitionWriter;
+  readonly #loader: PartitionLoader;
+  #index = new PartitionIndex();
+  #turn: Promise<unknown> = Promise.resolve();
+  #refreshing: Promise<void> | undefined;
+  readonly #given = new Set<string>();
+  /** Files of the folder in which reading has found damage. */
+  readonly #damaged = new Map<string, PartitionDamagedError>();
+  #batch: PendingEntries | undefined;
+  readonly #counts = { writtenEntries: 0, writtenBytes: 0, salvagedMembers: 0, quarantinedFiles: 0 };
+
+  constructor(init: DiskStoreInit) {
+    const { options, files, clock, writer } = init;
+    this.#init = init;
+    this.reader = new MemberReader(files, options.maxMemberBytes);
+    this.#maker = new PartitionFileMaker({
+      files,
+      folder: options.persistDir,
+      fileMode: options.fileMode,
+      folderMode: options.dirMode,
+      syncsFolders: options.durability === 'disk',
+    });
+    this.#writer = new PartitionWriter({
+      files,
+      maker: this.#maker,
+      writer,
+      durability: options.durability,
+      partitionBytes: options.partitionBytes,
+      closeAfter: options.closeAfter,
+      compressionLevel: options.compressionLevel,
+      now: () => clock.now(),
+      elapsed: () => clock.elapsed(),
+      onWritten: (written) => this.#noteWritten(written),
+    });
+    const ownUser = process.getuid?.();
+    this.#loader = new PartitionLoader({
+      files,
+      maxMemberBytes: options.maxMemberBytes,
+      isTrustedOwner: (owner) =>
+        ownUser === undefined || owner === ownUser || (options.fileMode & groupRights) !== 0,
+      now: () => clock.now(),
+    });
+    for (const path of options.loadCache) this.#given.add(path);
+  }
+
+  /** Where everything lies. Another one after a full load, so it is not to be kept. */
+  get index(): PartitionIndex {
+    return this.#index;
+  }
+
+  get counters(): StoreCounters {
+    return { ...this.#counts };
+  }
+
+  /** Makes the folder if it is not there, and brings its files in. */
+  async open(): Promise<void> {
+    const { options, files } = this.#init;
+    await this.#inTurn(async () => {
+      await files.makeFolder(options.persistDir, { mode: options.dirMode, recursive: true });
+      if (options.durability === 'disk') await files.syncFolder(dirname(options.persistDir));
+      await this.#loadFolder({ mode: 'incremental', repairs: true });
+      if (this.#given.size > 0) this.#tell(await this.#loader.loadGiven(this.#index, [...this.#given]));
+      this.#tellNewest();
+    });
+  }
+
+  /** Brings the index up to date. */
+  async load(request: { mode: LoadMode; files: readonly string[] | undefined }): Promise<void> {
+    const { mode, files } = request;
+    await this.#inTurn(async () => {
+      if (files === undefined) {
+        await this.#loadFolder({ mode, repairs: true });
+      } else {
+        for (const path of files) this.#given.add(path);
+        this.#tell(await this.#loader.loadGiven(this.#index, files));
+      }
+      this.#tellNewest();
+    });
+  }
+
+  /** Lists the folder again, because a file is not where it was. Those who ask meanwhile share one listing. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#inTurn(() =>
+      this.#loadFolder({ mode: 'incremental', repairs: false }),
+    ).finally(() => {
+      this.#refreshing = undefined;
+    });
+    return this.#refreshing;
+  }
+
+  /** Writes a batch and takes out of it what is written; rejects when something remains. */
+  async write(batch: PendingEntries): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#batch = batch;
+      let failure: unknown;
+      for (const [method, entries] of byMethod(batch)) {
+        try {
+          await this.#writer.write(method, entries());
+        } catch (error) {
+          // One method's file may fail where another's does not.
+          failure ??= error;
+        }
+      }
+      this.#batch = undefined;
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.reader.close();
+      await this.#writer.close();
+    });
+  }
+
+  async #loadFolder(request: { mode: LoadMode; repairs: boolean }): Promise<void> {
+    const { mode, repairs } = request;
+    const { persistDir } = this.#init.options;
+    let index = this.#index;
+    if (mode === 'full') {
+      this.#loader.reset();
+      index = new PartitionIndex();
+    }
+    let report = await this.#loader.loadFolder(index, persistDir);
+    this.#tell(report);
+    if (repairs && (await this.#repair(report))) {
+      report = await this.#loader.loadFolder(index, persistDir);
+      this.#tell(report);
+    }
+    if (report.hasLost) {
+      this.#loader.reset();
+      index = new PartitionIndex();
+      this.#tell(await this.#loader.loadFolder(index, persistDir));
+    }
+    if (index === this.#index) return;
+    if (this.#given.size > 0) this.#tell(await this.#loader.loadGiven(index, [...this.#given]));
+    this.#replaceIndex(index);
+  }
+
+  /** Puts a new index in the place of the old one, which alone knew the markers that are in no file yet. */
+  #replaceIndex(index: PartitionIndex): void {
+    for (const { scope, stamp } of this.#init.pendingMarkers()) {
+      if (scope.kind === 'all') index.mark(entryKind.clearAll, '0'.repeat(32), stamp);
+      else if (scope.kind === 'tag') index.mark(entryKind.invalidateTag, hashTag(scope.tag), stamp);
+      else index.mark(entryKind.clearMethod, hashMethod(scope.method), stamp);
+    }
+    this.#index = index;
+  }
+
+  /** Sees to damaged files and leftovers; tells whether any file has moved. */
+  async #repair(report: LoadReport): Promise<boolean> {
+    const { files, clock } = this.#init;
+    let hasMoved = false;
+    const found = [...this.#damaged].map(([path, damage]) => ({ path, damage: [damage], modifiedAt: 0 }));
+    this.#damaged.clear();
+    for (const file of [...report.ailing, ...found]) {
+      if (this.#writer.owns(file.path)) continue;
+      const isQuiet = clock.now() - file.modifiedAt > this.#init.options.closeAfter;
+      if (file.damage.length === 0 && !isQuiet) continue;
+      hasMoved = (await this.#attempt(() => this.#salvage(file))) ?? hasMoved;
+    }
+    for (const path of report.temporary) {
+      await this.#attempt(async () => {
+        const { modifiedAt } = await files.status(path);
+        if (clock.now() - modifiedAt > temporaryLife) await files.unlink(path);
+      });
+    }
+    return hasMoved;
+  }
+
+  async #salvage(file: AilingFile): Promise<true> {
+    const { options, files, writer, clock } = this.#init;
+    await this.reader.release(file.path);
+    const report = await salvagePartition(file.path, file.damage.length > 0, {
+      files,
+      writer,
+      maker: this.#maker,
+      maxMemberBytes: options.maxMemberBytes,
+      fileMode: options.fileMode,
+      now: () => clock.now(),
+    });
+    this.#counts.salvagedMembers += report?.members ?? 0;
+    if (report?.quarantined !== undefined) this.#counts.quarantinedFiles += 1;
+    return true;
+  }
+
+  async #attempt<T>(repair: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await repair();
+    } catch (error) {
+      this.#init.onError(toCacheError(error));
+      return undefined;
+    }
+  }
+
+  #noteWritten(written: WrittenMember): void {
+    const { header, position, path, method, entries } = written;
+    const file =
+      this.#index.file(header.fileId) ??
+      this.#index.addFile({
+        path,
+        id: header.fileId,
+        methodHash: header.methodHash,
+        method,
+        isGiven: false,
+        isPlain: false,
+        scannedBytes: 0,
+        nextMember: 0,
+        isGone: false,
+      });
+    this.#index.addMember(file, position, header, Number.NEGATIVE_INFINITY);
+    file.scannedBytes = position + header.memberLength;
+    file.nextMember = header.memberNumber + 1;
+    this.#counts.writtenBytes += header.memberLength;
+    this.#counts.writtenEntries += entries.length;
+    for (const { key, stamp, kind } of entries) {
+      if (kind <= entryKind.deletion) this.#batch?.settle(key, stamp);
+      else this.#batch?.settleMarker(stamp);
+    }
+  }
+
+  /** Hears of damage that showed only in reading: the file is repaired at the next load. */
+  noteDamage(damage: PartitionDamagedError): void {
+    this.#init.onError(damage);
+    this.#damaged.set(damage.file, damage);
+  }
+
+  /** Hears of a reading that failed where nobody waits for it. */
+  noteFailure(error: unknown): void {
+    this.#init.onError(toCacheError(error));
+  }
+
+  #tell(report: LoadReport): void {
+    for (const problem of report.problems) this.#init.onError(toCacheError(problem));
+  }
+
+  #tellNewest(): void {
+    if (this.#index.newest !== undefined) this.#init.onStamp(this.#index.newest);
+  }
+
+  /** Loads, flushes and repairs don't overlap: each finds the index and the files as one. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const running = this.#turn.then(task);
+    this.#turn = running.catch(() => undefined);
+    return running;
+  }
+}
+
+/** The batch's entries by method, encoded as they are asked for. */
+function byMethod(batch: PendingEntries): Map<string, () => Iterable<EncodedEntry>> {
+  const methods = new Map<string, { entries: PendingEntry[]; markers: PendingMarker[] }>();
+  const of = (method: string) => {
+    let group = methods.get(method);
+    if (group === undefined) {
+      group = { entries: [], markers: [] };
+      methods.set(method, group);
+    }
+    return group;
+  };
+  for (const marker of batch.markers.values()) {
+    of(marker.scope.kind === 'method' ? marker.scope.method : markerMethod).markers.push(marker);
+  }
+  for (const entry of batch.entries.values()) of(entry.method).entries.push(entry);
+  const encoded = new Map<string, () => Iterable<EncodedEntry>>();
+  for (const [method, group] of methods) {
+    encoded.set(method, function* () {
+      for (const { scope, stamp } of group.markers) yield encodeMarker(scope, stamp);
+      for (const entry of group.entries) {
+        yield entry.kind === 'value' ? encodeValue(entry.record) : encodeDeletion(entry.key, entry.stamp);
+      }
+    });
+  }
+  return encoded;
+}
+
+function toCacheError(error: unknown): CacheError {
+  if (error instanceof CacheError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new CacheError('ERR_STORAGE', `Reading or repairing the cache folder failed: ${reason}`, {
+    cause: error,
+  });
+}
