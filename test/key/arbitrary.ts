@@ -60,3 +60,87 @@ export function fields(value: fc.Arbitrary<unknown>): fc.Arbitrary<object> {
     return hasPrototype ? object : Object.setPrototypeOf(object, null);
   });
 }
+
+const bytes = fc
+  .uint8Array({ maxLength: 4 })
+  .map((array) => Uint8Array.from({ length: 8 }, (_, i) => array[i] ?? 0));
+
+const builtInErrors = [Error, TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError];
+
+const richLeaf: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constant(undefined),
+  fc.integer({ min: -2, max: 2 }).map(BigInt),
+  fc.oneof(fc.integer({ min: 0, max: 3 }), fc.constant(Number.NaN)).map((time) => new Date(time)),
+  fc
+    .tuple(fc.constantFrom('a', 'a|b', '"', '/'), fc.constantFrom('', 'g', 'gi'))
+    .map(([source, flags]) => new RegExp(source, flags)),
+  fc.constantFrom<unknown>(0, -0, 1, 'a', '', true, false, 1n).map(Object),
+  fc.tuple(bytes, fc.integer({ min: 0, max: 12 })).map(([{ buffer }, kind]) => viewsOf(buffer)[kind]),
+);
+
+function viewsOf(buffer: ArrayBuffer): readonly object[] {
+  return [
+    buffer,
+    new DataView(buffer),
+    new DataView(buffer, 2),
+    new Uint8Array(buffer),
+    new Uint8Array(buffer, 1, 2),
+    new Int8Array(buffer),
+    new Uint8ClampedArray(buffer),
+    new Int16Array(buffer),
+    new Uint32Array(buffer),
+    new Float32Array(buffer),
+    new Float64Array(buffer),
+    new BigInt64Array(buffer),
+    new BigUint64Array(buffer),
+  ];
+}
+
+/** Anything that `structuredClone` takes, small enough that two of them are sometimes the same. */
+export const clonableValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }>((tie) => {
+  const list = fc.array(tie('value'), { maxLength: 3 });
+  return {
+    value: fc.oneof(
+      { maxDepth: 4, depthSize: 'small' },
+      { weight: 1, arbitrary: fc.constantFrom(null, true, false) },
+      { weight: 1, arbitrary: text },
+      { weight: 1, arbitrary: number },
+      { weight: 3, arbitrary: richLeaf },
+      { weight: 2, arbitrary: list },
+      {
+        weight: 1,
+        arbitrary: fc.tuple(list, fc.integer({ min: 0, max: 3 }), fields(tie('value'))).map(unusualArray),
+      },
+      { weight: 3, arbitrary: fields(tie('value')) },
+      {
+        weight: 2,
+        arbitrary: fc
+          .array(fc.tuple(tie('value'), tie('value')), { maxLength: 3 })
+          .map((all) => new Map(all)),
+      },
+      { weight: 2, arbitrary: list.map((all) => new Set(all)) },
+      { weight: 1, arbitrary: fc.tuple(fc.nat(6), text, fc.option(tie('value'))).map(errorOf) },
+    ),
+  };
+}).value;
+
+/** An array with holes, with fields beside its elements, or with neither. */
+function unusualArray([elements, holes, extra]: [unknown[], number, object]): unknown[] {
+  const array = [...elements];
+  array.length += holes;
+  for (const [key, field] of Object.entries(extra)) {
+    if (key !== 'length')
+      Object.defineProperty(array, key, {
+        value: field,
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+  }
+  return array;
+}
+
+function errorOf([kind, message, cause]: [number, string, unknown]): Error {
+  const BuiltIn = builtInErrors[kind] ?? Error;
+  return cause === null ? new BuiltIn(message) : new BuiltIn(message, { cause });
+}
