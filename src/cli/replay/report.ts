@@ -195,8 +195,8 @@ function wrong(count: number, answers: readonly WrongAnswer[], paint: Paint, col
   const show = (value: unknown, room: number) => shorten(printable(formatJson(value)), room);
   const details = answers.flatMap(({ line, tool, args, source, failed, recorded, answered: given }) => [
     `  line ${line}: ${printable(tool)} ${show(args, columns - tool.length - 20)}`,
-    `    recorded${failed ? ' error' : ''}  ${show(recorded, columns - 18)}`,
-    `    ${source}  ${show(given, columns - 18)}`,
+    `    ${(failed ? 'recorded error' : 'recorded').padEnd(20)}  ${show(recorded, columns - 26)}`,
+    `    ${`answered (${source})`.padEnd(20)}  ${show(given, columns - 26)}`,
   ]);
   const hidden = count - answers.length;
   const advice =

@@ -104,7 +104,7 @@ describe('the report', () => {
     });
     expect(text).toContain('✗ 1 answer differs from the recorded one.');
     expect(text).toContain('line 7: get_user {"id":9007199254740993}');
-    expect(text).toMatch(/recorded {2}"new"\n {6}hit {2}"old\\u001b\[2J"/);
+    expect(text).toMatch(/recorded {14}"new"\n {6}answered \(hit\) {8}"old\\u001b\[2J"/);
     expect(text).toContain('--writes');
     expect(text).not.toContain('✓');
   });
