@@ -17,3 +17,13 @@ export type { LoadTimes } from './stats/load-times.js';
 export { registerStore, storeNames } from './store/registry.js';
 export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store/store.js';
 export type { ClassCodec } from './value/value-codec.js';
+export type { Cached, CachedMethod, CachedSync, CachedSyncMethod } from './wrap/decorator-types.js';
+export type { WrapOptions } from './wrap/wrap-options.js';
+export type {
+  AnyFunction,
+  AsyncFunction,
+  SyncOnly,
+  Wrapped,
+  WrappedMembers,
+  WrappedSync,
+} from './wrap/wrapped-types.js';

@@ -63,9 +63,18 @@ export class Flight<T> {
   }
 }
 
+/** A load that returns at once: it can't be joined, but it can be overtaken by what its own loader does. */
+export interface Watch {
+  readonly key: string;
+  readonly method: string;
+  /** The key was written, deleted or cleared from within the load: the result must not be stored. */
+  superseded: boolean;
+}
+
 /** All loads under way, at most one joinable a key. */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  readonly #watches: Watch[] = [];
 
   /** Loads that may still be joined. */
   get size(): number {
@@ -111,8 +120,20 @@ export class SingleFlight<T> {
     this.#flights.set(flight.node.key, flight);
   }
 
+  /** Runs a load that returns before anybody else runs; told what was written or deleted from within it. */
+  runAtOnce<R>(key: string, method: string, load: (watch: Watch) => R): R {
+    const watch = { key, method, superseded: false };
+    this.#watches.push(watch);
+    try {
+      return load(watch);
+    } finally {
+      this.#watches.pop();
+    }
+  }
+
   /** The key was written or deleted: its load may be awaited by who already does, but not joined or stored. */
   supersede(key: string): void {
+    for (const watch of this.#watches) if (watch.key === key) watch.superseded = true;
     const flight = this.#flights.get(key);
     if (flight === undefined) return;
     flight.superseded = true;
@@ -121,6 +142,9 @@ export class SingleFlight<T> {
 
   /** Supersedes every load of a method, or all. */
   supersedeAll(method?: string): void {
+    for (const watch of this.#watches) {
+      if (method === undefined || watch.method === method) watch.superseded = true;
+    }
     for (const flight of this.#flights.values()) {
       if (method === undefined || flight.node.method === method) this.supersede(flight.node.key);
     }

@@ -13,11 +13,17 @@ import {
 } from '../options.js';
 import { type CacheStats, MethodCounters } from '../stats/counters.js';
 import type { SlowTier } from '../tier.js';
+import { createDecorator } from '../wrap/decorator.js';
+import type { Cached, CachedSync } from '../wrap/decorator-types.js';
+import type { WrapOptions } from '../wrap/wrap-options.js';
+import type { AnyFunction, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
+import { Wrapping } from '../wrap/wrapping.js';
 import { clearCache } from './clearing.js';
 import { CacheCore } from './core.js';
 import type { Loader } from './loader.js';
 import { MethodCache } from './method-cache.js';
 import { type Lookup, metadataOf } from './method-lookups.js';
+import { ManagerHost } from './wrap-target.js';
 
 /** One entry, as iteration hands it out. */
 export interface CacheEntry<T = unknown> {
@@ -39,6 +45,17 @@ export interface CacheEntry<T = unknown> {
 export class CacheManager implements AsyncDisposable {
   readonly #core: CacheCore;
   readonly #methods = new Map<string, MethodCache>();
+  readonly #wrapping: Wrapping;
+  /**
+   * Decorates methods that return promises: `@cache.cached`, or `@cache.cached({ ttl: '5m' })`, under standard
+   * decorators and `experimentalDecorators`. The method's name is `Class.method`, of the class that defines it. Without
+   * `scope` or `shared` only calls on the first instance are cached. It works without a receiver too:
+   * `const { cached } = cache`.
+   * @throws InvalidOptionError for a malformed option, or a method that has no name of its own
+   */
+  readonly cached: Cached;
+  /** `cached` for methods that return at once, on the memory tier. */
+  readonly cachedSync: CachedSync;
   #closing: Promise<void> | undefined;
 
   /**
@@ -47,6 +64,9 @@ export class CacheManager implements AsyncDisposable {
    */
   constructor(options: CacheOptions = {}, tiers: readonly SlowTier[] = []) {
     this.#core = new CacheCore(resolveOptions(options), tiers, randomBytes(8).toString('hex'));
+    this.#wrapping = new Wrapping(new ManagerHost(this.#core));
+    this.cached = createDecorator(this.#wrapping, false) as Cached;
+    this.cachedSync = createDecorator(this.#wrapping, true) as CachedSync;
   }
 
   /** Makes a cache and waits until it is open. */
@@ -126,6 +146,39 @@ export class CacheManager implements AsyncDisposable {
   /** Loads a call anew, whatever the cache holds, and stores the result. */
   async refresh<T>(method: string, params: unknown, loader: Loader<T>, options?: LoadOptions): Promise<T> {
     return this.method(method).refresh(params, loader, options);
+  }
+
+  /**
+   * A function whose results are cached: the same parameters, and a promise of the same result. It rejects as
+   * `getOrSet` does. The method's name is the function's own, or `name`; a single plain object is the params, other
+   * arguments are a list, unless `params` or `key` say otherwise. An AbortSignal as the last argument, or as an own
+   * field of a single object argument, is no part of the key: it ends this caller's wait, and the tool is given one
+   * that is aborted once nobody waits any more.
+   *
+   * The tool gets a copy of plain arguments, so that changing them during the call does no harm.
+   * @throws InvalidOptionError for a malformed option, or a function that has no name of its own
+   *
+   * @example
+   * const search = cache.wrap(searchTheWeb, { ttl: '1h', params: ['query', 'limit'] });
+   * await search('mvcc', 10);
+   * await search.invalidate('mvcc', 10);
+   */
+  wrap<F extends AnyFunction>(
+    fn: F,
+    options: WrapOptions<ThisParameterType<F>, Parameters<F>> = {},
+  ): Wrapped<F> {
+    return this.#wrapping.wrap(fn, options, false) as unknown as Wrapped<F>;
+  }
+
+  /**
+   * `wrap` for functions that return at once, on the memory tier. A promise is returned and not stored; a stale value
+   * is a miss.
+   */
+  wrapSync<F extends AnyFunction>(
+    fn: F & SyncOnly<F>,
+    options: WrapOptions<ThisParameterType<F>, Parameters<F>> = {},
+  ): WrappedSync<F> {
+    return this.#wrapping.wrap(fn, options, true) as unknown as WrappedSync<F>;
   }
 
   /** Deletes a call's value; tells whether memory had it. */

@@ -1,0 +1,55 @@
+/** What wrapped functions need of a cache. An interface, so that nothing here depends on the manager. */
+
+import type { CacheError } from '../errors.js';
+import type { LoadOptions, MethodOptions } from '../options.js';
+
+/** A cache, as seen from the functions it wraps. */
+export interface WrapHost {
+  /** Whether entries are still there when the process has ended: names then have to outlast a build. */
+  readonly outlivesProcess: boolean;
+  /**
+   * A method, with options laid over those that the cache has for it. The statistics are the method's own.
+   * @throws InvalidArgumentError for a malformed name, InvalidOptionError for a malformed option
+   */
+  method(name: string, options: MethodOptions): WrapTarget;
+  /** Counts and emits a failure that belongs to no method. */
+  failed(error: CacheError): void;
+}
+
+/** One method of a cache, with a wrapped function's own options. */
+export interface WrapTarget {
+  /** @throws UnhashableParamsError */
+  key(params: unknown, scope: string | undefined): string;
+  getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T>;
+  /** From memory alone; what it loads is stored in every tier. */
+  getOrSetSync<T>(params: unknown, call: SyncToolCall<T>): T;
+  refresh<T>(params: unknown, call: ToolCall<T>): Promise<T>;
+  refreshSync<T>(params: unknown, call: SyncToolCall<T>): T;
+  /** Tells whether memory had it. @throws UnhashableParamsError, CacheClosedError */
+  delete(params: unknown, scope: string | undefined): boolean;
+  /** Counts and emits that a call runs its tool without the cache. */
+  uncached(reason: string, cause?: unknown): void;
+  /** Counts and emits a failure of the cache. */
+  failed(error: CacheError): void;
+}
+
+/** What a tool call is told by its load. */
+export interface ToolContext {
+  /** Aborted once nobody waits for this load any more. */
+  readonly signal: AbortSignal;
+  /** This result is handed to those who wait for it, and not stored. */
+  skip(): void;
+}
+
+/** One call of a wrapped function: its own options, and how to run the tool when the cache has no answer. */
+export interface ToolCall<T> extends Pick<LoadOptions, 'scope' | 'signal'> {
+  /** A load under this key is about to start for this call. The tool itself may run later. Never throws. */
+  prepare(key: string): void;
+  run(context: ToolContext): T | PromiseLike<T>;
+}
+
+/** `ToolCall` for functions that return at once. */
+export interface SyncToolCall<T> {
+  readonly scope?: string;
+  run(): T;
+}

@@ -1,0 +1,111 @@
+/** The options of wrapped functions and decorated methods, and how they are checked. */
+
+import { inspect } from 'node:util';
+import { InvalidOptionError } from '../errors.js';
+import { type MethodOptions, methodOptionNames } from '../options.js';
+
+/**
+ * The options of a wrapped function. Those it shares with `methods` (`ttl`, `version`, `ignore` …) lie over the
+ * cache's options for the method, for this function alone.
+ */
+export interface WrapOptions<Self = unknown, Args extends readonly unknown[] = never>
+  extends Omit<MethodOptions, 'scope'> {
+  /**
+   * The method's name: it tells this tool's entries from those of others.
+   * @default the function's own name; `Class.method` for a decorated method
+   */
+  readonly name?: string;
+  /**
+   * Names of the positional arguments. The params are then an object, as in a Python call with keywords:
+   * `search('mvcc', 10)` with `['query', 'limit']` has the params `{ query: 'mvcc', limit: 10 }`. Arguments that
+   * are `undefined` are left out.
+   * @default undefined (a single plain object is the params, other arguments are a list)
+   */
+  readonly params?: readonly string[];
+  /**
+   * Decides alone what tells one call from another, from all of its arguments.
+   * @default undefined
+   */
+  readonly key?: (...args: Args) => unknown;
+  /**
+   * Who may share an entry: a task, a user, a tenant. A function tells it from the object that the method is
+   * called on. It becomes part of the key.
+   * @default undefined (see `shared`)
+   */
+  readonly scope?: string | ((self: Self) => string);
+  /**
+   * Whether results do not depend on the object that the method is called on: all instances share their entries.
+   * Without `shared` or a `scope` function only calls on the first instance are cached.
+   * @default false
+   */
+  readonly shared?: boolean;
+}
+
+/** Wrap options with the wrapper's own part sorted out and checked. */
+export interface ResolvedWrapOptions {
+  readonly name: string | undefined;
+  readonly params: readonly string[] | undefined;
+  readonly key: ((...args: readonly unknown[]) => unknown) | undefined;
+  readonly scopeOf: ((self: unknown) => unknown) | undefined;
+  readonly shared: boolean;
+  /** What the cache itself looks after. */
+  readonly method: MethodOptions;
+}
+
+const ownNames = ['name', 'params', 'key', 'scope', 'shared'] as const;
+
+/** @throws InvalidOptionError naming the option, its value and the fix */
+export function resolveWrapOptions(options: object): ResolvedWrapOptions {
+  const { name, params, key, scope, shared, ...method } = checked(options);
+  if (name !== undefined && (typeof name !== 'string' || name === ''))
+    throw expected('name', 'a non-empty string', name);
+  if (params !== undefined && !isListOfNames(params))
+    throw expected('params', 'a list of different names', params);
+  if (key !== undefined && typeof key !== 'function') throw expected('key', 'a function', key);
+  if (scope !== undefined && typeof scope !== 'string' && typeof scope !== 'function')
+    throw expected('scope', 'a string or a function of the object that the method is called on', scope);
+  if (shared !== undefined && typeof shared !== 'boolean') throw expected('shared', 'true or false', shared);
+  if (params !== undefined && key !== undefined)
+    throw new InvalidOptionError(
+      'Expected `params` or `key`, got both: `key` decides alone, so leave `params` out',
+    );
+  if (shared === true && typeof scope === 'function') {
+    throw new InvalidOptionError(
+      'Expected `shared: true` or a `scope` function, got both: entries belong to all instances, or to a scope',
+    );
+  }
+  return {
+    name,
+    params,
+    key: key as ResolvedWrapOptions['key'],
+    scopeOf: typeof scope === 'function' ? (scope as (self: unknown) => unknown) : undefined,
+    shared: shared ?? false,
+    method: typeof scope === 'string' ? { ...method, scope } : method,
+  };
+}
+
+function checked(options: object): WrapOptions<never, never> {
+  if (typeof options !== 'object' || options === null) throw expected('options', 'an object', options);
+  const known: readonly string[] = [...ownNames, ...methodOptionNames.filter((each) => each !== 'scope')];
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name))
+      throw new InvalidOptionError(
+        `Unknown option \`${name}\` of a wrapped function. Known: ${known.join(', ')}`,
+      );
+  }
+  return options as WrapOptions<never, never>;
+}
+
+function isListOfNames(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every((each) => typeof each === 'string' && each !== '') &&
+    new Set(value).size === value.length
+  );
+}
+
+function expected(option: string, what: string, value: unknown): InvalidOptionError {
+  return new InvalidOptionError(
+    `Expected \`${option}\` to be ${what}, got \`${inspect(value, { depth: 0 })}\``,
+  );
+}

@@ -1,0 +1,38 @@
+/** The types of wrapped functions and of the decorators. */
+
+/** Any function. */
+export type AnyFunction = (this: never, ...args: never[]) => unknown;
+
+/** Any function, as it is called here. */
+export type Callable = (this: unknown, ...args: readonly unknown[]) => unknown;
+
+/** Any function that returns a promise. */
+export type AsyncFunction = (this: never, ...args: never[]) => Promise<unknown>;
+
+/** `never` for a function that returns a promise. */
+export type SyncOnly<F extends AnyFunction> = ReturnType<F> extends PromiseLike<unknown> ? never : unknown;
+
+/** What every wrapped function carries. `this` matters to them only where a `scope` function reads it. */
+export interface WrappedMembers<F extends AnyFunction, Invalidated, Refreshed> {
+  /** The key of a call: 32 hex digits. @throws UnhashableParamsError */
+  readonly key: (this: unknown, ...args: Parameters<F>) => string;
+  /** Deletes a call's result; tells whether memory had it. Loads under way are not stored. */
+  readonly invalidate: (this: unknown, ...args: Parameters<F>) => Invalidated;
+  /** Calls the tool, whatever the cache holds, and stores the result. */
+  readonly refresh: (this: unknown, ...args: Parameters<F>) => Refreshed;
+  /** The function that was wrapped. */
+  readonly original: F;
+}
+
+/** A function whose results are cached: the same parameters, and a promise of the same result. */
+export type Wrapped<F extends AnyFunction> = PromisingCall<F> &
+  WrappedMembers<F, Promise<boolean>, Promise<Awaited<ReturnType<F>>>>;
+
+/** A function whose results are cached in memory, and which returns at once. */
+export type WrappedSync<F extends AnyFunction> = F & WrappedMembers<F, boolean, ReturnType<F>>;
+
+/** `F` as it is where it returns a promise, with overloads and type parameters. */
+type PromisingCall<F extends AnyFunction> =
+  ReturnType<F> extends Promise<unknown>
+    ? F
+    : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
