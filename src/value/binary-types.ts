@@ -39,9 +39,9 @@ export const bufferType: RichType<Buffer> = {
   prototypes: [Buffer.prototype],
   isOne: types.isUint8Array,
   report(buffer, to) {
-    to.sink.array(2);
+    to.sink.begin(Tag.Buffer, 1);
     to.sink.binary(shownBytes(buffer, to));
-    to.sink.number(Tag.Buffer);
+    to.sink.end(Tag.Buffer);
   },
   revive: ([bytes], from) => from.enter(expectBytes(bytes)),
 };
@@ -52,9 +52,9 @@ export const arrayBufferType: RichType<ArrayBuffer> = {
   isOne: (value) => types.isArrayBuffer(value),
   ownKeys: 0,
   report(buffer, to) {
-    to.sink.array(2);
+    to.sink.begin(Tag.ArrayBuffer, 1);
     to.sink.binary(allBytes(buffer, to));
-    to.sink.number(Tag.ArrayBuffer);
+    to.sink.end(Tag.ArrayBuffer);
   },
   revive: ([bytes], from) => from.enter(ownBuffer(expectBytes(bytes))),
 };
@@ -64,10 +64,10 @@ export const viewType: RichType<ArrayBufferView> = {
   prototypes: [...viewNames.keys()],
   isOne: ArrayBuffer.isView,
   report(view, to) {
-    to.sink.array(3);
+    to.sink.begin(Tag.View, 2);
     to.sink.string(viewNames.get(Object.getPrototypeOf(view)) ?? '');
     to.sink.binary(shownBytes(view, to));
-    to.sink.number(Tag.View);
+    to.sink.end(Tag.View);
   },
   revive([name, bytes], from) {
     const viewClass = viewClasses.get(expectString(name));

@@ -40,14 +40,14 @@ export const errorType: RichType<Error> = {
   isOne: types.isNativeError,
   report(error, to) {
     const { hidden, shown } = propertiesOf(error, to);
-    to.sink.array(2 * (hidden.length + shown.length) + 3);
+    to.sink.begin(Tag.Error, 2 * (hidden.length + shown.length) + 2);
     to.sink.string(names.get(Object.getPrototypeOf(error)) ?? '');
     to.sink.number(hidden.length);
     for (const { key, value } of [...hidden, ...shown]) {
       to.visit(key);
       to.visitAt(key, value);
     }
-    to.sink.number(Tag.Error);
+    to.sink.end(Tag.Error);
   },
   revive([name, hiddenCount, ...pairs], from) {
     const error = from.enter(createError(expectString(name)));

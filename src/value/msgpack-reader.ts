@@ -1,6 +1,6 @@
 /** Reads one msgpack value with msgpackr, set up so that nothing is shared with the source or changed on the way. */
 
-import { type Options, Unpackr } from 'msgpackr';
+import { clearSource, type Options, Unpackr } from 'msgpackr';
 
 const options = {
   useRecords: false,
@@ -28,6 +28,16 @@ export function readMsgpack(bytes: Uint8Array, start = 0): unknown {
 }
 
 function read(unpackr: Unpackr, bytes: Uint8Array, start: number): unknown {
+  try {
+    return unpack(unpackr, bytes, start);
+  } catch (error) {
+    // A stack that overflows at the wrong moment leaves msgpackr, in this whole process, in the midst of a value.
+    if (error instanceof RangeError) clearSource();
+    throw error;
+  }
+}
+
+function unpack(unpackr: Unpackr, bytes: Uint8Array, start: number): unknown {
   const length = bytes.length - start;
   if (length > scratch.length) {
     return unpackr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset + start, length));

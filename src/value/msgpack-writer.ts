@@ -14,6 +14,10 @@ export interface MsgpackSink {
   binary(value: Uint8Array): void;
   array(length: number): void;
   map(length: number): void;
+  /** Begins a form of so many items; see `rich-format.ts`. */
+  begin(tag: number, items: number): void;
+  /** Ends the form with its tag. */
+  end(tag: number): void;
 }
 
 /** The most bytes one value may take: 1 GiB. Past 2 GiB readers of msgpack, and V8's strings, give out. */
@@ -147,6 +151,14 @@ export class MsgpackWriter implements MsgpackSink {
 
   map(length: number): void {
     this.#count(length, 0x80, 0xde);
+  }
+
+  begin(_tag: number, items: number): void {
+    this.array(items + 1);
+  }
+
+  end(tag: number): void {
+    this.number(tag);
   }
 
   /** Begins an ext value whose data is a version byte and all that follows until `endExt`. */

@@ -13,9 +13,9 @@ const dateType: RichType<Date> = {
   isOne: types.isDate,
   ownKeys: 0,
   report(date, { sink }) {
-    sink.array(2);
+    sink.begin(Tag.Date, 1);
     sink.number(Date.prototype.getTime.call(date));
-    sink.number(Tag.Date);
+    sink.end(Tag.Date);
   },
   revive: ([time], from) => from.enter(new Date(expectNumber(time))),
 };
@@ -26,11 +26,11 @@ const regExpType: RichType<RegExp> = {
   isOne: types.isRegExp,
   ownKeys: 1,
   report(regExp, to) {
-    to.sink.array(4);
+    to.sink.begin(Tag.RegExp, 3);
     to.visit(regExp.source);
     to.sink.string(regExp.flags);
     to.visit(regExp.lastIndex);
-    to.sink.number(Tag.RegExp);
+    to.sink.end(Tag.RegExp);
   },
   revive([source, flags, lastIndex], from) {
     const regExp = from.enter(new RegExp(expectString(from.revive(source)), expectString(flags)));
@@ -47,12 +47,12 @@ const mapType: RichType<Map<unknown, unknown>> = {
   report(map, to) {
     // A copy, since a class codec at work inside may change the map.
     const entries = [...map];
-    to.sink.array(2 * entries.length + 1);
+    to.sink.begin(Tag.Map, 2 * entries.length);
     for (const [index, [key, value]] of entries.entries()) {
       to.visitAt(new Step(`<key ${index}>`), key);
       to.visitAt(new Step(`<value ${index}>`), value);
     }
-    to.sink.number(Tag.Map);
+    to.sink.end(Tag.Map);
   },
   revive(items, from) {
     const map = from.enter(new Map<unknown, unknown>());
@@ -71,9 +71,9 @@ const setType: RichType<Set<unknown>> = {
   ownKeys: 0,
   report(set, to) {
     const items = [...set];
-    to.sink.array(items.length + 1);
+    to.sink.begin(Tag.Set, items.length);
     for (const [index, item] of items.entries()) to.visitAt(new Step(`<item ${index}>`), item);
-    to.sink.number(Tag.Set);
+    to.sink.end(Tag.Set);
   },
   revive(items, from) {
     const set = from.enter(new Set<unknown>());
@@ -87,9 +87,9 @@ const urlType: RichType<URL> = {
   prototypes: [URL.prototype],
   isOne: (value) => isUsable(() => (value as URL).href),
   report(url, { sink }) {
-    sink.array(2);
+    sink.begin(Tag.Url, 1);
     sink.string(url.href);
-    sink.number(Tag.Url);
+    sink.end(Tag.Url);
   },
   revive: ([href], from) => from.enter(new URL(expectString(href))),
 };
@@ -99,9 +99,9 @@ const urlSearchParamsType: RichType<URLSearchParams> = {
   prototypes: [URLSearchParams.prototype],
   isOne: (value) => isUsable(() => (value as URLSearchParams).toString()),
   report(params, { sink }) {
-    sink.array(2);
+    sink.begin(Tag.UrlSearchParams, 1);
     sink.string(params.toString());
-    sink.number(Tag.UrlSearchParams);
+    sink.end(Tag.UrlSearchParams);
   },
   revive: ([query], from) => from.enter(new URLSearchParams(expectString(query))),
 };

@@ -46,13 +46,13 @@ class RichWalk implements FormSink {
         sink.boolean(value);
         break;
       case 'undefined':
-        sink.array(1);
-        sink.number(Tag.Undefined);
+        sink.begin(Tag.Undefined, 0);
+        sink.end(Tag.Undefined);
         break;
       case 'bigint':
-        sink.array(2);
+        sink.begin(Tag.BigInt, 1);
         sink.string(value.toString(16));
-        sink.number(Tag.BigInt);
+        sink.end(Tag.BigInt);
         break;
       default:
         if (value === null) sink.nil();
@@ -79,9 +79,9 @@ class RichWalk implements FormSink {
     if (isWellFormed(text)) {
       this.sink.string(text);
     } else {
-      this.sink.array(2);
+      this.sink.begin(Tag.Utf16, 1);
       this.sink.binary(Buffer.from(text, 'utf16le'));
-      this.sink.number(Tag.Utf16);
+      this.sink.end(Tag.Utf16);
     }
   }
 
@@ -101,9 +101,9 @@ class RichWalk implements FormSink {
 
   #visitAgain(object: object, number: number): void {
     if (this.#open.has(object)) this.refuse('an instance of a class with a codec that contains itself');
-    this.sink.array(2);
+    this.sink.begin(Tag.Reference, 1);
     this.sink.number(number);
-    this.sink.number(Tag.Reference);
+    this.sink.end(Tag.Reference);
   }
 
   #visitNew(object: object): void {
@@ -138,12 +138,12 @@ class RichWalk implements FormSink {
       }
       return;
     }
-    this.sink.array(2 * keys.length + 1);
+    this.sink.begin(tag, 2 * keys.length);
     for (const key of keys) {
       this.#visitString(key);
       this.#visitProperty(object, key);
     }
-    this.sink.number(tag);
+    this.sink.end(tag);
   }
 
   #visitArray(array: readonly unknown[]): void {
@@ -152,22 +152,22 @@ class RichWalk implements FormSink {
       return;
     }
     const { length } = array;
-    this.sink.array(length + 1);
+    this.sink.begin(Tag.Array, length);
     for (let index = 0; index < length; index += 1) this.visitAt(index, array[index]);
-    this.sink.number(Tag.Array);
+    this.sink.end(Tag.Array);
   }
 
   #visitSparse(array: readonly unknown[]): void {
     const keys = Object.keys(array);
     if (hasOtherKeys(array, [...keys, 'length'])) this.#refuseOtherKeys(array, [...keys, 'length']);
-    this.sink.array(2 * keys.length + 2);
+    this.sink.begin(Tag.SparseArray, 2 * keys.length + 1);
     this.sink.number(array.length);
     for (const key of keys) {
       if (arrayIndex.test(key) && Number(key) < array.length) this.sink.number(Number(key));
       else this.#visitString(key);
       this.#visitProperty(array, key);
     }
-    this.sink.number(Tag.SparseArray);
+    this.sink.end(Tag.SparseArray);
   }
 
   #visitProperty(object: object, key: string): void {
@@ -194,10 +194,10 @@ class RichWalk implements FormSink {
     const codec = this.#codecOf(value);
     if (codec === undefined) this.refuse(describe(value), 'give a codec for it or store plain data instead');
     this.#open.add(value);
-    this.sink.array(3);
+    this.sink.begin(Tag.Class, 2);
     this.sink.string(codec.tag);
     this.visitAt(new Step(`<${codec.tag} data>`), this.#encode(codec, value));
-    this.sink.number(Tag.Class);
+    this.sink.end(Tag.Class);
     this.#open.delete(value);
   }
 

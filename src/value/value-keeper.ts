@@ -1,6 +1,6 @@
 /** How the memory tier holds values: as private copies, or as references. */
 
-import { stringBytes } from './heap-meter.js';
+import { binaryOverhead, stringBytes } from './heap-meter.js';
 import type { ValueCodec } from './value-codec.js';
 
 /** What the memory tier holds for one value; only its keeper can read it. */
@@ -46,11 +46,8 @@ export function referenceKeeper(codec: ValueCodec): ValueKeeper {
   };
 }
 
-/** Memory of a Uint8Array besides its bytes: the array, its ArrayBuffer and the record of its memory. */
-const bytesOverhead = 200;
-
 function keepBytes(encoded: Uint8Array): Kept {
-  return { kept: encoded, bytes: bytesOverhead + encoded.byteLength };
+  return { kept: encoded, bytes: binaryOverhead + encoded.byteLength };
 }
 
 function keepPrimitive(value: unknown): Kept | undefined {
