@@ -53,6 +53,14 @@ export interface FileSystem {
   syncFolder(path: string): Promise<void>;
 }
 
+/** Reads bytes that must be there; fails when the file system returns fewer, which is no statement about the file. */
+export async function readFully(file: OpenFile, length: number, position: number): Promise<Buffer> {
+  const bytes = await file.read(length, position);
+  if (bytes.length === length) return bytes;
+  const message = `Expected ${length} bytes from byte ${position}, got ${bytes.length}`;
+  throw Object.assign(new Error(message), { code: 'EIO' });
+}
+
 /** Whether an error carries one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { damageAt, PartitionDamagedError } from './damage.js';
-import { type FileStatus, type FileSystem, hasCode, type OpenFile } from './file-system.js';
+import { type FileStatus, type FileSystem, hasCode, type OpenFile, readFully } from './file-system.js';
 import { inflatePlain, plainEntries } from './member-body.js';
 import { type MemberHeader, maxStampTime } from './partition-codec.js';
 import type { PartitionFile, PartitionIndex } from './partition-index.js';
@@ -214,7 +214,7 @@ class Load {
   }
 
   async #readOpen(file: OpenFile, status: FileStatus, found: Found): Promise<void> {
-    const head = await new HeaderWindow(file).read(0);
+    const head = await new HeaderWindow(file, status.size).read(0);
     if (head.kind === 'member') this.#dropOthers(found.path, head.header.fileId);
     const known = head.kind === 'member' ? this.#index.file(head.header.fileId) : undefined;
     if (head.kind === 'plain') return this.#readPlain(file, status, found);
@@ -277,7 +277,7 @@ class Load {
       const { maxMemberBytes, now } = this.#options;
       if (status.size > maxMemberBytes)
         throw new PartitionDamagedError(`a plain file of ${status.size} bytes`);
-      const body = await inflatePlain(await file.read(status.size, 0), maxMemberBytes);
+      const body = await inflatePlain(await readFully(file, status.size, 0), maxMemberBytes);
       const plain = this.#index.addFile({
         path,
         id,
@@ -302,6 +302,7 @@ class Load {
         add({ key, offset, expiresAt, stamp: { time, writer: noWriter }, methodHash: ofMethod });
       }
     } catch (error) {
+      if (!(error instanceof PartitionDamagedError)) throw error;
       const damage = damageAt(error, path, 0);
       this.#problem(damage);
       if (!isGiven) this.#ailing.push({ path, damage: [damage], modifiedAt: status.modifiedAt });

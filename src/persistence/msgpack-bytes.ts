@@ -11,7 +11,7 @@ export class MsgpackWriter {
   #length = 0;
 
   constructor(capacity = 512) {
-    this.#bytes = Buffer.allocUnsafeSlow(capacity);
+    this.#bytes = Buffer.allocUnsafe(capacity);
   }
 
   get length(): number {
@@ -85,7 +85,7 @@ export class MsgpackWriter {
     const at = this.#length;
     const wanted = at + size;
     if (wanted > this.#bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.#bytes.length * 2));
+      const larger = Buffer.allocUnsafe(Math.max(wanted, this.#bytes.length * 2));
       this.#bytes.copy(larger, 0, 0, at);
       this.#bytes = larger;
     }

@@ -15,13 +15,22 @@ export interface PartitionName {
 /** The folder below the cache folder that damaged files are moved to. */
 export const quarantineFolder = 'quarantine';
 
+/** Methods are few and asked for at every lookup. */
+const hashes = new Map<string, string>();
+const maxHashes = 1_000;
+
 const fileNamePattern = /^([0-9a-f]{32})_(\d{8})_(0|[1-9]\d{0,8})\.cache$/;
 const monthPattern = /^\d{4}-\d{2}$/;
 const temporaryPattern = /^\.[0-9a-f]{32}\.tmp$/;
 
 /** The name of a method as files carry it: no method name can leave the folder or clash by case. */
 export function hashMethod(method: string): string {
-  return createHash('md5').update(method, 'utf8').digest('hex');
+  const known = hashes.get(method);
+  if (known !== undefined) return known;
+  const hash = createHash('md5').update(method, 'utf8').digest('hex');
+  if (hashes.size >= maxHashes) hashes.clear();
+  hashes.set(method, hash);
+  return hash;
 }
 
 /** The UTC day of a moment, `YYYYMMDD`. */

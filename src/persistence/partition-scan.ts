@@ -2,7 +2,7 @@
 
 import { crc32 } from 'node:zlib';
 import { PartitionDamagedError } from './damage.js';
-import type { OpenFile } from './file-system.js';
+import { type OpenFile, readFully } from './file-system.js';
 import { findHeader, type HeaderReading, type MemberHeader, readHeader } from './partition-codec.js';
 
 /** A member and where it lies. */
@@ -51,12 +51,14 @@ const maxCandidates = 4_000;
 /** Reads headers of one file in its order; what was read ahead serves the next ones. */
 export class HeaderWindow {
   readonly #file: OpenFile;
+  readonly #fileSize: number;
   #start = 0;
   #bytes: Buffer = Buffer.alloc(0);
   #size = headBytes;
 
-  constructor(file: OpenFile) {
+  constructor(file: OpenFile, fileSize: number) {
     this.#file = file;
+    this.#fileSize = fileSize;
   }
 
   /** What lies at a place, with as much of the file as that takes. */
@@ -72,10 +74,11 @@ export class HeaderWindow {
     }
     let wanted = this.#size;
     for (;;) {
-      this.#bytes = await this.#file.read(wanted, position);
+      const length = Math.min(wanted, this.#fileSize - position);
+      this.#bytes = await readFully(this.#file, length, position);
       this.#start = position;
       const reading = readHeader(this.#bytes);
-      if (reading.kind !== 'incomplete' || this.#bytes.length < wanted) return reading;
+      if (reading.kind !== 'incomplete' || length < wanted) return reading;
       if (reading.bytes > maxHeadBytes) return { kind: 'damaged', reason: 'a header that does not end' };
       wanted = Math.max(reading.bytes, wanted + 1);
     }
@@ -106,7 +109,7 @@ class PartitionWalk {
 
   constructor(file: OpenFile, size: number, request: ScanRequest) {
     this.#file = file;
-    this.#window = new HeaderWindow(file);
+    this.#window = new HeaderWindow(file, size);
     this.#size = size;
     this.#request = request;
     this.#fileId = request.fileId;
@@ -203,7 +206,7 @@ class PartitionWalk {
     let crc = 0;
     const end = position + header.memberLength;
     for (let at = position + header.headerLength; at < end; at += searchBytes) {
-      const bytes = await this.#file.read(Math.min(searchBytes, end - at), at);
+      const bytes = await readFully(this.#file, Math.min(searchBytes, end - at), at);
       crc = crc32(bytes, crc);
     }
     return crc === header.dataCrc;
@@ -213,7 +216,7 @@ class PartitionWalk {
   async #search(from: number): Promise<number> {
     for (let at = from; at < this.#size; at += searchBytes) {
       // The overlap holds the largest header, so that none is missed between two chunks.
-      const bytes = await this.#file.read(searchBytes + maxHeadBytes, at);
+      const bytes = await readFully(this.#file, Math.min(searchBytes + maxHeadBytes, this.#size - at), at);
       const search = findHeader(bytes, this.#candidates);
       this.#candidates = search.candidatesLeft;
       if (search.at >= 0 && search.at < searchBytes) return at + search.at;

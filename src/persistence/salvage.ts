@@ -2,7 +2,7 @@
 
 import { basename, dirname, join } from 'node:path';
 import type { FileSystem, OpenFile } from './file-system.js';
-import { hasCode } from './file-system.js';
+import { hasCode, readFully } from './file-system.js';
 import {
   deflateMember,
   type EncodedEntry,
@@ -136,7 +136,7 @@ class Copy {
   ): Promise<void> {
     const { maxMemberBytes } = this.#options;
     if (header.memberLength > maxMemberBytes + 1024 * 1024) return this.#bury(header, method);
-    const bytes = await file.read(header.memberLength, position);
+    const bytes = await readFully(file, header.memberLength, position);
     try {
       await assertReadable(header, bytes, maxMemberBytes);
     } catch {
