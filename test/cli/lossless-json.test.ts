@@ -23,13 +23,14 @@ describe('parsing', () => {
     expect(parseJson('{"a":1,"a":2,"b":1234567890123456789}')).toEqual({ a: 2, b: 1234567890123456789n });
   });
 
-  test('both roads through the parser agree with JSON.parse', () => {
+  test('the lossless road agrees with JSON.parse but for long integers', () => {
     // The long number sends the text down the lossless road.
     fc.assert(
       fc.property(fc.json(), (json) => {
         const [value] = parseJson(`[${json},1234567890123456789]`) as unknown[];
-        expect(value).toEqual(withoutNegativeZero(JSON.parse(json)));
+        expect(value).toEqual(losslessly(JSON.parse(json)));
       }),
+      { numRuns: 2000 },
     );
   });
 });
@@ -39,6 +40,11 @@ test('what was parsed is written with all its digits', () => {
   expect(formatJson(parseJson(text))).toBe(text);
 });
 
-function withoutNegativeZero(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value), (_key, part) => (part === 0 ? 0 : part));
+/** What the lossless road makes of numbers: integers written beyond 2^53 are BigInts, and there is no integer -0. */
+function losslessly(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (_key, part: unknown) => {
+    if (part === 0) return 0;
+    if (!Number.isInteger(part) || Number.isSafeInteger(part)) return part;
+    return /^-?\d+$/.test(String(part)) ? BigInt(String(part)) : part;
+  });
 }
