@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { transformSync } from 'esbuild';
+import typescript from 'typescript';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'toolstash-package-'));
@@ -41,15 +41,16 @@ try {
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   const exampleNames = readdirSync(examples).filter((name) => name.endsWith('.ts'));
   mkdirSync(join(folder, 'examples'));
+  const target = typescript.ScriptTarget.ES2022;
   for (const name of exampleNames) {
     const text = readFileSync(join(examples, name), 'utf8');
-    for (const [format, extension] of [
-      ['esm', 'mjs'],
-      ['cjs', 'cjs'],
+    for (const [module, extension] of [
+      [typescript.ModuleKind.ESNext, 'mjs'],
+      [typescript.ModuleKind.CommonJS, 'cjs'],
     ]) {
-      const { code } = transformSync(text, { loader: 'ts', format, target: 'node20' });
+      const { outputText } = typescript.transpileModule(text, { compilerOptions: { module, target } });
       const file = join(folder, 'examples', name.replace(/\.ts$/, `.${extension}`));
-      writeFileSync(file, code);
+      writeFileSync(file, outputText);
       run(process.execPath, [file]);
     }
     console.log(`examples/${name}: runs as ESM and CJS`);
