@@ -1,0 +1,15 @@
+import { defineConfig } from 'tsup';
+
+/** Builds the benches with the library's own settings, so that what is timed is what is published. */
+export default defineConfig({
+  entry: { throughput: 'bench/throughput/main.ts', 'store-child': 'bench/throughput/store-child.ts' },
+  outDir: 'bench/dist',
+  format: ['esm'],
+  target: 'node20',
+  splitting: true,
+  treeshake: true,
+  clean: true,
+  dts: false,
+  skipNodeModulesBundle: true,
+  silent: true,
+});
