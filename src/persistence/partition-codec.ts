@@ -29,10 +29,8 @@ const maxNameBytes = 1_024;
 const never = 0xffffffff;
 const gzipMagic = Buffer.of(0x1f, 0x8b, 8);
 
-const flagHeaderCrc = 2;
 const flagExtra = 4;
 const flagName = 8;
-const flagComment = 16;
 
 /** Which file and place a member belongs to. */
 export interface MemberIdentity {
@@ -227,7 +225,8 @@ function readField(
     return { kind: 'newer', version, memberLength };
   }
   if (version !== formatVersion) return damaged(`an impossible version ${version}`);
-  if ((flags & (flagHeaderCrc | flagComment)) !== 0) return damaged('gzip flags that are never written');
+  if ((flags & ~(flagExtra | flagName)) !== 0) return damaged('gzip flags that are never written');
+  if (end !== extraEnd) return damaged('a header with fields that are never written');
   let headerEnd = extraEnd;
   let method: string | undefined;
   if ((flags & flagName) !== 0) {

@@ -145,6 +145,10 @@ async function survive(at: number, fault: Fault, loss: PowerLoss | undefined): P
       throw new Wrong('a good member is lost');
     await after.tier.close();
   }
+  const failed = /^(append|sync) (.*)$/.exec(run.files.calls[base + at] ?? '');
+  const isTouchedAgain =
+    failed !== null && run.files.calls.indexOf(`append ${failed[2]}`, base + at + 1) >= 0;
+  if (isTouchedAgain) throw new Wrong('a file was appended to after it had failed');
   const leftovers = files.paths().filter((path) => path.endsWith('.tmp'));
   if (leftovers.length > 0) throw new Wrong(`left behind: ${leftovers.join(', ')}`);
   return wasReached;
