@@ -5,6 +5,12 @@ import { type Clock, systemClock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { type IgnoredPath, ignoredMembers } from './key/ignored-path.js';
+import {
+  type DiskOptions,
+  diskOptionNames,
+  type ResolvedDiskOptions,
+  resolveDiskOptions,
+} from './persistence/disk-options.js';
 import type { StoreFactory } from './store/store.js';
 import type { ClassCodec } from './value/value-codec.js';
 
@@ -44,7 +50,12 @@ export interface MethodOptions {
 }
 
 /** The options of a `CacheManager`. */
-export interface CacheOptions extends MethodOptions {
+export interface CacheOptions extends MethodOptions, DiskOptions {
+  /**
+   * Whether entries are also kept in partition files under `persistDir`, where they outlive the process.
+   * @default false
+   */
+  readonly persist?: boolean;
   /**
    * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, another registered name, or a
    * store factory.
@@ -127,6 +138,8 @@ export interface ResolvedCacheOptions {
   readonly random: () => number;
   readonly defaults: ResolvedMethodOptions;
   readonly methods: ReadonlyMap<string, ResolvedMethodOptions>;
+  /** `undefined` when nothing is persisted. */
+  readonly disk: ResolvedDiskOptions | undefined;
 }
 
 /** The default of every option that has one. */
@@ -135,6 +148,7 @@ export const defaultOptions = {
   maxSize: 1000,
   maxBytes: 256 * 1024 * 1024,
   values: 'copy',
+  persist: false,
   ttl: null,
   staleWhileRevalidate: 0,
 } as const;
@@ -144,6 +158,7 @@ export const methodOptionNames = ['ttl', 'staleWhileRevalidate', 'scope', 'versi
 const cacheOptionNames = [
   ...methodOptionNames,
   ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs', 'methods', 'clock', 'random'],
+  ...['persist', ...diskOptionNames],
 ] as const;
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
@@ -173,7 +188,19 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     random: functionOption(options.random, 'random') ?? Math.random,
     defaults,
     methods,
+    disk: resolveDisk(options),
   };
+}
+
+/** Disk options are checked even when nothing is persisted: a typo should not wait for the day it is. */
+function resolveDisk(options: CacheOptions): ResolvedDiskOptions | undefined {
+  const own = Object.entries(options).filter(([name]) =>
+    (diskOptionNames as readonly string[]).includes(name),
+  );
+  const disk = resolveDiskOptions(Object.fromEntries(own));
+  const persist = options.persist ?? defaultOptions.persist;
+  if (typeof persist !== 'boolean') throw expected('persist', 'true or false', persist);
+  return persist ? disk : undefined;
 }
 
 /** Lays a method's, or a call's, own options over those it inherits. */

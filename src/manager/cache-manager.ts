@@ -25,6 +25,14 @@ import { MethodCache } from './method-cache.js';
 import { type Lookup, metadataOf } from './method-lookups.js';
 import { ManagerHost } from './wrap-target.js';
 
+/** What `load` reads. */
+export interface LoadRequest {
+  /** @default 'incremental' */
+  readonly mode?: 'full' | 'incremental';
+  /** Files or folders to read instead of `persistDir`. */
+  readonly files?: readonly string[];
+}
+
 /** One entry, as iteration hands it out. */
 export interface CacheEntry<T = unknown> {
   readonly method: string;
@@ -257,6 +265,19 @@ export class CacheManager implements AsyncDisposable {
   off<N extends CacheEventName>(event: N, listener: CacheListener<N>): this {
     this.#core.events.off(checkedEvent(event), listener);
     return this;
+  }
+
+  /**
+   * Reads partition files again: with `incremental` (the default) what is new in `persistDir`, with `full` all of it.
+   * With `files`, those files or folders are read instead; they may lie anywhere and are not changed.
+   * @throws InvalidArgumentError when nothing is persisted
+   */
+  async load(request: LoadRequest = {}): Promise<void> {
+    const { disk } = this.#core;
+    if (disk === undefined)
+      throw new InvalidArgumentError('There is nothing to load into: make the cache with `persist: true`');
+    await disk.load(request);
+    this.#core.tiers.dropReplaced();
   }
 
   /** Resolves when everything set before is stored in every tier. */

@@ -4,6 +4,8 @@ import { CacheError } from '../errors.js';
 import { EventHub } from '../events.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { type ResolvedCacheOptions, resolveMethodOptions } from '../options.js';
+import { DiskTier } from '../persistence/disk-tier.js';
+import { type Stamp, StampClock } from '../stamp.js';
 import type { SlowTier } from '../tier.js';
 import { createValueCodec } from '../value/value-codec.js';
 import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/value-keeper.js';
@@ -18,6 +20,8 @@ export class CacheCore implements TierObserver {
   readonly keeper: ValueKeeper;
   readonly tiers: Tiers;
   readonly loads = new SingleFlight<Loaded>();
+  /** The tier in partition files, where there is one. */
+  readonly disk: DiskTier | undefined;
   isClosed = false;
   readonly #states = new Map<string, MethodState>();
 
@@ -26,7 +30,15 @@ export class CacheCore implements TierObserver {
     const codec = createValueCodec(options.codecs);
     this.keeper = options.values === 'copy' ? copyingKeeper(codec) : referenceKeeper(codec);
     const { keeper, events } = this;
-    this.tiers = new Tiers({ options, keeper, slow, writer, events, observer: this });
+    const { clock } = options;
+    const stamps = new StampClock(clock, writer);
+    if (options.disk !== undefined) {
+      const onError = (error: CacheError) => this.failed(error);
+      const onStamp = (stamp: Stamp) => stamps.observe(stamp);
+      this.disk = new DiskTier({ options: options.disk, clock, writer, onError, onStamp });
+    }
+    const all = this.disk === undefined ? slow : [this.disk, ...slow];
+    this.tiers = new Tiers({ options, keeper, slow: all, stamps, events, observer: this });
   }
 
   /** The state of a method, made at its first use and kept. @throws InvalidArgumentError for a malformed name */

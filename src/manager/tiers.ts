@@ -5,7 +5,7 @@ import { CacheError } from '../errors.js';
 import type { EventHub } from '../events.js';
 import { type Flight, SingleFlight } from '../guard/single-flight.js';
 import type { ResolvedCacheOptions } from '../options.js';
-import { type Stamp, StampClock } from '../stamp.js';
+import type { Stamp, StampClock } from '../stamp.js';
 import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
 import { MemoryTier } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
@@ -57,7 +57,7 @@ export class Tiers {
     readonly options: ResolvedCacheOptions;
     readonly keeper: ValueKeeper;
     readonly slow: readonly SlowTier[];
-    readonly writer: string;
+    readonly stamps: StampClock;
     readonly events: EventHub;
     readonly observer: TierObserver;
   }) {
@@ -67,7 +67,7 @@ export class Tiers {
     this.#events = init.events;
     this.#observer = init.observer;
     this.#clock = options.clock;
-    this.#stamps = new StampClock(options.clock, init.writer);
+    this.#stamps = init.stamps;
     this.#memory = new MemoryTier({
       store: options.eviction,
       maxSize: options.maxSize,
@@ -138,7 +138,10 @@ export class Tiers {
     });
     const isStored = this.#admit(state, entry);
     if (!isStored) state.counters.refused++;
-    for (const tier of this.#slow) tier.write(toRecord(entry, this.keeper.encode(entry.kept)));
+    if (this.hasSlow) {
+      const record = toRecord(entry, this.keeper.encode(entry.kept));
+      for (const tier of this.#slow) tier.write(record);
+    }
     if (!isStored && !this.hasSlow) return false;
     state.counters.sets++;
     if (this.#events.isHeard('set'))
@@ -181,6 +184,14 @@ export class Tiers {
         seen.add(record.key);
         yield { entry: this.#toEntry(record), tier: tier.name };
       }
+    }
+  }
+
+  /** Drops from memory what a slower tier has learnt to be replaced or deleted meanwhile. */
+  dropReplaced(): void {
+    for (const entry of [...this.#memory.entries()]) {
+      const isReplaced = this.#slow.some((tier) => tier.isReplaced(entry.key, entry.method, entry.stamp));
+      if (isReplaced) this.#memory.delete(entry.key, 'invalidate');
     }
   }
 

@@ -166,6 +166,13 @@ export class DiskTier implements SlowTier {
     if (!this.#isClosed) this.#mark({ kind: 'tag', tag }, entryKind.invalidateTag, hashTag(tag), stamp);
   }
 
+  isReplaced(key: string, method: string, stamp: Stamp): boolean {
+    const { index } = this.#store;
+    const known = index.stampOf(key);
+    if (known !== undefined && compareStamps(known, stamp) > 0) return true;
+    return index.isCleared(hashMethod(method), stamp);
+  }
+
   flush(): Promise<void> {
     if (this.#running === undefined) return this.#start();
     this.#queued ??= this.#running

@@ -44,6 +44,11 @@ export class MapTier implements SlowTier {
       if (record.tags?.includes(tag)) this.records.delete(record.key);
   }
 
+  isReplaced(key: string, _method: string, stamp: Stamp): boolean {
+    const record = this.records.get(key);
+    return record !== undefined && compareStamps(record.stamp, stamp) > 0;
+  }
+
   async flush(): Promise<void> {}
 
   async close(): Promise<void> {
