@@ -37,7 +37,7 @@ export type KeyHasher = (params: unknown, scope?: unknown) => string;
  * @throws UnhashableParamsError for params that no key can tell apart from others.
  *
  * @example
- * hashKey('search', { query: 'otters', limit: 10 }); // '5f1a…'
+ * hashKey('search', { query: 'otters', limit: 10 }); // '26518cab557116298782478c6024f43f'
  * hashKey('search', { query: 'otters', trace_id: 7 }, { scope: 'task-1', ignore: ['trace_id'] });
  */
 export function hashKey(method: string, params: unknown, options: KeyOptions = {}): string {
