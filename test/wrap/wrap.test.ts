@@ -140,7 +140,9 @@ describe('the members of a wrapped function', () => {
     await tools.search('mvcc');
     tools.prefix = '>>';
     expect(await tools.search.refresh('mvcc')).toBe('>>mvcc');
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
     expect(await tools.search.refresh.call({ prefix: '?' }, 'mvcc')).toBe('?mvcc');
+    warn.mockRestore();
     expect(await tools.search('mvcc')).toBe('>>mvcc');
   });
 });
