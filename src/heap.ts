@@ -28,6 +28,11 @@ export class Heap<N extends HeapNode> {
     return spared !== undefined && spared === this.first ? this.#firstChildOf(0) : this.first;
   }
 
+  /** All nodes, in no stated order. */
+  nodes(): IterableIterator<N> {
+    return this.#nodes.values();
+  }
+
   push(node: N): void {
     node.heapIndex = this.#nodes.length;
     this.#nodes.push(node);

@@ -35,6 +35,7 @@ describe('Heap', () => {
           }
           nodes.sort((a, b) => (byOrder(a, b) ? -1 : 1));
           expect(heap.size).toBe(nodes.length);
+          expect(new Set(heap.nodes())).toEqual(new Set(nodes));
           expect(heap.first).toBe(nodes[0]);
           expect(heap.firstBut(nodes[0])).toBe(nodes[1]);
           expect(heap.firstBut(nodes[2])).toBe(nodes[0]);

@@ -3,6 +3,7 @@
 import { inspect } from 'node:util';
 import { InvalidOptionError } from '../errors.js';
 import { fifo } from './fifo.js';
+import { gdsf } from './gdsf.js';
 import { lfu } from './lfu.js';
 import { lru } from './lru.js';
 import type { Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
@@ -16,6 +17,7 @@ const builtIns = {
   lfu,
   fifo,
   ttl,
+  gdsf,
 } satisfies Record<string, StoreFactory>;
 
 /** The stores that come with Toolstash. */
