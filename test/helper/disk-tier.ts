@@ -10,7 +10,7 @@ import { type Stamp, StampClock } from '../../src/stamp.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import type { TierRecord } from '../../src/tier.js';
 
-const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'auto' });
+const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: 'number' });
 
 /** When the tests take place. */
 export const testStart = Date.UTC(2026, 10, 21, 12);

@@ -16,7 +16,7 @@ import {
 const folder = '/data/cache';
 const options: DiskOptions = {
   persistDir: folder,
-  partitionBytes: 5_000,
+  partitionBytes: 15_000,
   durability: 'disk',
   closeAfter: 60_000,
 };

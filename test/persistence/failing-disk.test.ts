@@ -1,0 +1,159 @@
+/** A disk that fails for a while: tool calls go on, failures are counted, and writing resumes by itself. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { makeDiskTier, testStart } from '../helper/disk-tier.js';
+import { FaultyFileSystem } from '../helper/faulty-file-system.js';
+
+async function settle(clock: FakeClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+describe('a failing disk', () => {
+  for (const fault of ['ENOSPC', 'EIO', 'EMFILE', 'short'] as const) {
+    it(`with ${fault} keeps what waits, answers from it, and writes it once it heals`, async () => {
+      const files = new FaultyFileSystem();
+      const clock = new FakeClock(testStart);
+      const one = makeDiskTier({ persistDir: '/data/cache', files, clock });
+      one.set('search', 1, 'before');
+      await one.tier.flush();
+      files.failAt(files.calls.length, fault, true);
+      one.set('search', 2, 'during');
+      one.delete('search', 1);
+      await settle(clock, 1_000);
+      const { failedFlushes } = one.tier.counters;
+      expect(failedFlushes).toBe(1);
+      expect(one.errors.at(-1)).toMatchObject({ code: 'ERR_STORAGE' });
+      expect(await one.get('search', 2)).toBe('during');
+      expect(await one.get('search', 1)).toBeUndefined();
+      // Backing off: two more attempts in the next 3 s, not one a second for ever.
+      for (let second = 0; second < 3; second += 1) await settle(clock, 1_000);
+      expect(one.tier.counters.failedFlushes).toBe(3);
+      files.heal();
+      await settle(clock, 30_000);
+      expect(one.tier.counters.writtenEntries).toBe(3);
+      one.set('search', 3, 'after');
+      await settle(clock, 1_000);
+      expect(one.tier.counters.writtenEntries).toBe(4);
+      await one.tier.close();
+      const two = makeDiskTier({ persistDir: '/data/cache', files, clock });
+      expect(await two.get('search', 1)).toBeUndefined();
+      expect(await two.get('search', 2)).toBe('during');
+      expect(await two.get('search', 3)).toBe('after');
+      await two.tier.close();
+    });
+  }
+
+  it('that is broken from the start rejects `open`, answers what waits, and opens once it heals', async () => {
+    const files = new FaultyFileSystem();
+    const clock = new FakeClock(testStart);
+    const one = makeDiskTier({ persistDir: '/data/cache', files, clock });
+    files.failAt(0, 'EIO', true);
+    await expect(one.tier.open()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    one.set('search', 1, 'waiting');
+    expect(await one.get('search', 1)).toBe('waiting');
+    await expect(one.get('search', 2)).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    const calls = files.calls.length;
+    await expect(one.get('search', 2)).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    expect(files.calls.length).toBe(calls);
+    files.heal();
+    await settle(clock, 1_000);
+    expect(await one.get('search', 2)).toBeUndefined();
+    await one.tier.close();
+  });
+
+  it('bounds what waits, counts what it drops, and never answers what that would have replaced', async () => {
+    const files = new FaultyFileSystem();
+    const clock = new FakeClock(testStart);
+    const options = { persistDir: '/data/cache', files, clock, maxPendingBytes: 20_000 };
+    const one = makeDiskTier(options);
+    for (let at = 0; at < 40; at += 1) one.set('search', at, 'old');
+    await one.tier.flush();
+    files.failAt(files.calls.length, 'ENOSPC', true);
+    one.set('search', 0, 'new');
+    await expect(one.tier.flush()).rejects.toThrow();
+    for (let at = 0; at < 40; at += 1) one.set('search', at, `new ${'x'.repeat(1_000)}`);
+    const { droppedEntries } = one.tier.counters;
+    expect(droppedEntries).toBeGreaterThan(10);
+    files.heal();
+    await one.tier.close();
+    const two = makeDiskTier(options);
+    let kept = 0;
+    for (let at = 0; at < 40; at += 1) {
+      const value = await two.get('search', at);
+      expect(value === undefined || String(value).startsWith('new')).toBe(true);
+      if (value !== undefined) kept += 1;
+    }
+    expect(kept).toBe(40 - droppedEntries);
+    await two.tier.close();
+  });
+
+  it('refuses an entry that no reader would accept, and deletes the one it replaces', async () => {
+    const files = new FaultyFileSystem();
+    const one = makeDiskTier({ persistDir: '/data/cache', files, maxMemberBytes: 10_000 });
+    one.set('search', 1, 'small');
+    await one.tier.flush();
+    one.set('search', 1, 'x'.repeat(10_000));
+    expect(await one.get('search', 1)).toBeUndefined();
+    expect(one.tier.counters.droppedEntries).toBe(1);
+    await one.tier.close();
+  });
+
+  it('that is a full tmpfs loses nothing that was acknowledged, and takes everything once there is room', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'toolstash-'));
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder], { stdio: 'pipe' });
+    } catch (error) {
+      console.log(
+        `No full disk tried: mounting a tmpfs is not allowed here (${(error as Error).message.trim()})`,
+      );
+      rmSync(folder, { recursive: true });
+      return;
+    }
+    try {
+      const ballast = join(folder, 'ballast');
+      writeFileSync(ballast, Buffer.alloc(200 * 1024));
+      const one = makeDiskTier({ persistDir: join(folder, 'cache'), durability: 'disk' });
+      const acknowledged: number[] = [];
+      const noise = (at: number) =>
+        Buffer.from(Float64Array.from({ length: 800 }, (_, i) => Math.sin(at * 811 + i)).buffer).toString(
+          'hex',
+        );
+      let failures = 0;
+      for (let at = 0; at < 30; at += 1) {
+        one.set('search', at, noise(at));
+        const isWritten = await one.tier.flush().then(
+          () => true,
+          () => false,
+        );
+        if (isWritten) acknowledged.push(at);
+        else failures += 1;
+      }
+      expect(failures).toBeGreaterThan(0);
+      expect(one.errors[0]?.message).toMatch(/ENOSPC|Only/);
+      const two = makeDiskTier({ persistDir: join(folder, 'cache') });
+      for (const at of acknowledged) expect(await two.get('search', at)).toBe(noise(at));
+      await two.tier.close();
+      execFileSync('mount', ['-o', 'remount,size=4m', folder]);
+      await one.tier.close();
+      const three = makeDiskTier({ persistDir: join(folder, 'cache') });
+      for (let at = 0; at < 30; at += 1) expect(await three.get('search', at)).toBe(noise(at));
+      await three.tier.close();
+      execFileSync('mount', ['-o', 'remount,ro', folder]);
+      const four = makeDiskTier({ persistDir: join(folder, 'cache') });
+      expect(await four.get('search', 29)).toBe(noise(29));
+      four.set('search', 30, 'never written');
+      await expect(four.tier.flush()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+      expect(await four.get('search', 30)).toBe('never written');
+      await expect(four.tier.close()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    } finally {
+      execFileSync('umount', ['-l', folder]);
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
