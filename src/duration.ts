@@ -29,10 +29,7 @@ const units = ['d', 'h', 'm', 's', 'ms'] as const;
 const longestMs = 10_000 * 365 * unitMs.d;
 
 const amount = String.raw`(\d+(?:\.\d+)?)`;
-/** `m(?!s)` keeps `5ms` from being read as five minutes and a stray `s`. */
-const pattern = new RegExp(
-  `^(?:${amount}d)?(?:${amount}h)?(?:${amount}m(?!s))?(?:${amount}s)?(?:${amount}ms)?$`,
-);
+const pattern = new RegExp(`^(?:${amount}d)?(?:${amount}h)?(?:${amount}m)?(?:${amount}s)?(?:${amount}ms)?$`);
 
 /**
  * The duration in whole milliseconds: 0 or more. Fractions are rounded, but never down to 0.
