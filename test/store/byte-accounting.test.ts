@@ -7,6 +7,8 @@ import { entryBytes, MemoryEntry } from '../../src/store/memory-entry.js';
 import { MemoryTier } from '../../src/store/memory-tier.js';
 import { createStore } from '../../src/store/registry.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { createValueCodec } from '../../src/value/value-codec.js';
+import { copyingKeeper } from '../../src/value/value-keeper.js';
 
 const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
 
@@ -22,10 +24,26 @@ async function usedBytes(): Promise<number> {
   return heapUsed + external;
 }
 
+const keeper = copyingKeeper(createValueCodec());
+
+const kinds = {
+  'texts of 1 KB that never expire': { makeValue: textOf, ttl: null },
+  'records of 1 KB that expire': {
+    makeValue: (key: string) => ({ title: key, text: textOf(key), score: 0.5 }),
+    ttl: 3_600_000,
+  },
+};
+
+type Kind = (typeof kinds)[keyof typeof kinds];
+
+function textOf(key: string): string {
+  return Buffer.alloc(1024, key).toString('latin1');
+}
+
 describe.each(policies)('the memory tier over the %s store', (store) => {
-  test.each(['never', 'sometime'])(
-    'counts bytes within a fifth of what 100,000 entries of 1 KB that expire %s really take',
-    async (expires) => {
+  test.each(Object.entries(kinds))(
+    'counts bytes within a fifth of what 100,000 %s really take',
+    async (_, kind) => {
       const clock = new FakeClock();
       const tier = new MemoryTier({
         store,
@@ -36,11 +54,12 @@ describe.each(policies)('the memory tier over the %s store', (store) => {
         onRemove: () => {},
       });
       // Once before, so that compiled code is not counted.
-      fill(tier, clock, 1000, expires);
+      fill(tier, clock, kind, 1000);
       tier.clear();
       const before = await usedBytes();
-      fill(tier, clock, 100_000, expires);
+      fill(tier, clock, kind, 100_000);
       const grown = (await usedBytes()) - before;
+
       expect(tier.size).toBe(100_000);
       expect(tier.bytes / grown).toBeGreaterThan(0.8);
       expect(tier.bytes / grown).toBeLessThan(1.2);
@@ -48,21 +67,21 @@ describe.each(policies)('the memory tier over the %s store', (store) => {
   );
 });
 
-function fill(tier: MemoryTier, clock: FakeClock, count: number, expires: string): void {
+function fill(tier: MemoryTier, clock: FakeClock, { makeValue, ttl }: Kind, count: number): void {
   for (let index = 0; index < count; index += 1) {
     clock.advance(0.01);
     const now = clock.now();
     const key = hash('md5', String(index));
-    const value = Buffer.alloc(1024, key).toString('latin1');
+    const { kept, bytes } = keeper.keep(makeValue(key));
     tier.set(
       new MemoryEntry({
         key,
         method: 'search',
-        kept: value,
-        bytes: entryBytes(value.length),
+        kept,
+        bytes: entryBytes(bytes),
         createdAt: now,
         staleAt: null,
-        expiresAt: expires === 'never' ? null : now + 3_600_000,
+        expiresAt: ttl === null ? null : now + ttl,
         loadMs: 1.5 + index,
         stamp: { time: now * 1000, writer: '0123456789abcdef' },
       }),
