@@ -60,24 +60,27 @@ export class CircuitBreaker {
    * @throws CircuitOpenError when the tool is to be left alone
    */
   enter(): Passage {
-    const { clock, name, openForMs } = this.#options;
+    const { clock, openForMs } = this.#options;
+    this.check();
     if (this.#state.kind !== 'closed') {
-      const now = clock.elapsed();
-      if (now < this.#state.until) {
-        const wait = this.#state.until - now;
-        throw this.#state.kind === 'open'
-          ? new CircuitOpenError(
-              wait,
-              `\`${name}\` failed too often and is tried again in ${Math.ceil(wait)} ms`,
-            )
-          : new CircuitOpenError(
-              0,
-              `\`${name}\` failed too often and is being tried with another call just now`,
-            );
-      }
-      this.#become({ kind: 'half-open', until: now + openForMs });
+      this.#become({ kind: 'half-open', until: clock.elapsed() + openForMs });
     }
     return this.#passage(this.#state);
+  }
+
+  /**
+   * Changes nothing and lets nobody through: for those who would have to stand in line before they enter.
+   *
+   * @throws CircuitOpenError when a call would not be let through now
+   */
+  check(): void {
+    if (this.#state.kind === 'closed') return;
+    const { clock, name } = this.#options;
+    const wait = this.#state.until - clock.elapsed();
+    if (wait <= 0) return;
+    throw this.#state.kind === 'open'
+      ? new CircuitOpenError(wait, `\`${name}\` failed too often and is tried again in ${Math.ceil(wait)} ms`)
+      : new CircuitOpenError(0, `\`${name}\` failed too often and is being tried with another call just now`);
   }
 
   /** Calls `task` if it may be called. Failures for which `isFailure` does not hold count neither way. */

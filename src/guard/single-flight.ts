@@ -150,6 +150,13 @@ export class SingleFlight<T> {
     }
   }
 
+  /** One who waited has gone; the load that nobody waits for any more is aborted and can't be joined. */
+  leave(flight: Flight<T>, reason: unknown): void {
+    if (--flight.waiters > 0 || flight.node.settled) return;
+    this.retire(flight);
+    flight.abort(reason);
+  }
+
   /** Nobody may join this load any more: its value is in, or nobody waits for it. */
   retire(flight: Flight<T>): void {
     if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
@@ -167,10 +174,7 @@ export class SingleFlight<T> {
       };
       const abort = () => {
         leave();
-        if (--flight.waiters === 0 && !flight.node.settled) {
-          this.retire(flight);
-          flight.abort(signal.reason);
-        }
+        this.leave(flight, signal.reason);
         reject(signal.reason);
       };
       if (signal.aborted) return abort();

@@ -14,12 +14,24 @@ export class WaitNode {
   readonly method: string;
   /** A settled load waits for nobody, and what its loader left running belongs to no load any more. */
   settled = false;
+  /** Called when a load further in begins to wait for this one: it must not stand in line any longer. */
+  hurry: (() => void) | undefined;
+  #depth: number;
   /** The loads that this load's loader waits for, each with how many times. */
   readonly #waitsFor = new Map<WaitNode, number>();
 
   constructor(key: string, method: string) {
     this.key = key;
     this.method = method;
+    this.#depth = (enclosingLoad()?.depth ?? -1) + 1;
+  }
+
+  /**
+   * How many loads enclose this one, at least. Whoever waits for a load lies above it: turns are handed out by depth,
+   * so that nobody waits in line for a turn that is held by somebody who waits for him.
+   */
+  get depth(): number {
+    return this.#depth;
   }
 
   /** Runs a loader as this load. */
@@ -30,11 +42,20 @@ export class WaitNode {
   /** Notes a wait for `other`, until the returned function is called. */
   waitFor(other: WaitNode): () => void {
     this.#waitsFor.set(other, (this.#waitsFor.get(other) ?? 0) + 1);
+    other.#sinkBelow(this);
     return () => {
       const count = this.#waitsFor.get(other) ?? 0;
       if (count > 1) this.#waitsFor.set(other, count - 1);
       else this.#waitsFor.delete(other);
     };
+  }
+
+  /** Joined from further in than it was started, a load and all it waits for come to lie deeper. */
+  #sinkBelow(waiting: WaitNode): void {
+    if (this.settled || this.#depth > waiting.#depth) return;
+    this.#depth = waiting.#depth + 1;
+    this.hurry?.();
+    for (const other of this.#waitsFor.keys()) other.#sinkBelow(this);
   }
 
   /** Whether this load waits for `other`, itself or through the loads it waits for. */
