@@ -11,9 +11,24 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'all', include: ['test/**/*.test.ts'], env: { DECORATORS: 'standard' } },
+      },
+      {
+        extends: true,
+        // The same tests of decorators once more, as programs with `experimentalDecorators` compile them.
+        esbuild: { tsconfigRaw: { compilerOptions: { experimentalDecorators: true } } },
+        test: {
+          name: 'legacy decorators',
+          include: ['test/wrap/decorators.test.ts'],
+          env: { DECORATORS: 'legacy' },
+        },
+      },
+    ],
   },
 });
