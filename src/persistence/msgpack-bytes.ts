@@ -29,7 +29,7 @@ export class MsgpackWriter {
   }
 
   nil(): void {
-    this.#bytes[this.#reserve(1)] = 0xc0;
+    this.#byte(0xc0);
   }
 
   map(count: number): void {
@@ -42,10 +42,12 @@ export class MsgpackWriter {
 
   string(text: string): void {
     const size = Buffer.byteLength(text, 'utf8');
-    if (size < 32) this.#bytes[this.#reserve(1)] = 0xa0 | size;
-    else if (size < 0x100) this.#bytes.writeUInt16BE(0xd900 | size, this.#reserve(2));
-    else this.#bytes.writeUIntBE(0xdb * 2 ** 32 + size, this.#reserve(5), 5);
-    this.#bytes.write(text, this.#reserve(size), 'utf8');
+    // Room first: making room may put another buffer in the place of this one.
+    const at = this.#reserve(size < 32 ? 1 + size : size < 0x100 ? 2 + size : 5 + size);
+    if (size < 32) this.#bytes[at] = 0xa0 | size;
+    else if (size < 0x100) this.#bytes.writeUInt16BE(0xd900 | size, at);
+    else this.#bytes.writeUIntBE(0xdb * 2 ** 32 + size, at, 5);
+    this.#bytes.write(text, this.#length - size, 'utf8');
   }
 
   /** An integer as msgpack integer, anything else as float64. */
@@ -55,7 +57,7 @@ export class MsgpackWriter {
       this.#bytes[at] = 0xcb;
       this.#bytes.writeDoubleBE(value, at + 1);
     } else if (value >= 0 && value < 0x80) {
-      this.#bytes[this.#reserve(1)] = value;
+      this.#byte(value);
     } else if (value >= 0 && value <= 0xffffffff) {
       const at = this.#reserve(5);
       this.#bytes[at] = 0xce;
@@ -67,9 +69,14 @@ export class MsgpackWriter {
     }
   }
 
+  #byte(value: number): void {
+    const at = this.#reserve(1);
+    this.#bytes[at] = value;
+  }
+
   #head(count: number, fix: number, wide: number): void {
     if (count < 16) {
-      this.#bytes[this.#reserve(1)] = fix | count;
+      this.#byte(fix | count);
     } else if (count < 0x10000) {
       const at = this.#reserve(3);
       this.#bytes[at] = wide;

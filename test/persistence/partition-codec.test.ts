@@ -14,7 +14,7 @@ import {
   plainEntries,
   readEntryAt,
 } from '../../src/persistence/member-body.js';
-import { MsgpackReader } from '../../src/persistence/msgpack-bytes.js';
+import { MsgpackReader, MsgpackWriter } from '../../src/persistence/msgpack-bytes.js';
 import {
   assertWhole,
   entryKind,
@@ -158,6 +158,16 @@ describe('the partition codec', () => {
     await expect(inflate(64 * 1024 * 1024, 1_000_000)).rejects.toThrow('over 1000000');
     await expect(inflate(1_000, 1_000_000)).rejects.toThrow('no readable body');
     await expect(inflate(4_000_000_000, 2 ** 32)).rejects.toThrow('impossible length');
+  });
+  it('writes msgpack of any size from a small buffer', () => {
+    for (const size of [0, 1, 31, 32, 255, 256, 5_000]) {
+      const writer = new MsgpackWriter(1);
+      writer.array(3);
+      writer.string('é'.repeat(size));
+      writer.number(size * 1e9);
+      writer.map(0);
+      expect(decode(writer.finish())).toEqual(['é'.repeat(size), size * 1e9, {}]);
+    }
   });
 
   it('passes over any msgpack and never reads beyond the end, whatever the bytes', () => {
