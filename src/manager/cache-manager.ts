@@ -183,7 +183,8 @@ export class CacheManager implements AsyncDisposable {
    * is a miss.
    */
   wrapSync<F extends AnyFunction>(
-    fn: F & SyncOnly<F>,
+    this: CacheManager & SyncOnly<F>,
+    fn: F,
     options: WrapOptions<ThisParameterType<F>, Parameters<F>> = {},
   ): WrappedSync<F> {
     return this.#wrapping.wrap(fn, options, true) as unknown as WrappedSync<F>;
