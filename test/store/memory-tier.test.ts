@@ -171,11 +171,20 @@ describe('the background sweep', () => {
     expect(clock.pending).toBe(1);
     clock.advance(1000);
     expect(clock.pending).toBe(0);
-    put('d', { ttl: 10 });
+    put('d', { ttl: 3_600_000 });
     expect(clock.pending).toBe(1);
     tier.delete('d');
     clock.advance(1000);
     expect(clock.pending).toBe(0);
+  });
+
+  test('lets go of an entry as soon as it leaves, whatever time it had left', () => {
+    const slots: number[] = [];
+    const { tier, put } = setUp({ maxSize: 2, onRemove: (entry) => slots.push(entry.slot) });
+    for (const key of ['a', 'b', 'b', 'c', 'd']) put(key, { ttl: 3_600_000 });
+    tier.delete('c');
+    tier.clear();
+    expect(slots).toEqual([-1, -1, -1, -1, -1]);
   });
 
   test('stops with close', () => {
