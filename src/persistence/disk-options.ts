@@ -76,6 +76,39 @@ export interface DiskOptions {
    */
   readonly loadCache?: string | readonly string[];
   /**
+   * Who uses the folder: `'single'` claims it for this cache and refuses a second one, `'multi'` shares it with other
+   * processes and pulls in what they write.
+   * @default 'single'
+   */
+  readonly mode?: 'single' | 'multi';
+  /**
+   * With `mode: 'multi'`: how often what other processes have written is pulled in, in ms or as text.
+   * @default 5000
+   */
+  readonly syncInterval?: Duration;
+  /**
+   * How often closed partitions are merged, in ms or as text; `null` is only when `consolidate()` is called.
+   * @default 3600000 (1 hour)
+   */
+  readonly consolidateInterval?: Duration | null;
+  /**
+   * The most bytes that the folder's partitions take after a consolidation; the oldest days go first. `null` is
+   * without bound.
+   * @default null
+   */
+  readonly maxDiskBytes?: number | null;
+  /**
+   * Days that ended longer ago leave at a consolidation, in ms or as text; `null` keeps them.
+   * @default null
+   */
+  readonly maxDiskAge?: Duration | null;
+  /**
+   * How long a consolidation keeps deletions at least, in ms or as text: copies of the folder that are merged later
+   * than that can bring back what was deleted.
+   * @default 2592000000 (30 days)
+   */
+  readonly tombstoneTtl?: Duration;
+  /**
    * Whether what waits is written when the process runs out of work (Node's `beforeExit`).
    * @default true
    */
@@ -97,6 +130,12 @@ export interface ResolvedDiskOptions {
   readonly dirMode: number;
   readonly compressionLevel: number;
   readonly loadCache: readonly string[];
+  readonly mode: 'single' | 'multi';
+  readonly syncInterval: number;
+  readonly consolidateInterval: number | null;
+  readonly maxDiskBytes: number | null;
+  readonly maxDiskAge: number | null;
+  readonly tombstoneTtl: number;
   readonly flushOnExit: boolean;
 }
 
@@ -115,6 +154,12 @@ export const defaultDiskOptions = {
   dirMode: 0o700,
   compressionLevel: 6,
   loadCache: [],
+  mode: 'single',
+  syncInterval: 5_000,
+  consolidateInterval: 3_600_000,
+  maxDiskBytes: null,
+  maxDiskAge: null,
+  tombstoneTtl: 30 * 86_400_000,
   flushOnExit: true,
 } as const;
 
@@ -142,6 +187,12 @@ export function resolveDiskOptions(options: DiskOptions): ResolvedDiskOptions {
     dirMode: whole('dirMode', given.dirMode, { from: 0, to: 0o7777 }),
     compressionLevel: whole('compressionLevel', given.compressionLevel, { from: 1, to: 9 }),
     loadCache: texts('loadCache', loadCache).map((path) => resolve(path)),
+    mode: oneOf('mode', given.mode, ['single', 'multi']),
+    syncInterval: duration('syncInterval', given.syncInterval),
+    consolidateInterval: orNull(given.consolidateInterval, (value) => duration('consolidateInterval', value)),
+    maxDiskBytes: orNull(given.maxDiskBytes, (value) => whole('maxDiskBytes', value, { from: 1 })),
+    maxDiskAge: orNull(given.maxDiskAge, (value) => duration('maxDiskAge', value)),
+    tombstoneTtl: duration('tombstoneTtl', given.tombstoneTtl),
     flushOnExit: truth('flushOnExit', given.flushOnExit),
   };
 }
@@ -153,6 +204,11 @@ function withoutUndefined(options: DiskOptions): DiskOptions {
 function duration(name: string, value: Duration | undefined): number {
   const ms = parseDuration(value ?? 0, name);
   return ms > 0 ? ms : wrong(name, 'a duration above 0', value);
+}
+
+/** `null` as it is, anything else resolved. */
+function orNull<T>(value: T | null, resolveValue: (value: T) => number): number | null {
+  return value === null ? null : resolveValue(value);
 }
 
 function whole(name: string, value: unknown, range: { from: number; to?: number }): number {

@@ -105,12 +105,16 @@ export class DiskStore {
     return { ...this.#counts };
   }
 
-  /** Makes the folder if it is not there, and brings its files in. */
-  async open(): Promise<void> {
+  /** Makes the folder if it is not there. */
+  async makeFolder(): Promise<void> {
     const { options, files } = this.#init;
+    await files.makeFolder(options.persistDir, { mode: options.dirMode, recursive: true });
+    if (options.durability === 'disk') await files.syncFolder(dirname(options.persistDir));
+  }
+
+  /** Brings the folder's files in. */
+  async open(): Promise<void> {
     await this.#inTurn(async () => {
-      await files.makeFolder(options.persistDir, { mode: options.dirMode, recursive: true });
-      if (options.durability === 'disk') await files.syncFolder(dirname(options.persistDir));
       await this.#loadFolder({ mode: 'incremental', repairs: true });
       if (this.#given.size > 0) this.#tell(await this.#loader.loadGiven(this.#index, [...this.#given]));
       this.#tellNewest();

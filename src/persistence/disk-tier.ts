@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import type { SlowTier, TierRecord } from '../tier.js';
+import { type DirectoryAccess, freeAccess, SoleAccess, sharedAccess } from './directory-access.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { DiskReader } from './disk-reader.js';
 import { DiskStore, type LoadMode } from './disk-store.js';
@@ -26,6 +27,8 @@ export interface DiskTierInit {
   /** The id of this process's writer, 16 hex digits; random by default. */
   readonly writer?: string;
   readonly files?: FileSystem;
+  /** How it enters the folder: as `mode` says, but on a file system of another making without asking. */
+  readonly access?: DirectoryAccess;
 }
 
 /** What the disk tier has done since it was made. */
@@ -52,6 +55,7 @@ export class DiskTier implements SlowTier {
   readonly #onError: (error: CacheError) => void;
   readonly #store: DiskStore;
   readonly #reader: DiskReader;
+  readonly #access: DirectoryAccess;
   #pending = new PendingEntries();
   /** What is being written right now. */
   #writing = new PendingEntries();
@@ -84,6 +88,7 @@ export class DiskTier implements SlowTier {
       pendingMarkers: () => [...this.#writing.markers.values(), ...this.#pending.markers.values()],
     });
     this.#reader = new DiskReader(this.#store, init.clock);
+    this.#access = init.access ?? (init.files === undefined ? this.#accessByMode() : freeAccess);
     this.#stopExitFlush = init.options.flushOnExit
       ? flushBeforeExit(() => this.#flushAtExit())
       : () => undefined;
@@ -220,11 +225,24 @@ export class DiskTier implements SlowTier {
       this.#timer?.cancel();
       await this.#opening?.catch(() => undefined);
       await this.#store.close();
+      await this.#access.leave();
     }
   }
 
+  #accessByMode(): DirectoryAccess {
+    const folder = this.#options.persistDir;
+    if (this.#options.mode === 'multi') return sharedAccess(folder);
+    return new SoleAccess({ folder, clock: this.#clock, onError: (error) => this.#report(error) });
+  }
+
+  async #enter(): Promise<void> {
+    await this.#store.makeFolder();
+    await this.#access.enter();
+    await this.#store.open();
+  }
+
   #open(): Promise<void> {
-    this.#opening ??= this.#store.open().then(
+    this.#opening ??= this.#enter().then(
       () => {
         this.#openedAt = this.#clock.elapsed();
       },

@@ -3,6 +3,7 @@
 import { Packr } from 'msgpackr';
 import type { CacheError } from '../../src/errors.js';
 import { hashKey } from '../../src/key/key-hasher.js';
+import { freeAccess } from '../../src/persistence/directory-access.js';
 import { type DiskOptions, resolveDiskOptions } from '../../src/persistence/disk-options.js';
 import { DiskTier } from '../../src/persistence/disk-tier.js';
 import type { FileSystem } from '../../src/persistence/file-system.js';
@@ -42,7 +43,8 @@ export function makeDiskTier(
   const errors: CacheError[] = [];
   const { writer: _, ...rest } = disk;
   const tier = new DiskTier({
-    options: resolveDiskOptions({ flushOnExit: false, ...rest }),
+    options: resolveDiskOptions({ flushOnExit: false, consolidateInterval: null, ...rest }),
+    access: freeAccess,
     clock,
     writer,
     onError: (error) => errors.push(error),
