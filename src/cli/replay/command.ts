@@ -91,6 +91,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
 
   const data: ReportData = {
     trace: { name: trace.name, tasks: tasks.length, rollouts: rolloutsOf(tasks) },
+    disk: null,
     cache: {
       eviction: flags.eviction,
       maxSize: flags.maxSize,

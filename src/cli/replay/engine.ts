@@ -15,13 +15,14 @@ export interface ReplayCache {
 /**
  * How a call got its answer.
  *
- * - `hit`: from an entry
+ * - `hit`: from an entry in memory
+ * - `diskHit`: from an entry that was read from disk meanwhile
  * - `coalesced`: from another call's load that was under way
  * - `miss`: by calling the tool
  * - `sharedError`: another call's load that was under way failed with the very error recorded for this call
  * - `write`: by calling the tool, past the cache
  */
-export type AnswerSource = 'hit' | 'coalesced' | 'miss' | 'sharedError' | 'write';
+export type AnswerSource = 'hit' | 'diskHit' | 'coalesced' | 'miss' | 'sharedError' | 'write';
 
 /** What became of one call. */
 export interface Outcome {
@@ -52,6 +53,8 @@ export interface ReplayOptions {
   readonly concurrency: number;
   /** Whether errors of read-only tools are passing ones, which a cached answer avoids rightly. */
   readonly transientErrors: boolean;
+  /** How many answers for a key have been read from disk so far. */
+  readonly diskReadsOf?: (key: string) => number;
   readonly onOutcome: (outcome: Outcome) => void;
 }
 
@@ -121,13 +124,15 @@ class Replay {
     const key = this.#options.keyOf(call);
     for (let round = 1; ; round += 1) {
       const endedBefore = this.#endedLoads(key);
+      const readBefore = this.#diskReads(key);
       let hasLoaded = false;
       try {
         const answer = await this.#options.cache.getOrSet(call.tool, call.args, () => {
           hasLoaded = true;
           return this.#load(call, key);
         });
-        const source = hasLoaded ? 'miss' : this.#endedLoads(key) > endedBefore ? 'coalesced' : 'hit';
+        const hit = this.#diskReads(key) > readBefore ? 'diskHit' : 'hit';
+        const source = hasLoaded ? 'miss' : this.#endedLoads(key) > endedBefore ? 'coalesced' : hit;
         return { call, source, verdict: this.#judge(call, answer), answer };
       } catch (error) {
         if (!(error instanceof ToolError)) throw error;
@@ -154,6 +159,10 @@ class Replay {
 
   #endedLoads(key: string): number {
     return this.#ended.get(key) ?? 0;
+  }
+
+  #diskReads(key: string): number {
+    return this.#options.diskReadsOf?.(key) ?? 0;
   }
 
   /** Equal to the record? A recorded error that the cache answers is right only if it was a passing one. */

@@ -9,8 +9,9 @@ import {
   printable,
   shorten,
 } from '../format.js';
+import { bar, formatBlocks, reportColumns, type Segment, unbroken, wrap, wrapFacts } from '../layout.js';
 import { formatJson } from '../lossless-json.js';
-import type { Paint, Style } from '../paint.js';
+import type { Paint } from '../paint.js';
 import type { CallCounts, WrongAnswer } from './summary.js';
 import { hitRate } from './summary.js';
 
@@ -29,6 +30,11 @@ export interface ReportData {
     readonly entries: number;
     readonly bytes: number;
   };
+  /** Where entries outlive the replay, and what was read besides; `null` when it lived in memory alone. */
+  readonly disk: {
+    readonly persistDir: string | null;
+    readonly loadCache: readonly string[];
+  } | null;
   readonly replay: {
     readonly concurrency: number;
     readonly timeScale: number;
@@ -51,32 +57,34 @@ export interface ReportStyle {
   readonly paint: Paint;
 }
 
-/** How calls are shown in a bar, in this order. */
-const segments = [
-  { field: 'hits', sign: '█', style: 'green', name: 'hits' },
-  { field: 'coalesced', sign: '▓', style: 'cyan', name: 'coalesced' },
-  { field: 'misses', sign: '░', style: 'yellow', name: 'misses' },
-  { field: 'writes', sign: '·', style: 'gray', name: 'writes' },
-] as const satisfies readonly { field: keyof CallCounts; sign: string; style: Style; name: string }[];
+/** Calls by how they were answered, in the order in which bars show them. */
+function segmentsOf(counts: CallCounts, hasDisk: boolean): readonly (Segment & { readonly name: string })[] {
+  const { hits, diskHits, coalesced, misses, writes } = counts;
+  return [
+    { count: hits - diskHits, sign: '█', style: 'green', name: hasDisk ? 'from memory' : 'hits' },
+    { count: diskHits, sign: '▒', style: 'blue', name: 'from disk' },
+    { count: coalesced, sign: '▓', style: 'cyan', name: 'coalesced' },
+    { count: misses, sign: '░', style: 'yellow', name: 'misses' },
+    { count: writes, sign: '·', style: 'gray', name: 'writes' },
+  ];
+}
 
 /** Tools beyond these, by number of calls, share one row. */
 const mostTools = 20;
 
 /** The report as lines of text, with a line break at the end. */
 export function formatReport(data: ReportData, { width, paint }: ReportStyle): string {
-  const columns = Math.min(120, Math.max(72, width)) - 4;
-  const blocks = [
+  const columns = reportColumns(width);
+  return formatBlocks([
     heading(data, paint, columns),
-    answered(data.total, paint, columns),
+    answered(data, paint, columns),
     saved(data, paint, columns),
     tools(data.byTool, paint, columns),
     ending(data, paint, columns),
-  ];
-  const lines = blocks.flatMap((block) => ['', ...block]).map((line) => (line === '' ? '' : `  ${line}`));
-  return `${[...lines, ''].join('\n')}\n`;
+  ]);
 }
 
-function heading({ trace, cache, replay, total }: ReportData, paint: Paint, columns: number): string[] {
+function heading({ trace, cache, disk, replay, total }: ReportData, paint: Paint, columns: number): string[] {
   const bounds = [
     cache.eviction.toUpperCase(),
     `at most ${formatCount(cache.maxSize)} entries and ${formatBytes(cache.maxBytes)}`,
@@ -88,20 +96,29 @@ function heading({ trace, cache, replay, total }: ReportData, paint: Paint, colu
     `${paint('bold', 'toolstash replay')}  ${name}`,
     paint('gray', `${size}, ${formatCount(replay.concurrency)} at once`),
     paint('gray', bounds.join(' · ')),
+    ...diskLines(disk, columns).map((line) => paint('gray', line)),
   ];
 }
 
-function answered(total: CallCounts, paint: Paint, columns: number): string[] {
+function diskLines(disk: ReportData['disk'], columns: number): string[] {
+  if (disk === null) return [];
+  const kept = disk.persistDir === null ? [] : [`kept in ${printable(disk.persistDir)}`];
+  const given = disk.loadCache.length === 0 ? [] : [`reading ${disk.loadCache.map(printable).join(', ')}`];
+  return [shorten([...kept, ...given].join(' · '), columns)];
+}
+
+function answered({ total, disk }: ReportData, paint: Paint, columns: number): string[] {
   const fromCache = total.hits + total.coalesced;
+  const segments = segmentsOf(total, disk !== null);
   const legend = segments
-    .filter(({ field }) => total[field] > 0)
-    .map(({ field, sign, style, name }) => ({ sign, style, text: `${formatCount(total[field])} ${name}` }));
+    .filter(({ count }) => count > 0)
+    .map(({ count, sign, style, name }) => ({ sign, style, text: `${formatCount(count)} ${name}` }));
   const length = legend.reduce((sum, { text }) => sum + text.length + 5, -3);
   const painted = legend.map(({ sign, style, text }) => `${paint(style, sign)} ${text}`);
   return [
     `${paint('bold', 'Answered from the cache')}  ${paint('bold', paint('green', formatShare(fromCache, total.calls)))}  ` +
       `${formatCount(fromCache)} of ${formatCount(total.calls)} calls`,
-    bar(total, columns, paint),
+    bar(segments, columns, paint),
     ...(length <= columns ? [painted.join('   ')] : painted),
   ];
 }
@@ -159,7 +176,10 @@ function tools(byTool: ReadonlyMap<string, CallCounts>, paint: Paint, columns: n
   const most = shown[0]?.[1].calls ?? 1;
   const lines = rows.map((each) => {
     const length = Math.max(1, Math.round((each.counts.calls / most) * barWidth));
-    return row(each, bar(each.counts, length, paint) + ' '.repeat(barWidth - length)).trimEnd();
+    return row(
+      each,
+      bar(segmentsOf(each.counts, false), length, paint) + ' '.repeat(barWidth - length),
+    ).trimEnd();
   });
   const hidden = ranking.length - shown.length;
   return [
@@ -185,7 +205,7 @@ function ending({ total, cache, wrongAnswers, notes }: ReportData, paint: Paint,
       ? [`${paint('bold', paint('green', '✓'))} Every answer equals the recorded one.`]
       : wrong(total.wrong, wrongAnswers, paint, columns);
   return [
-    ...wrap(facts.map(unbroken).join(' · '), columns).map((line) => paint('gray', line)),
+    ...wrapFacts(facts, columns).map((line) => paint('gray', line)),
     ...notes.flatMap((note) => wrap(`${note}`, columns)).map((line) => paint('yellow', line)),
     ...verdict,
   ];
@@ -213,38 +233,4 @@ function wrong(count: number, answers: readonly WrongAnswer[], paint: Paint, col
     ...(hidden > 0 ? [`  and ${formatCount(hidden)} more`] : []),
     ...wrap(advice, columns),
   ];
-}
-
-/** A bar of `length` characters whose segments show how calls were answered; what there is of is never left out. */
-function bar(counts: CallCounts, length: number, paint: Paint): string {
-  const present = segments.filter(({ field }) => counts[field] > 0);
-  let done = 0;
-  let drawn = 0;
-  return present
-    .map(({ field, sign, style }, index) => {
-      done += counts[field];
-      const later = present.length - index - 1;
-      const end = Math.min(length - later, Math.max(drawn + 1, Math.round((done / counts.calls) * length)));
-      const size = Math.max(0, end - drawn);
-      drawn += size;
-      return size === 0 ? '' : paint(style, sign.repeat(size));
-    })
-    .join('');
-}
-
-/** The text with spaces at which `wrap` doesn't break it. */
-function unbroken(text: string): string {
-  return text.replaceAll(' ', '\u{a0}');
-}
-
-/** Breaks a text at spaces into lines of at most `columns` characters. */
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= columns)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((line) => line.replaceAll('\u{a0}', ' '));
 }

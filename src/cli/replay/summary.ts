@@ -8,6 +8,8 @@ export interface CallCounts {
   calls: number;
   /** Answered from an entry. */
   hits: number;
+  /** Of the hits: those that were read from disk. */
+  diskHits: number;
   /** Answered by another call's load that was under way. */
   coalesced: number;
   /** Read-only calls not answered from the cache: the tool was called, or a failing call was shared. */
@@ -84,6 +86,7 @@ function noCounts(): CallCounts {
   return {
     calls: 0,
     hits: 0,
+    diskHits: 0,
     coalesced: 0,
     misses: 0,
     writes: 0,
@@ -98,6 +101,7 @@ function noCounts(): CallCounts {
 
 const fields = {
   hit: 'hits',
+  diskHit: 'hits',
   coalesced: 'coalesced',
   miss: 'misses',
   sharedError: 'misses',
@@ -105,11 +109,12 @@ const fields = {
 } as const;
 
 function count(counts: CallCounts, { call, source, verdict }: Outcome, latencyMs: number): void {
-  const isFromCache = source === 'hit' || source === 'coalesced';
+  const isFromCache = source === 'hit' || source === 'diskHit' || source === 'coalesced';
   counts.calls += 1;
   counts[fields[source]] += 1;
   counts.toolMs += latencyMs;
   if (isFromCache && verdict !== 'wrong') counts.savedMs += latencyMs;
+  if (source === 'diskHit') counts.diskHits += 1;
   if (source === 'sharedError') counts.sharedErrors += 1;
   if (verdict === 'avoidedError') counts.avoidedErrors += 1;
   if (verdict === 'wrong') counts.wrong += 1;

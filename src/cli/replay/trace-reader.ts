@@ -1,29 +1,25 @@
 /** Reads a trace file: one JSON object a line, streamed, with the line number in every complaint. */
 
-import { createReadStream } from 'node:fs';
-import { parseJson } from '../lossless-json.js';
+import {
+  complaintsOn,
+  inputName,
+  nameOfType,
+  parseFields,
+  type ReadProgress,
+  readLines,
+} from '../json-lines.js';
 import { UsageError } from '../usage-error.js';
 import type { ToolCall, Trace } from './trace.js';
-
-/** How much of a trace has been read. */
-export type ReadProgress = (bytes: number) => void;
 
 /**
  * Reads a whole trace from a file, or from standard input when `path` is `-`.
  *
  * @throws UsageError when the file can't be read, a line is malformed (file, line number, reason), or there is no call.
  */
-export async function readTrace(path: string, onProgress: ReadProgress = () => {}): Promise<Trace> {
-  const name = path === '-' ? 'standard input' : path;
-  const input: AsyncIterable<Buffer> = path === '-' ? process.stdin : createReadStream(path);
+export async function readTrace(path: string, onProgress?: ReadProgress): Promise<Trace> {
+  const name = inputName(path);
   const calls: ToolCall[] = [];
-  try {
-    for await (const { text, line } of linesOf(input, name, onProgress)) {
-      if (text.trim() !== '') calls.push(parseCall(text, line, name));
-    }
-  } catch (error) {
-    throw error instanceof UsageError ? error : unreadable(name, error);
-  }
+  for await (const { text, line } of readLines(path, onProgress)) calls.push(parseCall(text, line, name));
   if (calls.length === 0) {
     throw new UsageError(
       `${name} has no tool calls: expected one JSON object a line with tool, args and result`,
@@ -34,18 +30,8 @@ export async function readTrace(path: string, onProgress: ReadProgress = () => {
 
 /** One trace line as a call; `line` and `file` are for the complaint. */
 export function parseCall(text: string, line: number, file: string): ToolCall {
-  const malformed = (reason: string, cause?: unknown) =>
-    new UsageError(`${file}:${line}: ${reason}`, cause === undefined ? {} : { cause });
-  let value: unknown;
-  try {
-    value = parseJson(text);
-  } catch (error) {
-    throw malformed(`not valid JSON: ${error instanceof Error ? error.message : String(error)}`, error);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw malformed(`expected a JSON object, got ${nameOfType(value)}`);
-  }
-  const fields = new Map(Object.entries(value));
+  const malformed = complaintsOn(file, line);
+  const fields = parseFields(text, malformed);
   const need = (field: string): unknown => {
     if (!fields.has(field)) throw malformed(`\`${field}\` is missing`);
     return fields.get(field);
@@ -80,60 +66,4 @@ export function parseCall(text: string, line: number, file: string): ToolCall {
     durationMs,
     line,
   };
-}
-
-/**
- * Lines of a byte stream, cut at `\n` only: `node:readline` would also cut at U+2028, which JSON strings may hold.
- * Bytes that are not UTF-8 are refused rather than replaced.
- */
-async function* linesOf(
-  input: AsyncIterable<Buffer>,
-  name: string,
-  onProgress: ReadProgress,
-): AsyncGenerator<{ text: string; line: number }> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let line = 0;
-  let bytes = 0;
-  let pieces: Buffer[] = [];
-  const take = (last: Buffer): { text: string; line: number } => {
-    line += 1;
-    const whole = pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
-    pieces = [];
-    try {
-      return { text: decoder.decode(whole), line };
-    } catch (cause) {
-      throw new UsageError(`${name}:${line}: not valid UTF-8`, { cause });
-    }
-  };
-  for await (const chunk of input) {
-    let start = 0;
-    for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, start)) {
-      yield take(chunk.subarray(start, end));
-      start = end + 1;
-    }
-    if (start < chunk.length) pieces.push(chunk.subarray(start));
-    bytes += chunk.length;
-    onProgress(bytes);
-  }
-  if (pieces.length > 0) yield take(Buffer.alloc(0));
-}
-
-function unreadable(name: string, error: unknown): Error {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  const fixes: Partial<Record<string, string>> = {
-    ENOENT: 'there is no such file: check the path',
-    EISDIR: 'this is a folder: name a JSONL file in it',
-    EACCES: 'no permission to read it: check its mode',
-  };
-  const fix = typeof code === 'string' ? (fixes[code] ?? code) : undefined;
-  if (fix === undefined) return error instanceof Error ? error : new Error(String(error));
-  return new UsageError(`Can't read ${name}: ${fix}`, { cause: error });
-}
-
-function nameOfType(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (value === '') return 'an empty string';
-  if (typeof value === 'object') return 'an object';
-  return typeof value === 'string' ? `the string ${JSON.stringify(value.slice(0, 40))}` : String(value);
 }

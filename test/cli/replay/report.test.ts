@@ -9,6 +9,7 @@ function counts(parts: Partial<CallCounts>): CallCounts {
   return {
     calls: hits + coalesced + misses + writes,
     hits,
+    diskHits: 0,
     coalesced,
     misses,
     writes,
@@ -44,6 +45,7 @@ function data(parts: Partial<ReportData> = {}): ReportData {
       entries: 246,
       bytes: 400_000,
     },
+    disk: null,
     replay: { concurrency: 8, timeScale: 0.25, wallMs: 5000, recordedLatencies: 621, drawnFrom: 'fixed:1' },
     total,
     byTool: new Map([
