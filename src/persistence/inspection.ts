@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { type Clock, systemClock } from '../clock.js';
 import { type CacheError, InvalidArgumentError } from '../errors.js';
-import { hashKey } from '../key/key-hasher.js';
+import { hashKey, type KeyOptions } from '../key/key-hasher.js';
 import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 import { damageAt, type PartitionDamagedError } from './damage.js';
@@ -102,12 +102,14 @@ export async function verifyFiles(
 /** The newest entry of a call in files, if it has not expired. */
 export async function getFromFiles(
   paths: readonly string[],
-  call: { readonly method: string; readonly params: unknown },
-  options: InspectionOptions = {},
+  call: KeyOptions & { readonly method: string; readonly params: unknown },
+  options: InspectionOptions & { readonly onError?: (error: CacheError) => void } = {},
 ): Promise<TierRecord | undefined> {
+  const { method, params, ...keyOptions } = call;
+  const key = hashKey(method, params, keyOptions);
   const tier = await openFiles(paths, options);
   try {
-    return await tier.lookup(hashKey(call.method, call.params), call.method);
+    return await tier.lookup(key, method);
   } finally {
     await tier.close();
   }
