@@ -4,26 +4,53 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import type { RemovalReason, TierName } from './entry.js';
 import type { CacheError } from './errors.js';
 
+/** Where a circuit breaker stands: calls go through, none does, or one does to try the tool again. */
+export type CircuitStateName = 'closed' | 'open' | 'half-open';
+
 /** Every event and what comes with it. Keys are 32 hex digits, times milliseconds. */
 export interface CacheEvents {
   /** A fresh value was found. */
   hit: { readonly method: string; readonly key: string; readonly tier: TierName };
   /** A stale value was handed out. */
-  staleHit: { readonly method: string; readonly key: string; readonly tier: TierName };
+  staleHit: {
+    readonly method: string;
+    readonly key: string;
+    readonly tier: TierName;
+    /** What stands behind it: a renewal in the background, a load that failed or was refused, one that is slow. */
+    readonly reason: 'revalidate' | 'error' | 'timeout';
+  };
   /** No value was found. */
   miss: { readonly method: string; readonly key: string };
   /** A caller joined a load under way. */
   coalesced: { readonly method: string; readonly key: string };
   /** A loader returned. */
   load: { readonly method: string; readonly key: string; readonly loadMs: number };
-  /** A loader failed. */
+  /** A loader failed; the error is what it threw, or a result that `isError` took for one. */
   loadError: { readonly method: string; readonly key: string; readonly error: unknown };
+  /** A load was begun in the background, for a stale value or ahead of its expiry. */
+  refresh: { readonly method: string; readonly key: string; readonly reason: 'stale' | 'ahead' };
+  /** A remembered error was thrown in place of a call of the tool. */
+  errorHit: { readonly method: string; readonly key: string; readonly error: unknown };
+  /** The key surely doesn't exist: the tool was not called. */
+  unknownKey: { readonly method: string; readonly key: string };
+  /** A caller gave up at `hardTimeout`. */
+  hardTimeout: { readonly method: string; readonly key: string; readonly ms: number };
+  /** A load was refused: the circuit is open, or the queue full. */
+  rejected: { readonly method: string; readonly key: string; readonly reason: 'circuit' | 'queue' };
+  /** A circuit breaker changed its state. */
+  circuit: {
+    readonly method: string;
+    readonly state: CircuitStateName;
+    readonly previous: CircuitStateName;
+  };
   /** A value was stored. */
   set: { readonly method: string; readonly key: string; readonly bytes: number };
   /** The caller deleted a key. */
   delete: { readonly method: string; readonly key: string };
   /** The caller cleared a method, or everything when it is undefined. */
   clear: { readonly method: string | undefined };
+  /** The caller invalidated tags. */
+  invalidateTags: { readonly tags: readonly string[] };
   /** An entry left the memory tier, for any reason. */
   remove: { readonly method: string; readonly key: string; readonly reason: RemovalReason };
   /** A wrapped call ran its tool without the cache: params that can't be hashed, a value that can't be stored, … */
@@ -45,9 +72,16 @@ const eventNames: readonly CacheEventName[] = [
   'coalesced',
   'load',
   'loadError',
+  'refresh',
+  'errorHit',
+  'unknownKey',
+  'hardTimeout',
+  'rejected',
+  'circuit',
   'set',
   'delete',
   'clear',
+  'invalidateTags',
   'remove',
   'uncached',
   'error',

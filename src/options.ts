@@ -4,6 +4,18 @@ import { inspect } from 'node:util';
 import { type Clock, systemClock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
+import {
+  type GuardOptions,
+  guardDefaults,
+  type LoadGuardName,
+  type SetGuardName,
+} from './guard/guard-options.js';
+import {
+  guardOptionNames,
+  type ResolvedGuardOptions,
+  resolvedGuardDefaults,
+  resolveGuardOptions,
+} from './guard/resolved-guard-options.js';
 import { type IgnoredPath, ignoredMembers } from './key/ignored-path.js';
 import {
   type DiskOptions,
@@ -21,17 +33,12 @@ import type { ClassCodec } from './value/value-codec.js';
 export type Ttl = Duration | null | ((value: unknown) => Duration | null);
 
 /** What can be set for all methods, for one method, and (where `LoadOptions` has it) for one call. */
-export interface MethodOptions {
+export interface MethodOptions extends GuardOptions {
   /**
    * How long a value is fresh.
    * @default null (for ever)
    */
   readonly ttl?: Ttl;
-  /**
-   * How long after its `ttl` a value may still be answered while one background load renews it, in ms or as text.
-   * @default 0
-   */
-  readonly staleWhileRevalidate?: Duration;
   /**
    * Who may share an entry: a task, a user, a tenant. It becomes part of the key.
    * @default undefined (everybody)
@@ -57,8 +64,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly persist?: boolean;
   /**
-   * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, another registered name, or a
-   * store factory.
+   * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, `'gdsf'`, another registered name, or
+   * a store factory.
    * @default 'lru'
    */
   readonly eviction?: string | StoreFactory;
@@ -109,18 +116,17 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
 export type LookupOptions = Pick<MethodOptions, 'scope'>;
 
 /** The options of one `set`. */
-export type SetOptions = Pick<MethodOptions, 'scope' | 'ttl' | 'staleWhileRevalidate'>;
+export type SetOptions = Pick<MethodOptions, 'scope' | 'ttl' | SetGuardName>;
 
 /** The options of one `getOrSet`. */
-export interface LoadOptions extends SetOptions {
+export interface LoadOptions extends Pick<MethodOptions, 'scope' | 'ttl' | LoadGuardName> {
   /** Aborts this caller's wait; when nobody else waits for the load, the load too. */
   readonly signal?: AbortSignal;
 }
 
 /** A method's options with nothing left open. */
-export interface ResolvedMethodOptions {
+export interface ResolvedMethodOptions extends ResolvedGuardOptions {
   readonly ttl: number | null | ((value: unknown) => Duration | null);
-  readonly staleWhileRevalidate: number;
   readonly scope: string | undefined;
   readonly version: string | number | undefined;
   readonly ignore: readonly IgnoredPath[];
@@ -150,11 +156,11 @@ export const defaultOptions = {
   values: 'copy',
   persist: false,
   ttl: null,
-  staleWhileRevalidate: 0,
+  ...guardDefaults,
 } as const;
 
 /** Every option that a method can have. */
-export const methodOptionNames = ['ttl', 'staleWhileRevalidate', 'scope', 'version', 'ignore'] as const;
+export const methodOptionNames = ['ttl', 'scope', 'version', 'ignore', ...guardOptionNames] as const;
 const cacheOptionNames = [
   ...methodOptionNames,
   ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs', 'methods', 'clock', 'random'],
@@ -165,8 +171,8 @@ const cacheOptionNames = [
 export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
   refuseUnknown(options, cacheOptionNames, 'CacheManager');
   const defaults = resolveMethodOptions(options, '', {
+    ...resolvedGuardDefaults,
     ttl: defaultOptions.ttl,
-    staleWhileRevalidate: defaultOptions.staleWhileRevalidate,
     scope: undefined,
     version: undefined,
     ignore: [],
@@ -209,16 +215,27 @@ export function resolveMethodOptions(
   path: string,
   inherited: ResolvedMethodOptions,
 ): ResolvedMethodOptions {
-  return {
+  const resolved = {
+    ...resolveGuardOptions(own, path, inherited),
     ttl: own.ttl === undefined ? inherited.ttl : resolveTtl(own.ttl, `${path}ttl`),
-    staleWhileRevalidate:
-      own.staleWhileRevalidate === undefined
-        ? inherited.staleWhileRevalidate
-        : parseDuration(own.staleWhileRevalidate, `${path}staleWhileRevalidate`),
     scope: own.scope === undefined ? inherited.scope : text(own.scope, `${path}scope`),
     version: own.version === undefined ? inherited.version : textOrNumber(own.version, `${path}version`),
     ignore: own.ignore === undefined ? inherited.ignore : paths(own.ignore, `${path}ignore`),
   };
+  if (resolved.sliding && resolved.ttl === null) {
+    throw new InvalidOptionError(
+      `Expected \`${path}ttl\` with \`sliding: true\`, got none: say how long a value lives without being read`,
+    );
+  }
+  return resolved;
+}
+
+/** Lays a call's own options over its method's, which most calls take as they are. */
+export function resolveCallOptions(own: MethodOptions, method: ResolvedMethodOptions): ResolvedMethodOptions {
+  for (const name of methodOptionNames) {
+    if (own[name] !== undefined && name !== 'scope') return resolveMethodOptions(own, '', method);
+  }
+  return method;
 }
 
 /** A ttl as given, its text read. @throws InvalidOptionError */

@@ -74,7 +74,7 @@ describe('the architecture', () => {
       const folder = folderOf(from);
       if (!isOurs || from === 'index.ts') return false;
       if (from === 'options.ts')
-        return !(isBase(to) || to === 'store/store.ts' || to === 'persistence/disk-options.ts');
+        return !(isBase(to) || to === 'store/store.ts' || /^[a-z]+\/(resolved-)?[a-z]+-options.ts$/.test(to));
       if (folder === 'root') return !isBase(to);
       if (isBase(to) || folderOf(to) === folder) return false;
       return !allowed[folder]?.some((each) => (each.endsWith('/') ? to.startsWith(each) : to === each));

@@ -11,18 +11,19 @@ import {
   resolveOptions,
   type SetOptions,
 } from '../options.js';
-import { type CacheStats, MethodCounters } from '../stats/counters.js';
+import type { CacheStats } from '../stats/counters.js';
 import type { SlowTier } from '../tier.js';
 import { createDecorator } from '../wrap/decorator.js';
 import type { Cached, CachedSync } from '../wrap/decorator-types.js';
 import type { WrapOptions } from '../wrap/wrap-options.js';
 import type { AnyFunction, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
-import { clearCache } from './clearing.js';
+import { clearCache, invalidateTags } from './clearing.js';
 import { CacheCore } from './core.js';
 import type { Loader } from './loader.js';
 import { MethodCache } from './method-cache.js';
 import { type Lookup, metadataOf } from './method-lookups.js';
+import { statsOf } from './method-state.js';
 import { ManagerHost } from './wrap-target.js';
 
 /** What `load` reads. */
@@ -200,6 +201,14 @@ export class CacheManager implements AsyncDisposable {
     clearCache(this.#core, method);
   }
 
+  /**
+   * Makes void every entry that carries one of the tags, in every tier, and the results of loads under way that do. It
+   * costs the same however many those are: they are recognised when they are read. See the option `tags`.
+   */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    invalidateTags(this.#core, tags);
+  }
+
   /** `get` for many, in their order. */
   async getMany<T = unknown>(
     method: string,
@@ -242,12 +251,9 @@ export class CacheManager implements AsyncDisposable {
 
   /** The statistics of a method, or of all together. */
   stats(method?: string): CacheStats {
-    const sum = new MethodCounters();
-    for (const state of this.#core.states()) {
-      if (method === undefined || method === state.name) sum.add(state.counters);
-    }
-    if (method === undefined) sum.cacheErrors += this.#core.unattributed.counters.cacheErrors;
-    return sum.summary();
+    const states = [...this.#core.states()];
+    if (method !== undefined) return statsOf(states.filter(({ name }) => name === method));
+    return statsOf(states, this.#core.unattributed.counters.cacheErrors);
   }
 
   /** Listens to an event. @throws InvalidArgumentError for an unknown event */

@@ -1,17 +1,21 @@
 /** What the parts of one cache share. */
 
 import { CacheError } from '../errors.js';
-import { EventHub } from '../events.js';
+import { type CircuitStateName, EventHub } from '../events.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { type ResolvedCacheOptions, resolveMethodOptions } from '../options.js';
 import { DiskTier } from '../persistence/disk-tier.js';
 import { type Stamp, StampClock } from '../stamp.js';
+import { MethodCounters } from '../stats/counters.js';
 import type { SlowTier } from '../tier.js';
 import { createValueCodec } from '../value/value-codec.js';
 import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/value-keeper.js';
+import { BackgroundRefreshes } from './background-refreshes.js';
 import type { Loaded } from './loaded.js';
-import { MethodState } from './method-state.js';
+import { MethodState, type SharedMethodState } from './method-state.js';
+import { RememberedErrors } from './remembered-errors.js';
 import { type TierObserver, Tiers } from './tiers.js';
+import { ToolGates } from './tool-gates.js';
 
 /** One cache's options, tiers, loads, events and methods. */
 export class CacheCore implements TierObserver {
@@ -20,6 +24,7 @@ export class CacheCore implements TierObserver {
   readonly keeper: ValueKeeper;
   readonly tiers: Tiers;
   readonly loads = new SingleFlight<Loaded>();
+  readonly refreshes: BackgroundRefreshes;
   /** The tier in partition files, where there is one. */
   readonly disk: DiskTier | undefined;
   isClosed = false;
@@ -30,7 +35,8 @@ export class CacheCore implements TierObserver {
     const codec = createValueCodec(options.codecs);
     this.keeper = options.values === 'copy' ? copyingKeeper(codec) : referenceKeeper(codec);
     const { keeper, events } = this;
-    const { clock } = options;
+    const { clock, random } = options;
+    this.refreshes = new BackgroundRefreshes(this.loads, clock, random);
     const stamps = new StampClock(clock, writer);
     if (options.disk !== undefined) {
       const onError = (error: CacheError) => this.failed(error);
@@ -46,10 +52,24 @@ export class CacheCore implements TierObserver {
     let state = this.#states.get(method);
     if (state === undefined) {
       const { defaults, methods } = this.options;
-      state = new MethodState(method, methods.get(method) ?? resolveMethodOptions({}, '', defaults));
+      const shared = this.#sharedState(method);
+      state = new MethodState(method, methods.get(method) ?? resolveMethodOptions({}, '', defaults), shared);
       this.#states.set(method, state);
     }
     return state;
+  }
+
+  #sharedState(method: string): SharedMethodState {
+    const { clock } = this.options;
+    const { events, tiers } = this;
+    const onCircuit = (state: CircuitStateName, previous: CircuitStateName) => {
+      if (events.isHeard('circuit')) events.emit('circuit', { method, state, previous });
+    };
+    return {
+      counters: new MethodCounters(),
+      errors: new RememberedErrors(clock, (tagged) => tiers.tags.isDoubtful(tagged)),
+      gates: new ToolGates({ name: method, clock, onCircuit }),
+    };
   }
 
   /** The states of the methods used so far, in the order of their first use. */

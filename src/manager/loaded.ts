@@ -10,4 +10,6 @@ export interface Loaded {
   readonly loadMs: number;
   /** A value of its own for a caller who joined; `undefined` where the value can't be shared. */
   readonly share: (() => unknown) | undefined;
+  /** Whether the value is an error by `isError`. */
+  readonly isError: boolean;
 }

@@ -2,10 +2,16 @@
 
 import type { Duration } from '../duration.js';
 import type { Flight } from '../guard/single-flight.js';
-import { resolveTtl } from '../options.js';
+import { type LoadOptions, resolveTtl } from '../options.js';
 
 /** Computes a value on a miss: the tool call itself. */
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
+
+/** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
+export interface LoadCall extends LoadOptions {
+  /** Never throws. */
+  prepare?(key: string): void;
+}
 
 /** What a loader is told, and how it may decide on its result. */
 export interface LoaderContext {

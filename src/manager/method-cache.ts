@@ -1,15 +1,15 @@
 /** One method's part of a cache: every operation, for one tool. */
 
 import { CacheClosedError } from '../errors.js';
-import { type LoadOptions, type LookupOptions, resolveMethodOptions, type SetOptions } from '../options.js';
+import { type LoadOptions, type LookupOptions, resolveCallOptions, type SetOptions } from '../options.js';
 import type { CacheStats } from '../stats/counters.js';
 import { clearCache } from './clearing.js';
 import type { CacheCore } from './core.js';
-import { freshFor } from './load-pipeline.js';
 import type { Loader } from './loader.js';
 import { MethodLoads } from './method-loads.js';
 import { type Lookup, MethodLookups } from './method-lookups.js';
-import type { MethodState } from './method-state.js';
+import { type MethodState, statsOf } from './method-state.js';
+import { termsOf } from './terms.js';
 
 const noOptions: LoadOptions = Object.freeze({});
 
@@ -62,17 +62,19 @@ export class MethodCache {
   /** `get` from memory alone, without counting as a use or in the statistics. */
   peek<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
     const entry = this.#core.tiers.peek(this.#openKey(params, options));
-    return entry === undefined ? undefined : (this.#core.keeper.give(entry.kept) as T);
+    if (entry === undefined || !this.#lookups.isAnswered(entry)) return undefined;
+    return this.#core.keeper.give(entry.kept) as T;
   }
 
   /** Whether there is a value in any tier. Not counted. */
   async has(params: unknown, options?: LookupOptions): Promise<boolean> {
     const key = this.#openKey(params, options);
     const { tiers } = this.#core;
-    if (tiers.peek(key) !== undefined) return true;
+    const entry = tiers.peek(key);
+    if (entry !== undefined && this.#lookups.isAnswered(entry)) return true;
     if (!tiers.hasSlow) return false;
     const found = await tiers.search(key, this.#state);
-    return found !== undefined && 'entry' in found;
+    return found !== undefined && 'entry' in found && this.#lookups.isAnswered(found.entry);
   }
 
   /**
@@ -87,13 +89,15 @@ export class MethodCache {
   /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
   setSync(params: unknown, value: unknown, options: SetOptions = noOptions): boolean {
     const key = this.#openKey(params, options);
-    const resolved = resolveMethodOptions(options, '', this.#state.options);
+    const resolved = resolveCallOptions(options, this.#state.options);
     this.#core.loads.supersede(key);
+    this.#state.errors.forget(key);
+    const { random } = this.#core.options;
     try {
-      const ttl = freshFor(resolved.ttl, value);
+      const terms = termsOf(resolved, value, { decidedTtl: undefined, random });
       const { kept, bytes } = this.#core.keeper.keep(value);
-      const staleFor = resolved.staleWhileRevalidate;
-      return this.#core.tiers.put(this.#state, key, { kept, bytes, loadMs: 0, ttl, staleFor });
+      if (!resolved.isNegative(value)) resolved.knownKeys?.add(key);
+      return this.#core.tiers.put(this.#state, key, { kept, bytes, loadMs: 0, terms, began: undefined });
     } catch (error) {
       // The caller meant to overwrite what was there.
       this.#core.tiers.remove(this.#state, key, 'refuse');
@@ -104,8 +108,9 @@ export class MethodCache {
   /**
    * The value of a call; on a miss the loader's, which is then stored. Concurrent calls of one key share one load.
    * Params that can't be hashed, values that can't be stored and failures of the cache are counted and cost the
-   * caller nothing: it rejects only with the loader's own error, this caller's abort, a `ReentrantLoadError`, or an
-   * `InvalidOptionError` for a malformed option.
+   * caller nothing: it rejects only with the loader's own error, this caller's abort, a `ReentrantLoadError`, an
+   * `InvalidOptionError` for a malformed option, or the error of a guard that was switched on: `LoaderTimeoutError`,
+   * `CircuitOpenError`, `QueueFullError`.
    */
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
     return this.#loads.getOrSet(params, loader, options);
@@ -120,6 +125,7 @@ export class MethodCache {
   async delete(params: unknown, options?: LookupOptions): Promise<boolean> {
     const key = this.#openKey(params, options);
     this.#core.loads.supersede(key);
+    this.#state.errors.forget(key);
     const existed = this.#core.tiers.remove(this.#state, key, 'delete');
     const { events } = this.#core;
     if (events.isHeard('delete')) events.emit('delete', { method: this.name, key });
@@ -151,7 +157,7 @@ export class MethodCache {
 
   /** This method's statistics. */
   stats(): CacheStats {
-    return this.#state.counters.summary();
+    return statsOf([this.#state]);
   }
 
   #openKey(params: unknown, options: LookupOptions = noOptions): string {

@@ -2,6 +2,9 @@
 
 import type { EntryMetadata, TierName } from '../entry.js';
 import type { CacheError } from '../errors.js';
+import type { CacheEvents } from '../events.js';
+import { type Freshness, freshness } from '../guard/stale.js';
+import type { ResolvedMethodOptions } from '../options.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { asCacheError, type CacheCore } from './core.js';
 import type { MethodState } from './method-state.js';
@@ -41,12 +44,23 @@ export class MethodLookups {
     return entry === undefined ? undefined : this.#answer<T>({ entry, tier: 'memory' });
   }
 
+  /** What memory holds, fresh or not, not counted. A faulty store counts as an error and holds nothing. */
+  held(key: string): MemoryEntry | undefined {
+    try {
+      return this.#core.tiers.peek(key);
+    } catch (error) {
+      this.#core.failed(asCacheError(error, 'The memory store failed in `peek`'), this.#state, key);
+      return undefined;
+    }
+  }
+
   /** What the slower tiers hold, counted. */
   async below<T>(key: string): Promise<Lookup<T>> {
     if (!this.#core.tiers.hasSlow) return this.missed(key);
     const found = await this.#core.tiers.search(key, this.#state);
     if (found === undefined) return this.missed(key);
-    return 'error' in found ? { outcome: 'error', key, error: found.error } : this.#answer<T>(found);
+    if ('error' in found) return { outcome: 'error', key, error: found.error };
+    return this.#answer<T>(found) ?? this.missed(key);
   }
 
   missed<T>(key: string): Lookup<T> {
@@ -75,32 +89,50 @@ export class MethodLookups {
     );
   }
 
+  /** What a value is good for now, to a caller with these options. */
+  freshness(entry: MemoryEntry, options: ResolvedMethodOptions): Freshness {
+    const { staleAt, expiresAt } = entry;
+    const { staleWhileRevalidate, staleIfError } = options;
+    const now = this.#core.options.clock.now();
+    return freshness({ now, staleAt, expiresAt, staleWhileRevalidate, staleIfError });
+  }
+
+  /** Whether a value is answered to those who have no loader: not where it may only stand in for a failed load. */
+  isAnswered(entry: MemoryEntry): boolean {
+    return this.isFresh(entry) || this.freshness(entry, this.#state.options) === 'stale-while-revalidate';
+  }
+
   countHit(entry: MemoryEntry, tier: TierName): void {
     const { name, counters } = this.#state;
     counters.hits++;
+    if (entry.isNegative) counters.negativeHits++;
     counters.saved(entry.loadMs);
     if (this.#core.events.isHeard('hit'))
       this.#core.events.emit('hit', { method: name, key: entry.key, tier });
   }
 
-  countStaleHit(entry: MemoryEntry, tier: TierName): void {
+  countStaleHit(entry: MemoryEntry, tier: TierName, reason: CacheEvents['staleHit']['reason']): void {
     const { name, counters } = this.#state;
     counters.staleHits++;
+    if (reason === 'error') counters.staleIfErrors++;
+    else if (reason === 'timeout') counters.softTimeouts++;
     counters.saved(entry.loadMs);
     if (this.#core.events.isHeard('staleHit'))
-      this.#core.events.emit('staleHit', { method: name, key: entry.key, tier });
+      this.#core.events.emit('staleHit', { method: name, key: entry.key, tier, reason });
   }
 
-  #answer<T>({ entry, tier }: Found): Lookup<T> {
+  /** `undefined` for a value that may only stand in for a failed load. */
+  #answer<T>({ entry, tier }: Found): Lookup<T> | undefined {
+    const isFresh = this.isFresh(entry);
+    if (!isFresh && !this.isAnswered(entry)) return undefined;
     let value: T;
     try {
       value = this.#core.keeper.give(entry.kept) as T;
     } catch (cause) {
       return { outcome: 'error', key: entry.key, error: this.#dropUnreadable(entry, cause) };
     }
-    const isFresh = this.isFresh(entry);
     if (isFresh) this.countHit(entry, tier);
-    else this.countStaleHit(entry, tier);
+    else this.countStaleHit(entry, tier, 'revalidate');
     return {
       outcome: isFresh ? 'hit' : 'stale',
       key: entry.key,
@@ -121,6 +153,8 @@ export class MethodLookups {
 
 /** What is known of an entry at this moment, apart from the entry itself. */
 export function metadataOf(entry: MemoryEntry): EntryMetadata {
-  const { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs } = entry;
+  const { createdAt, staleAt, accessCount, lastAccess, loadMs, idleMs } = entry;
+  const expiresAt =
+    idleMs > 0 && entry.expiresAt !== null ? Math.min(entry.expiresAt, lastAccess + idleMs) : entry.expiresAt;
   return { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
 }

@@ -1,21 +1,48 @@
-/** What a cache keeps for each method: its options, its key function, its counters. */
+/** What a cache keeps for each method: its options, its key function, its counters, and what guards its tool. */
 
+import type { CircuitBreaker } from '../guard/circuit-breaker.js';
+import type { ConcurrencyLimiter } from '../guard/concurrency.js';
 import { createKeyHasher, type KeyHasher } from '../key/key-hasher.js';
 import type { ResolvedMethodOptions } from '../options.js';
-import { MethodCounters } from '../stats/counters.js';
+import { type CacheStats, MethodCounters } from '../stats/counters.js';
+import type { RememberedErrors } from './remembered-errors.js';
+import { gatesTogether, type ToolGates } from './tool-gates.js';
 
-/** One method's options, key function and counters. A wrapped function has options of its own and shares the counters. */
-export class MethodState {
+/** What all users of one method share, whatever options they have for it. */
+export interface SharedMethodState {
+  readonly counters: MethodCounters;
+  readonly errors: RememberedErrors;
+  readonly gates: ToolGates;
+}
+
+/** One method under certain options. A wrapped function has options of its own and shares the rest. */
+export class MethodState implements SharedMethodState {
   readonly name: string;
   readonly options: ResolvedMethodOptions;
   readonly counters: MethodCounters;
+  readonly errors: RememberedErrors;
+  readonly gates: ToolGates;
+  readonly breaker: CircuitBreaker | undefined;
+  readonly limiter: ConcurrencyLimiter | undefined;
   readonly hash: KeyHasher;
 
   /** @throws InvalidArgumentError when the name can't be part of a key */
-  constructor(name: string, options: ResolvedMethodOptions, counters = new MethodCounters()) {
+  constructor(name: string, options: ResolvedMethodOptions, shared: SharedMethodState) {
     this.name = name;
     this.options = options;
-    this.counters = counters;
+    this.counters = shared.counters;
+    this.errors = shared.errors;
+    this.gates = shared.gates;
+    this.breaker = this.gates.breaker(options.circuitBreaker);
+    this.limiter = this.gates.limiter(options.concurrency);
     this.hash = createKeyHasher(name, { version: options.version, ignore: options.ignore });
   }
+}
+
+/** The statistics of some methods together. */
+export function statsOf(states: readonly SharedMethodState[], cacheErrors = 0): CacheStats {
+  const sum = new MethodCounters();
+  for (const { counters } of states) sum.add(counters);
+  sum.cacheErrors += cacheErrors;
+  return sum.summary(gatesTogether(states.map(({ gates }) => gates.summary())));
 }

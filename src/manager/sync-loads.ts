@@ -1,8 +1,9 @@
 /** Loading one method's values with loaders that return at once, from memory alone. */
 
 import type { ResolvedMethodOptions } from '../options.js';
+import type { Stamp } from '../stamp.js';
 import type { CacheCore } from './core.js';
-import { keepAnswer } from './load-pipeline.js';
+import { isErrorResult, keepAnswer } from './keeping.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 
@@ -67,6 +68,7 @@ export class SyncLoads {
     const { loads, events } = this.#core;
     return loads.runAtOnce(key, name, (watch) => {
       const { clock } = this.#core.options;
+      const began = this.#core.tiers.begin();
       const started = clock.elapsed();
       let value: T;
       try {
@@ -77,15 +79,26 @@ export class SyncLoads {
         throw error;
       }
       const loadMs = clock.elapsed() - started;
+      const isError = isErrorResult(this.#core, { state: this.#state, key, options }, value);
+      if (isError === true) {
+        counters.loadErrors++;
+        if (events.isHeard('loadError')) events.emit('loadError', { method: name, key, error: value });
+        return value;
+      }
       counters.loads++;
       counters.loadTimes.record(loadMs);
       if (events.isHeard('load')) events.emit('load', { method: name, key, loadMs });
-      if (!watch.superseded && !this.#core.isClosed) this.#keep(key, options, value, loadMs);
+      const isStored = isError === false && !watch.superseded && !this.#core.isClosed;
+      if (isStored) this.#keep(key, options, { value, loadMs, began });
       return value;
     });
   }
 
-  #keep(key: string, options: ResolvedMethodOptions, value: unknown, loadMs: number): void {
+  #keep(
+    key: string,
+    options: ResolvedMethodOptions,
+    { value, loadMs, began }: { value: unknown; loadMs: number; began: Stamp },
+  ): void {
     if (isThenable(value)) {
       this.#core.tiers.remove(this.#state, key, 'refuse');
       this.#core.uncached(this.#state, 'a promise from a synchronous tool');
@@ -94,7 +107,7 @@ export class SyncLoads {
     keepAnswer(
       this.#core,
       { state: this.#state, key, options },
-      { value, loadMs, ttl: undefined, isStored: true },
+      { value, loadMs, ttl: undefined, isStored: true, began },
     );
   }
 }

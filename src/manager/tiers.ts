@@ -5,13 +5,15 @@ import { CacheError } from '../errors.js';
 import type { EventHub } from '../events.js';
 import { type Flight, SingleFlight } from '../guard/single-flight.js';
 import type { ResolvedCacheOptions } from '../options.js';
-import type { Stamp, StampClock } from '../stamp.js';
-import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
+import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
 import { MemoryTier } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
-import type { SlowTier, TierRecord } from '../tier.js';
+import type { SlowTier } from '../tier.js';
 import type { ValueKeeper } from '../value/value-keeper.js';
 import type { MethodState } from './method-state.js';
+import { entryFrom, type Incoming, newEntry, newRecord } from './new-entry.js';
+import { TagInvalidations } from './tag-invalidations.js';
 
 /** An entry and the tier it was found in. */
 export interface Found {
@@ -21,18 +23,6 @@ export interface Found {
 
 /** What a search of the slower tiers came to. */
 export type Search = Found | { readonly error: CacheError } | undefined;
-
-/** A value on its way in. Times are epoch ms and ms. */
-export interface Incoming {
-  readonly kept: unknown;
-  /** Bytes of the value alone. */
-  readonly bytes: number;
-  readonly loadMs: number;
-  /** How long it is fresh; `null` is for ever. */
-  readonly ttl: number | null;
-  /** How long after that it may be answered as stale. */
-  readonly staleFor: number;
-}
 
 /** Where the tiers tell what happened in them. */
 export interface TierObserver {
@@ -45,6 +35,7 @@ export interface TierObserver {
 /** Memory and the slower tiers below it. */
 export class Tiers {
   readonly keeper: ValueKeeper;
+  readonly tags: TagInvalidations;
   readonly #memory: MemoryTier;
   readonly #slow: readonly SlowTier[];
   readonly #stamps: StampClock;
@@ -68,6 +59,7 @@ export class Tiers {
     this.#observer = init.observer;
     this.#clock = options.clock;
     this.#stamps = init.stamps;
+    this.tags = new TagInvalidations(init.stamps);
     this.#memory = new MemoryTier({
       store: options.eviction,
       maxSize: options.maxSize,
@@ -88,7 +80,8 @@ export class Tiers {
   /** The entry in memory, counted as a use. A faulty store counts as an error and answers nothing. */
   get(key: string, state: MethodState): MemoryEntry | undefined {
     try {
-      return this.#memory.get(key);
+      const entry = this.#memory.get(key);
+      return entry?.tags === undefined ? entry : this.#validated(entry);
     } catch (error) {
       this.#observer.failed(storeFailure('get', error), state, key);
       return undefined;
@@ -97,7 +90,13 @@ export class Tiers {
 
   /** The entry in memory, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
-    return this.#memory.peek(key);
+    const entry = this.#memory.peek(key);
+    return entry?.tags === undefined ? entry : this.#validated(entry);
+  }
+
+  /** The stamp of a load that begins now. */
+  begin(): Stamp {
+    return this.#stamps.next();
   }
 
   /**
@@ -110,7 +109,10 @@ export class Tiers {
         this.#reads.find(key) ??
         this.#reads.start(key, state.name, (flight) => this.#read(key, state, flight));
       const found = await read.promise;
-      if (found !== 'superseded') return found;
+      if (found !== 'superseded') {
+        if (found === undefined || 'error' in found || !this.tags.isInvalid(found.entry)) return found;
+        continue;
+      }
       const entry = this.get(key, state);
       if (entry !== undefined) return { entry, tier: 'memory' };
     }
@@ -119,27 +121,21 @@ export class Tiers {
   /** Stores a value in every tier; tells whether any tier has taken it. */
   put(state: MethodState, key: string, incoming: Incoming): boolean {
     this.#reads.supersede(key);
-    if (incoming.ttl === 0) {
+    if (incoming.terms.ttl === 0) {
       this.remove(state, key, 'replace');
       return false;
     }
-    const createdAt = this.#clock.now();
-    const staleAt = incoming.ttl === null ? null : createdAt + incoming.ttl;
-    const entry = new MemoryEntry({
-      key,
-      method: state.name,
-      kept: incoming.kept,
-      bytes: entryBytes(incoming.bytes),
-      createdAt,
-      staleAt,
-      expiresAt: staleAt === null ? null : staleAt + incoming.staleFor,
-      loadMs: incoming.loadMs,
-      stamp: this.#stamps.next(),
-    });
+    const stamp = incoming.began ?? this.#stamps.next();
+    const entry = newEntry(incoming, { key, method: state.name, stamp, now: this.#clock.now() });
+    if (this.tags.isInvalid(entry)) {
+      // Invalidated while it was loaded; and what is there is older than what the tool has said.
+      this.remove(state, key, 'invalidate');
+      return false;
+    }
     const isStored = this.#admit(state, entry);
     if (!isStored) state.counters.refused++;
     if (this.hasSlow) {
-      const record = toRecord(entry, this.keeper.encode(entry.kept));
+      const record = newRecord(entry, this.keeper.encode(entry.kept), incoming.terms);
       for (const tier of this.#slow) tier.write(record);
     }
     if (!isStored && !this.hasSlow) return false;
@@ -168,12 +164,18 @@ export class Tiers {
     for (const tier of this.#slow) tier.clear(method, stamp);
   }
 
+  /** Makes void whatever carries one of the tags, in every tier, however much that is. */
+  invalidateTags(tags: readonly string[]): void {
+    const stamp = this.tags.invalidate(tags);
+    for (const tier of this.#slow) for (const tag of tags) tier.invalidateTag(tag, stamp);
+  }
+
   /** Every live entry, memory first, each key once. Entries set meanwhile may be missing. */
   async *entries(method?: string): AsyncGenerator<Found> {
     const seen = new Set<string>();
     for (const entry of [...this.#memory.entries()]) {
       if (method !== undefined && entry.method !== method) continue;
-      if (this.#memory.peek(entry.key) !== entry) continue;
+      if (this.peek(entry.key) !== entry) continue;
       if (this.hasSlow) seen.add(entry.key);
       yield { entry, tier: 'memory' };
     }
@@ -181,8 +183,13 @@ export class Tiers {
       for await (const record of tier.entries()) {
         if (method !== undefined && record.method !== method) continue;
         if (seen.has(record.key)) continue;
+        if (this.tags.isInvalid(record)) continue;
         seen.add(record.key);
-        yield { entry: this.#toEntry(record), tier: tier.name };
+        const now = this.#clock.now();
+        yield {
+          entry: entryFrom(record, { keeper: this.keeper, now, memoryTtl: undefined }),
+          tier: tier.name,
+        };
       }
     }
   }
@@ -231,9 +238,17 @@ export class Tiers {
         const record = await tier.lookup(key, state.name);
         if (flight.superseded) return 'superseded';
         if (record === undefined) continue;
-        const entry = this.#toEntry(record);
-        if (entry.isExpired(this.#clock.now())) continue;
         this.#stamps.observe(record.stamp);
+        if (this.tags.isInvalid(record)) continue;
+        const { expiresAt } = record.metadata;
+        const now = this.#clock.now();
+        if (expiresAt !== null && now >= expiresAt) continue;
+        // A stale entry is searched for in the slower tiers, and may be the newest they know too.
+        const held = this.peek(key);
+        if (held !== undefined && compareStamps(held.stamp, record.stamp) >= 0)
+          return { entry: held, tier: 'memory' };
+        const { memoryTtl } = state.options;
+        const entry = entryFrom(record, { keeper: this.keeper, now, memoryTtl });
         this.#admit(state, entry);
         return { entry, tier: tier.name };
       } catch (error) {
@@ -245,6 +260,12 @@ export class Tiers {
       }
     }
     return failure === undefined ? undefined : { error: failure };
+  }
+
+  #validated(entry: MemoryEntry): MemoryEntry | undefined {
+    if (!this.tags.isInvalid(entry)) return entry;
+    this.#memory.delete(entry.key, 'invalidate');
+    return undefined;
   }
 
   #admit(state: MethodState, entry: MemoryEntry): boolean {
@@ -263,18 +284,6 @@ export class Tiers {
     if (this.#events.isHeard('remove'))
       this.#events.emit('remove', { method: entry.method, key: entry.key, reason });
   }
-
-  #toEntry(record: TierRecord): MemoryEntry {
-    const { kept, bytes } = this.keeper.adopt(record.encoded);
-    const { key, method, stamp, tags, metadata } = record;
-    return new MemoryEntry({ ...metadata, key, method, stamp, tags, kept, bytes: entryBytes(bytes, tags) });
-  }
-}
-
-function toRecord(entry: MemoryEntry, encoded: Uint8Array): TierRecord {
-  const { key, method, stamp, createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs } = entry;
-  const metadata = { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
-  return { key, method, encoded, stamp, metadata, ...(entry.tags && { tags: entry.tags }) };
 }
 
 function storeFailure(operation: string, cause: unknown): CacheError {

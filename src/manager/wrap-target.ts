@@ -24,7 +24,7 @@ export class ManagerHost implements WrapHost {
   method(name: string, options: MethodOptions): WrapTarget {
     const shared = this.#core.state(name);
     const own = resolveMethodOptions(options, '', shared.options);
-    return new ManagerTarget(this.#core, new MethodState(name, own, shared.counters));
+    return new ManagerTarget(this.#core, new MethodState(name, own, shared));
   }
 
   failed(error: CacheError): void {
@@ -70,6 +70,7 @@ class ManagerTarget implements WrapTarget {
     if (this.#core.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
     const key = this.key(params, scope);
     this.#core.loads.supersede(key);
+    this.#state.errors.forget(key);
     return this.#core.tiers.remove(this.#state, key, 'delete');
   }
 

@@ -1,22 +1,41 @@
 /** Counts of what a method's calls met, and their sum over methods. */
 
 import type { RemovalReason } from '../entry.js';
+import type { CircuitStateName } from '../events.js';
 import { LoadTimeRecorder, type LoadTimes } from './load-times.js';
 
 /** What happened since the cache was made. Counts, but for `bytes`, `hitRate`, `savedMs` and `loadTime`. */
 export interface CacheStats {
   /** Lookups answered with a fresh value. */
   readonly hits: number;
-  /** Lookups answered with a stale value. */
+  /** Hits on a remembered "nothing found". */
+  readonly negativeHits: number;
+  /** Calls answered with a stale value, for any reason. */
   readonly staleHits: number;
+  /** Stale hits in place of a load that failed or was refused. */
+  readonly staleIfErrors: number;
+  /** Stale hits in place of a load that took longer than `softTimeout`. */
+  readonly softTimeouts: number;
   /** Lookups that found nothing. Callers who join a load are `coalesced` and not counted here. */
   readonly misses: number;
   /** Calls that joined a load under way. */
   readonly coalesced: number;
   /** Loaders that returned. */
   readonly loads: number;
-  /** Loaders that failed. */
+  /** Loaders that failed, by an error they threw or one they returned. */
   readonly loadErrors: number;
+  /** Background loads that were begun to renew a value. */
+  readonly refreshes: number;
+  /** Calls that were thrown a remembered error. */
+  readonly errorHits: number;
+  /** Calls whose key `knownKeys` surely didn't hold. */
+  readonly unknownKeys: number;
+  /** Calls that gave up at `hardTimeout`. */
+  readonly hardTimeouts: number;
+  /** Loads refused because the circuit was open. */
+  readonly circuitRejections: number;
+  /** Loads refused because the queue was full. */
+  readonly queueRejections: number;
   /** Failures of the cache itself; each was also an `error` event. */
   readonly cacheErrors: number;
   /** Values stored, by `set` or by a load. */
@@ -39,21 +58,42 @@ export interface CacheStats {
   readonly entries: number;
   /** Bytes in memory now. */
   readonly bytes: number;
-  /** (hits + stale hits + coalesced) / all lookups; 0 before the first. */
+  /**
+   * Lookups that were answered without a load of their own, of all lookups; 0 before the first. A stale value in place
+   * of a load counts as what the call was before: a miss, or coalesced.
+   */
   readonly hitRate: number;
   /** Tool time that was not spent: for each hit and coalesced call what the load had taken, in ms. */
   readonly savedMs: number;
   readonly loadTime: LoadTimes;
+  /** Where the circuit breaker stands, of several the worst; `undefined` without one. */
+  readonly circuit: CircuitStateName | undefined;
+  /** Loads that hold a turn of `concurrency` now. */
+  readonly running: number;
+  /** Loads that wait for one now. */
+  readonly queued: number;
 }
+
+/** What the guards of a tool are doing right now. */
+export type GuardSummary = Pick<CacheStats, 'circuit' | 'running' | 'queued'>;
 
 /** The counters of one method, written by the manager, field by field. */
 export class MethodCounters {
   hits = 0;
+  negativeHits = 0;
   staleHits = 0;
+  staleIfErrors = 0;
+  softTimeouts = 0;
   misses = 0;
   coalesced = 0;
   loads = 0;
   loadErrors = 0;
+  refreshes = 0;
+  errorHits = 0;
+  unknownKeys = 0;
+  hardTimeouts = 0;
+  circuitRejections = 0;
+  queueRejections = 0;
   cacheErrors = 0;
   sets = 0;
   deletes = 0;
@@ -90,11 +130,20 @@ export class MethodCounters {
 
   add(other: MethodCounters): void {
     this.hits += other.hits;
+    this.negativeHits += other.negativeHits;
     this.staleHits += other.staleHits;
+    this.staleIfErrors += other.staleIfErrors;
+    this.softTimeouts += other.softTimeouts;
     this.misses += other.misses;
     this.coalesced += other.coalesced;
     this.loads += other.loads;
     this.loadErrors += other.loadErrors;
+    this.refreshes += other.refreshes;
+    this.errorHits += other.errorHits;
+    this.unknownKeys += other.unknownKeys;
+    this.hardTimeouts += other.hardTimeouts;
+    this.circuitRejections += other.circuitRejections;
+    this.queueRejections += other.queueRejections;
     this.cacheErrors += other.cacheErrors;
     this.sets += other.sets;
     this.deletes += other.deletes;
@@ -110,10 +159,12 @@ export class MethodCounters {
     this.loadTimes.add(other.loadTimes);
   }
 
-  summary(): CacheStats {
+  summary(guards: GuardSummary): CacheStats {
     const { loadTimes, ...counts } = this;
-    const answered = this.hits + this.staleHits + this.coalesced;
+    const inPlaceOfLoads = this.staleIfErrors + this.softTimeouts;
+    const answered = this.hits + this.staleHits - inPlaceOfLoads + this.coalesced;
     const lookups = answered + this.misses;
-    return { ...counts, hitRate: lookups === 0 ? 0 : answered / lookups, loadTime: loadTimes.summary() };
+    const hitRate = lookups === 0 ? 0 : answered / lookups;
+    return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards };
   }
 }

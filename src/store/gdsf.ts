@@ -81,8 +81,8 @@ class GdsfPolicy<E extends StoreEntry> implements EvictionPolicy<E, GdsfNode<E>>
     node.lastUse = this.#uses++;
   }
 
-  #worthOf({ loadMs, bytes }: E): number {
-    return this.#costs.costOf(loadMs) / bytes;
+  #worthOf({ cost, loadMs, bytes }: E): number {
+    return this.#costs.costOf(cost ?? loadMs) / bytes;
   }
 
   /** Subtracting one number from doubles that are no smaller keeps their order, so the heap stays a heap. */

@@ -8,7 +8,7 @@ import type { StoreEntry } from './store.js';
  * Bytes an entry takes besides its value: key string, entry and stamp objects, the store's node and map slot.
  * Measured: a mean over the built-in stores, which differ by less than a tenth of it.
  */
-export const ENTRY_OVERHEAD = 370;
+export const ENTRY_OVERHEAD = 390;
 
 /** Bytes to charge for an entry: `valueBytes` of its value, plus overhead and tags. */
 export function entryBytes(valueBytes: number, tags?: readonly string[]): number {
@@ -28,6 +28,11 @@ export interface MemoryEntryInit extends Omit<EntryMetadata, 'accessCount' | 'la
   readonly bytes: number;
   readonly stamp: Stamp;
   readonly tags?: readonly string[] | undefined;
+  /** @default 0 (no limit) */
+  readonly idleMs?: number | undefined;
+  readonly cost?: number | undefined;
+  /** @default false */
+  readonly isNegative?: boolean | undefined;
   /** @default 0 */
   readonly accessCount?: number | undefined;
   /** @default createdAt */
@@ -47,6 +52,11 @@ export class MemoryEntry implements StoreEntry, EntryMetadata {
   readonly loadMs: number;
   readonly stamp: Stamp;
   readonly tags: readonly string[] | undefined;
+  /** How long it may go unread, in ms; 0 is no limit. */
+  readonly idleMs: number;
+  readonly cost: number | undefined;
+  /** Whether it says "nothing found". */
+  readonly isNegative: boolean;
   accessCount: number;
   lastAccess: number;
   /** Its place in the memory tier's expiry ring, -1 outside. The ring's alone to change. */
@@ -63,12 +73,16 @@ export class MemoryEntry implements StoreEntry, EntryMetadata {
     this.loadMs = init.loadMs;
     this.stamp = init.stamp;
     this.tags = init.tags;
+    this.idleMs = init.idleMs ?? 0;
+    this.cost = init.cost;
+    this.isNegative = init.isNegative ?? false;
     this.accessCount = init.accessCount ?? 0;
     this.lastAccess = init.lastAccess ?? init.createdAt;
   }
 
   /** Whether the entry is no longer to be used. */
   isExpired(now: number): boolean {
-    return this.expiresAt !== null && now >= this.expiresAt;
+    if (this.expiresAt === null) return false;
+    return now >= this.expiresAt || (this.idleMs > 0 && now - this.lastAccess >= this.idleMs);
   }
 }

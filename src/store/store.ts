@@ -14,6 +14,8 @@ export interface StoreEntry {
   readonly expiresAt: number | null;
   /** What loading the value took, in ms; 0 when unknown. */
   readonly loadMs: number;
+  /** What the value is worth in a unit of the user's own; `undefined`: what loading it took. */
+  readonly cost?: number | undefined;
 }
 
 /** What a store is made from. */

@@ -6,11 +6,20 @@ describe('the statistics', () => {
   it('start at nothing', () => {
     expect(new CacheManager().stats()).toEqual({
       hits: 0,
+      negativeHits: 0,
       staleHits: 0,
+      staleIfErrors: 0,
+      softTimeouts: 0,
       misses: 0,
       coalesced: 0,
       loads: 0,
       loadErrors: 0,
+      refreshes: 0,
+      errorHits: 0,
+      unknownKeys: 0,
+      hardTimeouts: 0,
+      circuitRejections: 0,
+      queueRejections: 0,
       cacheErrors: 0,
       sets: 0,
       deletes: 0,
@@ -25,6 +34,9 @@ describe('the statistics', () => {
       hitRate: 0,
       savedMs: 0,
       loadTime: { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 },
+      circuit: undefined,
+      running: 0,
+      queued: 0,
     });
   });
 

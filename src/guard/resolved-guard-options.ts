@@ -1,0 +1,168 @@
+/** How the options of the guards are checked and resolved. */
+
+import { inspect } from 'node:util';
+import { systemClock } from '../clock.js';
+import { type Duration, parseDuration } from '../duration.js';
+import { InvalidOptionError } from '../errors.js';
+import { ConcurrencyLimiter } from './concurrency.js';
+import type { CacheErrors } from './error-cache.js';
+import { type FailureThreshold, failureTally } from './failure-threshold.js';
+import {
+  type CircuitBreakerRule,
+  type ConcurrencyRule,
+  type GuardOptions,
+  guardDefaults,
+  ruleDefaults,
+} from './guard-options.js';
+import { parseJitter } from './jitter.js';
+import type { KnownKeys } from './known-keys.js';
+import type { NegativeTest } from './negative.js';
+
+/** A circuit breaker's rule with nothing left open. Times in ms. */
+export interface ResolvedCircuitBreaker {
+  readonly threshold: FailureThreshold;
+  readonly openForMs: number;
+  readonly isFailure: (error: unknown) => boolean;
+}
+
+type Reader = (value: never, path: string) => unknown;
+
+/** How each option is read. Each throws `InvalidOptionError` naming the option, the value and the fix. */
+const readers = {
+  staleWhileRevalidate: parseDuration,
+  staleIfError: parseDuration,
+  refreshAhead: readBeta,
+  jitter: parseJitter,
+  memoryTtl: unlessOff(positiveDuration),
+  negativeTtl: unlessOff(parseDuration),
+  isNegative: aFunction<NegativeTest>,
+  knownKeys: unlessOff(readKnownKeys),
+  cacheErrors: unlessOff(aFunction<CacheErrors>),
+  isError: unlessOff(aFunction<(value: unknown) => boolean>),
+  softTimeout: unlessOff(positiveDuration),
+  hardTimeout: unlessOff(positiveDuration),
+  concurrency: unlessOff(readConcurrency),
+  circuitBreaker: readCircuitBreaker,
+  tags: readTags,
+  sliding: readFlag,
+  maxAge: unlessOff(positiveDuration),
+  cost: unlessOff(aFunction<(value: unknown) => number>),
+} as const satisfies { readonly [N in keyof GuardOptions]-?: Reader };
+
+/** The guards' options with nothing left open: durations in ms, `undefined` for what is off. */
+export type ResolvedGuardOptions = {
+  readonly [N in keyof typeof readers]: ReturnType<(typeof readers)[N]>;
+};
+
+/** Every option of a guard. */
+export const guardOptionNames = Object.keys(readers) as readonly (keyof GuardOptions)[];
+
+/** Lays own options over inherited ones. @throws InvalidOptionError */
+export function resolveGuardOptions(
+  own: GuardOptions,
+  path: string,
+  inherited: ResolvedGuardOptions,
+): ResolvedGuardOptions {
+  const resolved: Record<string, unknown> = { ...inherited };
+  for (const name of guardOptionNames) {
+    const value = own[name];
+    if (value !== undefined) resolved[name] = (readers[name] as Reader)(value as never, `${path}${name}`);
+  }
+  if (resolved['sliding'] === true && resolved['maxAge'] === undefined) {
+    throw new InvalidOptionError(
+      `Expected \`${path}maxAge\` with \`sliding: true\`, got none: say how old a value may get however often it is read`,
+    );
+  }
+  return resolved as ResolvedGuardOptions;
+}
+
+/** The defaults, resolved. */
+export const resolvedGuardDefaults: ResolvedGuardOptions = resolveGuardOptions(
+  guardDefaults,
+  '',
+  {} as ResolvedGuardOptions,
+);
+
+function unlessOff<V, R>(read: (value: V, path: string) => R) {
+  return (value: V | false, path: string): R | undefined => (value === false ? undefined : read(value, path));
+}
+
+function positiveDuration(value: Duration, path: string): number {
+  const ms = parseDuration(value, path);
+  if (ms === 0) throw expected(path, 'a duration above 0, or `false` for none', value);
+  return ms;
+}
+
+function readBeta(value: boolean | { readonly beta: number }, path: string): number {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  const beta: unknown = typeof value === 'object' && value !== null ? value.beta : undefined;
+  if (typeof beta === 'number' && beta >= 0 && beta < Infinity) return beta;
+  throw expected(path, 'true, false or `{ beta }` with a number of at least 0', value);
+}
+
+function readFlag(value: boolean, path: string): boolean {
+  if (typeof value !== 'boolean') throw expected(path, 'true or false', value);
+  return value;
+}
+
+function aFunction<F>(value: F, path: string): F {
+  if (typeof value !== 'function') throw expected(path, 'a function', value);
+  return value;
+}
+
+function readKnownKeys(value: KnownKeys, path: string): KnownKeys {
+  const isOne = typeof value?.mayHave === 'function' && typeof value.add === 'function';
+  if (!isOne) throw expected(path, 'a BloomFilter, or an object with `mayHave(key)` and `add(key)`', value);
+  return value;
+}
+
+function readTags(
+  value: readonly string[] | ((value: unknown) => readonly string[]),
+  path: string,
+): readonly string[] | ((value: unknown) => readonly string[]) {
+  if (typeof value === 'function') return value;
+  const isList = Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '');
+  if (!isList) throw expected(path, 'a list of non-empty strings, or a function that returns one', value);
+  return [...value];
+}
+
+function readConcurrency(value: number | ConcurrencyRule, path: string): Required<ConcurrencyRule> {
+  const isRule = typeof value === 'object' && value !== null;
+  if (!isRule && typeof value !== 'number') throw expected(path, 'a number, `{ limit }` or false', value);
+  const { queueLimit } = ruleDefaults;
+  const rule = isRule ? { queueLimit, ...value } : { limit: value, queueLimit };
+  new ConcurrencyLimiter({ name: path, ...rule });
+  return rule;
+}
+
+function readCircuitBreaker(
+  value: boolean | CircuitBreakerRule,
+  path: string,
+): ResolvedCircuitBreaker | undefined {
+  if (value === false) return undefined;
+  const rule = value === true ? {} : value;
+  if (typeof rule !== 'object' || rule === null) throw expected(path, 'true, false or a rule', value);
+  const { failures, failureRate, minimumCalls, within, openFor, isFailure = () => true } = rule;
+  if (failures !== undefined && failureRate !== undefined) {
+    throw new InvalidOptionError(
+      `Expected \`${path}.failures\` or \`${path}.failureRate\`, got both: leave one out`,
+    );
+  }
+  const threshold: FailureThreshold =
+    failureRate === undefined
+      ? { failures: failures ?? ruleDefaults.failures }
+      : {
+          failureRate,
+          minimumCalls: minimumCalls ?? ruleDefaults.minimumCalls,
+          withinMs: positiveDuration(within ?? ruleDefaults.within, `${path}.within`),
+        };
+  failureTally(threshold, systemClock);
+  const openForMs = positiveDuration(openFor ?? ruleDefaults.openFor, `${path}.openFor`);
+  return { threshold, openForMs, isFailure: aFunction(isFailure, `${path}.isFailure`) };
+}
+
+function expected(path: string, what: string, value: unknown): InvalidOptionError {
+  return new InvalidOptionError(
+    `Expected \`${path}\` to be ${what}, got \`${inspect(value, { depth: 0 })}\``,
+  );
+}
