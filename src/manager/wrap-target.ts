@@ -46,6 +46,10 @@ class ManagerTarget implements WrapTarget {
     this.#syncLoads = new SyncLoads(core, state, lookups);
   }
 
+  get ignoresParams(): boolean {
+    return this.#state.options.ignore.length > 0;
+  }
+
   key(params: unknown, scope: string | undefined): string {
     return this.#state.hash(params, scope ?? this.#state.options.scope);
   }

@@ -4,7 +4,7 @@ import { CacheError, InvalidArgumentError } from '../errors.js';
 import { argumentsAsParams, CallArguments, namedParams, type ParamsOf } from './call-arguments.js';
 import type { WrapTarget } from './host.js';
 import type { ReceiverRule } from './receiver.js';
-import { PromisedCall, runDirectly } from './tool-call.js';
+import { type CalledTool, PromisedCall, runDirectly } from './tool-call.js';
 import type { ResolvedWrapOptions } from './wrap-options.js';
 import type { Callable } from './wrapped-types.js';
 
@@ -23,24 +23,23 @@ export interface ToolDefinition {
 }
 
 /** One function under a cache. */
-export class CachedTool {
+export class CachedTool implements CalledTool {
   readonly fn: Callable;
+  readonly paramsOf: ParamsOf;
+  readonly hasOwnKey: boolean;
   readonly #receivers: ReceiverRule;
   readonly #targetFor: ToolDefinition['targetFor'];
   readonly #needsReceiver: boolean;
-  readonly #paramsOf: ParamsOf;
-  /** Whether all of the arguments are in the key, so that copies of them are as good as they are. */
-  readonly #hasAllInKey: boolean;
 
   constructor({ fn, options, receivers, targetFor, needsReceiver }: ToolDefinition) {
     this.fn = fn;
     this.#receivers = receivers;
     this.#targetFor = targetFor;
     this.#needsReceiver = needsReceiver;
-    const { key, params, method } = options;
-    if (key !== undefined) this.#paramsOf = ({ given }) => key(...given);
-    else this.#paramsOf = params === undefined ? argumentsAsParams : namedParams(params);
-    this.#hasAllInKey = key === undefined && method.ignore === undefined;
+    const { key, params } = options;
+    if (key !== undefined) this.paramsOf = ({ given }) => key(...given);
+    else this.paramsOf = params === undefined ? argumentsAsParams : namedParams(params);
+    this.hasOwnKey = key !== undefined;
   }
 
   call(self: unknown, given: readonly unknown[]): Promise<unknown> {
@@ -62,13 +61,13 @@ export class CachedTool {
   /** @throws UnhashableParamsError, or what the `scope` or `key` function throws */
   key(self: unknown, given: readonly unknown[]): string {
     const args = new CallArguments(given);
-    return this.#namedTarget(self).key(this.#paramsOf(args), this.#receivers.scopeOf(self));
+    return this.#namedTarget(self).key(this.paramsOf(args), this.#receivers.scopeOf(self));
   }
 
   /** Tells whether memory had it. @throws UnhashableParamsError, or what the `scope` or `key` function throws */
   invalidate(self: unknown, given: readonly unknown[]): boolean {
     const args = new CallArguments(given);
-    return this.#namedTarget(self).delete(this.#paramsOf(args), this.#receivers.scopeOf(self));
+    return this.#namedTarget(self).delete(this.paramsOf(args), this.#receivers.scopeOf(self));
   }
 
   #ask(how: 'getOrSet' | 'refresh', self: unknown, given: readonly unknown[]): Promise<unknown> {
@@ -79,16 +78,8 @@ export class CachedTool {
     try {
       const scope = this.#receivers.scopeOf(self);
       const args = new CallArguments(given);
-      params = this.#paramsOf(args);
-      call = new PromisedCall({
-        fn: this.fn,
-        target,
-        self,
-        args,
-        scope,
-        paramsOf: this.#paramsOf,
-        hasAllInKey: this.#hasAllInKey,
-      });
+      params = this.paramsOf(args);
+      call = new PromisedCall(this, target, self, args, scope);
     } catch (error) {
       reportUntold(target, error);
       return runDirectly(this.fn, self, given);
@@ -109,7 +100,7 @@ export class CachedTool {
       scope = this.#receivers.scopeOf(self);
       const args = new CallArguments(given);
       signal = args.signal;
-      params = this.#paramsOf(args);
+      params = this.paramsOf(args);
     } catch (error) {
       reportUntold(target, error);
       return run();

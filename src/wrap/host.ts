@@ -18,6 +18,8 @@ export interface WrapHost {
 
 /** One method of a cache, with a wrapped function's own options. */
 export interface WrapTarget {
+  /** Whether parts of the params are left out of the key. */
+  readonly ignoresParams: boolean;
   /** @throws UnhashableParamsError */
   key(params: unknown, scope: string | undefined): string;
   getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T>;

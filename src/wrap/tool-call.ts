@@ -4,15 +4,12 @@ import type { CallArguments, ParamsOf } from './call-arguments.js';
 import type { ToolCall, ToolContext, WrapTarget } from './host.js';
 import type { Callable } from './wrapped-types.js';
 
-interface CallInit {
+/** What all calls of a tool have in common. */
+export interface CalledTool {
   readonly fn: Callable;
-  readonly target: WrapTarget;
-  readonly self: unknown;
-  readonly args: CallArguments;
-  readonly scope: string | undefined;
   readonly paramsOf: ParamsOf;
-  /** Whether all of the arguments are in the key. */
-  readonly hasAllInKey: boolean;
+  /** Whether a function of the user's makes the params: they need not hold all of the arguments. */
+  readonly hasOwnKey: boolean;
 }
 
 /**
@@ -27,23 +24,35 @@ export class PromisedCall implements ToolCall<unknown> {
   declare readonly signal?: AbortSignal;
   /** Whether the tool, if it was not called yet, will be called later than its caller called. */
   isLate = false;
-  readonly #init: CallInit;
+  readonly #tool: CalledTool;
+  readonly #target: WrapTarget;
+  readonly #self: unknown;
+  readonly #args: CallArguments;
   #key: string | undefined;
   #copy: CallArguments | undefined;
   #isUnsteady = false;
 
-  constructor(init: CallInit) {
-    this.#init = init;
-    if (init.scope !== undefined) this.scope = init.scope;
-    if (init.args.signal !== undefined) this.signal = init.args.signal;
+  // Positional, as this is built for every hit.
+  constructor(
+    tool: CalledTool,
+    target: WrapTarget,
+    self: unknown,
+    args: CallArguments,
+    scope: string | undefined,
+  ) {
+    this.#tool = tool;
+    this.#target = target;
+    this.#self = self;
+    this.#args = args;
+    if (scope !== undefined) this.scope = scope;
+    if (args.signal !== undefined) this.signal = args.signal;
   }
 
   prepare(key: string): void {
     this.#key = key;
-    const { hasAllInKey, args } = this.#init;
-    if (!hasAllInKey) return;
+    if (this.#tool.hasOwnKey || this.#target.ignoresParams) return;
     try {
-      const copy = args.copy();
+      const copy = this.#args.copy();
       // Getters and proxies may say one thing to the key and another to the copy.
       if (this.#keyOf(copy) === key) this.#copy = copy;
       else this.#isUnsteady = true;
@@ -54,28 +63,27 @@ export class PromisedCall implements ToolCall<unknown> {
   }
 
   run(context: ToolContext): unknown {
-    const { fn, self, args, target } = this.#init;
+    const { fn } = this.#tool;
     // Nothing was prepared: the tool runs for this caller alone.
-    if (this.#key === undefined) return Reflect.apply(fn, self, args.given);
-    if (this.#copy !== undefined) return Reflect.apply(fn, self, this.#copy.givenUnder(context));
+    if (this.#key === undefined) return Reflect.apply(fn, this.#self, this.#args.given);
+    if (this.#copy !== undefined) return Reflect.apply(fn, this.#self, this.#copy.givenUnder(context));
     if (this.#isUnsteady || (this.isLate && !this.#hasSameKey())) {
       context.skip();
-      target.uncached('arguments that change');
+      this.#target.uncached('arguments that change');
     }
-    return Reflect.apply(fn, self, args.givenUnder(context));
+    return Reflect.apply(fn, this.#self, this.#args.givenUnder(context));
   }
 
   #hasSameKey(): boolean {
     try {
-      return this.#keyOf(this.#init.args) === this.#key;
+      return this.#keyOf(this.#args) === this.#key;
     } catch {
       return false;
     }
   }
 
   #keyOf(args: CallArguments): string {
-    const { target, paramsOf, scope } = this.#init;
-    return target.key(paramsOf(args), scope);
+    return this.#target.key(this.#tool.paramsOf(args), this.scope);
   }
 }
 
