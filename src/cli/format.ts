@@ -7,9 +7,9 @@ export function formatCount(count: number): string {
   return grouped.format(count);
 }
 
-/** `1 task`, `1,234 tasks` */
-export function plural(count: number, noun: string): string {
-  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+/** `1 task`, `1,234 tasks`; a plural of its own is given: `2 entries` */
+export function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${formatCount(count)} ${count === 1 ? noun : nouns}`;
 }
 
 /** `33.5 %`; what is not all or nothing never reads as `100 %` or `0 %`. */

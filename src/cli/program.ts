@@ -4,6 +4,11 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CacheError } from '../index.js';
 import type { CommandIo } from './command-io.js';
+import { exportCommand } from './partitions/export-command.js';
+import { getCommand } from './partitions/get-command.js';
+import { importCommand } from './partitions/import-command.js';
+import { inspectCommand } from './partitions/inspect-command.js';
+import { verifyCommand } from './partitions/verify-command.js';
 import { replayCommand } from './replay/flags.js';
 import { UsageError } from './usage-error.js';
 
@@ -11,7 +16,14 @@ import { UsageError } from './usage-error.js';
 export type CommandFactory = (io: CommandIo, exit: (code: number) => void) => Command;
 
 /** All commands, in the order in which the help lists them. */
-const commands: readonly CommandFactory[] = [replayCommand];
+const commands: readonly CommandFactory[] = [
+  replayCommand,
+  inspectCommand,
+  verifyCommand,
+  getCommand,
+  exportCommand,
+  importCommand,
+];
 
 /**
  * Runs the command line. The result is the exit code: 0 when all went well, 1 when a command found something wrong,
@@ -50,7 +62,7 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
 /** The one sentence that tells what was wrong and how to put it right; `undefined` for what is no one's mistake. */
 function complaintOf(error: unknown, command: string): string | undefined {
   if (error instanceof UsageError) return error.message;
-  if (error instanceof CacheError && error.code === 'ERR_INVALID_OPTION') return error.message;
+  if (error instanceof CacheError) return error.message;
   if (!(error instanceof CommanderError)) return undefined;
   const [what = '', near] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = near === undefined ? undefined : /Did you mean (.+)\?/.exec(near)?.[1];

@@ -1,6 +1,7 @@
 /** A progress bar on a terminal; on anything else, nothing. */
 
 import { Presets, SingleBar } from 'cli-progress';
+import { formatCount, plural } from './format.js';
 
 /** Something that takes a while. */
 export interface Progress {
@@ -19,6 +20,24 @@ export interface ProgressOptions {
 
 /** Columns that label, percentage and note may need beside the bar. */
 const roomForText = 60;
+
+/** Progress through files whose number shows only once they are found. */
+export interface FileProgress {
+  readonly update: (done: number, total: number) => void;
+  stop(): void;
+}
+
+/** Starts a bar over files at the first update. */
+export function fileProgress(stream: NodeJS.WriteStream, label: string): FileProgress {
+  let progress: Progress | undefined;
+  return {
+    update(done, total) {
+      progress ??= startProgress({ stream, label, total });
+      progress.update(done, `${formatCount(done)} of ${plural(total, 'file')}`);
+    },
+    stop: () => progress?.stop(),
+  };
+}
 
 const noProgress: Progress = { update() {}, stop() {} };
 

@@ -1,0 +1,165 @@
+/** Entries as lines of JSON, and back, byte for byte: what JSON can't say exactly travels as base64 of its msgpack. */
+
+import { hashKey } from '../../index.js';
+import { importStamp } from '../../persistence/inspection.js';
+import { maxStampTime } from '../../persistence/partition-codec.js';
+import type { TierRecord } from '../../tier.js';
+import { createValueCodec } from '../../value/value-codec.js';
+import { type Malformed, nameOfType, parseFields } from '../json-lines.js';
+import { formatJson, parseJson } from '../lossless-json.js';
+
+const codec = createValueCodec();
+
+/** The JSON text of an encoded value, if encoding it anew gives exactly the same bytes. */
+export function exactJson(encoded: Uint8Array): string | undefined {
+  try {
+    const text = formatJson(codec.decode(encoded));
+    return Buffer.compare(codec.encode(parseJson(text)), encoded) === 0 ? text : undefined;
+  } catch {
+    // JSON can't say it, or it is of a class that only its owner's codec can read: the bytes say it all.
+    return undefined;
+  }
+}
+
+/** An entry as one line of JSON, without the line break. The names are those in the files. */
+export function formatEntryLine(record: TierRecord): string {
+  const { key, method, encoded, encodedParams, metadata, tags, stamp } = record;
+  const fields: [name: string, json: string][] = [
+    ['key', JSON.stringify(key)],
+    ['method', JSON.stringify(method)],
+    ...(encodedParams === undefined ? [] : [valueField('params', encodedParams)]),
+    valueField('result', encoded),
+    [
+      'metadata',
+      JSON.stringify({
+        created_at: metadata.createdAt,
+        stale_at: metadata.staleAt,
+        expires_at: metadata.expiresAt,
+        access_count: metadata.accessCount,
+        last_access: metadata.lastAccess,
+        load_ms: metadata.loadMs,
+      }),
+    ],
+    ...(tags === undefined ? [] : [['tags', JSON.stringify(tags)] as [string, string]]),
+    ['stamp', JSON.stringify(stamp)],
+  ];
+  return `{${fields.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`;
+}
+
+/**
+ * The entry of a line. `key` may be left out where `params` says it, `metadata` and `stamp` where the entry is to count
+ * as made at `now`.
+ *
+ * @throws UsageError that `malformed` makes of the reason
+ */
+export function parseEntryLine(text: string, malformed: Malformed, now: number): TierRecord {
+  const fields = parseFields(text, malformed);
+  const method = fields.get('method');
+  if (method === undefined) throw malformed('`method` is missing');
+  if (typeof method !== 'string' || method === '' || /\p{Surrogate}/u.test(method)) {
+    throw malformed(`expected \`method\` to be the method's name, got ${nameOfType(method)}`);
+  }
+  const encoded = parseValue(fields, 'result', malformed);
+  if (encoded === undefined) throw malformed('`result` is missing');
+  const encodedParams = parseValue(fields, 'params', malformed);
+  const metadata = parseMetadata(fields.get('metadata'), malformed, now);
+  const tags = parseTags(fields.get('tags'), malformed);
+  return {
+    key: parseKey(fields, method, malformed),
+    method,
+    encoded,
+    metadata,
+    stamp: parseStamp(fields.get('stamp'), malformed) ?? importStamp(metadata.createdAt),
+    ...(tags === undefined ? {} : { tags }),
+    ...(encodedParams === undefined ? {} : { encodedParams }),
+  };
+}
+
+/** The suffix of a field that holds msgpack as base64. */
+const bytesSuffix = '_msgpack';
+
+function valueField(name: string, encoded: Uint8Array): [name: string, json: string] {
+  const json = exactJson(encoded);
+  if (json !== undefined) return [name, json];
+  return [`${name}${bytesSuffix}`, JSON.stringify(Buffer.from(encoded).toString('base64'))];
+}
+
+function parseValue(
+  fields: ReadonlyMap<string, unknown>,
+  name: string,
+  malformed: Malformed,
+): Uint8Array | undefined {
+  const bytesName = `${name}${bytesSuffix}`;
+  const base64 = fields.get(bytesName);
+  if (fields.has(name) && base64 !== undefined) {
+    throw malformed(`expected \`${name}\` or \`${bytesName}\`, got both`);
+  }
+  try {
+    if (fields.has(name)) return codec.encode(fields.get(name));
+  } catch (cause) {
+    throw malformed(`\`${name}\` can't be stored: ${(cause as Error).message}`, cause);
+  }
+  if (base64 === undefined) return undefined;
+  const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.alloc(0);
+  if (bytes.length === 0 || bytes.toString('base64') !== base64) {
+    throw malformed(`expected \`${bytesName}\` to be the base64 of msgpack, got ${nameOfType(base64)}`);
+  }
+  return Uint8Array.from(bytes);
+}
+
+function parseKey(fields: ReadonlyMap<string, unknown>, method: string, malformed: Malformed): string {
+  const key = fields.get('key');
+  if (key === undefined) {
+    if (!fields.has('params')) throw malformed('`key` is missing, and `params` to make it from');
+    return hashKey(method, fields.get('params'));
+  }
+  if (typeof key === 'string' && /^[0-9a-f]{32}$/.test(key)) return key;
+  throw malformed(`expected \`key\` to be 32 hex digits, got ${nameOfType(key)}`);
+}
+
+function parseMetadata(value: unknown, malformed: Malformed, now: number): TierRecord['metadata'] {
+  const fields = objectFields(value ?? {}, 'metadata', malformed);
+  const numberOrNull = (name: string) => {
+    const number = fields.get(name) ?? null;
+    const isTime = typeof number === 'number' && number >= 0 && number <= Number.MAX_SAFE_INTEGER;
+    if (number === null || isTime) return number;
+    throw malformed(`expected \`metadata.${name}\` to be a number from 0 on, got ${nameOfType(number)}`);
+  };
+  const createdAt = numberOrNull('created_at') ?? now;
+  return {
+    createdAt,
+    staleAt: numberOrNull('stale_at'),
+    expiresAt: numberOrNull('expires_at'),
+    accessCount: numberOrNull('access_count') ?? 0,
+    lastAccess: numberOrNull('last_access') ?? createdAt,
+    loadMs: numberOrNull('load_ms') ?? 0,
+  };
+}
+
+function parseTags(value: unknown, malformed: Malformed): readonly string[] | undefined {
+  if (value === undefined) return undefined;
+  const isStrings = (list: readonly unknown[]): list is readonly string[] =>
+    list.every((tag) => typeof tag === 'string');
+  if (Array.isArray(value) && isStrings(value)) return value;
+  throw malformed('expected `tags` to be an array of strings');
+}
+
+function parseStamp(value: unknown, malformed: Malformed): TierRecord['stamp'] | undefined {
+  if (value === undefined) return undefined;
+  const fields = objectFields(value, 'stamp', malformed);
+  const [time, writer] = [fields.get('time'), fields.get('writer')];
+  if (typeof time !== 'number' || !Number.isSafeInteger(time) || time < 0 || time >= maxStampTime) {
+    throw malformed(`expected \`stamp.time\` to be microseconds since 1970, got ${nameOfType(time)}`);
+  }
+  if (typeof writer !== 'string' || !/^[0-9a-f]{16}$/.test(writer)) {
+    throw malformed(`expected \`stamp.writer\` to be 16 hex digits, got ${nameOfType(writer)}`);
+  }
+  return { time, writer };
+}
+
+function objectFields(value: unknown, name: string, malformed: Malformed): Map<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return new Map(Object.entries(value));
+  }
+  throw malformed(`expected \`${name}\` to be an object, got ${nameOfType(value)}`);
+}
