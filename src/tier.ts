@@ -37,8 +37,13 @@ export interface SlowTier {
   clear(method: string | undefined, stamp: Stamp): void;
   /** Deletes all entries that carry the tag, as of `stamp`. */
   invalidateTag(tag: string, stamp: Stamp): void;
-  /** Whether it knows of something newer than `stamp`: another value, a deletion, or a clearing of the method. */
-  isReplaced(key: string, method: string, stamp: Stamp): boolean;
+  /**
+   * Whether it knows of something newer than an entry: another value, a deletion, a clearing of the method, the
+   * invalidation of a tag.
+   */
+  isReplaced(
+    entry: Pick<TierRecord, 'key' | 'method' | 'stamp'> & { tags?: readonly string[] | undefined },
+  ): boolean;
   /** Resolves when everything taken in before is written; rejects when the attempt failed (it is kept and tried again). */
   flush(): Promise<void>;
   /** Flushes and releases everything; rejects, having released, when something could not be written. */

@@ -284,7 +284,6 @@ export class CacheManager implements AsyncDisposable {
     if (disk === undefined)
       throw new InvalidArgumentError('There is nothing to load into: make the cache with `persist: true`');
     await disk.load(request);
-    this.#core.tiers.dropReplaced();
   }
 
   /** Resolves when everything set before is stored in every tier. */

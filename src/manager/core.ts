@@ -5,6 +5,7 @@ import { type CircuitStateName, EventHub } from '../events.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { type ResolvedCacheOptions, resolveMethodOptions } from '../options.js';
 import { DiskTier } from '../persistence/disk-tier.js';
+import type { IndexChanges } from '../persistence/partition-index.js';
 import { type Stamp, StampClock } from '../stamp.js';
 import { MethodCounters } from '../stats/counters.js';
 import type { SlowTier } from '../tier.js';
@@ -41,7 +42,11 @@ export class CacheCore implements TierObserver {
     if (options.disk !== undefined) {
       const onError = (error: CacheError) => this.failed(error);
       const onStamp = (stamp: Stamp) => stamps.observe(stamp);
-      this.disk = new DiskTier({ options: options.disk, clock, writer, onError, onStamp });
+      const onChanged = (changes: IndexChanges | 'everything') => {
+        const isTold = changes !== 'everything' && !changes.hasNewMarkers;
+        this.tiers.dropReplaced(isTold ? changes.keys : undefined);
+      };
+      this.disk = new DiskTier({ options: options.disk, clock, writer, onError, onStamp, onChanged });
     }
     const all = this.disk === undefined ? slow : [this.disk, ...slow];
     this.tiers = new Tiers({ options, keeper, slow: all, stamps, events, observer: this });

@@ -132,6 +132,11 @@ export class Tiers {
       this.remove(state, key, 'invalidate');
       return false;
     }
+    if (this.#isReplaced(entry)) {
+      // Another process has written or deleted it while it was loaded.
+      this.#memory.delete(key, 'invalidate');
+      return false;
+    }
     const isStored = this.#admit(state, entry);
     if (!isStored) state.counters.refused++;
     if (this.hasSlow) {
@@ -194,12 +199,16 @@ export class Tiers {
     }
   }
 
-  /** Drops from memory what a slower tier has learnt to be replaced or deleted meanwhile. */
-  dropReplaced(): void {
-    for (const entry of [...this.#memory.entries()]) {
-      const isReplaced = this.#slow.some((tier) => tier.isReplaced(entry.key, entry.method, entry.stamp));
-      if (isReplaced) this.#memory.delete(entry.key, 'invalidate');
+  /** Drops from memory what a slower tier has learnt to be replaced or deleted meanwhile: of these keys, or of all. */
+  dropReplaced(keys?: readonly string[]): void {
+    const entries = keys?.map((key) => this.#memory.peek(key)) ?? [...this.#memory.entries()];
+    for (const entry of entries) {
+      if (entry !== undefined && this.#isReplaced(entry)) this.#memory.delete(entry.key, 'invalidate');
     }
+  }
+
+  #isReplaced(entry: MemoryEntry): boolean {
+    return this.#slow.some((tier) => tier.isReplaced(entry));
   }
 
   async open(): Promise<void> {

@@ -12,7 +12,7 @@ import { type EncodedEntry, encodeDeletion, encodeMarker, encodeValue, hashTag }
 import { MemberReader } from './member-reader.js';
 import { entryKind } from './partition-codec.js';
 import { PartitionFileMaker } from './partition-file-maker.js';
-import { PartitionIndex } from './partition-index.js';
+import { type IndexChanges, PartitionIndex } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import { PartitionWriter, type WrittenMember } from './partition-writer.js';
 import type { PendingEntries, PendingEntry, PendingMarker } from './pending-entries.js';
@@ -29,6 +29,8 @@ export interface DiskStoreInit {
   readonly writer: string;
   readonly onError: (error: CacheError) => void;
   readonly onStamp: (stamp: Stamp) => void;
+  /** Hears what others' files have changed; of `everything` when that can't be told. */
+  readonly onChanged: (changes: IndexChanges | 'everything') => void;
   /** The markers that are in no file yet. */
   readonly pendingMarkers: () => Iterable<PendingMarker>;
 }
@@ -91,6 +93,7 @@ export class DiskStore {
       maxMemberBytes: options.maxMemberBytes,
       isTrustedOwner: (owner) =>
         ownUser === undefined || owner === ownUser || (options.fileMode & groupRights) !== 0,
+      isShared: options.mode === 'multi',
       now: () => clock.now(),
     });
     for (const path of options.loadCache) this.#given.add(path);
@@ -129,7 +132,9 @@ export class DiskStore {
         await this.#loadFolder({ mode, repairs: true });
       } else {
         for (const path of files) this.#given.add(path);
+        this.#index.watch();
         this.#tell(await this.#loader.loadGiven(this.#index, files));
+        this.#tellChanges();
       }
       this.#tellNewest();
     });
@@ -174,6 +179,7 @@ export class DiskStore {
     const { mode, repairs } = request;
     const { persistDir } = this.#init.options;
     let index = this.#index;
+    index.watch();
     if (mode === 'full') {
       this.#loader.reset();
       index = new PartitionIndex();
@@ -189,7 +195,7 @@ export class DiskStore {
       index = new PartitionIndex();
       this.#tell(await this.#loader.loadFolder(index, persistDir));
     }
-    if (index === this.#index) return;
+    if (index === this.#index) return this.#tellChanges();
     if (this.#given.size > 0) this.#tell(await this.#loader.loadGiven(index, [...this.#given]));
     this.#replaceIndex(index);
   }
@@ -202,6 +208,7 @@ export class DiskStore {
       else index.mark(entryKind.clearMethod, hashMethod(scope.method), stamp);
     }
     this.#index = index;
+    this.#init.onChanged('everything');
   }
 
   /** Sees to damaged files and leftovers; tells whether any file has moved. */
@@ -289,6 +296,11 @@ export class DiskStore {
 
   #tell(report: LoadReport): void {
     for (const problem of report.problems) this.#init.onError(toCacheError(problem));
+  }
+
+  #tellChanges(): void {
+    const changes = this.#index.takeChanges();
+    if (changes.keys.length > 0 || changes.hasNewMarkers) this.#init.onChanged(changes);
   }
 
   #tellNewest(): void {

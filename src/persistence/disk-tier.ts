@@ -13,8 +13,10 @@ import { flushBeforeExit } from './exit-flush.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { hashTag, isEntryKey, type MarkerScope } from './member-body.js';
 import { entryKind } from './partition-codec.js';
+import type { IndexChanges } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import { bytesOf, PendingEntries, type PendingEntry } from './pending-entries.js';
+import { PeriodicTask } from './periodic-task.js';
 
 /** What a disk tier is made from. */
 export interface DiskTierInit {
@@ -24,6 +26,8 @@ export interface DiskTierInit {
   readonly onError: (error: CacheError) => void;
   /** Gets the newest stamp of what was read, so that new ones are newer. */
   readonly onStamp?: (stamp: Stamp) => void;
+  /** Hears which keys others' files have changed; `everything` when that can't be told key by key. */
+  readonly onChanged?: (changes: IndexChanges | 'everything') => void;
   /** The id of this process's writer, 16 hex digits; random by default. */
   readonly writer?: string;
   readonly files?: FileSystem;
@@ -56,6 +60,7 @@ export class DiskTier implements SlowTier {
   readonly #store: DiskStore;
   readonly #reader: DiskReader;
   readonly #access: DirectoryAccess;
+  readonly #tasks: PeriodicTask[] = [];
   #pending = new PendingEntries();
   /** What is being written right now. */
   #writing = new PendingEntries();
@@ -85,10 +90,13 @@ export class DiskTier implements SlowTier {
       writer: init.writer ?? randomBytes(8).toString('hex'),
       onError: (error) => this.#report(error),
       onStamp: init.onStamp ?? (() => undefined),
+      onChanged: init.onChanged ?? (() => undefined),
       pendingMarkers: () => [...this.#writing.markers.values(), ...this.#pending.markers.values()],
     });
     this.#reader = new DiskReader(this.#store, init.clock);
     this.#access = init.access ?? (init.files === undefined ? this.#accessByMode() : freeAccess);
+    const pull = () => this.#pull();
+    if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
     this.#stopExitFlush = init.options.flushOnExit
       ? flushBeforeExit(() => this.#flushAtExit())
       : () => undefined;
@@ -171,11 +179,12 @@ export class DiskTier implements SlowTier {
     if (!this.#isClosed) this.#mark({ kind: 'tag', tag }, entryKind.invalidateTag, hashTag(tag), stamp);
   }
 
-  isReplaced(key: string, method: string, stamp: Stamp): boolean {
+  isReplaced({ key, method, stamp, tags }: Parameters<SlowTier['isReplaced']>[0]): boolean {
     const { index } = this.#store;
     const known = index.stampOf(key);
     if (known !== undefined && compareStamps(known, stamp) > 0) return true;
-    return index.isCleared(hashMethod(method), stamp);
+    if (index.isCleared(hashMethod(method), stamp)) return true;
+    return tags?.some((tag) => index.isTagInvalid(hashTag(tag), stamp)) ?? false;
   }
 
   flush(): Promise<void> {
@@ -219,6 +228,7 @@ export class DiskTier implements SlowTier {
     this.#isClosed = true;
     this.#stopExitFlush();
     this.#timer?.cancel();
+    await Promise.all(this.#tasks.map((task) => task.stop()));
     try {
       await this.flush();
     } finally {
@@ -235,6 +245,19 @@ export class DiskTier implements SlowTier {
     return new SoleAccess({ folder, clock: this.#clock, onError: (error) => this.#report(error) });
   }
 
+  #every(interval: number, task: () => Promise<void>): void {
+    this.#tasks.push(new PeriodicTask({ clock: this.#clock, interval, task }));
+  }
+
+  /** Takes in what others have written. */
+  async #pull(): Promise<void> {
+    try {
+      await this.#store.load({ mode: 'incremental', files: undefined });
+    } catch (error) {
+      this.#report(toStorageError(error, `Reading ${this.#options.persistDir} failed`));
+    }
+  }
+
   async #enter(): Promise<void> {
     await this.#store.makeFolder();
     await this.#access.enter();
@@ -245,6 +268,7 @@ export class DiskTier implements SlowTier {
     this.#opening ??= this.#enter().then(
       () => {
         this.#openedAt = this.#clock.elapsed();
+        for (const task of this.#tasks) task.start();
       },
       (error: unknown) => {
         this.#opening = undefined;
@@ -285,9 +309,12 @@ export class DiskTier implements SlowTier {
   #pendingRecord(key: string, method: string): TierRecord | 'deleted' | undefined {
     const entry = this.#pending.entries.get(key) ?? this.#writing.entries.get(key);
     if (entry === undefined) return undefined;
+    const { index } = this.#store;
+    const known = index.stampOf(key);
+    // Another writer's is newer.
+    if (known !== undefined && compareStamps(known, entry.stamp) > 0) return undefined;
     if (entry.kind === 'deletion') return 'deleted';
     const { record } = entry;
-    const { index } = this.#store;
     const { expiresAt } = record.metadata;
     if (expiresAt !== null && this.#clock.now() >= expiresAt) return 'deleted';
     if (index.isCleared(hashMethod(method), record.stamp)) return 'deleted';

@@ -22,6 +22,8 @@ export interface LoaderOptions {
   readonly maxMemberBytes: number;
   /** Whether files of this user are read. */
   readonly isTrustedOwner: (owner: number) => boolean;
+  /** Whether others may move files while they are listed and read. */
+  readonly isShared: boolean;
   readonly now: () => number;
 }
 
@@ -55,6 +57,8 @@ interface Found {
 }
 
 const parallelFiles = 6;
+/** Times that a folder is listed anew because it changed meanwhile; what is missed then shows at the next load. */
+const maxListings = 8;
 const noWriter = '0'.repeat(16);
 /** Entries of a plain file that are taken in before others get a turn. */
 const plainSlice = 500;
@@ -76,9 +80,14 @@ export class PartitionLoader {
   /** Brings the folder's files up to date in the index. */
   async loadFolder(index: PartitionIndex, folder: string): Promise<LoadReport> {
     const load = new Load(this.#options, this.#seen, index);
-    const found = await load.list(folder);
+    let found = await load.list(folder);
     load.markGone(found);
     await load.readAll(found);
+    for (let listings = 1; load.hasVanished && listings < maxListings; listings += 1) {
+      found = await load.list(folder);
+      load.markGone(found);
+      await load.readAll(found);
+    }
     return load.report(found.length);
   }
 
@@ -98,8 +107,11 @@ class Load {
   readonly #index: PartitionIndex;
   readonly #problems: Error[] = [];
   readonly #ailing: AilingFile[] = [];
-  readonly #temporary: string[] = [];
+  #temporary: string[] = [];
+  /** Whether a file was gone when it was its turn: what it held may be in one that was not listed. */
+  hasVanished = false;
   readonly #byPath = new Map<string, PartitionFile[]>();
+  #plainReads: Promise<void> = Promise.resolve();
   #read = 0;
   #hasGone = false;
 
@@ -111,8 +123,25 @@ class Load {
       this.#byPath.set(file.path, [...(this.#byPath.get(file.path) ?? []), file]);
   }
 
-  /** The partition files of a cache folder. */
+  /**
+   * The partition files of a cache folder. A listing is no snapshot: a file that moves meanwhile may show under neither
+   * name. So where others move files, one that differs from what is known counts once it comes out twice.
+   */
   async list(folder: string): Promise<Found[]> {
+    this.hasVanished = false;
+    let known = new Set(this.#seen.keys());
+    for (let listings = 1; ; listings += 1) {
+      const problems = this.#problems.length;
+      this.#temporary = [];
+      const found = await this.#listMonths(folder);
+      const isKnown = found.length === known.size && found.every(({ path }) => known.has(path));
+      if (!this.#options.isShared || isKnown || listings >= maxListings) return found;
+      this.#problems.length = problems;
+      known = new Set(found.map(({ path }) => path));
+    }
+  }
+
+  async #listMonths(folder: string): Promise<Found[]> {
     const found: Found[] = [];
     for (const month of await this.#options.files.list(folder)) {
       if (!isMonthFolder(month.name)) continue;
@@ -143,7 +172,14 @@ class Load {
   /** Notes which files of the folder are there no more. */
   markGone(found: readonly Found[]): void {
     const paths = new Set(found.map((file) => file.path));
-    for (const path of this.#seen.keys()) if (!paths.has(path)) this.#seen.delete(path);
+    const gone = new Set<string>();
+    for (const [path, { identity }] of this.#seen) {
+      if (paths.has(path)) continue;
+      gone.add(identity);
+      this.#seen.delete(path);
+    }
+    // Another name of a file that has gone: reading it tells that it has only moved.
+    for (const [path, { identity }] of this.#seen) if (gone.has(identity)) this.#seen.delete(path);
     for (const file of this.#index.files) {
       if (file.isGiven || file.isGone || paths.has(file.path)) continue;
       // It may have moved: if another name leads to it, reading that one brings it back.
@@ -161,7 +197,7 @@ class Load {
   }
 
   report(files: number): LoadReport {
-    const hasLost = this.#hasGone && this.#index.forgetGone() > 0;
+    const hasLost = this.#hasGone && this.#index.hasLostEntries();
     return {
       files,
       read: this.#read,
@@ -208,6 +244,7 @@ class Load {
     } catch (error) {
       // Gone between listing and opening: a consolidation has just put its entries elsewhere.
       if (!hasCode(error, 'ENOENT') || found.isGiven) this.#problem(error);
+      else this.hasVanished = true;
     } finally {
       await file?.close().catch((error: unknown) => this.#problem(error));
     }
@@ -217,7 +254,12 @@ class Load {
     const head = await new HeaderWindow(file, status.size).read(0);
     if (head.kind === 'member') this.#dropOthers(found.path, head.header.fileId);
     const known = head.kind === 'member' ? this.#index.file(head.header.fileId) : undefined;
-    if (head.kind === 'plain') return this.#readPlain(file, status, found);
+    if (head.kind === 'plain') {
+      // One after another: each takes as much memory as its body.
+      const reading = this.#plainReads.then(() => this.#readPlain(file, status, found));
+      this.#plainReads = reading.catch(() => undefined);
+      return reading;
+    }
     if (known !== undefined) {
       known.isGone = false;
       known.path = found.path;

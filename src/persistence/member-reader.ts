@@ -15,6 +15,8 @@ export interface MemberPlace {
 }
 
 const maxOpenFiles = 16;
+/** Holds the largest header. */
+const headBytes = 72 * 1024;
 const maxKeptBodies = 8;
 const maxKeptBytes = 8 * 1024 * 1024;
 
@@ -95,7 +97,7 @@ export class MemberReader {
     }
     try {
       if (place.isPlain) return await inflatePlain(bytes, this.#maxMemberBytes);
-      const header = this.#header(bytes, place);
+      const header = await this.#header(file, bytes, place);
       assertWhole(header, bytes);
       return await inflateMember(bytes, {
         headerLength: header.headerLength,
@@ -110,9 +112,13 @@ export class MemberReader {
     }
   }
 
-  #header(bytes: Buffer, place: MemberPlace): MemberHeader {
+  async #header(file: OpenFile, bytes: Buffer, place: MemberPlace): Promise<MemberHeader> {
     const reading = readHeader(bytes);
     if (reading.kind !== 'member') {
+      // The name may have gone to a file in which another member, or nothing, lies at this place.
+      const head = readHeader(await file.read(headBytes, 0));
+      const isAnother = head.kind === 'member' && head.header.fileId !== place.fileId;
+      if (isAnother) throw new FileChangedError('Another file lies there now');
       throw new PartitionDamagedError(reading.kind === 'damaged' ? reading.reason : 'no member any more');
     }
     if (reading.header.fileId !== place.fileId) throw new FileChangedError('Another file lies there now');

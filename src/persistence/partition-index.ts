@@ -45,6 +45,14 @@ export interface EntryPlace {
   readonly expiresAt: number | null;
 }
 
+/** What taking in members has changed. */
+export interface IndexChanges {
+  /** Keys that have a newer entry, or one in another place. */
+  readonly keys: readonly string[];
+  /** Whether more was deleted than the keys tell: a method was cleared, a tag invalidated. */
+  readonly hasNewMarkers: boolean;
+}
+
 /** An entry's place in the index is lost: its file has gone or can't be read. The stamp stays, so nothing older shows. */
 const lost = 255;
 
@@ -83,6 +91,9 @@ export class PartitionIndex {
   readonly #tags = new Map<string, Stamp>();
   #live = 0;
   #hasNewClears = false;
+  /** Records that changed since they are watched. */
+  #changed: number[] | undefined;
+  #hasNewMarkers = false;
   readonly #scratch = Buffer.alloc(16);
 
   /** Keys whose newest entry is a value, expired ones included. */
@@ -112,10 +123,9 @@ export class PartitionIndex {
       const kind = table[at + 38]!;
       const time = readWhole(table, at + 16);
       if (kind > entryKind.deletion) {
-        this.#addMarker(kind, table.toString('hex', at, at + 16), {
-          time,
-          writer: writerOf(header, table.readUInt16LE(at + 36)),
-        });
+        const writer = writerOf(header, table.readUInt16LE(at + 36));
+        const isNews = this.#addMarker(kind, table.toString('hex', at, at + 16), { time, writer });
+        if (isNews) this.#hasNewMarkers = true;
         continue;
       }
       const writer = writers[table.readUInt16LE(at + 36)]!;
@@ -230,6 +240,31 @@ export class PartitionIndex {
     this.#live -= 1;
   }
 
+  /** Takes note from now on of which keys change by what is taken in. */
+  watch(): void {
+    this.#changed = [];
+    this.#hasNewMarkers = false;
+  }
+
+  /** What has changed since `watch`, which ends with this. */
+  takeChanges(): IndexChanges {
+    const keys = (this.#changed ?? []).map((record) => this.#keys.keyOf(record));
+    this.#changed = undefined;
+    return { keys, hasNewMarkers: this.#hasNewMarkers };
+  }
+
+  /** Whether the newest entry of any key lies in a file that has gone. */
+  hasLostEntries(): boolean {
+    if (this.#hasNewClears) this.#sweepCleared();
+    for (let record = 0; record < this.#keys.size; record += 1) {
+      const chunk = this.#chunks[record >>> chunkShift]!;
+      const at = record & chunkMask;
+      if (chunk.kind[at] !== entryKind.value) continue;
+      if (this.files[this.#members.file[chunk.member[at]!]!]!.isGone) return true;
+    }
+    return false;
+  }
+
   /** Forgets every entry of files that have gone, and tells how many. */
   forgetGone(): number {
     let count = 0;
@@ -290,24 +325,30 @@ export class PartitionIndex {
     chunk.offset[at] = next.offset;
     chunk.writer[at] = next.writer;
     chunk.kind[at] = next.kind;
+    this.#changed?.push(record);
   }
 
-  #addMarker(kind: number, key: string, stamp: Stamp): void {
+  /** Tells whether the marker is newer than those known. */
+  #addMarker(kind: number, key: string, stamp: Stamp): boolean {
     this.#noteStamp(stamp.time, this.#writerNumber(stamp.writer));
     switch (kind) {
       case entryKind.clearMethod:
-        if (isNewer(stamp, this.#clears.get(key))) this.#clears.set(key, stamp);
+        if (!isNewer(stamp, this.#clears.get(key))) return false;
+        this.#clears.set(key, stamp);
         break;
       case entryKind.clearAll:
-        if (isNewer(stamp, this.#clearAll)) this.#clearAll = stamp;
+        if (!isNewer(stamp, this.#clearAll)) return false;
+        this.#clearAll = stamp;
         break;
       case entryKind.invalidateTag:
-        if (isNewer(stamp, this.#tags.get(key))) this.#tags.set(key, stamp);
-        return;
+        if (!isNewer(stamp, this.#tags.get(key))) return false;
+        this.#tags.set(key, stamp);
+        return true;
       default:
-        return;
+        return false;
     }
     this.#hasNewClears = true;
+    return true;
   }
 
   #sweepCleared(): void {

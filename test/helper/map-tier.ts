@@ -44,7 +44,7 @@ export class MapTier implements SlowTier {
       if (record.tags?.includes(tag)) this.records.delete(record.key);
   }
 
-  isReplaced(key: string, _method: string, stamp: Stamp): boolean {
+  isReplaced({ key, stamp }: { key: string; stamp: Stamp }): boolean {
     const record = this.records.get(key);
     return record !== undefined && compareStamps(record.stamp, stamp) > 0;
   }
