@@ -1,0 +1,245 @@
+import { describe, expect, it } from 'vitest';
+import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { seededRandom } from '../guard/seeded-random.js';
+import { gate, settle } from '../helper/gate.js';
+import { MapTier } from '../helper/map-tier.js';
+
+function makeCache(options: CacheOptions = {}) {
+  const clock = new FakeClock();
+  return { cache: new CacheManager({ clock, ...options }), clock };
+}
+
+const down = () => Promise.reject(new Error('down'));
+
+describe('stale while revalidate', () => {
+  /** How long a caller waits for a tool of 100 ms whose value has just expired. */
+  async function waitAfterExpiry(options: CacheOptions): Promise<number> {
+    const { cache, clock } = makeCache({ ttl: 1000, ...options });
+    const tool = async () => {
+      const done = gate();
+      clock.schedule(() => done.open(), 100);
+      await done.promise;
+    };
+    await Promise.all([cache.getOrSet('tool', 1, tool), clock.advanceAsync(100)]);
+    clock.advance(1000);
+    const before = clock.elapsed();
+    let waited = -1;
+    const asking = cache.getOrSet('tool', 1, tool).then(() => {
+      waited = clock.elapsed() - before;
+    });
+    await clock.advanceAsync(100);
+    await asking;
+    return waited;
+  }
+
+  it('spares callers the wait for a value that has just expired; without it they wait', async () => {
+    expect(await waitAfterExpiry({ staleWhileRevalidate: 500 })).toBe(0);
+    expect(await waitAfterExpiry({})).toBe(100);
+  });
+
+  it('begins one renewal however many ask, and ends with its window', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: 500 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1499);
+    const done = gate();
+    let loads = 0;
+    const ask = () =>
+      cache.getOrSet('tool', 1, async () => {
+        loads++;
+        await done.promise;
+        return 'new';
+      });
+    expect(await Promise.all([ask(), ask(), ask()])).toEqual(['old', 'old', 'old']);
+    expect(loads).toBe(1);
+    clock.advance(1);
+    const joined = ask();
+    done.open();
+    expect(await joined).toBe('new');
+    expect(loads).toBe(1);
+    expect(cache.stats()).toMatchObject({ refreshes: 1, staleHits: 3, staleIfErrors: 0, coalesced: 1 });
+  });
+
+  it('leaves a value alone for longer after each failed renewal; the value stays until its limit', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: '1h', random: () => 0.999 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1000);
+    let loads = 0;
+    const failing = () => {
+      loads++;
+      return down();
+    };
+    for (let second = 0; second < 600; second++) {
+      expect(await cache.getOrSet('tool', 1, failing)).toBe('old');
+      await clock.advanceAsync(1000);
+    }
+    // 1 + 2 + 4 + … + 32 s, then once a minute; without the pauses it would be 600.
+    expect(loads).toBeGreaterThan(10);
+    expect(loads).toBeLessThan(17);
+    clock.advance(3_600_000);
+    await expect(cache.getOrSet('tool', 1, failing)).rejects.toThrow('down');
+  });
+
+  it('is decided by who reads: one call can refuse stale values, or shorten the window', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: 500 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1100);
+    expect(await cache.getOrSet('tool', 1, () => 'new', { staleWhileRevalidate: 0 })).toBe('new');
+  });
+
+  it('gives up a renewal that exceeds the hard timeout, so that another can begin', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: '1h', hardTimeout: 200 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1000);
+    const signals: AbortSignal[] = [];
+    const hanging = ({ signal }: { signal: AbortSignal }) => {
+      signals.push(signal);
+      return new Promise<string>(() => {});
+    };
+    expect(await cache.getOrSet('tool', 1, hanging)).toBe('old');
+    await clock.advanceAsync(200);
+    await settle();
+    expect(signals[0]?.aborted).toBe(true);
+    await clock.advanceAsync(2000);
+    expect(await cache.getOrSet('tool', 1, () => 'new')).toBe('old');
+    await settle();
+    expect(await cache.get('tool', 1)).toBe('new');
+  });
+});
+
+describe('stale if error', () => {
+  it('answers the last good value while the tool fails, for as long as it says; without it callers get the error', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, methods: { safe: { staleIfError: 5000 } } });
+    for (const method of ['safe', 'bare']) await cache.set(method, 1, 'good');
+    clock.advance(1000);
+    await expect(cache.getOrSet('bare', 1, down)).rejects.toThrow('down');
+    const reasons: string[] = [];
+    cache.on('staleHit', ({ reason }) => reasons.push(reason));
+    expect(await cache.getOrSet('safe', 1, down)).toBe('good');
+    expect(await Promise.all([1, 2].map(() => cache.getOrSet('safe', 1, down)))).toEqual(['good', 'good']);
+    clock.advance(4999);
+    expect(await cache.getOrSet('safe', 1, down)).toBe('good');
+    clock.advance(1);
+    await expect(cache.getOrSet('safe', 1, down)).rejects.toThrow('down');
+    expect(reasons).toEqual(['error', 'error', 'error', 'error']);
+    expect(cache.stats('safe')).toMatchObject({
+      staleHits: 4,
+      staleIfErrors: 4,
+      misses: 4,
+      coalesced: 1,
+      hits: 0,
+    });
+    expect(cache.stats('safe').hitRate).toBe(1 / 5);
+  });
+
+  it('keeps such values from those who have no loader', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleIfError: 5000 });
+    await cache.set('tool', 1, 'good');
+    clock.advance(1000);
+    expect(await cache.lookup('tool', 1)).toMatchObject({ outcome: 'miss' });
+    expect(cache.peek('tool', 1)).toBeUndefined();
+    expect(await cache.has('tool', 1)).toBe(false);
+  });
+
+  it('does not answer what was deleted, cleared, or invalidated while the tool was failing', async () => {
+    for (const write of ['delete', 'clear', 'invalidate'] as const) {
+      const { cache, clock } = makeCache({ ttl: 1000, staleIfError: 5000, tags: ['all'] });
+      await cache.set('tool', 1, 'good');
+      clock.advance(1000);
+      const held = gate();
+      const asking = cache.getOrSet('tool', 1, () => held.promise);
+      if (write === 'delete') await cache.delete('tool', 1);
+      else if (write === 'clear') await cache.clear();
+      else await cache.invalidateTags(['all']);
+      held.fail(new Error('down'));
+      await expect(asking, write).rejects.toThrow('down');
+    }
+  });
+
+  it('leaves the abort of a caller and a refresh asked for alone', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleIfError: 5000 });
+    await cache.set('tool', 1, 'good');
+    clock.advance(1000);
+    const controller = new AbortController();
+    const asking = cache.getOrSet('tool', 1, () => new Promise(() => {}), { signal: controller.signal });
+    controller.abort('gone');
+    await expect(asking).rejects.toBe('gone');
+    await expect(cache.refresh('tool', 1, down)).rejects.toThrow('down');
+  });
+
+  it('finds the last good value in a slower tier', async () => {
+    const clock = new FakeClock();
+    const disk = new MapTier();
+    const options = { clock, ttl: 1000, staleIfError: 5000 };
+    await new CacheManager(options, [disk]).set('tool', 1, 'good');
+    clock.advance(2000);
+    expect(await new CacheManager(options, [disk]).getOrSet('tool', 1, down)).toBe('good');
+  });
+
+  it('stands in for results that are errors, which are never stored', async () => {
+    const isError = (value: unknown) => (value as { isError?: boolean }).isError === true;
+    const { cache, clock } = makeCache({ ttl: 1000, isError, methods: { safe: { staleIfError: 5000 } } });
+    const failure = { isError: true };
+    expect(await cache.getOrSet('safe', 1, () => failure)).toEqual(failure);
+    expect(await cache.getOrSet('safe', 1, () => ({ n: 1 }))).toEqual({ n: 1 });
+    clock.advance(1000);
+    const answers = await Promise.all([1, 2].map(() => cache.getOrSet('safe', 1, async () => failure)));
+    expect(answers).toEqual([{ n: 1 }, { n: 1 }]);
+    expect(cache.stats()).toMatchObject({ loads: 1, loadErrors: 2, staleIfErrors: 2, sets: 1 });
+    // Without the test an error is pinned as if it were the answer.
+    const bare = makeCache().cache;
+    await bare.getOrSet('tool', 1, () => failure);
+    expect(await bare.getOrSet('tool', 1, () => ({ n: 1 }))).toEqual(failure);
+  });
+
+  it('runs the tool and stores nothing when the test for errors fails itself', async () => {
+    const { cache } = makeCache({
+      isError: () => {
+        throw new Error('broken test');
+      },
+    });
+    expect(await cache.getOrSet('tool', 1, () => 'a')).toBe('a');
+    expect(await cache.getOrSet('tool', 1, () => 'b')).toBe('b');
+    expect(cache.stats()).toMatchObject({ loads: 2, cacheErrors: 2, sets: 0, loadErrors: 0 });
+  });
+});
+
+describe('refresh ahead', () => {
+  /** How many of 2,000 reads of a hot key, one every 10 ms, had to wait for its load of 50 ms. */
+  async function waits(options: CacheOptions) {
+    const seed = 7;
+    const { cache, clock } = makeCache({ ttl: 1000, random: seededRandom(seed), ...options });
+    const tool = () => {
+      const done = gate();
+      clock.schedule(() => done.open(), 50);
+      return done.promise;
+    };
+    for (let read = 0; read < 2000; read++) {
+      const asking = cache.getOrSet('tool', 1, tool);
+      await clock.advanceAsync(10);
+      void asking;
+    }
+    await clock.advanceAsync(100);
+    return { ...cache.stats(), seed };
+  }
+
+  it('renews a hot key before it expires, so that hardly anybody waits; without it some wait at every expiry', async () => {
+    const ahead = await waits({ refreshAhead: { beta: 2 } });
+    const without = await waits({});
+    expect(without.misses + without.coalesced, `seed ${without.seed}`).toBeGreaterThan(80);
+    expect(ahead.misses + ahead.coalesced, `seed ${ahead.seed}`).toBeLessThan(20);
+    expect(ahead.refreshes).toBeGreaterThan(15);
+    // It is no reason to load all the time.
+    expect(ahead.loads).toBeLessThan(without.loads * 1.5);
+  });
+
+  it('can be switched on and off for one call', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, random: () => 0.999_999 });
+    await cache.getOrSet('tool', 1, () => clock.advance(100));
+    clock.advance(500);
+    await cache.getOrSet('tool', 1, () => 'new');
+    expect(cache.stats().refreshes).toBe(0);
+    await cache.getOrSet('tool', 1, () => 'new', { refreshAhead: true });
+    expect(cache.stats().refreshes).toBe(1);
+  });
+});
