@@ -94,7 +94,11 @@ export class DiskReader {
   /** Takes note of a failed reading, and makes it one of ours. Damage is forgotten, so that it fails but once. */
   #failed(error: unknown, place: EntryPlace): CacheError {
     if (error instanceof PartitionDamagedError) {
-      if (this.#store.index.isCurrent(place)) this.#store.noteDamage(error);
+      if (this.#store.index.isCurrent(place)) {
+        // A given file is only ever read, so its damage is told and left alone.
+        if (place.file.isGiven) this.#store.noteFailure(error);
+        else this.#store.noteDamage(error);
+      }
       this.#store.index.forget(place);
       return error;
     }

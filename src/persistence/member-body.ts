@@ -70,6 +70,11 @@ export function encodeMarker(scope: MarkerScope, stamp: Stamp): EncodedEntry {
   }
 }
 
+/** A marker of which only the header is left: it still covers what it covered. */
+export function encodeBuriedMarker(kind: number, key: string, stamp: Stamp): EncodedEntry {
+  return markerEntry(kind, `buried-${kind}`, key, key, stamp);
+}
+
 /** The name of a tag as headers carry it. */
 export function hashTag(tag: string): string {
   return hashMethod(`tag:${tag}`);
@@ -129,7 +134,10 @@ export async function inflateMember(
 /** Inflates a file of gzip members that carry no field of ours. */
 export function inflatePlain(bytes: Buffer, maxBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    gunzip(bytes, { maxOutputLength: maxBytes, chunkSize: 256 * 1024 }, (error, body) => {
+    const claimed = bytes.length < 18 ? 0 : bytes.readUInt32LE(bytes.length - 4);
+    // In one piece if it tells its length rightly: put together from several, a body would take its room twice.
+    const chunkSize = Math.max(64 * 1024, claimed <= maxBytes ? claimed + 64 : 0);
+    gunzip(bytes, { maxOutputLength: maxBytes, chunkSize }, (error, body) => {
       if (error === null) resolve(body);
       else reject(new PartitionDamagedError(`no readable gzip: ${error.message}`, {}, { cause: error }));
     });
@@ -175,7 +183,8 @@ function inflate(deflated: Buffer, length: number): Promise<{ body: Buffer; cons
     const options = {
       info: true,
       maxOutputLength: Math.max(length, 1),
-      chunkSize: Math.max(constants.Z_MIN_CHUNK, Math.min(length + 64, 1024 * 1024)),
+      // In one piece: put together from several, a body would take its room twice.
+      chunkSize: Math.max(constants.Z_MIN_CHUNK, length + 64),
     };
     inflateRaw(deflated, options, (error, result) => {
       if (error !== null) {

@@ -3,12 +3,21 @@
 import { crc32 } from 'node:zlib';
 import { PartitionDamagedError } from './damage.js';
 import { type OpenFile, readFully } from './file-system.js';
-import { findHeader, type HeaderReading, type MemberHeader, readHeader } from './partition-codec.js';
+import {
+  entryBytes,
+  entryKind,
+  findHeader,
+  type HeaderReading,
+  type MemberHeader,
+  readHeader,
+} from './partition-codec.js';
 
 /** A member and where it lies. */
 export interface ScannedMember {
   readonly position: number;
   readonly header: MemberHeader;
+  /** Set when only the header is whole: it tells the deletions and markers, and none of the values. */
+  readonly isTorn?: true;
 }
 
 /** What a walk came to. */
@@ -197,6 +206,8 @@ class PartitionWalk {
       } else {
         this.#report('a member of the last append that fails its checksum', member.position);
         torn ??= member.position;
+        // Nobody was promised its values. What it deletes was to be deleted, promised or not.
+        this.#request.onMember({ ...member, header: withoutValues(member.header), isTorn: true });
       }
     }
     return torn;
@@ -228,4 +239,13 @@ class PartitionWalk {
     if (this.#damage.length >= maxReports) return;
     this.#damage.push(new PartitionDamagedError(reason, { file: this.#request.path, offset }));
   }
+}
+
+function withoutValues(header: MemberHeader): MemberHeader {
+  const kept: Buffer[] = [];
+  for (let at = 0; at < header.entryTable.length; at += entryBytes) {
+    const entry = header.entryTable.subarray(at, at + entryBytes);
+    if (entry[38] !== entryKind.value) kept.push(entry);
+  }
+  return { ...header, entryCount: kept.length, entryTable: Buffer.concat(kept) };
 }

@@ -6,6 +6,7 @@ import { hasCode, readFully } from './file-system.js';
 import {
   deflateMember,
   type EncodedEntry,
+  encodeBuriedMarker,
   encodeDeletion,
   inflateMember,
   readEntryAt,
@@ -131,10 +132,11 @@ class Copy {
 
   async #copy(
     file: OpenFile,
-    { position, header }: ScannedMember,
+    { position, header, isTorn }: ScannedMember,
     method: string | undefined,
   ): Promise<void> {
     const { maxMemberBytes } = this.#options;
+    if (isTorn) return this.#bury(header, method);
     if (header.memberLength > maxMemberBytes + 1024 * 1024) return this.#bury(header, method);
     const bytes = await readFully(file, header.memberLength, position);
     try {
@@ -153,12 +155,13 @@ class Copy {
     await this.#append(content, method);
   }
 
-  /** The values are lost, but what they replaced must not come back: their keys are deleted instead. */
+  /** The values are lost, but what they replaced must not come back: their keys are deleted, markers stay. */
   async #bury(header: MemberHeader, method: string | undefined): Promise<void> {
     const deletions: EncodedEntry[] = [];
     for (const { key, kind, stampTime, stampWriter } of headerEntries(header)) {
-      if (kind > entryKind.deletion) continue;
-      deletions.push(encodeDeletion(key, { time: stampTime, writer: stampWriter }));
+      const stamp = { time: stampTime, writer: stampWriter };
+      if (kind <= entryKind.deletion) deletions.push(encodeDeletion(key, stamp));
+      else if (kind <= entryKind.clearAll) deletions.push(encodeBuriedMarker(kind, key, stamp));
     }
     if (deletions.length === 0 || deletions.length > maxMemberEntries) return;
     await this.#append(await deflateMember(header.methodHash, deletions, 6), method);

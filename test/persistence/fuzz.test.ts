@@ -166,7 +166,7 @@ function mutate(base: Base): Mutant {
       return { bytes: join(), bodies: originals, isSound: true };
     }
     case 3: {
-      let bytes = join();
+      let bytes: Buffer = join();
       for (let count = 1 + below(4); count > 0 && bytes.length > 1; count -= 1) bytes = mutateBytes(bytes);
       return { bytes, bodies: originals, isSound: false };
     }

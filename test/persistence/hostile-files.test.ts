@@ -54,7 +54,10 @@ async function writeFile(method: string, rounds: number, first = 0): Promise<str
 
 /** The members of a file, as bytes. */
 function membersOf(path: string): Buffer[] {
-  const bytes = readFileSync(path);
+  return membersOfBytes(readFileSync(path));
+}
+
+function membersOfBytes(bytes: Buffer): Buffer[] {
   const members: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
     const reading = readHeader(bytes, at);
@@ -193,6 +196,59 @@ describe('a damaged partition', () => {
     expect(await three.get('search', 2)).toBe('third');
     expect(three.errors).toEqual([]);
     await three.tier.close();
+  });
+
+  it('with a broken body keeps the markers of that member, and what they had cleared stays away', async () => {
+    const one = makeDiskTier({ persistDir: folder });
+    one.set('search', 1, 'cleared');
+    one.set('tagged', 1, 'invalid', { tags: ['t'] });
+    await one.tier.flush();
+    one.tier.clear('search', one.stamps.next());
+    one.tier.invalidateTag('t', one.stamps.next());
+    await one.tier.flush();
+    one.set('search', 2, 'later');
+    one.tier.invalidateTag('other', one.stamps.next());
+    await one.tier.close();
+    for (const path of readdirSync(month).map((name) => join(month, name))) {
+      const members = membersOf(path);
+      const marked = members.findIndex((member) => [2, 3].includes(member[16 + 64 + 38]!));
+      if (marked < 0) continue;
+      const start = members.slice(0, marked).reduce((sum, { length }) => sum + length, 0);
+      const bytes = readFileSync(path);
+      bytes[start + members[marked]!.length - 12]! ^= 1;
+      // A broken header further on makes the file be mended at once.
+      bytes[start + members[marked]!.length + 30]! ^= 1;
+      writeFileSync(path, bytes);
+    }
+    for (let restart = 0; restart < 2; restart += 1) {
+      const two = await reopen();
+      expect(await two.get('search', 1)).toBeUndefined();
+      expect(await two.get('tagged', 1)).toBeUndefined();
+      expect(quarantined()).toHaveLength(2);
+      await two.tier.close();
+    }
+  });
+
+  it('that was given is left as it is', async () => {
+    const path = await writeFile('search', 3);
+    const elsewhere = mkdtempSync(join(tmpdir(), 'toolstash-elsewhere-'));
+    const given = join(elsewhere, basename(path));
+    const bytes = readFileSync(path);
+    rmSync(path);
+    bytes[membersOfBytes(bytes)[0]!.length - 12]! ^= 1;
+    writeFileSync(given, bytes);
+    const one = await reopen({ loadCache: given });
+    await expect(one.get('search', [0, 0])).rejects.toMatchObject({
+      code: 'ERR_PARTITION_DAMAGED',
+      file: given,
+    });
+    expect(await one.get('search', [0, 0])).toBeUndefined();
+    await one.tier.load();
+    expect(await one.get('search', [1, 0])).toBe('search 1 0');
+    await one.tier.close();
+    expect(readFileSync(given)).toEqual(bytes);
+    expect(readdirSync(elsewhere)).toEqual([basename(path)]);
+    rmSync(elsewhere, { recursive: true });
   });
 
   it('with a member removed is noticed', async () => {
