@@ -1,64 +1,227 @@
-/** Reads one msgpack value with msgpackr, set up so that nothing is shared with the source or changed on the way. */
+/** A reader of standard msgpack (msgpack specification, 2013) that nobody vouches for. */
 
-import { clearSource, type Options, Unpackr } from 'msgpackr';
+import { maxDepth } from './rich-format.js';
+import { ShortStrings } from './short-strings.js';
+import { unreadable } from './unreadable.js';
 
-const options = {
-  useRecords: false,
-  structuredClone: false,
-  // Bytes as copies: else a few of them would keep their whole source in memory.
-  copyBuffers: true,
-  // 64-bit integers as numbers where a number can hold them, else as BigInts. Documented, but not in the types.
-  int64AsType: 'auto' as unknown as 'number',
-} satisfies Options;
+/** Forms may nest one level deeper than the values that they stand for. */
+const maxLevels = maxDepth + 2;
 
-const fast = new Unpackr({ ...options, mapsAsObjects: true });
+/** Longer arrays grow as their items turn up, so that a lie about the length takes no memory. */
+const longestTrusted = 1024;
 
-/** For values in which `__proto__` occurs: as a key of an object, msgpackr would rename it. */
-const careful = new Unpackr({ ...options, mapsAsObjects: false });
+/** The ext type of timestamps, the only one that msgpack itself defines. */
+const timestampType = -1;
 
-const protoName = Buffer.from('__proto__');
-
-/** Sources up to this size are copied here, which is cheaper than the views that msgpackr would make of each. */
-const scratch = Buffer.allocUnsafeSlow(2 ** 16);
-
-/** The one value that `bytes` hold from `start` to their end. Throws anything when they don't. */
+/**
+ * The one value that `bytes` hold from `start` to their end. It shares no memory with them. 64-bit integers that a
+ * number can't hold come as BigInts, binary as Buffers, timestamps as Dates, keys of maps as strings.
+ * Throws anything when that is not what the bytes are.
+ */
 export function readMsgpack(bytes: Uint8Array, start = 0): unknown {
-  if (Buffer.prototype.indexOf.call(bytes, protoName) !== -1) return toObjects(read(careful, bytes, start));
-  return read(fast, bytes, start);
+  return reader.readWhole(bytes, start);
 }
 
-function read(unpackr: Unpackr, bytes: Uint8Array, start: number): unknown {
-  try {
-    return unpack(unpackr, bytes, start);
-  } catch (error) {
-    // A stack that overflows at the wrong moment leaves msgpackr, in this whole process, in the midst of a value.
-    if (error instanceof RangeError) clearSource();
-    throw error;
+class MsgpackReader {
+  /** Sources up to this size are copied here, which is cheaper than making views of each. */
+  readonly #scratch = Buffer.allocUnsafeSlow(2 ** 16);
+  readonly #scratchView = new DataView(this.#scratch.buffer);
+  readonly #shortStrings = new ShortStrings();
+  #bytes: Buffer = this.#scratch;
+  #view: DataView = this.#scratchView;
+  #position = 0;
+  #end = 0;
+  #level = 0;
+
+  readWhole(source: Uint8Array, start: number): unknown {
+    this.#open(source, start);
+    try {
+      const value = this.#read();
+      if (this.#position !== this.#end) throw new RangeError('Expected one value, got more or less than one');
+      return value;
+    } finally {
+      this.#bytes = this.#scratch;
+      this.#view = this.#scratchView;
+    }
+  }
+
+  #open(source: Uint8Array, start: number): void {
+    const size = source.length - start;
+    if (size > this.#scratch.length) {
+      this.#bytes = Buffer.from(source.buffer, source.byteOffset + start, size);
+      this.#view = new DataView(source.buffer, source.byteOffset + start, size);
+    } else {
+      this.#scratch.set(start === 0 ? source : source.subarray(start));
+    }
+    this.#position = 0;
+    this.#end = size;
+    this.#level = 0;
+  }
+
+  /**
+   * What lies beyond the end may be an earlier value's: numbers may be read from there, since `readWhole` then
+   * throws, but nothing that leads to loops or copies.
+   */
+  #read(): unknown {
+    const at = this.#position;
+    const type = this.#bytes[at] ?? 0xc1;
+    this.#position = at + 1;
+    if (type < 0x80) return type;
+    if (type < 0x90) return this.#map(type & 0x0f);
+    if (type < 0xa0) return this.#array(type & 0x0f);
+    if (type < 0xc0) return this.#string(type & 0x1f);
+    if (type >= 0xe0) return type - 0x100;
+    switch (type) {
+      case 0xc0:
+        return null;
+      case 0xc2:
+        return false;
+      case 0xc3:
+        return true;
+      case 0xc4:
+      case 0xc5:
+      case 0xc6:
+        return this.#binary(this.#unsigned(1 << (type - 0xc4)));
+      case 0xc7:
+      case 0xc8:
+      case 0xc9:
+        return this.#ext(this.#unsigned(1 << (type - 0xc7)));
+      case 0xca:
+        this.#position += 4;
+        return this.#view.getFloat32(at + 1);
+      case 0xcb:
+        this.#position += 8;
+        return this.#view.getFloat64(at + 1);
+      case 0xcc:
+      case 0xcd:
+      case 0xce:
+        return this.#unsigned(1 << (type - 0xcc));
+      case 0xcf:
+        return this.#integer64(this.#view.getUint32(at + 1));
+      case 0xd0:
+        this.#position += 1;
+        return this.#view.getInt8(at + 1);
+      case 0xd1:
+        this.#position += 2;
+        return this.#view.getInt16(at + 1);
+      case 0xd2:
+        this.#position += 4;
+        return this.#view.getInt32(at + 1);
+      case 0xd3:
+        return this.#integer64(this.#view.getInt32(at + 1));
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return this.#ext(1 << (type - 0xd4));
+      case 0xd9:
+      case 0xda:
+      case 0xdb:
+        return this.#string(this.#unsigned(1 << (type - 0xd9)));
+      case 0xdc:
+      case 0xdd:
+        return this.#array(this.#unsigned(2 << (type - 0xdc)));
+      case 0xde:
+      case 0xdf:
+        return this.#map(this.#unsigned(2 << (type - 0xde)));
+      default:
+        throw new RangeError('Expected the first byte of a msgpack value');
+    }
+  }
+
+  #unsigned(size: number): number {
+    const at = this.#position;
+    this.#position = at + size;
+    if (size === 1) return this.#view.getUint8(at);
+    return size === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+  }
+
+  /** A 64-bit integer from its high half, which is negative if the integer is. */
+  #integer64(high: number): number | bigint {
+    const low = this.#view.getUint32(this.#position + 4);
+    this.#position += 8;
+    const fits = (high >= -(2 ** 21) && high < 2 ** 21) || (high === 2 ** 21 && low === 0);
+    return fits ? high * 2 ** 32 + low : (BigInt(high) << 32n) | BigInt(low);
+  }
+
+  #string(size: number): string {
+    const at = this.#take(size);
+    const short = this.#shortStrings.read(this.#bytes, at, size);
+    return short ?? this.#bytes.toString('utf8', at, at + size);
+  }
+
+  #binary(size: number): Buffer {
+    const at = this.#take(size);
+    const copy = Buffer.allocUnsafeSlow(size);
+    copy.set(this.#bytes.subarray(at, at + size));
+    return copy;
+  }
+
+  #array(length: number): unknown[] {
+    this.#enter(length);
+    const array: unknown[] = length > longestTrusted ? [] : new Array(length);
+    for (let index = 0; index < length; index += 1) array[index] = this.#read();
+    this.#level -= 1;
+    return array;
+  }
+
+  #map(size: number): object {
+    this.#enter(2 * size);
+    const object: Record<string, unknown> = {};
+    for (let index = 0; index < size; index += 1) {
+      const key = this.#key();
+      const value = this.#read();
+      if (key === '__proto__') {
+        Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+      } else {
+        object[key] = value;
+      }
+    }
+    this.#level -= 1;
+    return object;
+  }
+
+  #key(): string {
+    const key = this.#read();
+    if (typeof key === 'string') return key;
+    if (typeof key !== 'object' || key === null) return String(key);
+    throw new TypeError('Expected the keys of a map to be strings');
+  }
+
+  #ext(size: number): Date {
+    const type = this.#view.getInt8(this.#take(1));
+    if (type !== timestampType)
+      throw unreadable(`Expected standard msgpack, got an ext value of type ${type}`);
+    return this.#timestamp(size, this.#take(size));
+  }
+
+  #timestamp(size: number, at: number): Date {
+    const view = this.#view;
+    if (size === 4) return new Date(view.getUint32(at) * 1000);
+    if (size === 8) {
+      const high = view.getUint32(at);
+      const seconds = (high & 3) * 2 ** 32 + view.getUint32(at + 4);
+      return new Date(seconds * 1000 + (high >>> 2) / 1e6);
+    }
+    if (size !== 12) throw new RangeError(`Expected a timestamp of 4, 8 or 12 bytes, got ${size}`);
+    return new Date(Number(view.getBigInt64(at + 4)) * 1000 + view.getUint32(at) / 1e6);
+  }
+
+  /** Goes past `size` bytes, which must be there, and tells where they begin. */
+  #take(size: number): number {
+    const at = this.#position;
+    if (size > this.#end - at) throw new RangeError('Expected more bytes');
+    this.#position = at + size;
+    return at;
+  }
+
+  /** Goes one level down, to items of which each takes a byte at least. */
+  #enter(items: number): void {
+    if (items > this.#end - this.#position) throw new RangeError('Expected more bytes');
+    if (this.#level === maxLevels) throw new RangeError(`Expected at most ${maxLevels} levels of nesting`);
+    this.#level += 1;
   }
 }
 
-function unpack(unpackr: Unpackr, bytes: Uint8Array, start: number): unknown {
-  const length = bytes.length - start;
-  if (length > scratch.length) {
-    return unpackr.unpack(Buffer.from(bytes.buffer, bytes.byteOffset + start, length));
-  }
-  scratch.set(start === 0 ? bytes : bytes.subarray(start));
-  return unpackr.unpack(scratch, length);
-}
-
-/** Turns the Maps that `careful` makes into the objects that `fast` would have made. */
-function toObjects(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(toObjects);
-  if (!(value instanceof Map)) return value;
-  const object = {};
-  for (const [key, item] of value) {
-    if (typeof key === 'object' && key !== null) throw new TypeError('Expected map keys to be strings');
-    Object.defineProperty(object, String(key), {
-      value: toObjects(item),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  }
-  return object;
-}
+const reader = new MsgpackReader();

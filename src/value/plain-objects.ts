@@ -3,13 +3,13 @@
 import { inspect } from 'node:util';
 
 /** Up to this length an array's names are listed; beyond, asking `inspect` for the other names is cheaper. */
-const listedLength = 64;
+const listedLength = 8;
 
 const onlyOtherNames = {
   maxArrayLength: 0,
   showHidden: true,
   customInspect: false,
-  depth: -1,
+  depth: 0,
   breakLength: Number.POSITIVE_INFINITY,
 } as const;
 

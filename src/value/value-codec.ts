@@ -13,7 +13,16 @@ import { unreadable } from './unreadable.js';
 
 export type { ClassCodec } from './class-codec.js';
 
-/** Turns values into bytes and back. What comes back is equal to what went in, and shares nothing with it. */
+/**
+ * Turns values into bytes and back. What comes back is equal to what went in and shares nothing with it: contents,
+ * types, order of keys, holes, cycles and shared references. The exceptions:
+ *
+ * - Frozen and sealed objects come back open, and objects of another realm as this realm's.
+ * - Views on one ArrayBuffer come back each with memory of its own; properties put on a view are left out.
+ * - Errors keep name, message, stack, code, cause, errors and what else is enumerable.
+ * - A getter on an array's index is read. Anywhere else getters are refused, as are hidden properties, keys that
+ *   are symbols, functions, symbols, proxies, and instances of classes without a codec.
+ */
 export interface ValueCodec {
   /**
    * One complete msgpack value, in memory of its own. JSON-like values are plain msgpack that any language reads;

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Packr, Unpackr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
 import { createValueCodec } from '../../src/value/value-codec.js';
 import { isSameValue } from './same-value.js';
@@ -141,7 +142,7 @@ describe('any structured value', () => {
 
 describe('JSON-like values', () => {
   it('are plain msgpack and come back the same', () => {
-    const json = fc.jsonValue({ noUnicodeString: false, maxDepth: 6 } as object);
+    const json = fc.jsonValue({ maxDepth: 6 });
     fc.assert(
       fc.property(json, (original) => {
         const encoded = codec.encode(original);
@@ -149,6 +150,24 @@ describe('JSON-like values', () => {
         expect(isSameValue(original, codec.decode(encoded))).toBe(true);
       }),
       { numRuns: 3_000 },
+    );
+  });
+
+  it('are what another implementation of msgpack reads and writes', () => {
+    const packr = new Packr({ useRecords: false });
+    const unpackr = new Unpackr({ useRecords: false, int64AsType: 'auto' as 'number' });
+    // msgpackr writes -0 as 0 and renames `__proto__`.
+    const json = fc
+      .json({ maxDepth: 6 })
+      .filter((text) => !text.includes('__proto__'))
+      .map((text): unknown => JSON.parse(text, (_, item: unknown) => (item === 0 ? 0 : item)));
+    fc.assert(
+      fc.property(json, (original) => {
+        expect(isSameValue(unpackr.unpack(codec.encode(original)), codec.decode(packr.pack(original)))).toBe(
+          true,
+        );
+      }),
+      { numRuns: 2_000 },
     );
   });
 });

@@ -118,6 +118,7 @@ describe('encoded values', () => {
       }
     }
 
+    inner.encode('once, so that there is a buffer to reuse');
     const decoded = inner.decode(inner.encode({ before: 1, it: new Nested(), after: 2 }));
 
     expect(decoded).toEqual({ before: 1, it: new Nested({ a: 'inner' }), after: 2 });
