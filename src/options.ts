@@ -144,7 +144,8 @@ export interface ResolvedCacheOptions {
   readonly random: () => number;
   readonly defaults: ResolvedMethodOptions;
   readonly methods: ReadonlyMap<string, ResolvedMethodOptions>;
-  /** `undefined` when nothing is persisted. */
+  readonly persist: boolean;
+  /** `undefined` when nothing is persisted, nor read from `loadCache`. */
   readonly disk: ResolvedDiskOptions | undefined;
 }
 
@@ -194,19 +195,19 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     random: functionOption(options.random, 'random') ?? Math.random,
     defaults,
     methods,
-    disk: resolveDisk(options),
+    ...resolveDisk(options),
   };
 }
 
 /** Disk options are checked even when nothing is persisted: a typo should not wait for the day it is. */
-function resolveDisk(options: CacheOptions): ResolvedDiskOptions | undefined {
+function resolveDisk(options: CacheOptions): Pick<ResolvedCacheOptions, 'persist' | 'disk'> {
   const own = Object.entries(options).filter(([name]) =>
     (diskOptionNames as readonly string[]).includes(name),
   );
   const disk = resolveDiskOptions(Object.fromEntries(own));
   const persist = options.persist ?? defaultOptions.persist;
   if (typeof persist !== 'boolean') throw expected('persist', 'true or false', persist);
-  return persist ? disk : undefined;
+  return { persist, disk: persist || disk.loadCache.length > 0 ? disk : undefined };
 }
 
 /** Lays a method's, or a call's, own options over those it inherits. */

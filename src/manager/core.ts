@@ -5,6 +5,7 @@ import { type CircuitStateName, EventHub } from '../events.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { type ResolvedCacheOptions, resolveMethodOptions } from '../options.js';
 import { DiskTier } from '../persistence/disk-tier.js';
+import { GivenFilesTier } from '../persistence/given-files.js';
 import type { IndexChanges } from '../persistence/partition-index.js';
 import { type Stamp, StampClock } from '../stamp.js';
 import { MethodCounters } from '../stats/counters.js';
@@ -27,7 +28,7 @@ export class CacheCore implements TierObserver {
   readonly loads = new SingleFlight<Loaded>();
   readonly refreshes: BackgroundRefreshes;
   /** The tier in partition files, where there is one. */
-  readonly disk: DiskTier | undefined;
+  readonly disk: DiskTier | GivenFilesTier | undefined;
   isClosed = false;
   readonly #states = new Map<string, MethodState>();
 
@@ -46,7 +47,8 @@ export class CacheCore implements TierObserver {
         const isTold = changes !== 'everything' && !changes.hasNewMarkers;
         this.tiers.dropReplaced(isTold ? changes.keys : undefined);
       };
-      this.disk = new DiskTier({ options: options.disk, clock, writer, onError, onStamp, onChanged });
+      const Tier = options.persist ? DiskTier : GivenFilesTier;
+      this.disk = new Tier({ options: options.disk, clock, writer, onError, onStamp, onChanged });
     }
     const all = this.disk === undefined ? slow : [this.disk, ...slow];
     this.tiers = new Tiers({ options, keeper, slow: all, stamps, events, observer: this });

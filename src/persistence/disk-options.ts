@@ -71,7 +71,8 @@ export interface DiskOptions {
    */
   readonly compressionLevel?: number;
   /**
-   * Files or folders with partition files that are read besides `persistDir`; nothing in them is changed.
+   * Files or folders with partition files that are read besides `persistDir`; nothing in them is changed. Without
+   * `persist` they alone are read, and nothing is written.
    * @default []
    */
   readonly loadCache?: string | readonly string[];

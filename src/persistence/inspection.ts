@@ -9,8 +9,9 @@ import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 import { damageAt, type PartitionDamagedError } from './damage.js';
 import { defaultDiskOptions, resolveDiskOptions } from './disk-options.js';
-import { DiskTier } from './disk-tier.js';
+import { DiskTier, type DiskTierInit } from './disk-tier.js';
 import { type FileSystem, nodeFileSystem, readFully } from './file-system.js';
+import { tierWithoutFolder } from './given-files.js';
 import { inflateMember, inflatePlain, plainEntries, readEntryAt } from './member-body.js';
 import { assertWhole, entryKind, headerEntries, type MemberHeader } from './partition-codec.js';
 import { hashMethod, isMonthFolder, parsePartitionFileName } from './partition-path.js';
@@ -138,7 +139,7 @@ export async function importRecords(
   } = {},
 ): Promise<number> {
   const { flushBytes = defaultDiskOptions.flushBytes } = options;
-  const tier = makeTier({ persistDir: folder }, options);
+  const tier = new DiskTier(initOf({ persistDir: folder }, options));
   let count = 0;
   let waiting = 0;
   try {
@@ -223,34 +224,17 @@ async function openFiles(
   paths: readonly string[],
   options: InspectionOptions & { readonly onError?: (error: CacheError) => void },
 ): Promise<DiskTier> {
-  const { files = nodeFileSystem } = options;
-  // Nothing is in the folder itself: everything is given, so nothing is changed.
-  const nowhere: FileSystem = {
-    ...files,
-    list: async (path) => (path === nowhereFolder ? [] : files.list(path)),
-    makeFolder: async () => undefined,
-    link: refuse,
-    rename: refuse,
-    unlink: refuse,
-    create: refuse,
-  };
-  const tier = makeTier({ persistDir: nowhereFolder }, { ...options, files: nowhere });
+  const tier = tierWithoutFolder(initOf({}, options));
   await tier.load({ files: await findPartitionFiles(paths, options) });
   return tier;
 }
 
-const nowhereFolder = resolve('/nowhere');
-
-function refuse(): Promise<never> {
-  return Promise.reject(new InvalidArgumentError('Expected files that are only read to be left alone'));
-}
-
-function makeTier(
-  disk: { persistDir: string },
+function initOf(
+  disk: { persistDir?: string },
   options: InspectionOptions & { readonly onError?: (error: CacheError) => void },
-): DiskTier {
+): DiskTierInit {
   const { maxMemberBytes, files, clock = systemClock, onError = () => undefined } = options;
-  return new DiskTier({
+  return {
     options: resolveDiskOptions({
       ...disk,
       flushOnExit: false,
@@ -259,7 +243,7 @@ function makeTier(
     clock,
     onError,
     ...(files === undefined ? {} : { files }),
-  });
+  };
 }
 
 async function inspectFile(

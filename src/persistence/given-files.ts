@@ -1,0 +1,149 @@
+/** Partition files that were given, without a folder to write to: a disk tier that owns and changes nothing. */
+
+import { InvalidArgumentError } from '../errors.js';
+import { compareStamps, type Stamp } from '../stamp.js';
+import type { SlowTier, TierRecord } from '../tier.js';
+import type { LoadMode } from './disk-store.js';
+import { DiskTier, type DiskTierInit } from './disk-tier.js';
+import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { KeyTable } from './key-table.js';
+
+/** Stands where a folder's path would: it is in no file system, and complaints read well with it. */
+const noFolder = 'the given files';
+
+/** A disk tier without a folder. What is written to it is refused by the file system: `GivenFilesTier` keeps it off. */
+export function tierWithoutFolder(init: DiskTierInit): DiskTier {
+  const { options, files = nodeFileSystem } = init;
+  const given: FileSystem = {
+    ...files,
+    list: (path) => (path === noFolder ? Promise.resolve([]) : files.list(path)),
+    makeFolder: () => Promise.resolve(),
+    syncFolder: () => Promise.resolve(),
+    link: refuse,
+    rename: refuse,
+    unlink: refuse,
+    create: refuse,
+  };
+  const alone = {
+    persistDir: noFolder,
+    mode: 'single',
+    consolidateInterval: null,
+    flushOnExit: false,
+  } as const;
+  return new DiskTier({ ...init, files: given, options: { ...options, ...alone } });
+}
+
+function refuse(): Promise<never> {
+  return Promise.reject(new InvalidArgumentError('Expected files that are only read to be left alone'));
+}
+
+/**
+ * The files of `loadCache` as a tier. What the cache sets and deletes is not kept here, but it lies over what the files
+ * say: an older answer never comes back when memory has evicted the newer one.
+ */
+export class GivenFilesTier implements SlowTier {
+  readonly name = 'disk';
+  readonly #tier: DiskTier;
+  readonly #given: readonly string[];
+  readonly #news = new News();
+
+  constructor(init: DiskTierInit) {
+    this.#tier = tierWithoutFolder(init);
+    this.#given = init.options.loadCache;
+  }
+
+  get size(): number {
+    return this.#tier.size;
+  }
+
+  open(): Promise<void> {
+    return this.#tier.open();
+  }
+
+  async lookup(key: string, method: string): Promise<TierRecord | undefined> {
+    const record = await this.#tier.lookup(key, method);
+    return record === undefined || this.#news.cover(record) ? undefined : record;
+  }
+
+  write({ key, stamp }: TierRecord): void {
+    this.#news.noteKey(key, stamp);
+  }
+
+  delete(key: string, _method: string, stamp: Stamp): void {
+    this.#news.noteKey(key, stamp);
+  }
+
+  clear(method: string | undefined, stamp: Stamp): void {
+    this.#news.noteMarker(method === undefined ? 'all' : `method:${method}`, stamp);
+  }
+
+  invalidateTag(tag: string, stamp: Stamp): void {
+    this.#news.noteMarker(`tag:${tag}`, stamp);
+  }
+
+  isReplaced(entry: Parameters<SlowTier['isReplaced']>[0]): boolean {
+    return this.#tier.isReplaced(entry);
+  }
+
+  flush(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): Promise<void> {
+    return this.#tier.close();
+  }
+
+  async *entries(): AsyncGenerator<TierRecord> {
+    for await (const record of this.#tier.entries()) if (!this.#news.cover(record)) yield record;
+  }
+
+  /** Reads the given files again, or further ones. */
+  async load(request: { mode?: LoadMode; files?: readonly string[] } = {}): Promise<void> {
+    const { mode, files } = request;
+    if (mode === 'full' && files === undefined) await this.#tier.load({ mode });
+    else await this.#tier.load({ files: files ?? this.#given });
+  }
+}
+
+const chunkKeys = 4_096;
+
+/** What has happened since the files were written: about 35 bytes a key. */
+class News {
+  readonly #keys = new KeyTable();
+  readonly #times: Float64Array[] = [];
+  readonly #markers = new Map<string, Stamp>();
+  readonly #scratch = Buffer.alloc(16);
+  /** All stamps are of this cache's own writer. */
+  #writer = '';
+
+  noteKey(key: string, { time, writer }: Stamp): void {
+    this.#scratch.write(key, 0, 'hex');
+    const number = this.#keys.add(this.#scratch, 0);
+    const at = number % chunkKeys;
+    const chunk = Math.floor(number / chunkKeys);
+    this.#times[chunk] ??= new Float64Array(chunkKeys);
+    this.#times[chunk][at] = Math.max(this.#times[chunk][at]!, time);
+    this.#writer = writer;
+  }
+
+  noteMarker(id: string, stamp: Stamp): void {
+    const known = this.#markers.get(id);
+    if (known === undefined || compareStamps(stamp, known) > 0) this.#markers.set(id, stamp);
+  }
+
+  /** Whether any of it is newer than the entry. */
+  cover({ key, method, tags = [], stamp }: TierRecord): boolean {
+    const markers = ['all', `method:${method}`, ...tags.map((tag) => `tag:${tag}`)];
+    return [this.#ofKey(key), ...markers.map((id) => this.#markers.get(id))].some(
+      (newer) => newer !== undefined && compareStamps(stamp, newer) <= 0,
+    );
+  }
+
+  #ofKey(key: string): Stamp | undefined {
+    this.#scratch.write(key, 0, 'hex');
+    const number = this.#keys.find(this.#scratch, 0);
+    if (number < 0) return undefined;
+    const time = this.#times[Math.floor(number / chunkKeys)]![number % chunkKeys]!;
+    return { time, writer: this.#writer };
+  }
+}
