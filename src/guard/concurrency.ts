@@ -19,7 +19,8 @@ export interface TurnOptions {
   /** Aborting it gives up waiting. It does not end a run. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How many loads enclose this one: 0 for a call from outside, 1 for a load that such a call's loader waits for, …
+   * How many turns are held by those who wait for this one: 0 for a call from outside, 1 for a load that such a call's
+   * loader waits for while it runs, …
    *
    * @default 0
    */

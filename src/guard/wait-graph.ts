@@ -14,6 +14,8 @@ export class WaitNode {
   readonly method: string;
   /** A settled load waits for nobody, and what its loader left running belongs to no load any more. */
   settled = false;
+  /** Whether it has a turn that others stand in line for. */
+  holdsTurn = false;
   /** Called when a load further in begins to wait for this one: it must not stand in line any longer. */
   hurry: (() => void) | undefined;
   #depth: number;
@@ -23,15 +25,20 @@ export class WaitNode {
   constructor(key: string, method: string) {
     this.key = key;
     this.method = method;
-    this.#depth = (enclosingLoad()?.depth ?? -1) + 1;
+    this.#depth = enclosingLoad()?.depthBelow ?? 0;
   }
 
   /**
-   * How many loads enclose this one, at least. Whoever waits for a load lies above it: turns are handed out by depth,
-   * so that nobody waits in line for a turn that is held by somebody who waits for him.
+   * How many hold a turn while they wait for this load, one through the other, at least. Turns are handed out by depth,
+   * so that nobody stands in line for a turn that is held by somebody who waits for him.
    */
   get depth(): number {
     return this.#depth;
+  }
+
+  /** The least depth of what this load waits for. */
+  get depthBelow(): number {
+    return this.#depth + (this.holdsTurn ? 1 : 0);
   }
 
   /** Runs a loader as this load. */
@@ -52,8 +59,8 @@ export class WaitNode {
 
   /** Joined from further in than it was started, a load and all it waits for come to lie deeper. */
   #sinkBelow(waiting: WaitNode): void {
-    if (this.settled || this.#depth > waiting.#depth) return;
-    this.#depth = waiting.#depth + 1;
+    if (this.settled || this.#depth >= waiting.depthBelow) return;
+    this.#depth = waiting.depthBelow;
     this.hurry?.();
     for (const other of this.#waitsFor.keys()) other.#sinkBelow(this);
   }

@@ -190,6 +190,7 @@ export class LoadPipeline {
       let newer: Flight<Loaded> | undefined;
       try {
         if (turn?.granted !== undefined) await turn.granted;
+        flight.node.holdsTurn = turn !== undefined;
         // From here to the call of the loader nothing may be awaited: what was true must still be true there.
         flight.throwIfAborted();
         newer = flight.superseded ? loads.find(key) : undefined;
@@ -200,6 +201,7 @@ export class LoadPipeline {
         }
       } finally {
         turn?.leave();
+        flight.node.holdsTurn = false;
       }
       // Another load has begun since it was written or deleted: that is the one to wait for.
       const loaded = await loads.join(newer);
