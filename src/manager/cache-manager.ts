@@ -110,8 +110,13 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` tells a stored `undefined`). */
-  async get<T = unknown>(method: string, params: unknown, options?: LookupOptions): Promise<T | undefined> {
-    return this.method(method).get<T>(params, options);
+  get<T = unknown>(method: string, params: unknown, options?: LookupOptions): Promise<T | undefined> {
+    // As in `getOrSet`.
+    try {
+      return this.method(method).get<T>(params, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The value of a call from memory alone, at once. */
@@ -148,8 +153,13 @@ export class CacheManager implements AsyncDisposable {
    * The value of a call; on a miss the loader's, which is then stored. Concurrent calls of one key share one load.
    * See `MethodCache.getOrSet`.
    */
-  async getOrSet<T>(method: string, params: unknown, loader: Loader<T>, options?: LoadOptions): Promise<T> {
-    return this.method(method).getOrSet(params, loader, options);
+  getOrSet<T>(method: string, params: unknown, loader: Loader<T>, options?: LoadOptions): Promise<T> {
+    // Not an async function: one that returns another's promise makes each hit wait for two more turns.
+    try {
+      return this.method(method).getOrSet(params, loader, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Loads a call anew, whatever the cache holds, and stores the result. */

@@ -368,6 +368,8 @@ describe('what goes wrong at run time', () => {
   it('refuses malformed calls with a sentence', async () => {
     const { cache } = makeCache();
     expect(() => cache.method('')).toThrow(/method/i);
+    await expect(cache.getOrSet('', 1, () => 1)).rejects.toThrow(/method/i);
+    await expect(cache.get('', 1)).rejects.toThrow(/method/i);
     await expect(cache.getOrSet('tool', 1, 'no function' as never)).rejects.toThrow(/loader/);
     await expect(cache.set('tool', 1, 1, { ttl: -5 })).rejects.toThrow('`ttl`');
     await expect(cache.getOrSet('tool', 1, () => 1, { ttl: 'soon' as never })).rejects.toThrow('soon');
