@@ -300,7 +300,8 @@ export class DiskStore {
 
   #tellChanges(): void {
     const changes = this.#index.takeChanges();
-    if (changes.keys.length > 0 || changes.hasNewMarkers) this.#init.onChanged(changes);
+    const isNews = changes === 'everything' || changes.keys.length > 0 || changes.hasNewMarkers;
+    if (isNews) this.#init.onChanged(changes);
   }
 
   #tellNewest(): void {

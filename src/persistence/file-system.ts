@@ -17,8 +17,8 @@ export interface FileStatus {
 
 /** An open file. */
 export interface OpenFile {
-  /** Reads up to `length` bytes from `position`; fewer at the end of the file. */
-  read(length: number, position: number): Promise<Buffer>;
+  /** Reads up to `length` bytes from `position`; fewer at the end of the file. They may be put into `room`. */
+  read(length: number, position: number, room?: Buffer): Promise<Buffer>;
   /** Appends with a single write, and tells how many bytes were taken. */
   append(bytes: Uint8Array): Promise<number>;
   status(): Promise<FileStatus>;
@@ -54,8 +54,13 @@ export interface FileSystem {
 }
 
 /** Reads bytes that must be there; fails when the file system returns fewer, which is no statement about the file. */
-export async function readFully(file: OpenFile, length: number, position: number): Promise<Buffer> {
-  const bytes = await file.read(length, position);
+export async function readFully(
+  file: OpenFile,
+  length: number,
+  position: number,
+  room?: Buffer,
+): Promise<Buffer> {
+  const bytes = await file.read(length, position, room);
   if (bytes.length === length) return bytes;
   const message = `Expected ${length} bytes from byte ${position}, got ${bytes.length}`;
   throw Object.assign(new Error(message), { code: 'EIO' });
@@ -117,8 +122,8 @@ class NodeFile implements OpenFile {
     this.#handle = handle;
   }
 
-  async read(length: number, position: number): Promise<Buffer> {
-    const bytes = Buffer.allocUnsafeSlow(length);
+  async read(length: number, position: number, room?: Buffer): Promise<Buffer> {
+    const bytes = room !== undefined && room.length >= length ? room : Buffer.allocUnsafeSlow(length);
     let filled = 0;
     while (filled < length) {
       const { bytesRead } = await this.#handle.read(bytes, filled, length - filled, position + filled);

@@ -1,4 +1,4 @@
-/** A hash table of 16-byte keys in flat memory: a million keys cost 24 MB and not one object. */
+/** A hash table of 16-byte keys in flat memory: a million keys cost 32 MB and not one object. */
 
 import { randomBytes } from 'node:crypto';
 
@@ -8,16 +8,19 @@ const chunkMask = chunkKeys - 1;
 
 /** Numbers keys in the order they come, from 0. Keys are never taken out. */
 export class KeyTable {
-  #slots = new Uint32Array(1_024);
+  /** Pairs of a key's hash and its number + 1, side by side in one cache line; 0 is free. */
+  #slots = new Uint32Array(2 * 1_024);
+  #mask = 1_023;
   readonly #chunks: Uint32Array[] = [];
-  readonly #seeds: readonly [number, number, number, number];
+  readonly #seed0: number;
+  readonly #seed1: number;
   #size = 0;
 
   constructor() {
     // Keys may come from hostile files; seeds that nobody knows keep them from all falling into one slot.
-    const random = randomBytes(16);
-    const seed = (at: number) => random.readUInt32LE(at) | 1;
-    this.#seeds = [seed(0), seed(4), seed(8), seed(12)];
+    const random = randomBytes(8);
+    this.#seed0 = random.readUInt32LE(0) | 1;
+    this.#seed1 = random.readUInt32LE(4) | 1;
   }
 
   get size(): number {
@@ -25,16 +28,24 @@ export class KeyTable {
   }
 
   /** The number of the key whose 16 bytes start at `at`, or -1. */
-  find(bytes: Buffer, at: number): number {
-    const [a, b, c, d] = words(bytes, at);
-    return this.#slots[this.#slotOf(a, b, c, d)]! - 1;
+  find(bytes: Uint8Array, at: number): number {
+    const a = word(bytes, at);
+    const b = word(bytes, at + 4);
+    const c = word(bytes, at + 8);
+    const d = word(bytes, at + 12);
+    const slot = this.#slotOf(this.#hash(a, b, c, d), a, b, c, d);
+    return this.#slots[slot + 1]! - 1;
   }
 
   /** The number of a key that is added if it is new. */
-  add(bytes: Buffer, at: number): number {
-    const [a, b, c, d] = words(bytes, at);
-    const slot = this.#slotOf(a, b, c, d);
-    const known = this.#slots[slot]!;
+  add(bytes: Uint8Array, at: number): number {
+    const a = word(bytes, at);
+    const b = word(bytes, at + 4);
+    const c = word(bytes, at + 8);
+    const d = word(bytes, at + 12);
+    const hash = this.#hash(a, b, c, d);
+    const slot = this.#slotOf(hash, a, b, c, d);
+    const known = this.#slots[slot + 1]!;
     if (known !== 0) return known - 1;
     const number = this.#size;
     if ((number & chunkMask) === 0) this.#chunks.push(new Uint32Array(chunkKeys * 4));
@@ -44,9 +55,10 @@ export class KeyTable {
     chunk[first + 1] = b;
     chunk[first + 2] = c;
     chunk[first + 3] = d;
-    this.#slots[slot] = number + 1;
+    this.#slots[slot] = hash;
+    this.#slots[slot + 1] = number + 1;
     this.#size = number + 1;
-    if (this.#size * 4 > this.#slots.length * 3) this.#grow();
+    if (this.#size * 8 > this.#mask * 5) this.#grow();
     return number;
   }
 
@@ -55,48 +67,49 @@ export class KeyTable {
     const chunk = this.#chunks[number >>> chunkShift]!;
     const first = (number & chunkMask) * 4;
     const bytes = Buffer.allocUnsafe(16);
-    for (let word = 0; word < 4; word += 1) bytes.writeUInt32LE(chunk[first + word]!, word * 4);
+    for (let at = 0; at < 4; at += 1) bytes.writeUInt32LE(chunk[first + at]!, at * 4);
     return bytes.toString('hex');
   }
 
-  #slotOf(a: number, b: number, c: number, d: number): number {
-    const mask = this.#slots.length - 1;
-    for (let slot = this.#hash(a, b, c, d) & mask; ; slot = (slot + 1) & mask) {
-      const known = this.#slots[slot]!;
-      if (known === 0) return slot;
+  /** Where a key is, or where it would be put. */
+  #slotOf(hash: number, a: number, b: number, c: number, d: number): number {
+    const slots = this.#slots;
+    for (let at = hash & this.#mask; ; at = (at + 1) & this.#mask) {
+      const known = slots[2 * at + 1]!;
+      if (known === 0) return 2 * at;
+      if (slots[2 * at] !== hash) continue;
       const chunk = this.#chunks[(known - 1) >>> chunkShift]!;
       const first = ((known - 1) & chunkMask) * 4;
-      const isSame =
-        chunk[first] === a && chunk[first + 1] === b && chunk[first + 2] === c && chunk[first + 3] === d;
-      if (isSame) return slot;
+      if (chunk[first] !== a || chunk[first + 1] !== b) continue;
+      if (chunk[first + 2] === c && chunk[first + 3] === d) return 2 * at;
     }
   }
 
   #hash(a: number, b: number, c: number, d: number): number {
-    const [s0, s1, s2, s3] = this.#seeds;
-    let hash = Math.imul(a ^ s1, s0) + Math.imul(b ^ s0, s1);
-    hash = Math.imul(hash ^ (hash >>> 15) ^ c, s2) + Math.imul(d ^ s2, s3);
-    return (hash ^ (hash >>> 16)) >>> 0;
+    let hash = Math.imul(a ^ this.#seed1, this.#seed0) ^ b;
+    hash = Math.imul(hash ^ (hash >>> 15), this.#seed1) ^ c;
+    hash = Math.imul(hash ^ (hash >>> 13), this.#seed0) ^ d;
+    hash = Math.imul(hash ^ (hash >>> 16), this.#seed1);
+    return (hash ^ (hash >>> 14)) >>> 0;
   }
 
   #grow(): void {
-    this.#slots = new Uint32Array(this.#slots.length * 2);
-    const mask = this.#slots.length - 1;
-    for (let number = 0; number < this.#size; number += 1) {
-      const chunk = this.#chunks[number >>> chunkShift]!;
-      const first = (number & chunkMask) * 4;
-      let slot = this.#hash(chunk[first]!, chunk[first + 1]!, chunk[first + 2]!, chunk[first + 3]!) & mask;
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-      this.#slots[slot] = number + 1;
+    const old = this.#slots;
+    this.#mask = this.#mask * 2 + 1;
+    const slots = new Uint32Array(2 * (this.#mask + 1));
+    for (let slot = 0; slot < old.length; slot += 2) {
+      const known = old[slot + 1]!;
+      if (known === 0) continue;
+      let at = old[slot]! & this.#mask;
+      while (slots[2 * at + 1] !== 0) at = (at + 1) & this.#mask;
+      slots[2 * at] = old[slot]!;
+      slots[2 * at + 1] = known;
     }
+    this.#slots = slots;
   }
 }
 
-function words(bytes: Buffer, at: number): [number, number, number, number] {
-  return [
-    bytes.readUInt32LE(at),
-    bytes.readUInt32LE(at + 4),
-    bytes.readUInt32LE(at + 8),
-    bytes.readUInt32LE(at + 12),
-  ];
+/** Quicker than `readUInt32LE`, which checks its arguments first. */
+function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

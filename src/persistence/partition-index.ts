@@ -56,6 +56,9 @@ export interface IndexChanges {
 /** An entry's place in the index is lost: its file has gone or can't be read. The stamp stays, so nothing older shows. */
 const lost = 255;
 
+/** At a million entries, their keys alone would take more memory than the index. */
+const maxToldChanges = 10_000;
+
 const chunkRecords = 4_096;
 const chunkShift = 12;
 const chunkMask = chunkRecords - 1;
@@ -80,6 +83,7 @@ export class PartitionIndex {
   /** The newest stamp in any file. */
   newest: Stamp | undefined;
   readonly #fileNumbers = new Map<string, number>();
+  readonly #extents = new Map<PartitionFile, { entries: number; oldest: number }>();
   readonly #keys = new KeyTable();
   readonly #chunks: Chunk[] = [];
   readonly #members: Members = makeMembers(256);
@@ -118,10 +122,13 @@ export class PartitionIndex {
   addMember(file: PartitionFile, position: number, header: MemberHeader, now: number): void {
     const member = this.#addPlace(file, position, header.memberLength);
     const table = header.entryTable;
+    const extent = this.extentOf(file);
+    extent.entries += header.entryCount;
     const writers = [header.writer, ...header.writers].map((writer) => this.#writerNumber(writer));
     for (let at = 0; at < table.length; at += entryBytes) {
       const kind = table[at + 38]!;
       const time = readWhole(table, at + 16);
+      extent.oldest = Math.min(extent.oldest, time);
       if (kind > entryKind.deletion) {
         const writer = writerOf(header, table.readUInt16LE(at + 36));
         const isNews = this.#addMarker(kind, table.toString('hex', at, at + 16), { time, writer });
@@ -163,6 +170,28 @@ export class PartitionIndex {
         offset,
       });
     };
+  }
+
+  /** How many entries of a file were taken in, and the oldest stamp time among them; a plain file's is not known. */
+  extentOf(file: PartitionFile): { entries: number; oldest: number } {
+    let extent = this.#extents.get(file);
+    if (extent === undefined) {
+      extent = { entries: 0, oldest: file.isPlain ? 0 : Number.POSITIVE_INFINITY };
+      this.#extents.set(file, extent);
+    }
+    return extent;
+  }
+
+  /** How many values of each file are the newest of their keys; in the order of `files`. */
+  liveCounts(): Uint32Array {
+    if (this.#hasNewClears) this.#sweepCleared();
+    const counts = new Uint32Array(this.files.length);
+    for (let record = 0; record < this.#keys.size; record += 1) {
+      const chunk = this.#chunks[record >>> chunkShift]!;
+      const at = record & chunkMask;
+      if (chunk.kind[at] === entryKind.value) counts[this.#members.file[chunk.member[at]!]!]! += 1;
+    }
+    return counts;
   }
 
   /** Where the newest value of this key lies, if its newest entry is a value that no marker covers. */
@@ -246,10 +275,12 @@ export class PartitionIndex {
     this.#hasNewMarkers = false;
   }
 
-  /** What has changed since `watch`, which ends with this. */
-  takeChanges(): IndexChanges {
-    const keys = (this.#changed ?? []).map((record) => this.#keys.keyOf(record));
+  /** What has changed since `watch`, which ends with this; `everything` when it is too much to be told by keys. */
+  takeChanges(): IndexChanges | 'everything' {
+    const changed = this.#changed ?? [];
     this.#changed = undefined;
+    if (changed.length > maxToldChanges) return 'everything';
+    const keys = changed.map((record) => this.#keys.keyOf(record));
     return { keys, hasNewMarkers: this.#hasNewMarkers };
   }
 
@@ -325,7 +356,7 @@ export class PartitionIndex {
     chunk.offset[at] = next.offset;
     chunk.writer[at] = next.writer;
     chunk.kind[at] = next.kind;
-    this.#changed?.push(record);
+    if (this.#changed !== undefined && this.#changed.length <= maxToldChanges) this.#changed.push(record);
   }
 
   /** Tells whether the marker is newer than those known. */

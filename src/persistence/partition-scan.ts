@@ -57,13 +57,18 @@ const maxReports = 20;
 /** Checking one that only looks like a header may cost a checksum over 64 KB: a hostile file holds millions. */
 const maxCandidates = 4_000;
 
-/** Reads headers of one file in its order; what was read ahead serves the next ones. */
+/**
+ * Reads headers of one file in its order; what was read ahead serves the next ones. A header's entries are good until
+ * the next reading.
+ */
 export class HeaderWindow {
   readonly #file: OpenFile;
   readonly #fileSize: number;
   #start = 0;
   #bytes: Buffer = Buffer.alloc(0);
-  #size = headBytes;
+  #last = 0;
+  /** Where large windows are read to, one after another. */
+  #room: Buffer | undefined;
 
   constructor(file: OpenFile, fileSize: number) {
     this.#file = file;
@@ -75,22 +80,25 @@ export class HeaderWindow {
     const at = position - this.#start;
     if (at >= 0 && at < this.#bytes.length) {
       const reading = readHeader(this.#bytes, at);
-      if (reading.kind !== 'incomplete') return reading;
-      // Several small members fitted into one window: more of the kind are likely.
-      this.#size = at > 0 ? largeWindow : headBytes;
-    } else {
-      this.#size = headBytes;
+      if (reading.kind !== 'incomplete') return this.#noted(reading, position);
     }
-    let wanted = this.#size;
+    // Where members are small, reading over them costs less than a reading for each.
+    let wanted = position > this.#last && position - this.#last < largeWindow / 2 ? largeWindow : headBytes;
     for (;;) {
       const length = Math.min(wanted, this.#fileSize - position);
-      this.#bytes = await readFully(this.#file, length, position);
+      this.#room ??= wanted > headBytes ? Buffer.allocUnsafeSlow(wanted) : undefined;
+      this.#bytes = await readFully(this.#file, length, position, this.#room);
       this.#start = position;
       const reading = readHeader(this.#bytes);
-      if (reading.kind !== 'incomplete' || length < wanted) return reading;
+      if (reading.kind !== 'incomplete' || length < wanted) return this.#noted(reading, position);
       if (reading.bytes > maxHeadBytes) return { kind: 'damaged', reason: 'a header that does not end' };
       wanted = Math.max(reading.bytes, wanted + 1);
     }
+  }
+
+  #noted(reading: HeaderReading, position: number): HeaderReading {
+    this.#last = position;
+    return reading;
   }
 }
 
@@ -187,7 +195,7 @@ class PartitionWalk {
     }
     this.#nextMember = Math.max(this.#nextMember, header.memberNumber + 1);
     if (header.batchIndex === 0 || this.#lastBatch.length >= maxBatch) this.#settleBatch();
-    this.#lastBatch.push(member);
+    this.#lastBatch.push({ position, header: { ...header, entryTable: Buffer.from(header.entryTable) } });
   }
 
   #settleBatch(): void {
