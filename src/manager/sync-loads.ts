@@ -1,7 +1,5 @@
 /** Loading one method's values with loaders that return at once, from memory alone. */
 
-import type { ResolvedMethodOptions } from '../options.js';
-import type { Stamp } from '../stamp.js';
 import type { CacheCore } from './core.js';
 import { isErrorResult, keepAnswer } from './keeping.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
@@ -89,29 +87,12 @@ export class SyncLoads {
       counters.loadTimes.record(loadMs);
       if (events.isHeard('load')) events.emit('load', { method: name, key, loadMs });
       const isStored = isError === false && !watch.superseded && !this.#core.isClosed;
-      if (isStored) this.#keep(key, options, { value, loadMs, began });
+      // A promise is no value that could be stored: it is refused, counted, and handed on.
+      if (isStored) {
+        const request = { state: this.#state, key, options };
+        keepAnswer(this.#core, request, { value, loadMs, ttl: undefined, isStored, began });
+      }
       return value;
     });
   }
-
-  #keep(
-    key: string,
-    options: ResolvedMethodOptions,
-    { value, loadMs, began }: { value: unknown; loadMs: number; began: Stamp },
-  ): void {
-    if (isThenable(value)) {
-      this.#core.tiers.remove(this.#state, key, 'refuse');
-      this.#core.uncached(this.#state, 'a promise from a synchronous tool');
-      return;
-    }
-    keepAnswer(
-      this.#core,
-      { state: this.#state, key, options },
-      { value, loadMs, ttl: undefined, isStored: true, began },
-    );
-  }
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -67,15 +67,18 @@ describe('a wrapped synchronous function', () => {
     expect(cache.stats('failing')).toMatchObject({ loadErrors: 2, entries: 0 });
   });
 
-  it('hands on a promise that it did not expect, uncached', async () => {
-    const cache = newCache();
-    const tool = vi.fn(async () => 1);
-    const wrapped = cache.wrapSync(tool as unknown as () => number, { name: 'tool' });
-    expect(await wrapped()).toBe(1);
-    expect(await wrapped()).toBe(1);
-    expect(tool).toHaveBeenCalledTimes(2);
-    expect(cache.stats('tool')).toMatchObject({ uncached: 2, entries: 0 });
-  });
+  it.each(['copy', 'reference'] as const)(
+    'hands on a promise uncached, where values are kept by %s',
+    async (values) => {
+      const cache = new CacheManager({ clock: new FakeClock(), values });
+      const tool = vi.fn(async () => 1);
+      const wrapped = cache.wrapSync(tool as unknown as () => number, { name: 'tool' });
+      expect(await wrapped()).toBe(1);
+      expect(await wrapped()).toBe(1);
+      expect(tool).toHaveBeenCalledTimes(2);
+      expect(cache.stats('tool')).toMatchObject({ uncached: 2, entries: 0 });
+    },
+  );
 
   it('hands on what can not be stored, and what has no key', () => {
     const cache = newCache();
