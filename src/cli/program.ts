@@ -46,7 +46,7 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     });
   }
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(args.map(withTwoDashes), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -57,6 +57,11 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     io.stderr.write(`toolstash: ${complaint}\n`);
     return 2;
   }
+}
+
+/** Long flags have two dashes; `-loadCache` is an older spelling that scripts may use. */
+function withTwoDashes(arg: string): string {
+  return arg.replace(/^-loadCache(?=$|=)/, '--load-cache');
 }
 
 /** The one sentence that tells what was wrong and how to put it right; `undefined` for what is no one's mistake. */

@@ -15,7 +15,10 @@ export async function givenPaths(paths: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of paths) {
     if (path === '') throw new UsageError("Expected a path, got '': name a cache folder or a file");
-    for (const each of await expandPatterns([path])) {
+    const expanded = await expandPatterns([path]).catch((cause: unknown) => {
+      throw new UsageError(`No file or folder matches ${path}: check the pattern`, { cause });
+    });
+    for (const each of expanded) {
       found.push(await realpath(each).catch((error: unknown) => Promise.reject(complaint(path, error))));
     }
   }

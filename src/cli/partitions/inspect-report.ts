@@ -1,15 +1,7 @@
 /** The report of `toolstash inspect`, for people. */
 
 import type { FileInspection, MethodInspection } from '../../persistence/inspection.js';
-import {
-  formatBytes,
-  formatCount,
-  formatDuration,
-  formatShare,
-  plural,
-  printable,
-  shorten,
-} from '../format.js';
+import { formatAge, formatBytes, formatCount, formatShare, plural, printable, shorten } from '../format.js';
 import { bar, formatBlocks, reportColumns, type Segment, wrapFacts } from '../layout.js';
 import type { Paint } from '../paint.js';
 
@@ -70,15 +62,13 @@ export function formatInspectReport(data: InspectData, { width, paint }: ReportS
 function heading({ name, methods: all, totals, now }: InspectData, paint: Paint, columns: number): string[] {
   const named = all.filter(({ values, method }) => values > 0 || method !== undefined);
   const { oldest, newest } = totals;
-  const ages =
-    oldest === undefined || newest === undefined
-      ? 'nothing written'
-      : `written from ${moment(oldest)} (${age(oldest, now)}) to ${moment(newest)} (${age(newest, now)})`;
+  const written =
+    oldest === undefined || newest === undefined ? 'nothing written' : writtenBetween(oldest, newest, now);
   return [
     `${paint('bold', 'toolstash inspect')}  ${shorten(printable(name), columns - 19)}`,
     `${paint('bold', paint('green', plural(totals.values, 'entry', 'entries')))}  of ` +
       `${plural(named.length, 'method')} in ${plural(totals.partitions, 'partition')}, ${formatBytes(totals.bytes)} on disk`,
-    ...wrapFacts([ages], columns).map((line) => paint('gray', line)),
+    paint('gray', written),
   ];
 }
 
@@ -199,8 +189,14 @@ function nameOf({ method, methodHash }: MethodInspection): string {
   return printable(method ?? (methodHash === undefined ? '(unknown)' : `(${methodHash})`));
 }
 
+function writtenBetween(oldest: number, newest: number, now: number): string {
+  const [from, to] = [moment(oldest), moment(newest)];
+  if (from === to) return `written ${from}, ${age(newest, now)} ago`;
+  return `written ${from} to ${to}, ${age(oldest, now)} to ${age(newest, now)} ago`;
+}
+
 function age(epochMs: number, now: number): string {
-  return epochMs > now ? 'ahead' : formatDuration(now - epochMs);
+  return formatAge(now - epochMs);
 }
 
 /** `2026-11-21 09:30 UTC`; times beyond what dates can say come from damaged or hostile files. */

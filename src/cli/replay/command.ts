@@ -1,12 +1,13 @@
 /** `toolstash replay`: a trace through a cache, with a report of what the cache would have done for it. */
 
 import { stat } from 'node:fs/promises';
-import { CacheManager, hashKey } from '../../index.js';
+import { CacheManager, type CacheStats, hashKey } from '../../index.js';
 import type { CommandIo } from '../command-io.js';
 import { formatCount, printable } from '../format.js';
 import { formatJson } from '../lossless-json.js';
 import { paintFor } from '../paint.js';
 import { startProgress } from '../progress.js';
+import { DiskWatch, diskOf } from './disk.js';
 import { effectByName, unmatchedGlobs } from './effects.js';
 import { fittingTimeScale, replayTasks } from './engine.js';
 import type { LatencyModel } from './latency.js';
@@ -25,6 +26,10 @@ export interface ReplayFlags {
   readonly maxSize: number;
   readonly maxBytes: number;
   readonly ttl?: string;
+  readonly persist: boolean;
+  readonly persistDir?: string;
+  readonly cache: 'single' | 'multi';
+  readonly loadCache: readonly string[];
   readonly writes: readonly string[];
   readonly readOnly: readonly string[];
   readonly transientErrors: boolean;
@@ -41,7 +46,7 @@ export interface ReplayFlags {
 /** How long a replay is made to take when no time scale is given, if nothing were cached. */
 const fittingMs = 5000;
 
-/** Runs the command. The result is the exit code: 1 when an answer was wrong. */
+/** Runs the command. The result is the exit code: 1 when an answer was wrong, or could not be persisted. */
 export async function replay(path: string | undefined, flags: ReplayFlags, io: CommandIo): Promise<number> {
   const trace = path === undefined ? generateWorkload(flags) : await readWithProgress(path, io);
   const globs = effectGlobs(path, flags);
@@ -54,17 +59,22 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
   const keys = new Map(trace.calls.map((call) => [call, hashKey(call.tool, call.args)]));
 
-  await using cache = new CacheManager({
+  const disk = await diskOf(flags);
+  const cache = new CacheManager({
     eviction: flags.eviction,
     maxSize: flags.maxSize,
     maxBytes: flags.maxBytes,
     ...(flags.ttl !== undefined && { ttl: ttlOf(flags.ttl) }),
-    clock: scaledClock(timeScale),
+    // What is on disk outlives the replay, so its times must be the real ones.
+    ...(disk === null ? { clock: scaledClock(timeScale) } : disk.options),
   });
+  const watch = new DiskWatch(cache);
   const tally = new Tally(latencyOf);
   const progress = startProgress({ stream: io.stderr, label: 'Replaying', total: trace.calls.length });
   const startedAt = performance.now();
+  let stats: CacheStats;
   try {
+    await cache.open();
     await replayTasks({
       cache,
       tasks,
@@ -74,6 +84,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
       timeScale,
       concurrency,
       transientErrors: flags.transientErrors,
+      diskReadsOf: (key) => watch.readsOf(key),
       onOutcome(outcome) {
         tally.add(outcome);
         const { calls, hits, coalesced } = tally.total;
@@ -85,13 +96,13 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     });
   } finally {
     progress.stop();
+    stats = cache.stats();
+    await watch.close();
   }
   const wallMs = performance.now() - startedAt;
-  const stats = cache.stats();
-
   const data: ReportData = {
     trace: { name: trace.name, tasks: tasks.length, rollouts: rolloutsOf(tasks) },
-    disk: null,
+    disk: disk === null ? null : { persistDir: disk.persistDir, loadCache: disk.loadCache },
     cache: {
       eviction: flags.eviction,
       maxSize: flags.maxSize,
@@ -113,15 +124,22 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     total: tally.total,
     byTool: tally.byTool,
     wrongAnswers: tally.wrongAnswers,
-    notes: notesOn(path, globs, tools),
+    notes: [
+      ...notesOn(path, globs, tools),
+      ...(disk !== null && flags.ttl !== undefined && timeScale !== 1 ? [realTtl] : []),
+      ...watch.notes(),
+    ],
   };
   io.stdout.write(
     flags.json
       ? `${formatJson(summaryOf(data, flags), 2)}\n`
       : formatReport(data, { width: io.stdout.columns ?? 80, paint: paintFor(io.stdout) }),
   );
-  return tally.total.wrong === 0 ? 0 : 1;
+  return tally.total.wrong === 0 && !watch.hasLost ? 0 : 1;
 }
+
+/** Said where a person may expect the trace's time. */
+const realTtl = "The ttl ran in real time, not in the trace's: entries on disk outlive the replay.";
 
 type EffectGlobs = Parameters<typeof effectByName>[0];
 
@@ -168,7 +186,7 @@ function rolloutsOf(tasks: readonly Task[]): number {
 
 /** What `--json` prints. */
 function summaryOf(
-  { trace, cache, replay: run, total, byTool, wrongAnswers, notes }: ReportData,
+  { trace, cache, disk, replay: run, total, byTool, wrongAnswers, notes }: ReportData,
   flags: ReplayFlags,
 ) {
   return {
@@ -179,6 +197,7 @@ function summaryOf(
     hitRate: hitRate(total),
     byTool: Object.fromEntries(byTool),
     cache,
+    disk,
     replay: { ...run, latency: flags.latency.text, seed: flags.seed },
     wrongAnswers,
     notes,

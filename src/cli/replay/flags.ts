@@ -12,6 +12,7 @@ const largestSeed = 2 ** 32 - 1;
 
 /** The command with its flags, their defaults and checks. */
 export function replayCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const modes = ['single', 'multi'] as const;
   const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
   const globs = (text: string, earlier: readonly string[]) => [...earlier, ...splitGlobs(text)];
   return new Command('replay')
@@ -38,6 +39,25 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
     .option(
       '--ttl <duration>',
       "how long an answer is fresh, in the trace's time, such as 5m (default: for ever)",
+    )
+    .option(
+      '--persist',
+      'keep entries on disk too, for the next replay to find; ttls then run in real time',
+      false,
+    )
+    .option('--persist-dir <dir>', 'the cache folder that --persist writes to (default: ./cache)')
+    .addOption(
+      new Option('--cache <mode>', 'with --persist, who uses the folder: single (this replay alone) or multi')
+        .default('single')
+        .argParser(oneOf('--cache', modes)),
+    )
+    .addOption(
+      new Option(
+        '--load-cache <path>',
+        'file, folder or pattern to read entries from, left as it is; repeatable',
+      )
+        .default([], 'none')
+        .argParser((path: string, earlier: readonly string[]) => [...earlier, path]),
     )
     .addOption(
       new Option('--writes <globs>', 'tools that change something, never cached')
