@@ -5,6 +5,7 @@ import { type ClassCodec, ClassCodecs } from './class-codec.js';
 import { HeapMeter } from './heap-meter.js';
 import { readMsgpack } from './msgpack-reader.js';
 import { MsgpackWriter } from './msgpack-writer.js';
+import { PackingProbe, PlainPacker } from './plain-packer.js';
 import { walkPlain } from './plain-walk.js';
 import { richType, richVersion } from './rich-format.js';
 import { reviveRich } from './rich-revival.js';
@@ -44,6 +45,7 @@ const timestampType = -1;
 
 class MsgpackValueCodec implements ValueCodec {
   readonly #codecs: ClassCodecs;
+  readonly #packer = new PlainPacker();
   /** Taken while in use: a class codec may encode other values while it encodes its own. */
   #idleWriter: MsgpackWriter | undefined;
 
@@ -52,6 +54,17 @@ class MsgpackValueCodec implements ValueCodec {
   }
 
   encode(value: unknown): Uint8Array {
+    try {
+      const probe = new PackingProbe();
+      if (walkPlain(value, probe) && probe.isPackable) return this.#packer.pack(value);
+    } catch (error) {
+      throw asUnstorable(error);
+    }
+    return this.#write(value);
+  }
+
+  /** What msgpackr would not keep as it is. */
+  #write(value: unknown): Uint8Array {
     const writer = this.#idleWriter ?? new MsgpackWriter();
     this.#idleWriter = undefined;
     try {
