@@ -15,17 +15,45 @@ export interface DirectoryAccess {
   /** Gets it, if it is not had already. Rejects when it is another's. */
   enter(): Promise<void>;
   leave(): Promise<void>;
+  /** Gets the right to consolidate. It saves work, no more: two that consolidate at once do no harm. */
+  enterConsolidation(): Promise<ConsolidationRight>;
 }
+
+/** The right to consolidate a folder. */
+export interface ConsolidationRight {
+  /** Whether it was not lost to somebody else meanwhile. */
+  readonly isHeld: boolean;
+  release(): Promise<void>;
+}
+
+const freeRight: ConsolidationRight = { isHeld: true, release: () => Promise.resolve() };
 
 /** Asks nobody. */
 export const freeAccess: DirectoryAccess = {
   enter: () => Promise.resolve(),
   leave: () => Promise.resolve(),
+  enterConsolidation: () => Promise.resolve(freeRight),
 };
 
 /** Shares the folder, unless somebody has it alone. */
 export function sharedAccess(folder: string): DirectoryAccess {
-  return { enter: () => assertUnclaimed(folder), leave: () => Promise.resolve() };
+  return {
+    enter: () => assertUnclaimed(folder),
+    leave: () => Promise.resolve(),
+    async enterConsolidation() {
+      let isHeld = true;
+      const onLost = () => {
+        isHeld = false;
+      };
+      const claim = await claimDirectory({ folder, purpose: 'consolidation', onLost });
+      return {
+        get isHeld() {
+          return isHeld;
+        },
+        release: () => claim.release(),
+      };
+    },
+  };
 }
 
 const retryInterval = 5_000;
@@ -76,6 +104,10 @@ export class SoleAccess implements DirectoryAccess {
     const claim = this.#claim;
     this.#claim = undefined;
     await claim?.release();
+  }
+
+  enterConsolidation(): Promise<ConsolidationRight> {
+    return Promise.resolve(freeRight);
   }
 
   #lost(cause: Error): void {

@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
 import { CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
-import type { PartitionDamagedError } from './damage.js';
+import { Consolidation, type ConsolidationReport } from './consolidation.js';
+import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import type { FileSystem } from './file-system.js';
 import { type AilingFile, type LoadReport, PartitionLoader } from './loader.js';
@@ -61,6 +62,8 @@ export class DiskStore {
   readonly #given = new Set<string>();
   /** Files of the folder in which reading has found damage. */
   readonly #damaged = new Map<string, PartitionDamagedError>();
+  readonly #products = new Set<string>();
+  readonly #settled = new Map<string, number>();
   #batch: PendingEntries | undefined;
   readonly #counts = { writtenEntries: 0, writtenBytes: 0, salvagedMembers: 0, quarantinedFiles: 0 };
 
@@ -166,6 +169,45 @@ export class DiskStore {
       this.#batch = undefined;
       if (failure !== undefined) throw failure;
     });
+  }
+
+  /**
+   * Merges closed partitions and keeps the bounds on age and bytes; see `Consolidation`. A thorough one also closes
+   * what this process writes to.
+   */
+  async consolidate(request: { isThorough: boolean; goesOn: () => boolean }): Promise<ConsolidationReport> {
+    const closed = new Set<string>();
+    await this.#inTurn(async () => {
+      if (request.isThorough) {
+        for (const path of this.#writer.paths) closed.add(path);
+        await this.#writer.close();
+      }
+      await this.#loadFolder({ mode: 'incremental', repairs: true });
+    });
+    const { options, files, clock, writer } = this.#init;
+    const consolidation = new Consolidation(
+      {
+        options,
+        files,
+        writer,
+        maker: this.#maker,
+        loader: this.#loader,
+        index: () => this.#index,
+        now: () => clock.now(),
+        inTurn: (task) => this.#inTurn(task),
+        owns: (path) => this.#writer.owns(path),
+        release: (path) => this.reader.release(path),
+        refresh: () => this.refresh(),
+        onFailure: (error) => {
+          if (error instanceof PartitionDamagedError) this.noteDamage(error);
+          else this.noteFailure(error);
+        },
+        products: this.#products,
+        settled: this.#settled,
+      },
+      { ...request, closed },
+    );
+    return consolidation.run();
   }
 
   async close(): Promise<void> {

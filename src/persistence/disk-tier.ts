@@ -5,7 +5,9 @@ import type { Clock, Timer } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import type { SlowTier, TierRecord } from '../tier.js';
+import type { ConsolidationReport } from './consolidation.js';
 import { type DirectoryAccess, freeAccess, SoleAccess, sharedAccess } from './directory-access.js';
+import { DirectoryTakenError } from './directory-claim.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { DiskReader } from './disk-reader.js';
 import { DiskStore, type LoadMode } from './disk-store.js';
@@ -61,6 +63,7 @@ export class DiskTier implements SlowTier {
   readonly #reader: DiskReader;
   readonly #access: DirectoryAccess;
   readonly #tasks: PeriodicTask[] = [];
+  #consolidating: Promise<unknown> = Promise.resolve();
   #pending = new PendingEntries();
   /** What is being written right now. */
   #writing = new PendingEntries();
@@ -97,6 +100,8 @@ export class DiskTier implements SlowTier {
     this.#access = init.access ?? (init.files === undefined ? this.#accessByMode() : freeAccess);
     const pull = () => this.#pull();
     if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
+    const { consolidateInterval } = init.options;
+    if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());
     this.#stopExitFlush = init.options.flushOnExit
       ? flushBeforeExit(() => this.#flushAtExit())
       : () => undefined;
@@ -209,6 +214,18 @@ export class DiskTier implements SlowTier {
     await this.#store.load({ mode: request.mode ?? 'incremental', files: request.files });
   }
 
+  /**
+   * Merges the partitions that nobody appends to any more, drops what is overwritten, expired or beyond the bounds, and
+   * tells what it came to. Lookups and writes go on meanwhile.
+   * @throws DirectoryTakenError when another process is consolidating the folder
+   */
+  async consolidate(): Promise<ConsolidationReport> {
+    this.#refuseClosed();
+    await this.#open();
+    await this.flush();
+    return this.#consolidate(true);
+  }
+
   async *entries(): AsyncGenerator<TierRecord> {
     this.#refuseClosed();
     await this.#open();
@@ -229,6 +246,7 @@ export class DiskTier implements SlowTier {
     this.#stopExitFlush();
     this.#timer?.cancel();
     await Promise.all(this.#tasks.map((task) => task.stop()));
+    await this.#consolidating.catch(() => undefined);
     try {
       await this.flush();
     } finally {
@@ -256,6 +274,33 @@ export class DiskTier implements SlowTier {
     } catch (error) {
       this.#report(toStorageError(error, `Reading ${this.#options.persistDir} failed`));
     }
+  }
+
+  /** Consolidates what is worth it. Where another process does, there is nothing left to do. */
+  async #lookBack(): Promise<void> {
+    try {
+      await this.#consolidate(false);
+    } catch (error) {
+      if (error instanceof DirectoryTakenError) return;
+      this.#report(toStorageError(error, `Consolidating ${this.#options.persistDir} failed`));
+    }
+  }
+
+  /** One consolidation after another. */
+  #consolidate(isThorough: boolean): Promise<ConsolidationReport> {
+    const run = async () => {
+      const lock = await this.#access.enterConsolidation();
+      try {
+        const goesOn = () => !this.#isClosed && lock.isHeld;
+        return await this.#store.consolidate({ isThorough, goesOn });
+      } finally {
+        await lock.release();
+      }
+    };
+    const running = this.#consolidating.then(run, run);
+    this.#consolidating = running;
+    running.catch(() => undefined);
+    return running;
   }
 
   async #enter(): Promise<void> {

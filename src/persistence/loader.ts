@@ -91,6 +91,18 @@ export class PartitionLoader {
     return load.report(found.length);
   }
 
+  /** The files of the folder as they were seen last. */
+  get seen(): ReadonlyMap<string, FileStatus> {
+    return this.#seen;
+  }
+
+  /** Brings files of the folder up to date in the index, without listing it. */
+  async loadFiles(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
+    const load = new Load(this.#options, this.#seen, index);
+    await load.readAll(paths.map((path) => toFound(path, false)));
+    return load.report(paths.length);
+  }
+
   /** Takes in files from anywhere. They are only read. */
   async loadGiven(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
     const load = new Load(this.#options, this.#seen, index);
@@ -278,6 +290,7 @@ class Load {
       },
     });
     if (current !== undefined) current.scannedBytes = Math.max(current.scannedBytes, scan.end);
+    if (current !== undefined && scan.isNewer) current.isNewer = true;
     for (const damage of scan.damage) this.#problem(damage);
     const isAiling = scan.damage.length > 0 || scan.tailBytes > 0 || status.size === 0;
     if (isAiling && !scan.isNewer && !found.isGiven) {

@@ -29,6 +29,8 @@ export interface PartitionFile {
   /** The number that the next member must have. */
   nextMember: number;
   isGone: boolean;
+  /** Whether it has members of a later version of the format: such files are never moved. */
+  isNewer?: boolean;
 }
 
 /** Where an entry lies, and what its header says. */
@@ -182,14 +184,15 @@ export class PartitionIndex {
     return extent;
   }
 
-  /** How many values of each file are the newest of their keys; in the order of `files`. */
-  liveCounts(): Uint32Array {
+  /** How many values of each file are the newest of their keys and not expired; in the order of `files`. */
+  liveCounts(now: number): Uint32Array {
     if (this.#hasNewClears) this.#sweepCleared();
     const counts = new Uint32Array(this.files.length);
     for (let record = 0; record < this.#keys.size; record += 1) {
       const chunk = this.#chunks[record >>> chunkShift]!;
       const at = record & chunkMask;
-      if (chunk.kind[at] === entryKind.value) counts[this.#members.file[chunk.member[at]!]!]! += 1;
+      const isLive = chunk.kind[at] === entryKind.value && chunk.expiry[at]! > now;
+      if (isLive) counts[this.#members.file[chunk.member[at]!]!]! += 1;
     }
     return counts;
   }

@@ -97,7 +97,12 @@ export class PartitionWriter {
     if (batch.length > 0) await this.#writeBatch(method, methodHash, batch);
   }
 
-  /** Closes all files. */
+  /** The files that this writer may still append to. */
+  get paths(): string[] {
+    return Array.from(this.#partitions.values(), ({ path }) => path);
+  }
+
+  /** Closes all files; what is written from now on goes into new ones. */
   async close(): Promise<void> {
     const partitions = [...this.#partitions.values()];
     this.#partitions.clear();
@@ -262,7 +267,7 @@ export class PartitionWriter {
 }
 
 /** Entries in groups that fit one member each; one that is larger stands alone. */
-function* memberGroups(entries: Iterable<EncodedEntry>): IterableIterator<EncodedEntry[]> {
+export function* memberGroups(entries: Iterable<EncodedEntry>): IterableIterator<EncodedEntry[]> {
   let group: EncodedEntry[] = [];
   let rawBytes = 0;
   let headerBytes = 0;

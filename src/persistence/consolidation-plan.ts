@@ -1,0 +1,72 @@
+/** Which closed partitions are worth merging: those of one method and day, and no large one for the sake of small ones. */
+
+import type { PartitionName } from './partition-path.js';
+
+/** A partition file as planning sees it. */
+export interface PlannedFile {
+  readonly path: string;
+  readonly name: PartitionName;
+  readonly size: number;
+  /** Whether nobody appends to it any more, as far as can be told. */
+  readonly isClosed: boolean;
+  /** Whether so much of it is garbage that it is worth rewriting alone. */
+  readonly isWasteful: boolean;
+}
+
+/** Partitions to be merged into one. */
+export interface PlannedGroup {
+  readonly methodHash: string;
+  readonly day: string;
+  readonly files: readonly PlannedFile[];
+}
+
+/** A file that is larger than all smaller ones together by this factor waits until they have grown. */
+const sizeRatio = 4;
+/** Files that are open at once in a merge. */
+const maxSources = 128;
+
+/** @param isThorough merges all there is of a method and day, whatever it costs */
+export function planConsolidation(
+  files: Iterable<PlannedFile>,
+  { isThorough }: { isThorough: boolean },
+): PlannedGroup[] {
+  return groupClosed(files).flatMap((group) => {
+    const chosen = isThorough ? group.files : smallOnes(group.files);
+    const isWorthIt = chosen.length > 1 || chosen.some((file) => file.isWasteful);
+    return isWorthIt ? slices(chosen).map((slice) => ({ ...group, files: slice })) : [];
+  });
+}
+
+/** All closed files by method and day, oldest day first. */
+export function groupClosed(files: Iterable<PlannedFile>): PlannedGroup[] {
+  const groups = new Map<string, { methodHash: string; day: string; files: PlannedFile[] }>();
+  for (const file of files) {
+    if (!file.isClosed) continue;
+    const { methodHash, day } = file.name;
+    const id = `${day} ${methodHash}`;
+    const group = groups.get(id) ?? { methodHash, day, files: [] };
+    groups.set(id, group);
+    group.files.push(file);
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+function slices(files: readonly PlannedFile[]): (readonly PlannedFile[])[] {
+  const count = Math.ceil(files.length / maxSources);
+  const size = Math.ceil(files.length / count);
+  return Array.from({ length: count }, (_, at) => files.slice(at * size, (at + 1) * size));
+}
+
+/** Without this, a file that has grown large would be written again with every small one that comes along. */
+function smallOnes(files: readonly PlannedFile[]): PlannedFile[] {
+  const bySize = [...files].sort((a, b) => a.size - b.size);
+  const chosen: PlannedFile[] = [];
+  let sum = 0;
+  for (const file of bySize) {
+    if (chosen.length > 1 && file.size > sum * sizeRatio) break;
+    if (chosen.length === 1 && file.size > sum * sizeRatio) chosen.pop();
+    chosen.push(file);
+    sum += file.size;
+  }
+  return chosen;
+}
