@@ -49,12 +49,46 @@ export class DiskReader {
   /** All entries whose method is known, member by member. Damage is reported and passed over. */
   async *all(): AsyncGenerator<TierRecord> {
     const { index } = this.#store;
-    for (const record of index.valueRecords()) {
-      const place = index.placeOf(record);
-      if (place === undefined || this.#isExpired(place)) continue;
-      const found = await this.#entry(place);
-      if (found !== undefined && this.#isCurrent(place, index)) yield found;
+    const records = index.valueRecords();
+    for (let start = 0; start < records.length; ) {
+      const member = index.memberOf(records[start]!);
+      let end = start + 1;
+      while (end < records.length && index.memberOf(records[end]!) === member) end += 1;
+      const bytes = await this.#memberBytes(index.placeOf(records[start]!));
+      // The next member is inflated while this one's entries are taken.
+      if (end < records.length) void this.#memberBytes(index.placeOf(records[end]!));
+      for (const record of records.subarray(start, end)) {
+        const place = index.placeOf(record);
+        if (place === undefined || this.#isExpired(place)) continue;
+        const isReadable = bytes !== undefined && place.member === member && this.#isCurrent(place, index);
+        const found = isReadable ? this.#listed(place, bytes) : await this.#entry(place);
+        if (found !== undefined) yield found;
+      }
+      start = end;
     }
+  }
+
+  /** The bytes of a member, or nothing where reading fails: then each of its entries is tried, and tells why. */
+  #memberBytes(place: EntryPlace | undefined): Promise<Buffer | undefined> {
+    if (place === undefined) return Promise.resolve(undefined);
+    const { path, id, isPlain } = place.file;
+    const { position, length } = place;
+    return this.#store.reader.body({ path, fileId: id, isPlain, position, length }).catch(() => undefined);
+  }
+
+  /** An entry of bytes that are there already. */
+  #listed(place: EntryPlace, bytes: Buffer): TierRecord | undefined {
+    let body: ValueBody;
+    try {
+      body = parseBody(place, bytes);
+    } catch (error) {
+      this.#failed(error, place);
+      return undefined;
+    }
+    const method = place.file.method ?? body.method;
+    if (method === undefined || (body.method ?? method) !== method) return undefined;
+    if (this.#store.index.isCleared(hashMethod(method), place.stamp)) return undefined;
+    return this.#isTagInvalid(body, place) ? undefined : toRecord(place, method, body);
   }
 
   async #entry(place: EntryPlace): Promise<TierRecord | undefined> {
@@ -73,22 +107,10 @@ export class DiskReader {
   }
 
   async #body(place: EntryPlace): Promise<ValueBody> {
-    const { file, position, length, offset, key } = place;
+    const { file, position, length } = place;
     const { path, id, isPlain } = file;
     const bytes = await this.#store.reader.body({ path, fileId: id, isPlain, position, length });
-    let entry: ReturnType<typeof readEntryBody>;
-    try {
-      entry = isPlain ? readEntryBody(new MsgpackReader(bytes, offset)) : readEntryAt(bytes, offset, key);
-    } catch (error) {
-      throw damageAt(error, path, position);
-    }
-    const agrees =
-      entry.kind === 'value' && wholeTime(entry.metadata.expiresAt) === wholeTime(place.expiresAt);
-    if (entry.kind === 'value' && agrees) return entry;
-    throw new PartitionDamagedError('a header that does not match its body', {
-      file: path,
-      offset: position,
-    });
+    return parseBody(place, bytes);
   }
 
   /** Takes note of a failed reading, and makes it one of ours. Damage is forgotten, so that it fails but once. */
@@ -120,6 +142,21 @@ export class DiskReader {
     if (!index.hasTags || body.tags === undefined) return false;
     return body.tags.some((tag) => index.isTagInvalid(hashTag(tag), place.stamp));
   }
+}
+
+/** The value at a place of its member's body, which has to agree with what the header says of it. */
+function parseBody(place: EntryPlace, bytes: Buffer): ValueBody {
+  const { file, position, offset, key } = place;
+  let entry: ReturnType<typeof readEntryBody>;
+  try {
+    entry = file.isPlain ? readEntryBody(new MsgpackReader(bytes, offset)) : readEntryAt(bytes, offset, key);
+  } catch (error) {
+    throw damageAt(error, file.path, position);
+  }
+  const agrees = entry.kind === 'value' && wholeTime(entry.metadata.expiresAt) === wholeTime(place.expiresAt);
+  if (entry.kind === 'value' && agrees) return entry;
+  const where = { file: file.path, offset: position };
+  throw new PartitionDamagedError('a header that does not match its body', where);
 }
 
 function hasMoved(error: unknown): boolean {

@@ -233,6 +233,11 @@ export class PartitionIndex {
     };
   }
 
+  /** The member that a record's value lies in. */
+  memberOf(record: number): number {
+    return this.#chunks[record >>> chunkShift]!.member[record & chunkMask]!;
+  }
+
   /** Whether this place is still the newest of its key. */
   isCurrent(place: EntryPlace): boolean {
     const chunk = this.#chunks[place.record >>> chunkShift]!;
