@@ -1,13 +1,10 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { cli } from '../../tsup.config.js';
+import { type BuiltCommandLine, buildCommandLine, type Run, root } from './built-command-line.js';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
 const fixture = join(root, 'test/fixture/support-desk.jsonl');
 /** A real trace that may lie beside the repository; it is not part of it. */
 const airline = join(root, '../shared/data/tau-airline.jsonl');
@@ -25,37 +22,15 @@ interface Summary {
 
 let folder: string;
 
-// Within node_modules, so that the built file finds the packages that are not bundled and nothing else sees it.
+let commandLine: BuiltCommandLine;
+
 beforeAll(async () => {
-  const parent = join(root, 'node_modules/.cache');
-  await mkdir(parent, { recursive: true });
-  folder = await mkdtemp(join(parent, 'toolstash-cli-'));
-  await build({ ...cli, config: false, clean: false, silent: true, outDir: folder });
+  commandLine = await buildCommandLine();
+  folder = commandLine.folder;
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+afterAll(() => commandLine.remove());
 
-interface Run {
-  readonly exitCode: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the built command line; the environment has neither colours forced nor a terminal. */
-async function toolstash(args: readonly string[], input?: string): Promise<Run> {
-  const { FORCE_COLOR: _, ...env } = process.env;
-  const child = spawn(process.execPath, [join(folder, 'cli.js'), ...args], { cwd: folder, env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text;
-  });
-  child.stdin.end(input);
-  const exitCode = await new Promise<number | null>((resolve) => child.on('close', resolve));
-  return { exitCode, stdout, stderr };
-}
+const toolstash = (args: readonly string[], input?: string): Promise<Run> => commandLine.run(args, input);
 
 async function summaryOf(args: readonly string[], input?: string): Promise<Summary> {
   const { exitCode, stdout, stderr } = await toolstash(['replay', ...args, '--json'], input);
@@ -239,7 +214,7 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
     [
       'an unknown policy',
       ['replay', '--eviction', 'mru'],
-      /--eviction to be lru, lfu, fifo, ttl, got `mru`$/,
+      /--eviction to be lru, lfu, fifo, ttl, gdsf, got `mru`$/,
     ],
     ['a ttl without a unit', ['replay', '--ttl', '5x'], /Expected `ttl` to be a duration .*got `'5x'`$/],
     [

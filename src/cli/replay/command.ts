@@ -22,7 +22,7 @@ import { generateWorkload, workloadWrites } from './workload.js';
 
 /** What the flags of `replay` come to. */
 export interface ReplayFlags {
-  readonly eviction: 'lru' | 'lfu' | 'fifo' | 'ttl';
+  readonly eviction: 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf';
   readonly maxSize: number;
   readonly maxBytes: number;
   readonly ttl?: string;

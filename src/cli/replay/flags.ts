@@ -13,7 +13,7 @@ const largestSeed = 2 ** 32 - 1;
 /** The command with its flags, their defaults and checks. */
 export function replayCommand(io: CommandIo, exit: (code: number) => void): Command {
   const modes = ['single', 'multi'] as const;
-  const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
+  const policies = ['lru', 'lfu', 'fifo', 'ttl', 'gdsf'] as const;
   const globs = (text: string, earlier: readonly string[]) => [...earlier, ...splitGlobs(text)];
   return new Command('replay')
     .description('Send a trace of tool calls through a cache and report what it would have saved.')
