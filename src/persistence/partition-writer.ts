@@ -58,7 +58,7 @@ interface Content {
 }
 
 /** Raw bytes of a member; one lookup inflates one member. */
-const maxRawBytes = 128 * 1024;
+const maxRawBytes = 64 * 1024;
 /** What the header's extra field can hold besides its fixed part. */
 const maxHeaderBytes = 64_000;
 /** Members that are deflated at once and appended together. */
