@@ -2,7 +2,12 @@ import { defineConfig } from 'tsup';
 
 /** Builds the benches with the library's own settings, so that what is timed is what is published. */
 export default defineConfig({
-  entry: { throughput: 'bench/throughput/main.ts', 'store-child': 'bench/throughput/store-child.ts' },
+  entry: {
+    throughput: 'bench/throughput/main.ts',
+    'store-child': 'bench/throughput/store-child.ts',
+    persistence: 'bench/persistence/main.ts',
+    'persistence-child': 'bench/persistence/child.ts',
+  },
   outDir: 'bench/dist',
   format: ['esm'],
   target: 'node20',
