@@ -84,11 +84,11 @@ export function uniformNumbers(count: number, limit: number, random: Random): In
   return Int32Array.from({ length: count }, () => Math.floor(random() * limit));
 }
 
-/** So many numbers below `limit` by Zipf's law, the popular ones strewn over the whole range. */
-export function zipfNumbers(count: number, limit: number, random: Random): Int32Array {
+/** Draws numbers below `limit` by Zipf's law, the popular ones strewn over the whole range. */
+export function zipfNumbers(limit: number, random: Random): () => number {
   const draw = zipfRanks(limit, 0.9);
   const stride = strideFor(limit);
-  return Int32Array.from({ length: count }, () => (draw(random) * stride) % limit);
+  return () => (draw(random) * stride) % limit;
 }
 
 /** A stride without a factor in common with `limit`, so that multiples of it reach every number below. */

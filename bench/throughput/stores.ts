@@ -16,12 +16,12 @@ const run = promisify(execFile);
 /** Times the stores at three sizes. */
 export async function benchStores({ isQuick, random }: BenchOptions): Promise<void> {
   for (const maxSize of isQuick ? [1000] : [1000, 100_000, 1_000_000]) {
-    const rounds = isQuick ? 1 : 3;
+    const rounds = isQuick ? 1 : maxSize > 100_000 ? 2 : 3;
     const figures = new Map(storeContenders.map(({ name }) => [name, [] as StoreFigures[]]));
     for (let round = 0; round < rounds; round++) {
       for (const { name } of shuffled(storeContenders, random)) {
         const seed = Math.floor(random() * 2 ** 31);
-        const job = { name, maxSize, seed, batches: isQuick ? 2 : 3, batchSize: isQuick ? 5000 : 100_000 };
+        const job = { name, maxSize, seed, batches: isQuick ? 2 : 3, batchSize: isQuick ? 5000 : 50_000 };
         figures.get(name)?.push(await runChild(job));
       }
     }
