@@ -2,6 +2,7 @@
 
 import { hashKey } from '../../index.js';
 import { importStamp } from '../../persistence/inspection.js';
+import { MsgpackReader } from '../../persistence/msgpack-bytes.js';
 import { maxStampTime } from '../../persistence/partition-codec.js';
 import type { TierRecord } from '../../tier.js';
 import { createValueCodec } from '../../value/value-codec.js';
@@ -101,10 +102,21 @@ function parseValue(
   }
   if (base64 === undefined) return undefined;
   const bytes = typeof base64 === 'string' ? Buffer.from(base64, 'base64') : Buffer.alloc(0);
-  if (bytes.length === 0 || bytes.toString('base64') !== base64) {
+  if (bytes.toString('base64') !== base64 || !isMsgpack(bytes)) {
     throw malformed(`expected \`${bytesName}\` to be the base64 of msgpack, got ${nameOfType(base64)}`);
   }
   return Uint8Array.from(bytes);
+}
+
+/** Whether these bytes are one msgpack value: another thing would spoil the member it is written to. */
+function isMsgpack(bytes: Buffer): boolean {
+  const reader = new MsgpackReader(bytes);
+  try {
+    reader.skip();
+    return reader.position === bytes.length;
+  } catch {
+    return false;
+  }
 }
 
 function parseKey(fields: ReadonlyMap<string, unknown>, method: string, malformed: Malformed): string {

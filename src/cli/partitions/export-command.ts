@@ -31,7 +31,7 @@ async function exportEntries(paths: readonly string[], { stdout, stderr }: Comma
   // On one terminal the lines and the bar would overwrite each other.
   const total = stdout.isTTY ? 0 : totalsOf(files).values;
   const progress = startProgress({ stream: stderr, label: 'Exporting', total });
-  const troubles = new Troubles(stderr);
+  const troubles = new Troubles();
   let count = 0;
   let chunk = '';
   try {
@@ -47,7 +47,7 @@ async function exportEntries(paths: readonly string[], { stdout, stderr }: Comma
     progress.stop();
   }
   stdout.write(chunk);
-  troubles.end();
+  troubles.tell(stderr);
   if (troubles.count > 0) {
     stderr.write(`toolstash: Exported ${formatCount(count)} entries; what is damaged was left out\n`);
   }

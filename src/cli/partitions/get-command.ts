@@ -2,7 +2,7 @@
 
 import { inspect } from 'node:util';
 import { Command, Option } from 'commander';
-import type { IgnoredPath, KeyOptions } from '../../index.js';
+import { CacheError, type IgnoredPath, type KeyOptions } from '../../index.js';
 import { getFromFiles } from '../../persistence/inspection.js';
 import type { TierRecord } from '../../tier.js';
 import { createValueCodec } from '../../value/value-codec.js';
@@ -63,18 +63,20 @@ async function get(
   const { scope, toolVersion: version, ignore } = flags;
   const keyOptions: KeyOptions = { scope, version, ignore };
   const given = await givenPaths([path]);
-  const troubles = new Troubles(io.stderr);
-  let record: TierRecord | undefined;
-  try {
-    const onError = troubles.note;
-    record = await getFromFiles(given, { method, params, ...keyOptions }, { onError });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_PARTITION_DAMAGED')) throw error;
-    troubles.note(error);
-    return 1;
-  }
+  const troubles = new Troubles();
+  const onError = troubles.note;
+  const record = await getFromFiles(given, { method, params, ...keyOptions }, { onError }).catch(
+    (error: unknown) => {
+      if (!isDamage(error)) throw error;
+      troubles.note(error);
+      return undefined;
+    },
+  );
+  troubles.tell(io.stderr);
   if (record === undefined) {
-    io.stderr.write(`toolstash: ${notFound(path, method, keyOptions)}\n`);
+    const hint = troubles.count > 0 ? 'it may have been in what is damaged' : hintFor(keyOptions);
+    const shown = `\`${printable(method)}\` with these params in ${printable(path)}`;
+    io.stderr.write(`toolstash: No fresh entry of ${shown}: ${hint}\n`);
     return 1;
   }
   io.stdout.write(`${flags.json ? formatEntryLine(record) : shownValue(record, io)}\n`);
@@ -102,12 +104,17 @@ function described(encoded: Uint8Array): string {
   }
 }
 
-function notFound(path: string, method: string, { scope, version }: KeyOptions): string {
-  const unsaid = [scope === undefined ? '--scope' : '', version === undefined ? '--tool-version' : ''];
-  const hint = unsaid.filter((flag) => flag !== '').join(' or ');
-  const shown = `\`${printable(method)}\` with these params in ${printable(path)}`;
-  const fix = hint === '' ? '`toolstash inspect` lists its methods' : `was it stored with ${hint}?`;
-  return `No fresh entry of ${shown}: ${fix}`;
+function hintFor({ scope, version }: KeyOptions): string {
+  const unsaid = [
+    ...(scope === undefined ? ['--scope'] : []),
+    ...(version === undefined ? ['--tool-version'] : []),
+  ];
+  if (unsaid.length === 0) return '`toolstash inspect` lists the methods that there are';
+  return `was it stored with ${unsaid.join(' or ')}?`;
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof CacheError && error.code === 'ERR_PARTITION_DAMAGED';
 }
 
 function parseParams(text: string): unknown {

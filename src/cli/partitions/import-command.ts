@@ -38,7 +38,7 @@ async function importEntries(
           () => 0,
         );
   const progress = startProgress({ stream: stderr, label: 'Importing', total: bytes });
-  const troubles = new Troubles(stderr);
+  const troubles = new Troubles();
   const now = Date.now();
   let expired = 0;
   let done = 0;
@@ -62,7 +62,7 @@ async function importEntries(
   } finally {
     progress.stop();
   }
-  troubles.end();
+  troubles.tell(stderr);
   const left = expired === 0 ? '' : `; ${plural(expired, 'entry', 'entries')} had expired and stayed out`;
   const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${printable(folder)}${left}.`;
   stdout.write(json ? `${formatJson({ imported, expired, errors: troubles.count }, 2)}\n` : `${sentence}\n`);

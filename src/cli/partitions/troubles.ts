@@ -1,4 +1,4 @@
-/** What went wrong with single files or entries while a command went on: told at once, and counted. */
+/** What went wrong with single files or entries while a command went on: collected, and told at its end. */
 
 import { formatCount, printable } from '../format.js';
 
@@ -6,26 +6,25 @@ import { formatCount, printable } from '../format.js';
 const mostTold = 10;
 
 export class Troubles {
-  readonly #stream: NodeJS.WritableStream;
+  readonly #sentences = new Set<string>();
   #count = 0;
-
-  constructor(stream: NodeJS.WritableStream) {
-    this.#stream = stream;
-  }
 
   get count(): number {
     return this.#count;
   }
 
   readonly note = (error: unknown): void => {
+    const sentence = printable(messageOf(error));
+    if (this.#sentences.has(sentence)) return;
     this.#count += 1;
-    if (this.#count <= mostTold) this.#stream.write(`toolstash: ${printable(messageOf(error))}\n`);
+    if (this.#sentences.size < mostTold) this.#sentences.add(sentence);
   };
 
-  /** Tells how many there were beyond those told one by one. */
-  end(): void {
-    const untold = this.#count - mostTold;
-    if (untold > 0) this.#stream.write(`toolstash: and ${formatCount(untold)} more like these\n`);
+  /** Tells them, one a line. */
+  tell(stream: NodeJS.WritableStream): void {
+    for (const sentence of this.#sentences) stream.write(`toolstash: ${sentence}\n`);
+    const untold = this.#count - this.#sentences.size;
+    if (untold > 0) stream.write(`toolstash: and ${formatCount(untold)} more like these\n`);
   }
 }
 

@@ -54,8 +54,13 @@ async function verify(
   return faults.length === 0 ? 0 : 1;
 }
 
-function faultsOf(file: FileInspection): Fault[] {
-  return file.damage.map(({ offset, reason }) => ({ path: file.path, offset, reason }));
+/** One fault a place: a member may be found damaged by its header and again by its body. */
+function faultsOf({ path, damage }: FileInspection): Fault[] {
+  const byOffset = new Map<number, Fault>();
+  for (const { offset, reason } of damage) {
+    if (!byOffset.has(offset)) byOffset.set(offset, { path, offset, reason });
+  }
+  return [...byOffset.values()];
 }
 
 /** Incomplete last members that are no appends in progress. */

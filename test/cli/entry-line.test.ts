@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { complaintsOn } from '../../src/cli/json-lines.js';
+import { exactJson, formatEntryLine, parseEntryLine } from '../../src/cli/partitions/entry-line.js';
+import { hashKey } from '../../src/index.js';
+import type { TierRecord } from '../../src/tier.js';
+import { createValueCodec } from '../../src/value/value-codec.js';
+
+const codec = createValueCodec();
+const now = 1_795_000_000_000;
+const parse = (line: string) => parseEntryLine(line, complaintsOn('FILE', 7), now);
+
+function record(parts: Partial<TierRecord> = {}): TierRecord {
+  return {
+    key: 'ab'.repeat(16),
+    method: 'search',
+    encoded: codec.encode({ n: 1 }),
+    metadata: {
+      createdAt: now - 5_000,
+      staleAt: null,
+      expiresAt: now + 5_000,
+      accessCount: 3,
+      lastAccess: now - 1,
+      loadMs: 12.25,
+    },
+    stamp: { time: now * 1_000 + 7, writer: '0123456789abcdef' },
+    ...parts,
+  };
+}
+
+describe('an entry as a line', () => {
+  test.each<[string, unknown, string | undefined]>([
+    ['an object', { a: [1, 'x', null, true, 1.5] }, '{"a":[1,"x",null,true,1.5]}'],
+    ['a long integer', [2n ** 64n], '[18446744073709551616]'],
+    ['a BigInt that a number holds', 5n, undefined],
+    ['-0', -0, undefined],
+    ['undefined', undefined, undefined],
+    ['NaN', Number.NaN, undefined],
+    ['a Date', new Date(0), undefined],
+    ['a Map', new Map([['a', 1]]), undefined],
+    ['bytes', Buffer.from('a'), undefined],
+    ['a lone surrogate', '\ud800', undefined],
+  ])('%s is JSON only if that says exactly it', (_name, value, json) => {
+    const encoded = codec.encode(value);
+    if (json !== undefined) expect(exactJson(encoded)).toBe(json);
+    const line = formatEntryLine(record({ encoded }));
+    expect(Object.keys(JSON.parse(line))).toContain(
+      exactJson(encoded) === undefined ? 'result_msgpack' : 'result',
+    );
+    expect(Buffer.from(parse(line).encoded)).toEqual(Buffer.from(encoded));
+  });
+
+  test('comes back equal in every field and byte', () => {
+    const value = fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true });
+    fc.assert(
+      fc.property(
+        value,
+        fc.anything({ withBigInt: true }),
+        fc.array(fc.string({ unit: 'grapheme' })),
+        (result, params, tags) => {
+          const encoded = codec.encode(result);
+          const before = record({ encoded, encodedParams: codec.encode(params), tags });
+          const line = formatEntryLine(before);
+          expect(line).not.toContain('\n');
+          const after = parse(line);
+          expect(after).toEqual({
+            ...before,
+            encoded: Uint8Array.from(before.encoded),
+            encodedParams: Uint8Array.from(before.encodedParams ?? []),
+          });
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test('bytes that no codec here reads travel all the same', () => {
+    const encoded = Uint8Array.from([0xc7, 0x01, 0x2a, 0xff]);
+    const line = formatEntryLine(record({ encoded }));
+    expect(JSON.parse(line).result_msgpack).toBe('xwEq/w==');
+    expect(parse(line).encoded).toEqual(encoded);
+  });
+
+  test('written by hand, needs no more than method, params and result', () => {
+    expect(parse('{"method":"add","params":{"a":1},"result":2}')).toEqual({
+      key: hashKey('add', { a: 1 }),
+      method: 'add',
+      encoded: Uint8Array.from(codec.encode(2)),
+      encodedParams: Uint8Array.from(codec.encode({ a: 1 })),
+      metadata: {
+        createdAt: now,
+        staleAt: null,
+        expiresAt: null,
+        accessCount: 0,
+        lastAccess: now,
+        loadMs: 0,
+      },
+      stamp: { time: now * 1_000, writer: '0'.repeat(16) },
+    });
+  });
+});
+
+describe('a malformed line is refused with file, line number and reason', () => {
+  const entry = { method: 'm', params: 1, result: 2 };
+  test.each<[string, unknown, string]>([
+    ['a missing method', { params: 1, result: 2 }, '`method` is missing'],
+    [
+      'a method that is no name',
+      { ...entry, method: '' },
+      "expected `method` to be the method's name, got an empty string",
+    ],
+    ['a missing result', { method: 'm', params: 1 }, '`result` is missing'],
+    ['two results', { ...entry, result_msgpack: 'Ag==' }, 'expected `result` or `result_msgpack`, got both'],
+    [
+      'bytes that are no base64',
+      { method: 'm', params: 1, result_msgpack: 'Ag' },
+      'expected `result_msgpack` to be the base64 of msgpack, got the string "Ag"',
+    ],
+    [
+      'bytes that are no msgpack value',
+      { method: 'm', params: 1, result_msgpack: 'kQ==' },
+      'expected `result_msgpack` to be the base64 of msgpack, got the string "kQ=="',
+    ],
+    ['no key and no params', { method: 'm', result: 2 }, '`key` is missing, and `params` to make it from'],
+    [
+      'a key that is none',
+      { ...entry, key: 'abc' },
+      'expected `key` to be 32 hex digits, got the string "abc"',
+    ],
+    [
+      'a time that is none',
+      { ...entry, metadata: { created_at: 'now' } },
+      'expected `metadata.created_at` to be a number from 0 on, got the string "now"',
+    ],
+    ['tags that are none', { ...entry, tags: [1] }, 'expected `tags` to be an array of strings'],
+    [
+      'a stamp without a writer',
+      { ...entry, stamp: { time: 1 } },
+      'expected `stamp.writer` to be 16 hex digits, got undefined',
+    ],
+    ['no object', [1], 'expected a JSON object, got an array'],
+  ])('%s', (_name, line, reason) => {
+    expect(() => parse(JSON.stringify(line))).toThrow(`FILE:7: ${reason}`);
+  });
+});
