@@ -16,6 +16,7 @@ export type { Loader, LoaderContext } from './manager/loader.js';
 export type { MethodCache } from './manager/method-cache.js';
 export type { Lookup } from './manager/method-lookups.js';
 export type { CacheOptions, LoadOptions, LookupOptions, MethodOptions, SetOptions, Ttl } from './options.js';
+export type { ConsolidationReport } from './persistence/consolidation.js';
 export type { DiskOptions } from './persistence/disk-options.js';
 export type { CacheStats } from './stats/counters.js';
 export type { LoadTimes } from './stats/load-times.js';

@@ -11,6 +11,7 @@ import {
   resolveOptions,
   type SetOptions,
 } from '../options.js';
+import type { ConsolidationReport } from '../persistence/consolidation.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { SlowTier } from '../tier.js';
 import { createDecorator } from '../wrap/decorator.js';
@@ -294,6 +295,18 @@ export class CacheManager implements AsyncDisposable {
     if (disk === undefined)
       throw new InvalidArgumentError('There is nothing to load into: make the cache with `persist: true`');
     await disk.load(request);
+  }
+
+  /**
+   * Merges the partition files that nobody appends to any more, drops what is overwritten, expired or beyond
+   * `maxDiskAge` and `maxDiskBytes`, and tells what it read, wrote and dropped. The cache can be used meanwhile.
+   * @throws InvalidArgumentError when nothing is persisted
+   */
+  async consolidate(): Promise<ConsolidationReport> {
+    const { disk } = this.#core;
+    if (disk === undefined || !('consolidate' in disk))
+      throw new InvalidArgumentError('There is nothing to consolidate: make the cache with `persist: true`');
+    return disk.consolidate();
   }
 
   /** Resolves when everything set before is stored in every tier. */

@@ -8,6 +8,7 @@ import { Consolidation, type ConsolidationReport } from './consolidation.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import type { FileSystem } from './file-system.js';
+import { type DirectoryMergeReport, mergeInto } from './folder-merge.js';
 import { type AilingFile, type LoadReport, PartitionLoader } from './loader.js';
 import { type EncodedEntry, encodeDeletion, encodeMarker, encodeValue, hashTag } from './member-body.js';
 import { MemberReader } from './member-reader.js';
@@ -208,6 +209,15 @@ export class DiskStore {
       { ...request, closed },
     );
     return consolidation.run();
+  }
+
+  /** Takes over from other folders what is newer there. */
+  mergeFrom(folders: readonly string[]): Promise<DirectoryMergeReport> {
+    const { options, files, clock, writer } = this.#init;
+    const now = () => clock.now();
+    const index = () => this.#index;
+    const host = { options, files, writer, now, index, maker: this.#maker, loader: this.#loader };
+    return this.#inTurn(() => mergeInto(folders, host));
   }
 
   async close(): Promise<void> {

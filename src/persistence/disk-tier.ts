@@ -13,6 +13,7 @@ import { DiskReader } from './disk-reader.js';
 import { DiskStore, type LoadMode } from './disk-store.js';
 import { flushBeforeExit } from './exit-flush.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
+import type { DirectoryMergeReport } from './folder-merge.js';
 import { hashTag, isEntryKey, type MarkerScope } from './member-body.js';
 import { entryKind } from './partition-codec.js';
 import type { IndexChanges } from './partition-index.js';
@@ -224,6 +225,13 @@ export class DiskTier implements SlowTier {
     await this.#open();
     await this.flush();
     return this.#consolidate(true);
+  }
+
+  /** Takes over what other cache folders hold that is newer. They are only read. */
+  async mergeFrom(folders: readonly string[]): Promise<DirectoryMergeReport> {
+    this.#refuseClosed();
+    await this.#open();
+    return this.#store.mergeFrom(folders);
   }
 
   async *entries(): AsyncGenerator<TierRecord> {
