@@ -65,7 +65,10 @@ function faultsOf({ path, damage }: FileInspection): Fault[] {
 
 /** Incomplete last members that are no appends in progress. */
 async function tornTails(files: readonly FileInspection[]): Promise<Fault[]> {
-  const torn = files.filter((file) => file.tailBytes > 0);
+  const torn = files.filter(
+    ({ bytes, tailBytes, damage }) =>
+      tailBytes > 0 && damage.every(({ offset }) => offset !== bytes - tailBytes),
+  );
   if (torn.length === 0) return [];
   await sleep(appendMs);
   const later = await verifyFiles(torn.map(({ path }) => path)).catch(() => undefined);
