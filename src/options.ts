@@ -179,18 +179,18 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     ignore: [],
   });
   const methods = new Map<string, ResolvedMethodOptions>();
-  for (const [name, own] of Object.entries(options.methods ?? {})) {
+  for (const [name, own] of Object.entries(methodsOf(given(options.methods, {})))) {
     refuseUnknown(own, methodOptionNames, `methods.${name}`);
     methods.set(name, resolveMethodOptions(own, `methods.${name}.`, defaults));
   }
-  const maxBytes = positiveInteger(options.maxBytes ?? defaultOptions.maxBytes, 'maxBytes');
+  const maxBytes = positiveInteger(given(options.maxBytes, defaultOptions.maxBytes), 'maxBytes');
   return {
-    eviction: options.eviction ?? defaultOptions.eviction,
-    maxSize: positiveInteger(options.maxSize ?? defaultOptions.maxSize, 'maxSize'),
+    eviction: given(options.eviction, defaultOptions.eviction),
+    maxSize: positiveInteger(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
     maxBytes,
-    maxEntryBytes: positiveInteger(options.maxEntryBytes ?? maxBytes, 'maxEntryBytes'),
-    values: oneOf(options.values ?? defaultOptions.values, ['copy', 'reference'], 'values'),
-    codecs: options.codecs ?? [],
+    maxEntryBytes: positiveInteger(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
+    values: oneOf(given(options.values, defaultOptions.values), ['copy', 'reference'], 'values'),
+    codecs: given(options.codecs, []),
     clock: resolveClock(options.clock),
     random: functionOption(options.random, 'random') ?? Math.random,
     defaults,
@@ -205,7 +205,7 @@ function resolveDisk(options: CacheOptions): Pick<ResolvedCacheOptions, 'persist
     (diskOptionNames as readonly string[]).includes(name),
   );
   const disk = resolveDiskOptions(Object.fromEntries(own));
-  const persist = options.persist ?? defaultOptions.persist;
+  const persist = given(options.persist, defaultOptions.persist);
   if (typeof persist !== 'boolean') throw expected('persist', 'true or false', persist);
   return { persist, disk: persist || disk.loadCache.length > 0 ? disk : undefined };
 }
@@ -244,6 +244,19 @@ export function resolveTtl(ttl: Ttl, path: string): ResolvedMethodOptions['ttl']
   return ttl === null || typeof ttl === 'function' ? ttl : parseDuration(ttl, path);
 }
 
+/** `null` is no way to ask for the default: it would hide a value that went missing. */
+function given<T>(value: T | undefined, otherwise: T): T {
+  return value === undefined ? otherwise : value;
+}
+
+function methodsOf(
+  methods: Readonly<Record<string, MethodOptions>>,
+): Readonly<Record<string, MethodOptions>> {
+  if (typeof methods !== 'object' || methods === null)
+    throw expected('methods', 'an object of options by method name', methods);
+  return methods;
+}
+
 function positiveInteger(value: number, path: string): number {
   if (!Number.isSafeInteger(value) || value < 1) throw expected(path, 'a positive integer', value);
   return value;
@@ -261,8 +274,8 @@ function text(value: string, path: string): string {
 }
 
 function textOrNumber(value: string | number, path: string): string | number {
-  if (typeof value !== 'string' && typeof value !== 'number')
-    throw expected(path, 'a string or number', value);
+  if (typeof value !== 'string' && !Number.isFinite(value))
+    throw expected(path, 'a string or finite number', value);
   return value;
 }
 

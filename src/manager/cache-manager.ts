@@ -20,7 +20,7 @@ import type { WrapOptions } from '../wrap/wrap-options.js';
 import type { AnyFunction, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
 import { clearCache, invalidateTags } from './clearing.js';
-import { CacheCore } from './core.js';
+import { asCacheError, CacheCore } from './core.js';
 import type { Loader } from './loader.js';
 import { MethodCache } from './method-cache.js';
 import { type Lookup, metadataOf } from './method-lookups.js';
@@ -243,10 +243,20 @@ export class CacheManager implements AsyncDisposable {
     return this.method(method).deleteMany(params, options);
   }
 
-  /** All live entries, those in memory first. Does not count as use. Entries set meanwhile may be missing. */
+  /**
+   * All live entries, those in memory first. Does not count as use. Entries set meanwhile may be missing; one that
+   * can't be read is left out, counted and emitted as an error.
+   */
   async *entries(method?: string): AsyncGenerator<CacheEntry> {
     for await (const { entry, tier } of this.#core.tiers.entries(method)) {
-      const value = this.#core.keeper.give(entry.kept);
+      let value: unknown;
+      try {
+        value = this.#core.keeper.give(entry.kept);
+      } catch (cause) {
+        const error = asCacheError(cause, `The value of ${entry.key} can't be read`);
+        this.#core.failed(error, this.#core.state(entry.method), entry.key);
+        continue;
+      }
       yield { method: entry.method, key: entry.key, value, tier, metadata: metadataOf(entry) };
     }
   }

@@ -1,9 +1,10 @@
 /** The way of a tool's answer into the cache. A failure on it is counted and costs the caller nothing. */
 
-import { UnstorableValueError } from '../errors.js';
+import { CacheError, UnstorableValueError } from '../errors.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import type { Stamp } from '../stamp.js';
 import { asCacheError, type CacheCore } from './core.js';
+import type { DecidedTtl } from './loader.js';
 import type { MethodState } from './method-state.js';
 import { termsOf } from './terms.js';
 
@@ -19,7 +20,7 @@ export interface Answer {
   readonly value: unknown;
   readonly loadMs: number;
   /** What the loader decided on how long it is fresh; `undefined` leaves that to the options. */
-  readonly ttl: number | null | undefined;
+  readonly ttl: DecidedTtl;
   readonly isStored: boolean;
   /** Of the moment the load began. */
   readonly began: Stamp;
@@ -49,10 +50,13 @@ function store(
 ): void {
   state.errors.forget(key);
   try {
+    if (ttl instanceof CacheError) throw ttl;
     const terms = termsOf(options, value, { decidedTtl: ttl, random: core.options.random });
     core.tiers.put(state, key, { kept, bytes, loadMs, terms, began });
     if (!options.isNegative(value)) options.knownKeys?.add(key);
   } catch (error) {
+    // What was there before is older than what the tool just said.
+    core.tiers.remove(state, key, 'refuse');
     core.failed(asCacheError(error, `Storing the result of \`${state.name}\` failed`), state, key);
   }
 }

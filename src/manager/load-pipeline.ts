@@ -31,6 +31,9 @@ export interface LoadRequest<T> extends AnswerPlace {
   readonly isRefresh: boolean;
 }
 
+/** Calls a tool without the cache, and counts it. */
+export type CallAlone = <T>(loader: Loader<T>, call: LoadCall, cause?: unknown) => Promise<T>;
+
 /** The road from one method's callers to its tool. */
 export class LoadPipeline {
   readonly #core: CacheCore;
@@ -38,7 +41,11 @@ export class LoadPipeline {
   readonly #lookups: MethodLookups;
   readonly #waits: CallerWaits;
 
-  constructor(core: CacheCore, state: MethodState, lookups: MethodLookups) {
+  readonly #alone: CallAlone;
+
+  /** @param alone calls a tool without the cache: for who joined a load whose value can't be shared */
+  constructor(core: CacheCore, state: MethodState, lookups: MethodLookups, alone: CallAlone) {
+    this.#alone = alone;
     this.#core = core;
     this.#state = state;
     this.#lookups = lookups;
@@ -47,15 +54,9 @@ export class LoadPipeline {
 
   /**
    * The value of a call, from where it is had soonest.
-   * @param alone what to do when the load of another can't be shared
    * @throws InvalidOptionError for a malformed option of the call
    */
-  answer<T>(
-    key: string,
-    loader: Loader<T>,
-    call: LoadCall,
-    alone: (cause?: unknown) => Promise<T>,
-  ): Promise<T> {
+  answer<T>(key: string, loader: Loader<T>, call: LoadCall): Promise<T> {
     const { tiers, events, loads } = this.#core;
     const { counters, name } = this.#state;
     const entry = tiers.get(key, this.#state);
@@ -103,12 +104,16 @@ export class LoadPipeline {
     }
     counters.coalesced++;
     if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
-    return this.#waits.for(flight, {
+    const joined = this.#waits.for(flight, {
       key,
       options,
       signal,
       takesStale,
-      own: (loaded) => this.#shared(loaded, alone),
+      own: (loaded) => this.#shared(loaded, loader, call),
+    });
+    return joined.then(undefined, (error: unknown) => {
+      counters.unanswered++;
+      throw error;
     });
   }
 
@@ -134,14 +139,18 @@ export class LoadPipeline {
   }
 
   /** What a caller gets who joined a load. */
-  #shared<T>(loaded: Loaded, alone: (cause?: unknown) => Promise<T>): T | Promise<T> {
-    if (loaded.share === undefined) return alone();
+  #shared<T>(loaded: Loaded, loader: Loader<T>, call: LoadCall): T | Promise<T> {
+    if (loaded.share === undefined) {
+      this.#state.counters.unanswered++;
+      return this.#alone(loader, call);
+    }
     let value: unknown;
     try {
       value = loaded.share();
     } catch (error) {
       this.#core.failed(asCacheError(error, 'A shared value can not be read'), this.#state);
-      return alone(error);
+      this.#state.counters.unanswered++;
+      return this.#alone(loader, call, error);
     }
     this.#state.counters.saved(loaded.loadMs);
     return value as T;
@@ -190,23 +199,37 @@ export class LoadPipeline {
       let newer: Flight<Loaded> | undefined;
       try {
         if (turn?.granted !== undefined) await turn.granted;
-        flight.node.holdsTurn = turn !== undefined;
+        flight.node.takeTurn();
         // From here to the call of the loader nothing may be awaited: what was true must still be true there.
         flight.throwIfAborted();
         newer = flight.superseded ? loads.find(key) : undefined;
         if (newer === undefined) {
           // Written or deleted before the tool was called: its answer will be the newer one.
-          if (flight.superseded) loads.reinstate(flight);
+          if (flight.superseded) {
+            const written = request.isRefresh ? undefined : this.#writtenMeanwhile(key);
+            if (written !== undefined) return written;
+            loads.reinstate(flight);
+          }
           return await this.#callTool(request, flight);
         }
       } finally {
         turn?.leave();
-        flight.node.holdsTurn = false;
+        flight.node.leaveTurn();
       }
       // Another load has begun since it was written or deleted: that is the one to wait for.
       const loaded = await loads.join(newer);
       if (loaded.share !== undefined) return { ...loaded, value: loaded.share() };
     }
+  }
+
+  /** What was set while a load waited for its turn, so that the tool need not be called. */
+  #writtenMeanwhile(key: string): Loaded | undefined {
+    const entry = this.#lookups.held(key);
+    if (entry === undefined || !this.#lookups.isFresh(entry)) return undefined;
+    const value = this.#lookups.give(entry);
+    if (value === unreadable) return undefined;
+    const share = () => this.#core.keeper.give(entry.kept);
+    return { value, loadMs: entry.loadMs, share, isError: false };
   }
 
   /** What the slower tiers have for this load; `undefined`: nothing. */

@@ -1,6 +1,7 @@
 /** What a loader is, and what it is given. */
 
 import type { Duration } from '../duration.js';
+import type { CacheError } from '../errors.js';
 import type { Flight } from '../guard/single-flight.js';
 import { type LoadOptions, resolveTtl } from '../options.js';
 
@@ -26,12 +27,15 @@ export interface LoaderContext {
   skip(): void;
 }
 
+/** What a loader decided on its ttl: in ms, for ever, nothing, or nothing that makes sense. */
+export type DecidedTtl = number | null | undefined | CacheError;
+
 /** The manager's side of a `LoaderContext`. */
 export class LoadContext<T> implements LoaderContext {
   readonly key: string;
   readonly method: string;
   readonly #flight: Flight<T>;
-  #ttl: number | null | undefined;
+  #ttl: DecidedTtl;
   #isSkipped = false;
 
   constructor(flight: Flight<T>) {
@@ -45,7 +49,7 @@ export class LoadContext<T> implements LoaderContext {
   }
 
   /** What the loader decided, `undefined` when it left that to the options. */
-  get ttl(): number | null | undefined {
+  get ttl(): DecidedTtl {
     return this.#ttl;
   }
 
@@ -55,7 +59,12 @@ export class LoadContext<T> implements LoaderContext {
 
   // Bound, so that a loader may take them out of the context: ({ skip }) => …
   readonly setTtl = (ttl: Duration | null): void => {
-    this.#ttl = resolveTtl(ttl, 'setTtl(ttl)') as number | null;
+    try {
+      this.#ttl = resolveTtl(ttl, 'setTtl(ttl)') as number | null;
+    } catch (error) {
+      // The tool has its answer: a malformed ttl costs the cache that answer, and not the caller.
+      this.#ttl = error as CacheError;
+    }
   };
 
   readonly skip = (): void => {

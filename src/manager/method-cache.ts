@@ -7,7 +7,7 @@ import { clearCache } from './clearing.js';
 import type { CacheCore } from './core.js';
 import type { Loader } from './loader.js';
 import { MethodLoads } from './method-loads.js';
-import { type Lookup, MethodLookups } from './method-lookups.js';
+import { type Lookup, MethodLookups, unreadable } from './method-lookups.js';
 import { type MethodState, statsOf } from './method-state.js';
 import { termsOf } from './terms.js';
 
@@ -38,7 +38,7 @@ export class MethodCache {
 
   /** The key of a call. @throws UnhashableParamsError */
   key(params: unknown, options: LookupOptions = noOptions): string {
-    return this.#state.hash(params, options.scope ?? this.#state.options.scope);
+    return this.#state.key(params, options.scope);
   }
 
   /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` tells a stored `undefined`). */
@@ -61,16 +61,17 @@ export class MethodCache {
 
   /** `get` from memory alone, without counting as a use or in the statistics. */
   peek<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
-    const entry = this.#core.tiers.peek(this.#openKey(params, options));
+    const entry = this.#lookups.held(this.#openKey(params, options));
     if (entry === undefined || !this.#lookups.isAnswered(entry)) return undefined;
-    return this.#core.keeper.give(entry.kept) as T;
+    const value = this.#lookups.give(entry);
+    return value === unreadable ? undefined : (value as T);
   }
 
   /** Whether there is a value in any tier. Not counted. */
   async has(params: unknown, options?: LookupOptions): Promise<boolean> {
     const key = this.#openKey(params, options);
     const { tiers } = this.#core;
-    const entry = tiers.peek(key);
+    const entry = this.#lookups.held(key);
     if (entry !== undefined && this.#lookups.isAnswered(entry)) return true;
     if (!tiers.hasSlow) return false;
     const found = await tiers.search(key, this.#state);
@@ -100,6 +101,7 @@ export class MethodCache {
       return this.#core.tiers.put(this.#state, key, { kept, bytes, loadMs: 0, terms, began: undefined });
     } catch (error) {
       // The caller meant to overwrite what was there.
+      this.#state.counters.refused++;
       this.#core.tiers.remove(this.#state, key, 'refuse');
       throw error;
     }

@@ -1,6 +1,7 @@
 /** Loading one method's values, or running its tool without the cache where there can be no key. */
 
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
+import { onAbort } from '../guard/shared-abort.js';
 import type { CacheCore } from './core.js';
 import { LoadPipeline } from './load-pipeline.js';
 import type { LoadCall, Loader } from './loader.js';
@@ -16,42 +17,49 @@ export class MethodLoads {
   constructor(core: CacheCore, state: MethodState, lookups: MethodLookups) {
     this.#core = core;
     this.#state = state;
-    this.#pipeline = new LoadPipeline(core, state, lookups);
+    this.#pipeline = new LoadPipeline(core, state, lookups, (loader, call, cause) =>
+      this.#runAlone(loader, call, 'unshareable value', cause),
+    );
   }
 
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
-    return this.#withKey(params, loader, options, (key) => {
-      if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-      const alone = (cause?: unknown) => this.#runAlone(loader, options, 'unshareable value', cause);
-      return this.#pipeline.answer(key, loader, options, alone);
-    });
-  }
-
-  refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
-    return this.#withKey(params, loader, options, (key) => this.#pipeline.renew(key, loader, options));
-  }
-
-  /** Loads under a key where one can be had; without the cache where not. */
-  #withKey<T>(
-    params: unknown,
-    loader: Loader<T>,
-    options: LoadCall,
-    load: (key: string) => Promise<T>,
-  ): Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
     let key: string;
     try {
-      key = this.#state.hash(params, options.scope ?? this.#state.options.scope);
+      key = this.#state.key(params, options.scope);
     } catch (error) {
-      return this.#runAlone(loader, options, 'unhashable params', error);
+      return this.#withoutKey(loader, options, error);
     }
     try {
-      return load(key);
+      return this.#pipeline.answer(key, loader, options);
     } catch (error) {
       // A malformed option of this call.
       return Promise.reject(error);
     }
+  }
+
+  refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
+    if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
+    let key: string;
+    try {
+      key = this.#state.key(params, options.scope);
+    } catch (error) {
+      return this.#withoutKey(loader, options, error);
+    }
+    try {
+      return this.#pipeline.renew(key, loader, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #withoutKey<T>(loader: Loader<T>, options: LoadCall, error: unknown): Promise<T> {
+    if (error instanceof InvalidOptionError) return Promise.reject(error);
+    return this.#runAlone(loader, options, 'unhashable params', error);
   }
 
   /** Runs the tool without the cache, and counts it. */
@@ -74,9 +82,9 @@ function callAlone<T>(method: string, loader: Loader<T>, signal: AbortSignal | u
   if (signal === undefined) return result;
   return new Promise<T>((resolve, reject) => {
     const abort = () => reject(signal.reason);
+    // The loader may have aborted it.
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    const leave = () => signal.removeEventListener('abort', abort);
+    const leave = onAbort(signal, abort);
     result.then(resolve, reject).finally(leave);
   });
 }

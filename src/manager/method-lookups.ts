@@ -1,7 +1,7 @@
 /** Looking up one method's entries, and counting what was found. */
 
 import type { EntryMetadata, TierName } from '../entry.js';
-import type { CacheError } from '../errors.js';
+import { CacheError } from '../errors.js';
 import type { CacheEvents } from '../events.js';
 import { type Freshness, freshness } from '../guard/stale.js';
 import type { ResolvedMethodOptions } from '../options.js';
@@ -40,7 +40,8 @@ export class MethodLookups {
 
   /** What memory holds, counted; `undefined` when it holds nothing, which is for the caller to count. */
   inMemory<T>(key: string): Lookup<T> | undefined {
-    const entry = this.#core.tiers.get(key, this.#state);
+    const entry = this.#core.tiers.find(key, this.#state);
+    if (entry instanceof CacheError) return { outcome: 'error', key, error: entry };
     return entry === undefined ? undefined : this.#answer<T>({ entry, tier: 'memory' });
   }
 
@@ -146,7 +147,8 @@ export class MethodLookups {
   #dropUnreadable(entry: MemoryEntry, cause: unknown): CacheError {
     const error = asCacheError(cause, `The value of ${entry.key} can't be read`);
     this.#core.failed(error, this.#state, entry.key);
-    this.#core.tiers.remove(this.#state, entry.key, 'invalidate');
+    // From memory alone: what a slower tier holds may be whole.
+    this.#core.tiers.drop(this.#state, entry.key);
     return error;
   }
 }

@@ -1,17 +1,19 @@
 /** One caller's patience: its own abort signal, and a timeout of ours, as one signal. */
 
+import { onAbort } from '../guard/shared-abort.js';
+
 /** A signal that is aborted when the caller aborts, until it was answered, or when we give up for it. */
 export class Patience {
   readonly #controller = new AbortController();
-  readonly #callers: AbortSignal | undefined;
-  readonly #abort = () => this.#controller.abort(this.#callers?.reason);
+  #release: (() => void) | undefined;
   /** Whether the caller has its answer: what comes of the load is then nobody's error. */
   isAnswered = false;
 
   constructor(signal: AbortSignal | undefined) {
-    this.#callers = signal;
-    if (signal?.aborted) this.#abort();
-    else signal?.addEventListener('abort', this.#abort, { once: true });
+    if (signal === undefined) return;
+    const abort = () => this.#controller.abort(signal.reason);
+    if (signal.aborted) abort();
+    else this.#release = onAbort(signal, abort);
   }
 
   get signal(): AbortSignal {
@@ -30,6 +32,6 @@ export class Patience {
 
   /** Lets go of the caller's signal, which may live much longer than one call. */
   release(): void {
-    this.#callers?.removeEventListener('abort', this.#abort);
+    this.#release?.();
   }
 }

@@ -48,13 +48,12 @@ export class SyncLoads {
 
   /** `undefined`, and counted, where the tool has to run without the cache. */
   #keyOf(params: unknown, { scope }: SyncLoad<unknown>): string | undefined {
-    const { options, hash } = this.#state;
     if (this.#core.isClosed) {
       this.#core.uncached(this.#state, 'closed');
       return undefined;
     }
     try {
-      return hash(params, scope ?? options.scope);
+      return this.#state.key(params, scope);
     } catch (error) {
       this.#core.uncached(this.#state, 'unhashable params', error);
       return undefined;

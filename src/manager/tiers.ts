@@ -2,14 +2,14 @@
 
 import type { TierName } from '../entry.js';
 import { CacheError } from '../errors.js';
-import type { EventHub } from '../events.js';
+import type { CacheEvents, EventHub } from '../events.js';
 import { type Flight, SingleFlight } from '../guard/single-flight.js';
 import type { ResolvedCacheOptions } from '../options.js';
 import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { MemoryTier } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
-import type { SlowTier } from '../tier.js';
+import type { SlowTier, TierRecord } from '../tier.js';
 import type { ValueKeeper } from '../value/value-keeper.js';
 import type { MethodState } from './method-state.js';
 import { entryFrom, type Incoming, newEntry, newRecord } from './new-entry.js';
@@ -42,6 +42,9 @@ export class Tiers {
   readonly #observer: TierObserver;
   readonly #events: EventHub;
   readonly #clock: ResolvedCacheOptions['clock'];
+  /** Removals that listeners have not heard of yet. */
+  readonly #left: CacheEvents['remove'][] = [];
+  #isClosed = false;
   readonly #reads = new SingleFlight<Search | 'superseded'>();
 
   constructor(init: {
@@ -79,18 +82,27 @@ export class Tiers {
 
   /** The entry in memory, counted as a use. A faulty store counts as an error and answers nothing. */
   get(key: string, state: MethodState): MemoryEntry | undefined {
+    const found = this.find(key, state);
+    return found instanceof CacheError ? undefined : found;
+  }
+
+  /** The entry in memory, counted as a use; for a faulty store its error, which was counted. */
+  find(key: string, state: MethodState): MemoryEntry | CacheError | undefined {
     try {
       const entry = this.#memory.get(key);
+      if (this.#left.length > 0) this.#tellWhatLeft();
       return entry?.tags === undefined ? entry : this.#validated(entry);
-    } catch (error) {
-      this.#observer.failed(storeFailure('get', error), state, key);
-      return undefined;
+    } catch (cause) {
+      const error = storeFailure('get', cause);
+      this.#observer.failed(error, state, key);
+      return error;
     }
   }
 
   /** The entry in memory, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
     const entry = this.#memory.peek(key);
+    if (this.#left.length > 0) this.#tellWhatLeft();
     return entry?.tags === undefined ? entry : this.#validated(entry);
   }
 
@@ -105,6 +117,7 @@ export class Tiers {
    */
   async search(key: string, state: MethodState): Promise<Search> {
     for (;;) {
+      if (this.#isClosed) return undefined;
       const read =
         this.#reads.find(key) ??
         this.#reads.start(key, state.name, (flight) => this.#read(key, state, flight));
@@ -134,11 +147,10 @@ export class Tiers {
     }
     if (this.#isReplaced(entry)) {
       // Another process has written or deleted it while it was loaded.
-      this.#memory.delete(key, 'invalidate');
+      this.drop(state, key);
       return false;
     }
     const isStored = this.#admit(state, entry);
-    if (!isStored) state.counters.refused++;
     if (this.hasSlow) {
       const record = newRecord(entry, this.keeper.encode(entry.kept), incoming.terms);
       for (const tier of this.#slow) tier.write(record);
@@ -153,12 +165,24 @@ export class Tiers {
   /** Takes a key out of every tier; tells whether memory had it. */
   remove(state: MethodState, key: string, reason: RemovalReason): boolean {
     this.#reads.supersede(key);
-    const existed = this.#memory.delete(key, reason);
+    const existed = this.drop(state, key, reason);
     if (this.hasSlow) {
       const stamp = this.#stamps.next();
       for (const tier of this.#slow) tier.delete(key, state.name, stamp);
     }
     return existed;
+  }
+
+  /** Takes a key out of memory alone; tells whether memory had it. */
+  drop(state: MethodState, key: string, reason: RemovalReason = 'invalidate'): boolean {
+    try {
+      return this.#memory.delete(key, reason);
+    } catch (error) {
+      this.#observer.failed(storeFailure('delete', error), state, key);
+      return false;
+    } finally {
+      this.#tellWhatLeft();
+    }
   }
 
   /** Takes a method's entries, or all, out of every tier. */
@@ -190,12 +214,21 @@ export class Tiers {
         if (seen.has(record.key)) continue;
         if (this.tags.isInvalid(record)) continue;
         seen.add(record.key);
-        const now = this.#clock.now();
-        yield {
-          entry: entryFrom(record, { keeper: this.keeper, now, memoryTtl: undefined }),
-          tier: tier.name,
-        };
+        const entry = this.#readable(record);
+        if (entry !== undefined) yield { entry, tier: tier.name };
       }
+    }
+  }
+
+  #readable(record: TierRecord): MemoryEntry | undefined {
+    try {
+      return entryFrom(record, { keeper: this.keeper, now: this.#clock.now(), memoryTtl: undefined });
+    } catch (cause) {
+      const error = new CacheError('ERR_UNREADABLE_VALUE', `The value of ${record.key} can't be read`, {
+        cause,
+      });
+      this.#observer.failed(error, this.#observer.state(record.method), record.key);
+      return undefined;
     }
   }
 
@@ -203,7 +236,8 @@ export class Tiers {
   dropReplaced(keys?: readonly string[]): void {
     const entries = keys?.map((key) => this.#memory.peek(key)) ?? [...this.#memory.entries()];
     for (const entry of entries) {
-      if (entry !== undefined && this.#isReplaced(entry)) this.#memory.delete(entry.key, 'invalidate');
+      if (entry === undefined || !this.#isReplaced(entry)) continue;
+      this.drop(this.#observer.state(entry.method), entry.key);
     }
   }
 
@@ -220,6 +254,8 @@ export class Tiers {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#reads.supersedeAll();
     this.#memory.close();
     try {
       await Promise.all(this.#slow.map((tier) => tier.close()));
@@ -233,6 +269,8 @@ export class Tiers {
       this.#memory.clear(method);
     } catch (error) {
       this.#observer.failed(storeFailure('clear', error));
+    } finally {
+      this.#tellWhatLeft();
     }
   }
 
@@ -273,25 +311,45 @@ export class Tiers {
 
   #validated(entry: MemoryEntry): MemoryEntry | undefined {
     if (!this.tags.isInvalid(entry)) return entry;
-    this.#memory.delete(entry.key, 'invalidate');
+    this.drop(this.#observer.state(entry.method), entry.key);
     return undefined;
   }
 
   #admit(state: MethodState, entry: MemoryEntry): boolean {
+    if (this.#isClosed) return false;
     try {
-      if (!this.#memory.set(entry)) return false;
+      if (this.#memory.set(entry)) {
+        state.counters.added(entry.bytes);
+        return true;
+      }
+      state.counters.refused++;
+      return false;
     } catch (error) {
       this.#observer.failed(storeFailure('set', error), state, entry.key);
+      // The older value, which it may still hold, is not to be answered any more.
+      this.drop(state, entry.key, 'refuse');
       return false;
+    } finally {
+      this.#tellWhatLeft();
     }
-    state.counters.added(entry.bytes);
-    return true;
   }
 
   #removed(entry: MemoryEntry, reason: RemovalReason): void {
-    this.#observer.state(entry.method).counters.removed(entry.bytes, reason);
-    if (this.#events.isHeard('remove'))
-      this.#events.emit('remove', { method: entry.method, key: entry.key, reason });
+    const { counters } = this.#observer.state(entry.method);
+    if (this.#isClosed) {
+      counters.released(entry.bytes);
+      return;
+    }
+    counters.removed(entry.bytes, reason);
+    if (!this.#events.isHeard('remove')) return;
+    // A listener may use the cache, and the store is in the middle of a change: it hears of it right after.
+    this.#left.push({ method: entry.method, key: entry.key, reason });
+    if (this.#left.length === 1) queueMicrotask(() => this.#tellWhatLeft());
+  }
+
+  #tellWhatLeft(): void {
+    for (let event = this.#left.shift(); event !== undefined; event = this.#left.shift())
+      this.#events.emit('remove', event);
   }
 }
 

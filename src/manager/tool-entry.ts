@@ -19,7 +19,9 @@ export function enterLine(core: CacheCore, state: MethodState, flight: Flight<Lo
   return counted(core, state, flight, () => {
     breaker?.check();
     const turn = limiter.enter({ signal: flight.signal, depth: flight.node.depth });
-    flight.node.hurry = () => turn.hurry();
+    flight.node.getInLine(() => turn.hurry());
+    // A tool that does not heed its signal may never end: its turn must not be lost with it.
+    flight.signal.addEventListener('abort', () => turn.leave(), { once: true });
     return turn;
   });
 }

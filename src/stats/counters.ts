@@ -50,7 +50,7 @@ export interface CacheStats {
   readonly replaced: number;
   /** Entries that another node or a tag made invalid. */
   readonly invalidated: number;
-  /** Values too large to store. */
+  /** Values too large to store, or that `set` refused. */
   readonly refused: number;
   /** Calls that ran their tool without the cache. */
   readonly uncached: number;
@@ -106,7 +106,13 @@ export class MethodCounters {
   entries = 0;
   bytes = 0;
   savedMs = 0;
-  readonly loadTimes = new LoadTimeRecorder();
+  /** Calls that joined a load and had no answer from it: it failed, they left, or it could not be shared. */
+  unanswered = 0;
+  readonly loadTimes: LoadTimeRecorder;
+
+  constructor(loadTimes = new LoadTimeRecorder()) {
+    this.loadTimes = loadTimes;
+  }
 
   added(bytes: number): void {
     this.entries++;
@@ -121,6 +127,12 @@ export class MethodCounters {
     else if (reason === 'replace') this.replaced++;
     else if (reason === 'invalidate') this.invalidated++;
     else if (reason === 'clear' || reason === 'delete') this.deletes++;
+  }
+
+  /** An entry left because the cache was closed. */
+  released(bytes: number): void {
+    this.entries--;
+    this.bytes -= bytes;
   }
 
   /** A call was spared a load that took `loadMs`, or the method's mean where that is not known. */
@@ -156,14 +168,15 @@ export class MethodCounters {
     this.entries += other.entries;
     this.bytes += other.bytes;
     this.savedMs += other.savedMs;
+    this.unanswered += other.unanswered;
     this.loadTimes.add(other.loadTimes);
   }
 
   summary(guards: GuardSummary): CacheStats {
-    const { loadTimes, ...counts } = this;
+    const { loadTimes, unanswered, ...counts } = this;
     const inPlaceOfLoads = this.staleIfErrors + this.softTimeouts;
-    const answered = this.hits + this.staleHits - inPlaceOfLoads + this.coalesced;
-    const lookups = answered + this.misses;
+    const answered = this.hits + this.staleHits - inPlaceOfLoads + this.coalesced - unanswered;
+    const lookups = answered + unanswered + this.misses;
     const hitRate = lookups === 0 ? 0 : answered / lookups;
     return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards };
   }

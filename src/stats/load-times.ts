@@ -41,9 +41,17 @@ export class LoadTimeRecorder {
     this.#count += other.#count;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#histogram?.reset();
+    this.#sumMs = 0;
+    this.#count = 0;
+  }
+
   summary(): LoadTimes {
     const histogram = this.#histogram;
-    if (histogram === undefined) return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
+    if (histogram === undefined || this.#count === 0)
+      return { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 };
     const percentile = (share: number) => histogram.percentile(share) / 1000;
     return {
       count: this.#count,

@@ -1,5 +1,12 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { CacheManager, type CacheOptions, hashKey, type LoaderContext } from '../../src/index.js';
+import {
+  CacheManager,
+  type CacheOptions,
+  hashKey,
+  type LoaderContext,
+  type StoreFactory,
+} from '../../src/index.js';
+import { createStore } from '../../src/store/registry.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 
 const open: CacheManager[] = [];
@@ -313,7 +320,7 @@ describe('what goes wrong at run time', () => {
     await cache.set('tool', 2, 'old');
     expect(await cache.set('tool', 2, 'x'.repeat(5000))).toBe(false);
     expect(await cache.get('tool', 2)).toBeUndefined();
-    expect(cache.stats().refused).toBe(1);
+    expect(cache.stats().refused).toBe(2);
   });
 
   it('gives a too large result to every waiting caller from one load', async () => {
@@ -353,6 +360,118 @@ describe('what goes wrong at run time', () => {
     expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
     expect(errors.length).toBeGreaterThan(0);
     expect(cache.stats().cacheErrors).toBe(errors.length);
+  });
+
+  it.each(['get', 'peek', 'set', 'delete'] as const)(
+    'does not let a store of the user whose %s throws reach the tool call, storable result or not',
+    async (faulty) => {
+      const eviction: StoreFactory = (options) => {
+        const store = createStore('fifo', options);
+        const broken = () => {
+          throw new Error(`${faulty} is broken`);
+        };
+        return new Proxy(store, {
+          get: (target, name) => {
+            if (name === faulty) return broken;
+            const member = Reflect.get(target, name, target);
+            return typeof member === 'function' ? member.bind(target) : member;
+          },
+        });
+      };
+      const { cache } = makeCache({ eviction });
+      expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
+      const unstorable = () => 'function';
+      expect(await cache.getOrSet('tool', 2, () => unstorable)).toBe(unstorable);
+      expect(await cache.refresh('tool', 1, () => 'again')).toBe('again');
+      expect(cache.stats().loads).toBe(3);
+    },
+  );
+
+  it('answers an error, not a miss, when the memory store fails', async () => {
+    const eviction: StoreFactory = (options) => {
+      const store = createStore('fifo', options);
+      store.get = () => {
+        throw new Error('broken');
+      };
+      return store;
+    };
+    const { cache } = makeCache({ eviction });
+    expect(await cache.lookup('tool', 1)).toMatchObject({ outcome: 'error', error: { code: 'ERR_STORAGE' } });
+    expect(cache.stats()).toMatchObject({ misses: 0, cacheErrors: 1 });
+  });
+
+  it('does not answer the older value when the newer one could not be stored', async () => {
+    const { cache } = makeCache({
+      ttl: (value) => {
+        if (value === 'v2') throw new Error('no ttl');
+        return 1000;
+      },
+    });
+    await cache.getOrSet('tool', 1, () => 'v1');
+    expect(await cache.refresh('tool', 1, () => 'v2')).toBe('v2');
+    expect(await cache.get('tool', 1)).toBeUndefined();
+  });
+
+  it('keeps its books when a listener writes to it', async () => {
+    for (const eviction of ['lru', 'lfu', 'fifo', 'ttl', 'gdsf']) {
+      const { cache } = makeCache({ eviction, maxSize: 3 });
+      let depth = 0;
+      cache.on('remove', ({ reason }) => {
+        if (depth > 0) return;
+        depth++;
+        cache.setSync('tool', `left by ${reason}`, reason);
+        depth--;
+      });
+      for (let n = 0; n < 20; n++) cache.setSync('tool', n % 5, n);
+      let listed = 0;
+      for await (const { key } of cache) if (key.length === 32) listed++;
+      expect(cache.stats()).toMatchObject({ entries: listed });
+      expect(listed).toBeLessThanOrEqual(3);
+    }
+  });
+
+  it('stores nothing, and says so, for a ttl that a loader gets wrong', async () => {
+    const { cache } = makeCache();
+    expect(
+      await cache.getOrSet('tool', 1, ({ setTtl }) => {
+        setTtl(Number.NaN);
+        return 'answer';
+      }),
+    ).toBe('answer');
+    expect(cache.stats()).toMatchObject({ cacheErrors: 1, entries: 0 });
+  });
+
+  it('refuses a scope that is no string, because null would be everybody’s', async () => {
+    const { cache } = makeCache({ scope: 'everybody' });
+    await cache.set('tool', 1, 'shared');
+    const options = { scope: null as never };
+    const refused = { code: 'ERR_INVALID_OPTION' };
+    await expect(cache.get('tool', 1, options)).rejects.toMatchObject(refused);
+    await expect(cache.getOrSet('tool', 1, () => 'x', options)).rejects.toMatchObject(refused);
+  });
+
+  it('calls no tool for a caller who has aborted already', async () => {
+    const { cache } = makeCache();
+    const signal = AbortSignal.abort('gone');
+    let calls = 0;
+    const loader = () => ++calls;
+    await expect(cache.refresh('tool', 1, loader, { signal })).rejects.toBe('gone');
+    await expect(cache.getOrSet('tool', { f() {} }, loader, { signal })).rejects.toBe('gone');
+    expect(calls).toBe(0);
+  });
+
+  it('answers what was set while a load waited for its turn, without calling the tool', async () => {
+    const { cache } = makeCache({ concurrency: 1 });
+    let release!: (value: string) => void;
+    const first = cache.getOrSet('tool', 'a', () => new Promise<string>((resolve) => (release = resolve)));
+    let calls = 0;
+    const queued = cache.getOrSet('tool', 'b', () => ++calls);
+    await cache.set('tool', 'b', 'written');
+    release('a');
+    await first;
+    expect(await queued).toBe('written');
+    expect(calls).toBe(0);
+    expect(await cache.get('tool', 'b')).toBe('written');
   });
 
   it('does not let a ttl function that fails reach the tool call', async () => {

@@ -92,6 +92,22 @@ describe('the statistics', () => {
     expect(cache.stats('tool')).toMatchObject({ coalesced: 2, hits: 2, misses: 5, hitRate: 4 / 9 });
   });
 
+  it('count joined calls that had no answer as not answered', async () => {
+    const cache = new CacheManager();
+    const fail = () => cache.getOrSet('tool', 1, () => Promise.reject(new Error('down')));
+    await Promise.allSettled(Array.from({ length: 10 }, fail));
+    const unshareable = () => cache.getOrSet('tool', 2, async () => () => 'function');
+    await Promise.all(Array.from({ length: 10 }, unshareable));
+    expect(cache.stats()).toMatchObject({ misses: 2, coalesced: 18, hitRate: 0 });
+  });
+
+  it('do not take the closing of the cache for deletions', async () => {
+    const cache = new CacheManager();
+    await cache.set('tool', 1, 'x');
+    await cache.close();
+    expect(cache.stats()).toMatchObject({ deletes: 0, entries: 0, bytes: 0 });
+  });
+
   it('take the mean load for what a hit on a value that was set has saved', async () => {
     const clock = new FakeClock();
     const cache = new CacheManager({ clock });
