@@ -4,10 +4,12 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CacheError } from '../index.js';
 import type { CommandIo } from './command-io.js';
+import { consolidateCommand } from './partitions/consolidate-command.js';
 import { exportCommand } from './partitions/export-command.js';
 import { getCommand } from './partitions/get-command.js';
 import { importCommand } from './partitions/import-command.js';
 import { inspectCommand } from './partitions/inspect-command.js';
+import { mergeCommand } from './partitions/merge-command.js';
 import { verifyCommand } from './partitions/verify-command.js';
 import { replayCommand } from './replay/flags.js';
 import { UsageError } from './usage-error.js';
@@ -23,6 +25,8 @@ const commands: readonly CommandFactory[] = [
   getCommand,
   exportCommand,
   importCommand,
+  consolidateCommand,
+  mergeCommand,
 ];
 
 /**
