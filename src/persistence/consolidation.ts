@@ -12,8 +12,9 @@ import { type FileSystem, hasCode } from './file-system.js';
 import type { PartitionLoader } from './loader.js';
 import { hashTag } from './member-body.js';
 import { type DropCounts, expiryGrace, type MergeRules } from './merge-verdict.js';
+import type { PartitionFile } from './partition-file.js';
 import type { PartitionFileMaker } from './partition-file-maker.js';
-import type { PartitionFile, PartitionIndex } from './partition-index.js';
+import type { PartitionIndex } from './partition-index.js';
 import { type Merged, mergePartitions } from './partition-merge.js';
 import { hashMethod, isTemporaryFileName, monthFolder, parsePartitionFileName } from './partition-path.js';
 

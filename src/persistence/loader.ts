@@ -5,7 +5,8 @@ import { damageAt, PartitionDamagedError } from './damage.js';
 import { type FileStatus, type FileSystem, hasCode, type OpenFile, readFully } from './file-system.js';
 import { inflatePlain, plainEntries } from './member-body.js';
 import { type MemberHeader, maxStampTime } from './partition-codec.js';
-import type { PartitionFile, PartitionIndex } from './partition-index.js';
+import type { PartitionFile } from './partition-file.js';
+import type { PartitionIndex } from './partition-index.js';
 import {
   hashMethod,
   isMonthFolder,

@@ -1,7 +1,17 @@
 /** Where the newest entry of every key lies, in flat memory: about 55 bytes a key. */
 
-import { compareStamps, type Stamp } from '../stamp.js';
+import type { Stamp } from '../stamp.js';
+import { ChangeLog, type IndexChanges } from './change-log.js';
+import {
+  chunkMask,
+  chunkShift,
+  MemberTable,
+  makeChunk,
+  type RecordChunk,
+  WriterTable,
+} from './index-columns.js';
 import { KeyTable } from './key-table.js';
+import { MarkerTable } from './marker-table.js';
 import {
   entryBytes,
   entryKind,
@@ -10,75 +20,13 @@ import {
   readWhole,
   writerOf,
 } from './partition-codec.js';
+import type { EntryPlace, PartitionFile } from './partition-file.js';
 
-/** A file that entries are read from. */
-export interface PartitionFile {
-  /** Where it was last seen. */
-  path: string;
-  /** The id its members carry; for plain files one that was made up. */
-  readonly id: string;
-  /** Of the method its entries belong to; `undefined` where a plain file doesn't tell. */
-  readonly methodHash: string | undefined;
-  method: string | undefined;
-  /** Whether it was given by the caller: such files are only ever read. */
-  readonly isGiven: boolean;
-  /** Whether its members lack our header field; then the whole file is inflated as one body. */
-  readonly isPlain: boolean;
-  /** How far it was read: the byte after the last member that is known. */
-  scannedBytes: number;
-  /** The number that the next member must have. */
-  nextMember: number;
-  isGone: boolean;
-  /** Whether it has members of a later version of the format: such files are never moved. */
-  isNewer?: boolean;
-}
-
-/** Where an entry lies, and what its header says. */
-export interface EntryPlace {
-  /** The number of the key's record, and of the member; for the index's own use. */
-  readonly record: number;
-  readonly member: number;
-  readonly key: string;
-  readonly file: PartitionFile;
-  readonly position: number;
-  readonly length: number;
-  readonly offset: number;
-  readonly stamp: Stamp;
-  readonly expiresAt: number | null;
-}
-
-/** What taking in members has changed. */
-export interface IndexChanges {
-  /** Keys that have a newer entry, or one in another place. */
-  readonly keys: readonly string[];
-  /** Whether more was deleted than the keys tell: a method was cleared, a tag invalidated. */
-  readonly hasNewMarkers: boolean;
-}
+export type { IndexChanges } from './change-log.js';
+export type { EntryPlace } from './partition-file.js';
 
 /** An entry's place in the index is lost: its file has gone or can't be read. The stamp stays, so nothing older shows. */
 const lost = 255;
-
-/** At a million entries, their keys alone would take more memory than the index. */
-const maxToldChanges = 10_000;
-
-const chunkRecords = 4_096;
-const chunkShift = 12;
-const chunkMask = chunkRecords - 1;
-
-interface Chunk {
-  readonly time: Float64Array;
-  readonly expiry: Float64Array;
-  readonly member: Uint32Array;
-  readonly offset: Uint32Array;
-  readonly writer: Uint32Array;
-  readonly kind: Uint8Array;
-}
-
-interface Members {
-  file: Uint32Array;
-  position: Float64Array;
-  length: Uint32Array;
-}
 
 export class PartitionIndex {
   readonly files: PartitionFile[] = [];
@@ -87,19 +35,13 @@ export class PartitionIndex {
   readonly #fileNumbers = new Map<string, number>();
   readonly #extents = new Map<PartitionFile, { entries: number; oldest: number }>();
   readonly #keys = new KeyTable();
-  readonly #chunks: Chunk[] = [];
-  readonly #members: Members = makeMembers(256);
-  #memberCount = 0;
-  readonly #writers: string[] = [];
-  readonly #writerNumbers = new Map<string, number>();
-  readonly #clears = new Map<string, Stamp>();
-  #clearAll: Stamp | undefined;
-  readonly #tags = new Map<string, Stamp>();
+  readonly #chunks: RecordChunk[] = [];
+  readonly #members = new MemberTable();
+  readonly #writers = new WriterTable();
+  readonly #markers = new MarkerTable();
   #live = 0;
   #hasNewClears = false;
-  /** Records that changed since they are watched. */
-  #changed: number[] | undefined;
-  #hasNewMarkers = false;
+  readonly #changes = new ChangeLog();
   readonly #scratch = Buffer.alloc(16);
 
   /** Keys whose newest entry is a value, expired ones included. */
@@ -122,11 +64,11 @@ export class PartitionIndex {
 
   /** Takes in a member of ours. Taking it in twice changes nothing; what has expired counts as deleted. */
   addMember(file: PartitionFile, position: number, header: MemberHeader, now: number): void {
-    const member = this.#addPlace(file, position, header.memberLength);
+    const member = this.#members.add(this.#fileNumbers.get(file.id)!, position, header.memberLength);
     const table = header.entryTable;
     const extent = this.extentOf(file);
     extent.entries += header.entryCount;
-    const writers = [header.writer, ...header.writers].map((writer) => this.#writerNumber(writer));
+    const writers = [header.writer, ...header.writers].map((writer) => this.#writers.numberOf(writer));
     for (let at = 0; at < table.length; at += entryBytes) {
       const kind = table[at + 38]!;
       const time = readWhole(table, at + 16);
@@ -134,7 +76,7 @@ export class PartitionIndex {
       if (kind > entryKind.deletion) {
         const writer = writerOf(header, table.readUInt16LE(at + 36));
         const isNews = this.#addMarker(kind, table.toString('hex', at, at + 16), { time, writer });
-        if (isNews) this.#hasNewMarkers = true;
+        if (isNews) this.#changes.noteMarker();
         continue;
       }
       const writer = writers[table.readUInt16LE(at + 36)]!;
@@ -157,9 +99,9 @@ export class PartitionIndex {
     offset: number;
     methodHash: string | undefined;
   }) => void {
-    const member = this.#addPlace(file, 0, length);
+    const member = this.#members.add(this.#fileNumbers.get(file.id)!, 0, length);
     return ({ key, stamp, expiresAt, offset, methodHash }) => {
-      const writer = this.#writerNumber(stamp.writer);
+      const writer = this.#writers.numberOf(stamp.writer);
       if (this.#isClearedBy(methodHash, stamp.time, writer)) return;
       this.#scratch.write(key, 0, 'hex');
       const expiry = expiresAt ?? Number.POSITIVE_INFINITY;
@@ -188,12 +130,9 @@ export class PartitionIndex {
   liveCounts(now: number): Uint32Array {
     if (this.#hasNewClears) this.#sweepCleared();
     const counts = new Uint32Array(this.files.length);
-    for (let record = 0; record < this.#keys.size; record += 1) {
-      const chunk = this.#chunks[record >>> chunkShift]!;
-      const at = record & chunkMask;
-      const isLive = chunk.kind[at] === entryKind.value && chunk.expiry[at]! > now;
-      if (isLive) counts[this.#members.file[chunk.member[at]!]!]! += 1;
-    }
+    this.#eachValue((chunk, at) => {
+      if (chunk.expiry[at]! > now) counts[this.#members.file[chunk.member[at]!]!]! += 1;
+    });
     return counts;
   }
 
@@ -224,7 +163,7 @@ export class PartitionIndex {
       record,
       member,
       key: this.#keys.keyOf(record),
-      file: this.files[this.#members.file[member]!]!,
+      file: this.#fileOf(member),
       position: this.#members.position[member]!,
       length: this.#members.length[member]!,
       offset: chunk.offset[at]!,
@@ -251,18 +190,17 @@ export class PartitionIndex {
 
   /** Whether a marker of the method, or of all, is newer than the stamp. */
   isCleared(methodHash: string | undefined, stamp: Stamp): boolean {
-    const clear = methodHash === undefined ? undefined : this.#clears.get(methodHash);
-    return isCovered(stamp, clear) || isCovered(stamp, this.#clearAll);
+    return this.#markers.isCleared(methodHash, stamp);
   }
 
   /** Whether one of the tags was invalidated later than the stamp. Tags are told as headers carry them. */
   isTagInvalid(tagHash: string, stamp: Stamp): boolean {
-    return isCovered(stamp, this.#tags.get(tagHash));
+    return this.#markers.isTagInvalid(tagHash, stamp);
   }
 
   /** Whether any tag was ever invalidated. */
   get hasTags(): boolean {
-    return this.#tags.size > 0;
+    return this.#markers.hasTags;
   }
 
   /** Takes note of a marker before it is written. */
@@ -279,65 +217,60 @@ export class PartitionIndex {
 
   /** Takes note from now on of which keys change by what is taken in. */
   watch(): void {
-    this.#changed = [];
-    this.#hasNewMarkers = false;
+    this.#changes.start();
   }
 
   /** What has changed since `watch`, which ends with this; `everything` when it is too much to be told by keys. */
   takeChanges(): IndexChanges | 'everything' {
-    const changed = this.#changed ?? [];
-    this.#changed = undefined;
-    if (changed.length > maxToldChanges) return 'everything';
-    const keys = changed.map((record) => this.#keys.keyOf(record));
-    return { keys, hasNewMarkers: this.#hasNewMarkers };
+    return this.#changes.take((record) => this.#keys.keyOf(record));
   }
 
   /** Whether the newest entry of any key lies in a file that has gone. */
   hasLostEntries(): boolean {
     if (this.#hasNewClears) this.#sweepCleared();
-    for (let record = 0; record < this.#keys.size; record += 1) {
-      const chunk = this.#chunks[record >>> chunkShift]!;
-      const at = record & chunkMask;
-      if (chunk.kind[at] !== entryKind.value) continue;
-      if (this.files[this.#members.file[chunk.member[at]!]!]!.isGone) return true;
-    }
-    return false;
+    let hasLost = false;
+    this.#eachValue((chunk, at) => {
+      hasLost ||= this.#fileOf(chunk.member[at]!).isGone;
+    });
+    return hasLost;
   }
 
   /** Forgets every entry of files that have gone, and tells how many. */
   forgetGone(): number {
-    let count = 0;
-    for (let record = 0; record < this.#keys.size; record += 1) {
-      const chunk = this.#chunks[record >>> chunkShift]!;
-      const at = record & chunkMask;
-      if (chunk.kind[at] !== entryKind.value) continue;
-      if (!this.files[this.#members.file[chunk.member[at]!]!]!.isGone) continue;
+    const before = this.#live;
+    this.#eachValue((chunk, at) => {
+      if (!this.#fileOf(chunk.member[at]!).isGone) return;
       chunk.kind[at] = lost;
       this.#live -= 1;
-      count += 1;
-    }
-    return count;
+    });
+    return before - this.#live;
   }
 
   /** The records that are values now, those of one member next to each other, oldest member first. */
   valueRecords(): Uint32Array {
-    const starts = new Uint32Array(this.#memberCount + 1);
-    const each = (visit: (record: number, member: number) => void) => {
-      for (let record = 0; record < this.#keys.size; record += 1) {
-        const chunk = this.#chunks[record >>> chunkShift]!;
-        const at = record & chunkMask;
-        if (chunk.kind[at] === entryKind.value) visit(record, chunk.member[at]!);
-      }
-    };
-    each((_, member) => {
-      starts[member + 1]! += 1;
+    const { count } = this.#members;
+    const starts = new Uint32Array(count + 1);
+    this.#eachValue((chunk, at) => {
+      starts[chunk.member[at]! + 1]! += 1;
     });
-    for (let member = 0; member < this.#memberCount; member += 1) starts[member + 1]! += starts[member]!;
-    const records = new Uint32Array(starts[this.#memberCount]!);
-    each((record, member) => {
-      records[starts[member]!++] = record;
+    for (let member = 0; member < count; member += 1) starts[member + 1]! += starts[member]!;
+    const records = new Uint32Array(starts[count]!);
+    this.#eachValue((chunk, at, record) => {
+      records[starts[chunk.member[at]!]!++] = record;
     });
     return records;
+  }
+
+  #eachValue(visit: (chunk: RecordChunk, at: number, record: number) => void): void {
+    for (let record = 0; record < this.#keys.size; record += 1) {
+      const chunk = this.#chunks[record >>> chunkShift]!;
+      const at = record & chunkMask;
+      if (chunk.kind[at] === entryKind.value) visit(chunk, at, record);
+    }
+  }
+
+  #fileOf(member: number): PartitionFile {
+    return this.files[this.#members.file[member]!]!;
   }
 
   #put(
@@ -364,119 +297,47 @@ export class PartitionIndex {
     chunk.offset[at] = next.offset;
     chunk.writer[at] = next.writer;
     chunk.kind[at] = next.kind;
-    if (this.#changed !== undefined && this.#changed.length <= maxToldChanges) this.#changed.push(record);
+    this.#changes.note(record);
   }
 
   /** Tells whether the marker is newer than those known. */
   #addMarker(kind: number, key: string, stamp: Stamp): boolean {
-    this.#noteStamp(stamp.time, this.#writerNumber(stamp.writer));
-    switch (kind) {
-      case entryKind.clearMethod:
-        if (!isNewer(stamp, this.#clears.get(key))) return false;
-        this.#clears.set(key, stamp);
-        break;
-      case entryKind.clearAll:
-        if (!isNewer(stamp, this.#clearAll)) return false;
-        this.#clearAll = stamp;
-        break;
-      case entryKind.invalidateTag:
-        if (!isNewer(stamp, this.#tags.get(key))) return false;
-        this.#tags.set(key, stamp);
-        return true;
-      default:
-        return false;
-    }
-    this.#hasNewClears = true;
-    return true;
+    this.#noteStamp(stamp.time, this.#writers.numberOf(stamp.writer));
+    const isNews = this.#markers.add(kind, key, stamp);
+    if (isNews && kind !== entryKind.invalidateTag) this.#hasNewClears = true;
+    return isNews;
   }
 
   #sweepCleared(): void {
     this.#hasNewClears = false;
-    for (let record = 0; record < this.#keys.size; record += 1) {
-      const chunk = this.#chunks[record >>> chunkShift]!;
-      const at = record & chunkMask;
-      if (chunk.kind[at] !== entryKind.value) continue;
-      const file = this.files[this.#members.file[chunk.member[at]!]!]!;
-      if (!this.#isClearedBy(file.methodHash, chunk.time[at]!, chunk.writer[at]!)) continue;
+    this.#eachValue((chunk, at) => {
+      const { methodHash } = this.#fileOf(chunk.member[at]!);
+      if (!this.#isClearedBy(methodHash, chunk.time[at]!, chunk.writer[at]!)) return;
       chunk.kind[at] = entryKind.deletion;
       this.#live -= 1;
-    }
+    });
   }
 
   #isClearedBy(methodHash: string | undefined, time: number, writer: number): boolean {
-    if (this.#clears.size === 0 && this.#clearAll === undefined) return false;
-    return this.isCleared(methodHash, { time, writer: this.#writers[writer]! });
-  }
-
-  #addPlace(file: PartitionFile, position: number, length: number): number {
-    const number = this.#memberCount;
-    const members = this.#members;
-    if (number === members.file.length) Object.assign(members, grown(members));
-    members.file[number] = this.#fileNumbers.get(file.id)!;
-    members.position[number] = position;
-    members.length[number] = length;
-    this.#memberCount += 1;
-    return number;
+    if (!this.#markers.hasClears) return false;
+    return this.isCleared(methodHash, { time, writer: this.#writers.idOf(writer) });
   }
 
   #stamp(record: number): Stamp {
     const chunk = this.#chunks[record >>> chunkShift]!;
     const at = record & chunkMask;
-    return { time: chunk.time[at]!, writer: this.#writers[chunk.writer[at]!]! };
+    return { time: chunk.time[at]!, writer: this.#writers.idOf(chunk.writer[at]!) };
   }
 
   #compare(time: number, writer: number, otherTime: number, otherWriter: number): number {
     if (time !== otherTime) return time - otherTime;
     if (writer === otherWriter) return 0;
-    return this.#writers[writer]! < this.#writers[otherWriter]! ? -1 : 1;
+    return this.#writers.idOf(writer) < this.#writers.idOf(otherWriter) ? -1 : 1;
   }
 
   #noteStamp(time: number, writer: number): void {
     if (this.newest === undefined || time > this.newest.time) {
-      this.newest = { time, writer: this.#writers[writer]! };
+      this.newest = { time, writer: this.#writers.idOf(writer) };
     }
   }
-
-  #writerNumber(writer: string): number {
-    const known = this.#writerNumbers.get(writer);
-    if (known !== undefined) return known;
-    this.#writerNumbers.set(writer, this.#writers.length);
-    return this.#writers.push(writer) - 1;
-  }
-}
-
-/** A marker covers what is not newer than itself. */
-function isCovered(stamp: Stamp, marker: Stamp | undefined): boolean {
-  return marker !== undefined && compareStamps(stamp, marker) <= 0;
-}
-
-function isNewer(stamp: Stamp, known: Stamp | undefined): boolean {
-  return known === undefined || compareStamps(stamp, known) > 0;
-}
-
-function makeChunk(): Chunk {
-  return {
-    time: new Float64Array(chunkRecords),
-    expiry: new Float64Array(chunkRecords),
-    member: new Uint32Array(chunkRecords),
-    offset: new Uint32Array(chunkRecords),
-    writer: new Uint32Array(chunkRecords),
-    kind: new Uint8Array(chunkRecords),
-  };
-}
-
-function makeMembers(capacity: number): Members {
-  return {
-    file: new Uint32Array(capacity),
-    position: new Float64Array(capacity),
-    length: new Uint32Array(capacity),
-  };
-}
-
-function grown(members: Members): Members {
-  const larger = makeMembers(members.file.length * 2);
-  larger.file.set(members.file);
-  larger.position.set(members.position);
-  larger.length.set(members.length);
-  return larger;
 }

@@ -1,0 +1,60 @@
+/** The newest marker of each scope: what deletes entries without naming them. */
+
+import { compareStamps, type Stamp } from '../stamp.js';
+import { entryKind } from './partition-codec.js';
+
+export class MarkerTable {
+  readonly #clears = new Map<string, Stamp>();
+  #clearAll: Stamp | undefined;
+  readonly #tags = new Map<string, Stamp>();
+
+  /** Whether any tag was ever invalidated. */
+  get hasTags(): boolean {
+    return this.#tags.size > 0;
+  }
+
+  /** Whether a method, or all, was ever cleared. */
+  get hasClears(): boolean {
+    return this.#clears.size > 0 || this.#clearAll !== undefined;
+  }
+
+  /** Takes a marker in, and tells whether it is newer than those known. Kinds that are none are ignored. */
+  add(kind: number, key: string, stamp: Stamp): boolean {
+    switch (kind) {
+      case entryKind.clearMethod:
+        if (!isNewer(stamp, this.#clears.get(key))) return false;
+        this.#clears.set(key, stamp);
+        return true;
+      case entryKind.clearAll:
+        if (!isNewer(stamp, this.#clearAll)) return false;
+        this.#clearAll = stamp;
+        return true;
+      case entryKind.invalidateTag:
+        if (!isNewer(stamp, this.#tags.get(key))) return false;
+        this.#tags.set(key, stamp);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  /** Whether a marker of the method, or of all, is newer than the stamp. */
+  isCleared(methodHash: string | undefined, stamp: Stamp): boolean {
+    const clear = methodHash === undefined ? undefined : this.#clears.get(methodHash);
+    return isCovered(stamp, clear) || isCovered(stamp, this.#clearAll);
+  }
+
+  /** Whether a tag was invalidated later than the stamp. Tags are told as headers carry them. */
+  isTagInvalid(tagHash: string, stamp: Stamp): boolean {
+    return isCovered(stamp, this.#tags.get(tagHash));
+  }
+}
+
+/** A marker covers what is not newer than itself. */
+function isCovered(stamp: Stamp, marker: Stamp | undefined): boolean {
+  return marker !== undefined && compareStamps(stamp, marker) <= 0;
+}
+
+function isNewer(stamp: Stamp, known: Stamp | undefined): boolean {
+  return known === undefined || compareStamps(stamp, known) > 0;
+}
