@@ -41,7 +41,10 @@ export interface CircuitBreakerRule {
 
 /** How many loads may run at once, and how many may wait. */
 export interface ConcurrencyRule {
-  /** Loads at once. Loads that a loader itself starts have a limit of their own at each depth. */
+  /**
+   * Loads at once. Loads that a loader itself starts have a limit of their own at each depth, and an aborted load gives
+   * its turn back at once: a tool that doesn't heed its signal may then run more often.
+   */
   readonly limit: number;
   /**
    * Loads that may wait in line; one more fails with a `QueueFullError`.

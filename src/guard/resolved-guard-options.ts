@@ -142,7 +142,7 @@ function readCircuitBreaker(
   if (value === false) return undefined;
   const rule = value === true ? {} : value;
   if (typeof rule !== 'object' || rule === null) throw expected(path, 'true, false or a rule', value);
-  const { failures, failureRate, minimumCalls, within, openFor, isFailure = () => true } = rule;
+  const { failures, failureRate, minimumCalls, within, openFor, isFailure = everyError } = rule;
   if (failures !== undefined && failureRate !== undefined) {
     throw new InvalidOptionError(
       `Expected \`${path}.failures\` or \`${path}.failureRate\`, got both: leave one out`,
@@ -160,6 +160,9 @@ function readCircuitBreaker(
   const openForMs = positiveDuration(openFor ?? ruleDefaults.openFor, `${path}.openFor`);
   return { threshold, openForMs, isFailure: aFunction(isFailure, `${path}.isFailure`) };
 }
+
+/** One function, so that rules which leave it open are equal. */
+const everyError = () => true;
 
 function expected(path: string, what: string, value: unknown): InvalidOptionError {
   return new InvalidOptionError(

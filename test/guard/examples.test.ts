@@ -14,7 +14,7 @@ const expected: Readonly<Record<string, RegExp>> = {
   jitter: /without: 10000\n.*at most 60: true/,
   'known-keys': /\{ id: 42, total: 7 \}\n.*true/,
   'negative-results': /1 lookup\n.*Ada Lovelace/,
-  'refresh-ahead': /without: 2\d\d\n.*with: {4}(?:\d|[1-9]\d)$/,
+  'refresh-ahead': /without: 1\d\d\n.*with: {4}(?:\d|[1-9]\d)$/,
   'sliding-expiry': /minute 50: \{ cart: 3 \}\nminute 60: expired/,
   'stale-if-error': /because of an error\)\nwhile it fails: \{ usd: 1.09 \}\nan hour later: {2}error 503/,
   'stale-while-revalidate':

@@ -80,7 +80,7 @@ const guards = {
   staleIfError: 600,
   refreshAhead: { beta: 50 },
   jitter: 0.2,
-  memoryTtl: 700,
+  memoryTtl: 1450,
   negativeTtl: 200,
   isNegative: (value) => (value as Answer).is === 'nothing',
   knownKeys: { size: 4, capacity: 4, add: () => {}, mayHave: () => true },

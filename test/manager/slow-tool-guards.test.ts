@@ -37,7 +37,7 @@ describe('the soft timeout', () => {
     // Whoever has an answer can go: that ends nothing.
     if (waited >= 0) controller.abort();
     await clock.advanceAsync(10_000);
-    return { cache, value: await asking, waited };
+    return { cache, clock, value: await asking, waited };
   }
 
   it('answers a stale value when the tool is slow; without it callers wait for the tool', async () => {
@@ -49,6 +49,12 @@ describe('the soft timeout', () => {
     const { cache } = await askSlowTool({ softTimeout: 200 });
     expect(await cache.get('tool', 1)).toBe('new');
     expect(cache.stats()).toMatchObject({ softTimeouts: 1, staleHits: 1, loads: 1, loadErrors: 0 });
+  });
+
+  it('is not followed by a hard timeout that nobody feels', async () => {
+    const { cache } = await askSlowTool({ softTimeout: 200, hardTimeout: 5000 });
+    expect(cache.stats()).toMatchObject({ softTimeouts: 1, hardTimeouts: 0 });
+    expect(await cache.get('tool', 1)).toBeUndefined();
   });
 
   it('ends nobody’s wait when there is no stale value, or it was deleted meanwhile', async () => {
@@ -231,21 +237,42 @@ describe('concurrency', () => {
     expect(cache.stats()).toMatchObject({ running: 0, queued: 0 });
   });
 
+  it('gives turns further in to a load that is joined from further in, after that too', async () => {
+    const { cache } = makeCache({ methods: { a: { concurrency: 1 } } });
+    const goesOn = gate();
+    const outside = cache.getOrSet('b', 1, async () => {
+      await goesOn.promise;
+      return `b ${await cache.getOrSet('a', 2, () => 'a2')}`;
+    });
+    const parent = cache.getOrSet('a', 1, async () => `a1 ${await cache.getOrSet('b', 1, () => 'unused')}`);
+    await settle();
+    goesOn.open();
+    expect(await Promise.all([parent, outside])).toEqual(['a1 b a2', 'b a2']);
+  });
+
+  it('gives back the turn of a load that nobody waits for any more, even if its tool never ends', async () => {
+    const { cache, clock } = makeCache({ concurrency: 1, hardTimeout: 100 });
+    const hanging = code(cache.getOrSet('tool', 1, () => new Promise(() => {})));
+    await clock.advanceAsync(200);
+    expect(await hanging).toBe('ERR_LOADER_TIMEOUT');
+    expect(await cache.getOrSet('tool', 2, () => 'next')).toBe('next');
+  });
+
   it('lets a caller leave the line by its abort, and a write overtake a load in line', async () => {
     const { cache } = makeCache({ concurrency: 1 });
     const done = gate<string>();
     const first = cache.getOrSet('tool', 1, () => done.promise);
     const controller = new AbortController();
     const second = cache.getOrSet('tool', 2, () => 'never', { signal: controller.signal });
-    const third = cache.getOrSet('tool', 3, () => 'loaded after the write');
+    const third = cache.getOrSet('tool', 3, () => 'not needed any more');
     await cache.set('tool', 3, 'written');
     controller.abort('gone');
     await expect(second).rejects.toBe('gone');
     expect(cache.stats().queued).toBe(1);
     done.open('first');
     expect(await first).toBe('first');
-    expect(await third).toBe('loaded after the write');
-    expect(cache.stats()).toMatchObject({ running: 0, queued: 0, loads: 2 });
+    expect(await third).toBe('written');
+    expect(cache.stats()).toMatchObject({ running: 0, queued: 0, loads: 1 });
   });
 });
 
@@ -352,6 +379,17 @@ describe('the circuit breaker', () => {
     expect(cache.stats()).toMatchObject({ running: 0, queued: 0, circuitRejections: 2 });
   });
 
+  it('refuses at once while its probe has the only turn', async () => {
+    const { cache, clock } = makeCache({ concurrency: 1, circuitBreaker: { failures: 1, openFor: 5000 } });
+    await code(cache.getOrSet('tool', 1, down));
+    clock.advance(5000);
+    const probe = gate<string>();
+    const probing = cache.getOrSet('tool', 1, () => probe.promise);
+    expect(await code(cache.getOrSet('tool', 2, () => 'never'))).toBe('ERR_CIRCUIT_OPEN');
+    probe.open('well again');
+    expect(await probing).toBe('well again');
+  });
+
   it('is shared by wrapped functions of one name with equal rules', async () => {
     const { cache } = makeCache();
     const circuitBreaker = { failures: 2 };
@@ -359,6 +397,12 @@ describe('the circuit breaker', () => {
     const two = cache.wrap(async (_: number) => 'answer', { name: 'tool', circuitBreaker: { failures: 2 } });
     await code(one(1));
     await code(one(2));
-    expect(await code(two(3))).toBe('no error');
+    expect(await code(two(3))).toBe('ERR_CIRCUIT_OPEN');
+    const three = cache.wrap(async (_: number) => 'answer', {
+      name: 'tool',
+      circuitBreaker: { failures: 9 },
+    });
+    expect(await code(three(4))).toBe('no error');
+    expect(cache.stats('tool').circuit).toBe('open');
   });
 });

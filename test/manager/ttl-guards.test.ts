@@ -183,7 +183,7 @@ describe('cacheErrors', () => {
     'forgets an error at a %s, before its load ends or after',
     async (write) => {
       for (const isLate of [false, true]) {
-        const { cache } = makeCache({ cacheErrors, tags: () => ['pages'] });
+        const { cache, clock } = makeCache({ cacheErrors, tags: () => ['pages'] });
         const held = gate<string>();
         const failing = cache.getOrSet('page', 1, () => held.promise).catch((error: unknown) => error);
         const fail = async () => {
@@ -191,12 +191,13 @@ describe('cacheErrors', () => {
           await failing;
         };
         if (isLate) await fail();
-        if (write === 'set') await cache.set('page', 1, 'there');
+        if (write === 'set') await cache.set('page', 1, 'there', { ttl: 1 });
         else if (write === 'delete') await cache.delete('page', 1);
         else if (write === 'clear') await cache.clear('page');
         else if (write === 'invalidate') await cache.invalidateTags(['pages']);
         else await cache.refresh('page', 1, () => 'there');
         if (!isLate) await fail();
+        clock.advance(1);
         expect(await cache.getOrSet('page', 1, () => 'there'), `${write}, late: ${isLate}`).toBe('there');
       }
     },
