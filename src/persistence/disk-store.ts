@@ -7,7 +7,7 @@ import type { Stamp } from '../stamp.js';
 import { Consolidation, type ConsolidationReport } from './consolidation.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import type { FileSystem } from './file-system.js';
+import { type FileSystem, hasCode } from './file-system.js';
 import { type DirectoryMergeReport, mergeInto } from './folder-merge.js';
 import { type AilingFile, type LoadReport, PartitionLoader } from './loader.js';
 import { type EncodedEntry, encodeDeletion, encodeMarker, encodeValue, hashTag } from './member-body.js';
@@ -277,8 +277,13 @@ export class DiskStore {
     }
     for (const path of report.temporary) {
       await this.#attempt(async () => {
-        const { modifiedAt } = await files.status(path);
-        if (clock.now() - modifiedAt > temporaryLife) await files.unlink(path);
+        try {
+          const { modifiedAt } = await files.status(path);
+          if (clock.now() - modifiedAt > temporaryLife) await files.unlink(path);
+        } catch (error) {
+          // It has got its name meanwhile, or somebody else has removed it.
+          if (!hasCode(error, 'ENOENT')) throw error;
+        }
       });
     }
     return hasMoved;
