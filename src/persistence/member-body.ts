@@ -1,7 +1,7 @@
 /** Bodies of members: deflated off the event loop, inflated within bounds, and read with doubt. */
 
 import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw, gunzip, inflateRaw } from 'node:zlib';
+import { constants, crc32, deflateRaw, gunzip, inflateRaw, type ZlibOptions } from 'node:zlib';
 import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 import { PartitionDamagedError } from './damage.js';
@@ -32,7 +32,7 @@ const keyHead = 'd920';
 const keyLength = 34;
 /** DEFLATE can't do better, so a member that claims more lies. */
 const bestRatio = 1_032;
-const deflating = promisify(deflateRaw) as (bytes: Uint8Array, options: { level: number }) => Promise<Buffer>;
+const deflating = promisify<Uint8Array, ZlibOptions, Buffer>(deflateRaw);
 
 /** An entry with a value. */
 export function encodeValue(record: TierRecord): EncodedEntry {
@@ -102,7 +102,11 @@ export async function deflateMember(
     length = offset + valueBytes.length;
   }
   const body = Buffer.concat(parts, length);
-  const deflated = await deflating(body, { level });
+  // In one piece: every further one costs the event loop a turn.
+  const deflated = await deflating(body, {
+    level,
+    chunkSize: Math.max(constants.Z_MIN_CHUNK, length + 1_024),
+  });
   return { methodHash, entries, deflated, bodyCrc: crc32(body), bodyLength: length };
 }
 
