@@ -293,6 +293,51 @@ describe('toolstash export and import', () => {
   });
 });
 
+describe('toolstash consolidate and merge', () => {
+  const line = (params: number, result: unknown) => JSON.stringify({ method: 'm', params, result });
+  const into = async (folder: string, ...lines: string[]) => {
+    expect((await toolstash(['import', folder], lines.join('\n'))).exitCode).toBe(0);
+  };
+
+  test('closed partitions become one, and every entry stays', async () => {
+    for (const n of [1, 2, 3]) await into('scratch', line(n, `${n}`));
+    expect(await partitionsOf(scratch)).toHaveLength(3);
+    const args = ['consolidate', 'scratch', '--close-after', '1ms'];
+    const { exitCode, stdout, stderr } = await toolstash(args);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/✓ 1 group of files merged in scratch, .*\n {2}read {6}3 files with 3 entries/);
+    expect(await partitionsOf(scratch)).toHaveLength(1);
+    for (const n of [1, 2, 3]) {
+      expect((await toolstash(['get', 'scratch', 'm', `${n}`])).stdout).toBe(`"${n}"\n`);
+    }
+    const again = await toolstash([...args, '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ merged: 0, failures: 0 });
+  });
+
+  test('merged folders answer with the newest of each, and are only read', async () => {
+    await into('scratch/one', line(1, 'old'), line(2, 'two'));
+    await into('scratch/two', line(1, 'new'));
+    const before = [await traces(join(scratch, 'one')), await traces(join(scratch, 'two'))];
+    for (let round = 0; round < 2; round += 1) {
+      const merged = await toolstash(['merge', 'scratch/two', 'scratch/one', '--into', 'scratch/all']);
+      expect(merged).toMatchObject({ exitCode: 0, stderr: '' });
+      expect(merged.stdout).toContain('✓ 2 folders merged into scratch/all.');
+      expect((await toolstash(['get', 'scratch/all', 'm', '1'])).stdout).toBe('"new"\n');
+      expect((await toolstash(['get', 'scratch/all', 'm', '2'])).stdout).toBe('"two"\n');
+    }
+    expect([await traces(join(scratch, 'one')), await traces(join(scratch, 'two'))]).toEqual(before);
+  });
+
+  test('a damaged file is told and left out of a merge, exit code 1', async () => {
+    await into('scratch/one', line(1, 'one'));
+    const [path = ''] = await partitionsOf(join(scratch, 'one'));
+    await writeFile(path, 'no partition at all');
+    const { exitCode, stderr } = await toolstash(['merge', 'scratch/one', '--into', 'scratch/all']);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('was left out: `toolstash verify` tells what is wrong with it');
+  });
+});
+
 describe('toolstash replay with entries on disk', () => {
   // The fixture has a call that failed at first and succeeded later.
   const replay = ['replay', fixture, '--writes', 'update_*', '--transient-errors', '--time-scale', '0'];
@@ -420,6 +465,24 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
     ['import: a folder for a file', ['import', 'scratch', 'kept'], /Can't read kept: this is a folder/],
     ['import: no folder', ['import'], /missing required argument 'dir': /],
     ['import: a file for a folder', ['import', 'cli.js', '-'], /Opening .*cli\.js failed: EEXIST/],
+    ['consolidate: a missing folder', ['consolidate', 'nowhere'], /Can't read nowhere: /],
+    [
+      'consolidate: a malformed duration',
+      ['consolidate', 'kept', '--max-disk-age', '5x'],
+      /Expected `maxDiskAge` to be a duration .* got `'5x'`$/,
+    ],
+    [
+      'consolidate: a malformed size',
+      ['consolidate', 'kept', '--max-disk-bytes', 'x'],
+      /such as 64MiB, got `x`$/,
+    ],
+    ['merge: a missing folder', ['merge', 'nowhere', '--into', 'scratch'], /Can't read nowhere: /],
+    ['merge: into nothing', ['merge', 'kept'], /required option '--into <dir>' not specified: /],
+    [
+      'merge: a folder into itself',
+      ['merge', 'kept', '--into', 'kept'],
+      /Expected folders other than the one to merge into, got /,
+    ],
     ['replay: a missing cache to load', ['replay', '--load-cache', 'nowhere'], /Can't read nowhere: /],
     [
       'replay: a folder without --persist',
@@ -451,7 +514,7 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
 
 test('--help of every command lists its arguments and flags', async () => {
   const overview = await toolstash(['--help']);
-  for (const command of ['replay', 'inspect', 'verify', 'get', 'export', 'import']) {
+  for (const command of ['replay', 'inspect', 'verify', 'get', 'export', 'import', 'consolidate', 'merge']) {
     expect(overview.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const { exitCode, stdout } = await toolstash([command, '--help']);
     expect(exitCode).toBe(0);

@@ -28,6 +28,8 @@ interface ReportStyle {
 /** Methods and days beyond these share one row. */
 const mostMethods = 20;
 const mostDays = 14;
+/** Columns that a bar has at least. */
+const leastBar = 6;
 
 /** The sums over all files. */
 export function totalsOf(files: readonly FileInspection[]): InspectTotals {
@@ -95,10 +97,10 @@ function methods({ methods: all, now }: InspectData, paint: Paint, columns: numb
   };
   const widest = (field: keyof typeof header) =>
     Math.max(...[header, ...rows].map((row) => row[field].length));
-  const nameWidth = Math.min(widest('name'), Math.floor(columns * 0.34));
   const right = ['size', 'expired', 'oldest', 'newest'] as const;
-  const room = columns - nameWidth - widest('entries') - 4;
-  const barWidth = right.reduce((rest, field) => rest - widest(field) - 2, room);
+  const room = right.reduce((rest, field) => rest - widest(field) - 2, columns - widest('entries') - 4);
+  const nameWidth = Math.min(widest('name'), Math.floor(columns * 0.34), room - leastBar);
+  const barWidth = room - nameWidth;
   const row = (cells: typeof header, picture: string) =>
     [
       shorten(cells.name, nameWidth).padEnd(nameWidth),
