@@ -1,6 +1,12 @@
-/** What a cache tells about: typed events for listeners, and the same on `node:diagnostics_channel`. */
+/**
+ * What a cache tells about: typed events for listeners, and the same on `node:diagnostics_channel`.
+ *
+ * A listener that fails is a process warning. A diagnostics channel's subscriber is not ours: what it throws Node throws
+ * again on the next tick, as an uncaught exception.
+ */
 
 import diagnosticsChannel from 'node:diagnostics_channel';
+import { inspect, types } from 'node:util';
 import type { RemovalReason, TierName } from './entry.js';
 import type { CacheError } from './errors.js';
 
@@ -62,7 +68,10 @@ export interface CacheEvents {
 /** The name of an event. */
 export type CacheEventName = keyof CacheEvents;
 
-/** Called with what comes with the event. What it throws is reported as a process warning, never to a tool call. */
+/**
+ * Called with what comes with the event, and not waited for. What it throws, or rejects with, is reported as a process
+ * warning, never to a tool call.
+ */
 export type CacheListener<N extends CacheEventName> = (event: CacheEvents[N]) => void;
 
 const eventNames: readonly CacheEventName[] = [
@@ -115,7 +124,7 @@ export class EventHub {
   once<N extends CacheEventName>(name: N, listener: CacheListener<N>): void {
     const wrapped: CacheListener<N> = (event) => {
       this.off(name, wrapped);
-      listener(event);
+      return listener(event);
     };
     originals.set(wrapped, listener);
     this.on(name, wrapped);
@@ -130,7 +139,8 @@ export class EventHub {
   emit<N extends CacheEventName>(name: N, event: CacheEvents[N]): void {
     for (const listener of this.#of(name)) {
       try {
-        listener(event);
+        const returned: unknown = listener(event);
+        if (types.isPromise(returned)) returned.then(undefined, (error: unknown) => warn(name, error));
       } catch (error) {
         warn(name, error);
       }
@@ -152,6 +162,7 @@ export class EventHub {
 const originals = new WeakMap<object, object>();
 
 function warn(name: string, error: unknown): void {
-  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.emitWarning(`A listener of \`${name}\` threw: ${detail}`, { type: 'ToolstashWarning' });
+  // Anything may be thrown, also what can't become a string.
+  const detail = inspect(error, { customInspect: false });
+  process.emitWarning(`A listener of \`${name}\` failed: ${detail}`, { type: 'ToolstashWarning' });
 }

@@ -1,6 +1,7 @@
 /** Single flight: concurrent calls of one key share one load, and no caller is made to wait for itself. */
 
 import { ReentrantLoadError } from '../errors.js';
+import { onAbort } from './shared-abort.js';
 import { enclosingLoad, WaitNode } from './wait-graph.js';
 
 /** One load under way, and who waits for it. */
@@ -36,18 +37,33 @@ export class Flight<T> {
     return this.#controller.signal;
   }
 
+  /** Runs the load. It may be joined from within, by code that is not known to run inside it. */
   begin(load: (flight: Flight<T>) => Promise<T> | T, onSettled: () => void): void {
-    this.#promise = this.node.run(async () => {
-      try {
-        return await load(this);
-      } finally {
-        // Before any waiter runs on: whoever calls again from there must not join what is over.
-        this.node.settled = true;
-        onSettled();
-      }
+    // Before any waiter runs on: whoever calls again from there must not join what is over.
+    const settle = () => {
+      this.node.settle();
+      onSettled();
+    };
+    let resolve!: (value: T) => void;
+    let reject!: (error: unknown) => void;
+    this.#promise = new Promise<T>((...functions) => {
+      [resolve, reject] = functions;
     });
     // Every waiter may have left by the time the load fails; those who stay have promises of their own.
     this.#promise.then(undefined, () => undefined);
+    // Whoever joins from within and leaves at once is not the last: the one who begins the load is yet to join.
+    this.waiters++;
+    void this.node.run(async () => {
+      try {
+        const value = await load(this);
+        settle();
+        resolve(value);
+      } catch (error) {
+        settle();
+        reject(error);
+      }
+    });
+    this.waiters--;
   }
 
   /** Throws what the load was aborted with, if it was. */
@@ -109,9 +125,7 @@ export class SingleFlight<T> {
     }
     flight.waiters++;
     flight.callers++;
-    if (signal !== undefined) return this.#joinUntilAborted(flight, signal, leaveParent);
-    if (leaveParent !== undefined) flight.promise.then(leaveParent, leaveParent);
-    return flight.promise;
+    return signal === undefined ? flight.promise : this.#joinUntilAborted(flight, signal, leaveParent);
   }
 
   /** Makes a superseded load joinable and storable again: it has not read anything yet. */
@@ -152,7 +166,7 @@ export class SingleFlight<T> {
 
   /** One who waited has gone; the load that nobody waits for any more is aborted and can't be joined. */
   leave(flight: Flight<T>, reason: unknown): void {
-    if (--flight.waiters > 0 || flight.node.settled) return;
+    if (--flight.waiters > 0 || flight.node.isSettled) return;
     this.retire(flight);
     flight.abort(reason);
   }
@@ -168,24 +182,20 @@ export class SingleFlight<T> {
     leaveParent: (() => void) | undefined,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const leave = () => {
-        signal.removeEventListener('abort', abort);
-        leaveParent?.();
-      };
       const abort = () => {
-        leave();
+        leaveParent?.();
         this.leave(flight, signal.reason);
         reject(signal.reason);
       };
       if (signal.aborted) return abort();
-      signal.addEventListener('abort', abort, { once: true });
+      const release = onAbort(signal, abort);
       flight.promise.then(
         (value) => {
-          leave();
+          release();
           resolve(value);
         },
         (error: unknown) => {
-          leave();
+          release();
           reject(error);
         },
       );

@@ -8,19 +8,25 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  */
 const currentLoad = new AsyncLocalStorage<WaitNode>();
 
+/** Where a load stands with its tool's limiter. The depth is the one at which it got in line: it keeps that turn. */
+type TurnState =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'in line'; readonly depth: number; readonly hurry: () => void }
+  | { readonly kind: 'held'; readonly depth: number };
+
+const noTurn: TurnState = { kind: 'none' };
+
 /** One load's place in the graph. */
 export class WaitNode {
   readonly key: string;
   readonly method: string;
-  /** A settled load waits for nobody, and what its loader left running belongs to no load any more. */
-  settled = false;
-  /** Whether it has a turn that others stand in line for. */
-  holdsTurn = false;
-  /** Called when a load further in begins to wait for this one: it must not stand in line any longer. */
-  hurry: (() => void) | undefined;
+  #isSettled = false;
+  #turn: TurnState = noTurn;
   #depth: number;
-  /** The loads that this load's loader waits for, each with how many times. */
-  readonly #waitsFor = new Map<WaitNode, number>();
+  /** The loads that this load's loader waits for, each with how many times. Most loads wait for none. */
+  #waitsFor: Map<WaitNode, number> | undefined;
+  /** The loads whose loaders wait for this one. */
+  #waitedForBy: Set<WaitNode> | undefined;
 
   constructor(key: string, method: string) {
     this.key = key;
@@ -28,9 +34,14 @@ export class WaitNode {
     this.#depth = enclosingLoad()?.depthBelow ?? 0;
   }
 
+  /** A settled load waits for nobody, and what its loader left running belongs to no load any more. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
   /**
-   * How many hold a turn while they wait for this load, one through the other, at least. Turns are handed out by depth,
-   * so that nobody stands in line for a turn that is held by somebody who waits for him.
+   * Greater than the depth of every turn that is held by a load that waits for this one, itself or through others.
+   * Turns are handed out by depth, so that nobody stands in line for a turn that is held by somebody who waits for him.
    */
   get depth(): number {
     return this.#depth;
@@ -38,7 +49,7 @@ export class WaitNode {
 
   /** The least depth of what this load waits for. */
   get depthBelow(): number {
-    return this.#depth + (this.holdsTurn ? 1 : 0);
+    return this.#turn.kind === 'held' ? Math.max(this.#depth, this.#turn.depth + 1) : this.#depth;
   }
 
   /** Runs a loader as this load. */
@@ -46,41 +57,110 @@ export class WaitNode {
     return currentLoad.run(this, task);
   }
 
-  /** Notes a wait for `other`, until the returned function is called. */
+  /**
+   * Gets in line for a turn of its depth.
+   * @param hurry called when a load that holds a turn of that depth or a greater one begins to wait for this one: it
+   *   must not stand in line any longer
+   */
+  getInLine(hurry: () => void): void {
+    this.#turn = { kind: 'in line', depth: this.#depth, hurry };
+  }
+
+  /** Its turn has come. */
+  takeTurn(): void {
+    if (this.#turn.kind === 'in line') this.#turn = { kind: 'held', depth: this.#turn.depth };
+  }
+
+  /** Gives its turn, or its place in line, back. */
+  leaveTurn(): void {
+    this.#turn = noTurn;
+  }
+
+  /** Notes a wait for `other`, until that has settled or the returned function is called, once. */
   waitFor(other: WaitNode): () => void {
+    if (this.#isSettled || other.#isSettled) return () => undefined;
+    this.#waitsFor ??= new Map();
     this.#waitsFor.set(other, (this.#waitsFor.get(other) ?? 0) + 1);
-    other.#sinkBelow(this);
+    other.#waitedForBy ??= new Set();
+    other.#waitedForBy.add(this);
+    other.#sinkTo(this.depthBelow);
     return () => {
-      const count = this.#waitsFor.get(other) ?? 0;
-      if (count > 1) this.#waitsFor.set(other, count - 1);
-      else this.#waitsFor.delete(other);
+      const count = this.#waitsFor?.get(other) ?? 0;
+      if (count > 1) this.#waitsFor?.set(other, count - 1);
+      else this.#forget(other);
     };
   }
 
-  /** Joined from further in than it was started, a load and all it waits for come to lie deeper. */
-  #sinkBelow(waiting: WaitNode): void {
-    if (this.settled || this.#depth >= waiting.depthBelow) return;
-    this.#depth = waiting.depthBelow;
-    this.hurry?.();
-    for (const other of this.#waitsFor.keys()) other.#sinkBelow(this);
+  /** The load is over. Its context may live on for as long as a socket does, and must hold nothing else. */
+  settle(): void {
+    this.#isSettled = true;
+    this.#turn = noTurn;
+    for (const other of this.#waitsFor?.keys() ?? []) this.#forget(other);
+    for (const other of this.#waitedForBy ?? []) other.#forget(this);
   }
 
-  /** Whether this load waits for `other`, itself or through the loads it waits for. */
+  /**
+   * Whether this load waits for `other`, itself or through the loads it waits for.
+   *
+   * Looks from both ends in turns, one wait at a time, and stops where the first of them has nowhere to go: a load that
+   * begins to wait is mostly waited for by few, however many there are below.
+   */
   reaches(other: WaitNode): boolean {
-    const seen = new Set<WaitNode>();
+    if (this === other) return true;
+    if (this.#waitsFor === undefined || other.#waitedForBy === undefined) return false;
+    const up = walk(other, (node) => node.#waitedForBy);
+    const down = walk(this, (node) => node.#waitsFor?.keys());
+    for (;;) {
+      const above = up.next();
+      if (above.done || above.value === this) return !above.done;
+      const below = down.next();
+      if (below.done || below.value === other) return !below.done;
+    }
+  }
+
+  #forget(other: WaitNode): void {
+    this.#waitsFor?.delete(other);
+    if (this.#waitsFor?.size === 0) this.#waitsFor = undefined;
+    other.#waitedForBy?.delete(this);
+    if (other.#waitedForBy?.size === 0) other.#waitedForBy = undefined;
+  }
+
+  /**
+   * Joined from further in than it was started, a load and all it waits for come to lie deeper. Only turns make depth,
+   * so this ends at once where no limiter is, and where all hold turns of one depth.
+   */
+  #sinkTo(depth: number): void {
     const open: WaitNode[] = [this];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      if (node === other) return true;
-      if (node.settled || seen.has(node)) continue;
-      seen.add(node);
-      open.push(...node.#waitsFor.keys());
+      if (node.#depth >= depth) continue;
+      node.#depth = depth;
+      if (node.#turn.kind === 'in line') node.#turn.hurry();
+      // What waits below a turn of this depth, or of a greater one, lies deeper already.
+      if (node.depthBelow === depth) for (const other of node.#waitsFor?.keys() ?? []) open.push(other);
     }
-    return false;
   }
 }
 
 /** The unsettled load in whose loader the caller runs, if any. */
 export function enclosingLoad(): WaitNode | undefined {
   const node = currentLoad.getStore();
-  return node === undefined || node.settled ? undefined : node;
+  return node === undefined || node.isSettled ? undefined : node;
+}
+
+/** Follows one edge at a step, and tells where it leads, known or not: a step must not cost more than that. */
+function* walk(
+  start: WaitNode,
+  edges: (node: WaitNode) => Iterable<WaitNode> | undefined,
+): Generator<WaitNode, void> {
+  const seen = new Set([start]);
+  const open = [start];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    for (const next of edges(node) ?? []) {
+      if (!seen.has(next)) {
+        seen.add(next);
+        open.push(next);
+      }
+      yield next;
+    }
+  }
 }
