@@ -7,6 +7,7 @@ export default defineConfig({
     'store-child': 'bench/throughput/store-child.ts',
     persistence: 'bench/persistence/main.ts',
     'persistence-child': 'bench/persistence/child.ts',
+    'persistence-sync': 'bench/persistence/sync.ts',
   },
   outDir: 'bench/dist',
   format: ['esm'],
