@@ -16,6 +16,31 @@ describe('the options', () => {
     expect(defaultOptions.maxBytes).toBe(256 * 1024 * 1024);
   });
 
+  it('leave every guard off by default, and let `false` switch off what is inherited', () => {
+    const off = {
+      ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: 0, jitter: { fraction: 0 }, tags: [] },
+      ...{ memoryTtl: undefined, negativeTtl: undefined, knownKeys: undefined, cacheErrors: undefined },
+      ...{ isError: undefined, softTimeout: undefined, hardTimeout: undefined, concurrency: undefined },
+      ...{ circuitBreaker: undefined, sliding: false, maxAge: undefined, cost: undefined },
+    };
+    expect(resolveOptions({}).defaults).toMatchObject(off);
+    const on = { hardTimeout: '1s', concurrency: 2, circuitBreaker: true, negativeTtl: 5 } as const;
+    const tool = {
+      hardTimeout: false,
+      concurrency: false,
+      circuitBreaker: false,
+      negativeTtl: false,
+    } as const;
+    const { defaults, methods } = resolveOptions({ ...on, methods: { tool } });
+    expect(defaults).toMatchObject({
+      hardTimeout: 1000,
+      concurrency: { limit: 2, queueLimit: 1000 },
+      circuitBreaker: { threshold: { failures: 5 }, openForMs: 30_000 },
+      negativeTtl: 5,
+    });
+    expect(methods.get('tool')).toMatchObject(off);
+  });
+
   it('inherit from the cache what a method does not set', () => {
     const resolved = resolveOptions({ ttl: '1h', scope: 'a', methods: { tool: { ttl: 5, version: 'v2' } } });
     expect(resolved.methods.get('tool')).toMatchObject({ ttl: 5, scope: 'a', version: 'v2' });
@@ -48,6 +73,36 @@ describe('the options', () => {
     [{ version: {} }, 'Expected `version` to be a string or finite number, got `{}`'],
     [{ ignore: 'trace_id' }, 'ignore'],
     [null, 'Expected `CacheManager` to be an object of options, got `null`'],
+    [{ staleIfError: -5 }, 'Expected `staleIfError` to be a duration'],
+    [{ refreshAhead: { beta: -1 } }, 'Expected `refreshAhead` to be true, false or `{ beta }`'],
+    [{ jitter: Number.NaN }, 'Expected `jitter` to be a fraction from 0 to 1 or a duration'],
+    [{ memoryTtl: 0 }, 'Expected `memoryTtl` to be a duration above 0, or `false` for none, got `0`'],
+    [{ negativeTtl: 'brief' }, '`negativeTtl`'],
+    [{ isNegative: null }, 'Expected `isNegative` to be a function, got `null`'],
+    [{ knownKeys: new Set() }, 'Expected `knownKeys` to be a BloomFilter, or an object with `mayHave(key)`'],
+    [{ cacheErrors: '5m' }, "Expected `cacheErrors` to be a function, got `'5m'`"],
+    [{ isError: true }, 'Expected `isError` to be a function, got `true`'],
+    [{ softTimeout: 0 }, 'Expected `softTimeout` to be a duration above 0'],
+    [{ hardTimeout: 'x' }, '`hardTimeout`'],
+    [{ concurrency: 0 }, 'Expected `concurrency.limit` to be an integer of at least 1, got `0`'],
+    [{ concurrency: { limit: 1, queueLimit: -1 } }, '`concurrency.queueLimit`'],
+    [{ concurrency: 'many' }, 'Expected `concurrency` to be a number, `{ limit }` or false'],
+    [
+      { circuitBreaker: { failures: 0 } },
+      'Expected `circuitBreaker.failures` to be a positive integer, got `0`',
+    ],
+    [{ circuitBreaker: { failures: 1, failureRate: 0.5 } }, '`circuitBreaker.failureRate`, got both'],
+    [{ circuitBreaker: { openFor: 0 } }, '`circuitBreaker.openFor`'],
+    [{ circuitBreaker: 5 }, 'Expected `circuitBreaker` to be true, false or a rule, got `5`'],
+    [
+      { tags: 'all' },
+      "Expected `tags` to be a list of non-empty strings, or a function that returns one, got `'all'`",
+    ],
+    [{ sliding: 'yes' }, 'Expected `sliding` to be true or false'],
+    [{ sliding: true, ttl: 5 }, 'Expected `maxAge` with `sliding: true`, got none'],
+    [{ sliding: true, maxAge: '1h' }, 'Expected `ttl` with `sliding: true`, got none'],
+    [{ methods: { tool: { maxAge: 'x' } } }, '`methods.tool.maxAge`'],
+    [{ cost: 5 }, 'Expected `cost` to be a function, got `5`'],
   ])('refuse %o with the value and the fix', (options, message) => {
     expect(() => new CacheManager(options as never)).toThrow(
       expect.objectContaining({ code: 'ERR_INVALID_OPTION', message: expect.stringContaining(message) }),
