@@ -2,7 +2,7 @@
 
 import type { FileInspection, MethodInspection } from '../../persistence/inspection.js';
 import { formatAge, formatBytes, formatCount, formatShare, plural, printable, shorten } from '../format.js';
-import { bar, formatBlocks, reportColumns, type Segment, wrapFacts } from '../layout.js';
+import { bar, formatBlocks, reportColumns, type Segment, wrap, wrapFacts } from '../layout.js';
 import type { Paint } from '../paint.js';
 
 /** All that the report tells. */
@@ -70,7 +70,7 @@ function heading({ name, methods: all, totals, now }: InspectData, paint: Paint,
     `${paint('bold', 'toolstash inspect')}  ${shorten(printable(name), columns - 19)}`,
     `${paint('bold', paint('green', plural(totals.values, 'entry', 'entries')))}  of ` +
       `${plural(named.length, 'method')} in ${plural(totals.partitions, 'partition')}, ${formatBytes(totals.bytes)} on disk`,
-    paint('gray', written),
+    ...wrap(written, columns).map((line) => paint('gray', line)),
   ];
 }
 
