@@ -1,6 +1,7 @@
 /** What params may hold beyond JSON, each kind as a tag with parts: `@Date(1795000000000)`, `@Set("a", "b")`. */
 
 import { types } from 'node:util';
+import { isBareView } from '../value/bare-view.js';
 
 /** A value JSON can't say, as the name of its kind and parts that canonical JSON can say. */
 export interface TaggedForm {
@@ -52,12 +53,21 @@ export function describeKind(value: unknown): string {
   try {
     const name: unknown = value.constructor?.name;
     if (typeof name === 'string' && name !== '') {
-      return `an instance of ${name}${name in forms ? ' that is a Proxy or has fields of its own' : ''}`;
+      return `an instance of ${name}${hasForm(value, name) ? reasons : ''}`;
     }
   } catch {
     return 'an object that throws when it is read';
   }
   return 'an object with a prototype of its own';
+}
+
+/** Why an object of a class that has a form may have none. */
+const reasons = ' that is a Proxy, has fields of its own, or (a Map) has keys such as 1 and 1n';
+
+function hasForm(value: object, className: string): boolean {
+  return (
+    className in forms || (ArrayBuffer.isView(value) && viewName(Object.getPrototypeOf(value)) === className)
+  );
 }
 
 type Form = Omit<TaggedForm, 'tag'>;
@@ -68,7 +78,7 @@ const forms: Readonly<Record<string, ((value: object) => Form | undefined) | und
   RegExp: (value) =>
     types.isRegExp(value) && isBare(value) ? { parts: [value.source, value.flags] } : undefined,
   Map: (value) =>
-    types.isMap(value) && isBare(value)
+    types.isMap(value) && isBare(value) && !hasTwinKeys(value)
       ? { parts: [...value], unordered: true, access: '.entries()' }
       : undefined,
   Set: (value) =>
@@ -97,7 +107,7 @@ function isPlainArray(value: readonly unknown[]): boolean {
 }
 
 function unusualArrayForm(value: readonly unknown[]): TaggedForm {
-  return { tag: 'Array', parts: [value.length, ownFields(value)] };
+  return { tag: 'Array', parts: [value.length, pickFields(value, Object.keys(value))] };
 }
 
 function bufferForm(value: object): Form | undefined {
@@ -115,23 +125,24 @@ function boxedForm(value: object): Form | undefined {
     : undefined;
 }
 
+const errorBasics = new Set(['name', 'message', 'stack']);
+
 function errorForm(value: object): Form | undefined {
   if (!types.isNativeError(value)) return undefined;
-  const fields = ownFields(value);
-  // These two are not enumerable, and tell errors apart all the same.
-  for (const key of ['cause', 'errors']) {
-    const field = Object.getOwnPropertyDescriptor(value, key);
-    if (field !== undefined) defineField(fields, key, field.value);
-  }
-  for (const key of ['name', 'message', 'stack']) delete fields[key];
+  // `cause`, `errors` and often `code` are not enumerable, and tell errors apart all the same.
+  const keys = Object.getOwnPropertyNames(value).filter((key) => !errorBasics.has(key));
+  const fields = pickFields(value, keys);
   return { parts: [value.name, value.message, fields] };
 }
 
 function viewForm(view: ArrayBufferView, prototype: object): TaggedForm | undefined {
-  if (prototype === Buffer.prototype) return { tag: 'Buffer', parts: [base64(view)] };
-  const tag = builtInName(prototype);
-  if (tag === undefined) return undefined;
+  const tag = viewName(prototype);
+  if (tag === undefined || !isBareView(view)) return undefined;
   return { tag, parts: [base64(tag.startsWith('Float') ? withOneNaN(view as Float64Array) : view)] };
+}
+
+function viewName(prototype: object): string | undefined {
+  return prototype === Buffer.prototype ? 'Buffer' : builtInName(prototype);
 }
 
 /** NaN has many bit patterns and is one value. */
@@ -148,9 +159,19 @@ function isBare(value: object): boolean {
   return Object.keys(value).length === 0;
 }
 
-function ownFields(value: object): Record<string, unknown> {
+/** Whether two keys are one number to JSON, so that their values could be exchanged unseen. */
+function hasTwinKeys(map: ReadonlyMap<unknown, unknown>): boolean {
+  for (const key of map.keys()) {
+    if (typeof key !== 'bigint') continue;
+    const number = Number(key);
+    if (Number.isFinite(number) && BigInt(number) === key && map.has(number)) return true;
+  }
+  return false;
+}
+
+function pickFields(value: object, keys: readonly string[]): Record<string, unknown> {
   const fields: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) defineField(fields, key, (value as Record<string, unknown>)[key]);
+  for (const key of keys) defineField(fields, key, (value as Record<string, unknown>)[key]);
   return fields;
 }
 

@@ -1,6 +1,7 @@
 /** Buffers, array buffers and views. Only the bytes that a view shows are stored, never its neighbours' in a pool. */
 
 import { types } from 'node:util';
+import { isBareView } from './bare-view.js';
 import { Tag } from './rich-format.js';
 import { expectString, type FormSink, type RichType } from './rich-type.js';
 
@@ -78,20 +79,34 @@ export const viewType: RichType<ArrayBufferView> = {
 
 function shownBytes(view: ArrayBufferView, to: FormSink): Uint8Array {
   checkBuffer(view.buffer, to);
+  let bytes: Uint8Array;
   try {
-    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   } catch (error) {
     return to.refuse('a view on a detached ArrayBuffer', 'store it before it is transferred', error);
   }
+  if (!isBareView(view)) to.refuse('a view with properties of its own');
+  return claimed(bytes, to);
 }
 
 function allBytes(buffer: ArrayBuffer, to: FormSink): Uint8Array {
   checkBuffer(buffer, to);
+  let bytes: Uint8Array;
   try {
-    return new Uint8Array(buffer);
+    bytes = new Uint8Array(buffer);
   } catch (error) {
     return to.refuse('a detached ArrayBuffer', 'store it before it is transferred', error);
   }
+  return claimed(bytes, to);
+}
+
+/** Refuses what would come back with memory of its own and shares it now. Neighbours in a pool share none. */
+function claimed(bytes: Uint8Array, to: FormSink): Uint8Array {
+  const { buffer, byteOffset, byteLength } = bytes;
+  if (!to.memory.add(buffer, byteOffset, byteOffset + byteLength)) {
+    to.refuse('memory that another view in the value shows too', 'store copies of the bytes instead');
+  }
+  return bytes;
 }
 
 function checkBuffer(buffer: ArrayBufferLike, to: FormSink): void {

@@ -1,6 +1,6 @@
 /**
- * Errors: the built-in classes, with their own enumerable properties and name, message, stack, cause, errors, code.
- * Other hidden properties and those with symbols as keys are the runtime's bookkeeping and are left out.
+ * Errors: the built-in classes, with all their own properties, hidden ones too, as name, message, stack and cause are.
+ * Only hidden properties with symbols as keys are left out: they are the runtime's bookkeeping.
  */
 
 import { types } from 'node:util';
@@ -27,7 +27,7 @@ const byName = new Map<string, () => Error>(
 
 const names = new Map<object, string>(classes.map(({ prototype, name }) => [prototype, name]));
 
-const storedHiddenKeys = new Set(['name', 'message', 'stack', 'cause', 'errors', 'code']);
+const isEnumerable = Object.prototype.propertyIsEnumerable;
 
 interface Property {
   readonly key: string;
@@ -71,13 +71,12 @@ function propertiesOf(error: Error, to: FormSink): { hidden: Property[]; shown: 
   for (const [key, property] of Object.entries(Object.getOwnPropertyDescriptors(error))) {
     // The stack is a getter in newer versions of V8.
     const value: unknown = key === 'stack' ? error.stack : property.value;
-    if (property.enumerable) {
-      if (key !== 'stack' && !('value' in property)) to.refuse(`an error with the getter \`${key}\``);
-      shown.push({ key, value });
-    } else if (storedHiddenKeys.has(key)) {
-      hidden.push({ key, value });
-    }
+    if (key !== 'stack' && !('value' in property)) to.refuse(`an error with the getter \`${key}\``);
+    (property.enumerable ? shown : hidden).push({ key, value });
   }
+  const symbol = Object.getOwnPropertySymbols(error).find((key) => isEnumerable.call(error, key));
+  if (symbol !== undefined)
+    to.refuse(`an error with a property whose key is the symbol \`${String(symbol)}\``);
   return { hidden, shown };
 }
 

@@ -2,7 +2,13 @@
 
 import { types } from 'node:util';
 import type { MsgpackSink } from './msgpack-writer.js';
-import { hasElementsOnly, hasOtherKeys, isArrayPrototype, isObjectPrototype } from './plain-objects.js';
+import {
+  hasElementsOnly,
+  hasOtherKeys,
+  isArrayPrototype,
+  isGetter,
+  isObjectPrototype,
+} from './plain-objects.js';
 import { isWellFormed } from './well-formed.js';
 
 /** Deeper values go into an ext value: readers of msgpack in other languages have limits from about 500 levels. */
@@ -57,7 +63,7 @@ class PlainWalk {
     const { length } = array;
     this.#sink.array(length);
     for (let index = 0; index < length; index += 1) {
-      if (!this.visit(array[index], depth)) return false;
+      if (isGetter(array, index) || !this.visit(array[index], depth)) return false;
     }
     return true;
   }

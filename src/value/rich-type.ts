@@ -1,11 +1,14 @@
 /** The contract of built-in classes that can be stored: how one is written as a form, and made again from it. */
 
+import type { MemoryRanges } from './memory-ranges.js';
 import type { MsgpackSink } from './msgpack-writer.js';
 import type { PathStep } from './value-path.js';
 
 /** What a type writes its form to. */
 export interface FormSink {
   readonly sink: MsgpackSink;
+  /** The memory of binary values reported so far. */
+  readonly memory: MemoryRanges;
   /** Reports a value inside this one. */
   visit(value: unknown): void;
   visitAt(step: PathStep, value: unknown): void;

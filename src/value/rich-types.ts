@@ -26,6 +26,7 @@ const regExpType: RichType<RegExp> = {
   isOne: types.isRegExp,
   ownKeys: 1,
   report(regExp, to) {
+    if (typeof regExp.lastIndex !== 'number') to.refuse('a RegExp whose `lastIndex` is not a number');
     to.sink.begin(Tag.RegExp, 3);
     to.visit(regExp.source);
     to.sink.string(regExp.flags);
@@ -86,6 +87,7 @@ const urlType: RichType<URL> = {
   tag: Tag.Url,
   prototypes: [URL.prototype],
   isOne: (value) => isUsable(() => (value as URL).href),
+  ownKeys: Reflect.ownKeys(new URL('about:blank')).length,
   report(url, { sink }) {
     sink.begin(Tag.Url, 1);
     sink.string(url.href);
@@ -98,6 +100,7 @@ const urlSearchParamsType: RichType<URLSearchParams> = {
   tag: Tag.UrlSearchParams,
   prototypes: [URLSearchParams.prototype],
   isOne: (value) => isUsable(() => (value as URLSearchParams).toString()),
+  ownKeys: Reflect.ownKeys(new URLSearchParams()).length,
   report(params, { sink }) {
     sink.begin(Tag.UrlSearchParams, 1);
     sink.string(params.toString());

@@ -3,8 +3,15 @@
 import { types } from 'node:util';
 import { UnstorableValueError } from '../errors.js';
 import type { ClassCodec, ClassCodecs } from './class-codec.js';
+import { MemoryRanges } from './memory-ranges.js';
 import type { MsgpackSink } from './msgpack-writer.js';
-import { hasElementsOnly, hasOtherKeys, isArrayPrototype, isObjectPrototype } from './plain-objects.js';
+import {
+  hasElementsOnly,
+  hasOtherKeys,
+  isArrayPrototype,
+  isGetter,
+  isObjectPrototype,
+} from './plain-objects.js';
 import { maxDepth, Tag } from './rich-format.js';
 import type { FormSink, RichType } from './rich-type.js';
 import { richTypeOf } from './rich-types.js';
@@ -20,6 +27,7 @@ const arrayIndex = /^(?:0|[1-9]\d{0,9})$/;
 
 class RichWalk implements FormSink {
   readonly sink: MsgpackSink;
+  readonly memory = new MemoryRanges();
   readonly #codecs: ClassCodecs;
   readonly #path: PathStep[] = [];
   /** Numbers of the objects met, functions and symbols with a codec among them. */
@@ -163,14 +171,19 @@ class RichWalk implements FormSink {
     this.sink.begin(Tag.SparseArray, 2 * keys.length + 1);
     this.sink.number(array.length);
     for (const key of keys) {
-      if (arrayIndex.test(key) && Number(key) < array.length) this.sink.number(Number(key));
-      else this.#visitString(key);
-      this.#visitProperty(array, key);
+      const index = arrayIndex.test(key) ? Number(key) : Number.POSITIVE_INFINITY;
+      if (index < array.length) {
+        this.sink.number(index);
+        this.#visitProperty(array, index);
+      } else {
+        this.#visitString(key);
+        this.#visitProperty(array, key);
+      }
     }
     this.sink.end(Tag.SparseArray);
   }
 
-  #visitProperty(object: object, key: string): void {
+  #visitProperty(object: object, key: string | number): void {
     const property = Object.getOwnPropertyDescriptor(object, key);
     this.#path.push(key);
     if (property === undefined || !('value' in property)) this.refuse('a getter');
@@ -222,11 +235,18 @@ function suitsMap(key: string): boolean {
   return key !== '__proto__' && isWellFormed(key);
 }
 
+/** Whether each element is there and has a value: no holes, no getters, no lone setters. */
 function isDense(array: readonly unknown[]): boolean {
   for (let index = 0; index < array.length; index += 1) {
-    if (array[index] === undefined && !Object.hasOwn(array, index)) return false;
+    if (isGetter(array, index)) return false;
+    if (array[index] === undefined && !hasValue(array, index)) return false;
   }
   return true;
+}
+
+function hasValue(array: readonly unknown[], index: number): boolean {
+  const element = Object.getOwnPropertyDescriptor(array, index);
+  return element !== undefined && 'value' in element;
 }
 
 function describe(value: unknown): string {

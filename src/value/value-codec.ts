@@ -19,10 +19,11 @@ export type { ClassCodec } from './class-codec.js';
  * types, order of keys, holes, cycles and shared references. The exceptions:
  *
  * - Frozen and sealed objects come back open, and objects of another realm as this realm's.
- * - Views on one ArrayBuffer come back each with memory of its own; properties put on a view are left out.
- * - Errors keep name, message, stack, code, cause, errors and what else is enumerable.
- * - A getter on an array's index is read. Anywhere else getters are refused, as are hidden properties, keys that
- *   are symbols, functions, symbols, proxies, and instances of classes without a codec.
+ * - Views on one ArrayBuffer, as Buffers are on Node's pool, come back each with memory of its own. Views that show
+ *   the same bytes are refused.
+ * - Hidden properties of views, and of errors those whose keys are symbols, are left out.
+ * - An error's `stack` is read, getter or not. All other getters are refused, as are hidden properties of
+ *   all but errors, keys that are symbols, functions, symbols, proxies, and instances of classes without a codec.
  */
 export interface ValueCodec {
   /**

@@ -115,7 +115,8 @@ export const clonableValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }
       {
         weight: 2,
         arbitrary: fc
-          .array(fc.tuple(tie('value'), tie('value')), { maxLength: 3 })
+          // A Map with the keys 1 and 1n has no key.
+          .array(fc.tuple(tie('value').map(withoutBigInt), tie('value')), { maxLength: 3 })
           .map((all) => new Map(all)),
       },
       { weight: 2, arbitrary: list.map((all) => new Set(all)) },
@@ -123,6 +124,10 @@ export const clonableValue: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown }
     ),
   };
 }).value;
+
+function withoutBigInt(value: unknown): unknown {
+  return typeof value === 'bigint' ? [value] : value;
+}
 
 /** An array with holes, with fields beside its elements, or with neither. */
 function unusualArray([elements, holes, extra]: [unknown[], number, object]): unknown[] {

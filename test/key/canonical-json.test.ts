@@ -47,6 +47,11 @@ describe('what JSON can not say', () => {
       '@Error("Error", "no", {"code": "ENOENT"})',
     ],
     [
+      'an Error with a hidden code',
+      Object.defineProperty(new Error('no'), 'code', { value: 'ENOENT' }),
+      '@Error("Error", "no", {"code": "ENOENT"})',
+    ],
+    [
       'an AggregateError',
       new AggregateError([1], 'no'),
       '@AggregateError("AggregateError", "no", {"errors": [1]})',
@@ -79,6 +84,11 @@ describe('what JSON can not say', () => {
     expect(canonicalJson([1n, -5n, 2n ** 64n])).toBe(canonicalJson([1, -5, 2 ** 64]));
   });
 
+  it('takes keys of a Map for different numbers where a BigInt is more exact', () => {
+    const keys = [2n ** 53n + 1n, 2 ** 53, Number.POSITIVE_INFINITY, 10n ** 400n];
+    expect(canonicalJson(new Map(keys.map((key) => [key, 1])))).toContain('@Map([');
+  });
+
   it('takes all bit patterns of NaN for one', () => {
     const bits = new Uint32Array([1, 0x7ff80000]);
     expect(canonicalJson(new Float64Array(bits.buffer))).toBe(canonicalJson(Float64Array.of(Number.NaN)));
@@ -94,6 +104,8 @@ describe('plain objects', () => {
   it('and arrays, Dates and Maps may come from another realm', () => {
     const foreign = runInNewContext('({ b: [1, new Date(5)], a: new Map([[1, new Error("no")]]) })');
     expect(canonicalJson(foreign)).toBe('{"a": @Map([1, @Error("Error", "no", {})]), "b": [1, @Date(5)]}');
+    const views = runInNewContext('[new Uint16Array(2).subarray(1), new DataView(new ArrayBuffer(3), 0, 2)]');
+    expect(canonicalJson(views)).toBe('[@Uint16Array("AAA="), @DataView("AAA=")]');
   });
 
   it('lose fields that are not enumerable or named by a symbol, as in JSON', () => {
@@ -146,6 +158,34 @@ describe('a refusal', () => {
       'an instance of Bytes',
     ],
     ['a Date with a field', Object.assign(new Date(0), { zone: 'UTC' }), 'params', 'fields of its own'],
+    [
+      'a view with a field',
+      { a: Object.assign(new Uint8Array(2), { x: 1 }) },
+      'params.a',
+      'fields of its own',
+    ],
+    [
+      'a large view with a field',
+      Object.assign(new Float64Array(1e6), { x: 1 }),
+      'params',
+      'fields of its own',
+    ],
+    ['a Buffer with a field', Object.assign(Buffer.alloc(2), { x: 1 }), 'params', 'fields of its own'],
+    [
+      'a view with a symbol',
+      Object.assign(new DataView(new ArrayBuffer(2)), { [Symbol('x')]: 1 }),
+      'params',
+      'fields',
+    ],
+    [
+      'a Map whose values JSON could not tell to which key they belong',
+      new Map<unknown, unknown>([
+        [1, 'a'],
+        [1n, 'b'],
+      ]),
+      'params',
+      'keys such as 1 and 1n',
+    ],
     ['a Proxy of a Map', new Proxy(new Map(), {}), 'params', 'a Proxy'],
     ['an object whose prototype is another', Object.create({ a: 1 }), 'params', 'an instance of Object'],
     [

@@ -17,8 +17,7 @@ export function isSame(a: unknown, b: unknown): boolean {
   if (types.isSet(a)) return isSameBag([...a], [...(b as typeof a)]);
   if (types.isBoxedPrimitive(a)) return Object.is(a.valueOf(), b.valueOf());
   if (types.isAnyArrayBuffer(a)) return isSameBytes(new Uint8Array(a), new Uint8Array(b as ArrayBuffer));
-  if (types.isFloat32Array(a) || types.isFloat64Array(a)) return isSame([...a], [...(b as typeof a)]);
-  if (ArrayBuffer.isView(a)) return isSameBytes(bytesOf(a), bytesOf(b as ArrayBufferView));
+  if (ArrayBuffer.isView(a)) return isSameView(a, b as ArrayBufferView);
   if (types.isNativeError(a)) {
     const other = b as Error;
     if (a.name !== other.name || a.message !== other.message) return false;
@@ -61,6 +60,14 @@ function isSameBag(a: readonly unknown[], b: readonly unknown[]): boolean {
     left.splice(partner, 1);
   }
   return left.length === 0;
+}
+
+function isSameView(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const isSameContent =
+    types.isFloat32Array(a) || types.isFloat64Array(a)
+      ? isSame([...a], [...(b as typeof a)])
+      : isSameBytes(bytesOf(a), bytesOf(b));
+  return isSameContent && isSameFields(a, b, []);
 }
 
 function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -37,7 +37,6 @@ class Comparison {
   }
 
   #sameOwn(a: object, b: object): boolean {
-    if (ArrayBuffer.isView(a) || a instanceof URL || a instanceof URLSearchParams) return true;
     const keys = ownKeys(a);
     const otherKeys = ownKeys(b);
     return (

@@ -83,7 +83,17 @@ export const storableValues: readonly (readonly [name: string, value: unknown, f
   ['a renamed Error', Object.assign(new Error('x'), { name: 'HttpError', status: 404 }), 'rich'],
   ['an AggregateError', new AggregateError([new SyntaxError('a'), 'b'], 'both'), 'rich'],
   ['an Error that is its own cause', selfCause(), 'rich'],
+  [
+    'an Error with hidden properties',
+    Object.defineProperties(new Error('x'), {
+      response: { value: { status: 404 } },
+      code: { value: 'E_BAD' },
+    }),
+    'rich',
+  ],
   ['a Buffer', Buffer.from('bytes'), 'rich'],
+  ['Buffers side by side in the pool', [Buffer.from('one'), Buffer.from('two'), Buffer.from('')], 'rich'],
+  ['parts of one ArrayBuffer, in any order', partsOf(new ArrayBuffer(48)), 'rich'],
   ['an empty Buffer', Buffer.alloc(0), 'rich'],
   ['an ArrayBuffer', Uint8Array.from([1, 2, 3]).buffer, 'rich'],
   ['a DataView', new DataView(Uint8Array.from([1, 2, 3, 4]).buffer, 1, 2), 'rich'],
@@ -160,6 +170,65 @@ export const refusedValues: readonly (readonly [name: string, value: unknown, pa
       'value',
       /getter `a`/,
     ],
+    [
+      'an Error whose message is a getter',
+      Object.defineProperty(new Error('x'), 'message', { get: () => 'y' }),
+      'value',
+      /getter `message`/,
+    ],
+    [
+      'an Error with a hidden class instance',
+      { error: Object.defineProperty(new Error('x'), 'response', { value: new Response('x') }) },
+      'value.error.response',
+      /`Response`/,
+    ],
+    [
+      'an Error with a symbol',
+      Object.assign(new Error('x'), { [Symbol('s')]: 1 }),
+      'value',
+      /the symbol `Symbol\(s\)`/,
+    ],
+    [
+      'a RegExp whose position is a string',
+      { a: Object.assign(/a/g, { lastIndex: '3' }) },
+      'value.a',
+      /lastIndex/,
+    ],
+    [
+      'a Buffer with properties',
+      { a: Object.assign(Buffer.alloc(2), { x: 1 }) },
+      'value.a',
+      /properties of its own/,
+    ],
+    [
+      'a large typed array with properties',
+      Object.assign(new Float64Array(1e6), { x: 1 }),
+      'value',
+      /properties of its own/,
+    ],
+    [
+      'a DataView with a symbol',
+      Object.assign(new DataView(new ArrayBuffer(2)), { [Symbol('s')]: 1 }),
+      'value',
+      /properties of its own/,
+    ],
+    [
+      'a URL with properties',
+      Object.assign(new URL('http://a/'), { x: 1 }),
+      'value',
+      /properties of its own/,
+    ],
+    [
+      'URLSearchParams with properties',
+      Object.assign(new URLSearchParams(), { x: 1 }),
+      'value',
+      /properties of its own/,
+    ],
+    ['views that overlap', overlapping(), 'value.items[3]', /another view/],
+    ['a view beside its ArrayBuffer', withItsBuffer(new Uint8Array(4)), 'value[1]', /another view/],
+    ['a getter on an index', { a: withAccessor(3, { get: () => 1 }) }, 'value.a[1]', /a getter/],
+    ['a getter on an index of a long array', withAccessor(100, { get: () => 1 }), 'value[1]', /a getter/],
+    ['a setter on an index', withAccessor(3, { set() {} }), 'value[1]', /a getter/],
     ['a function as a cause', new Error('x', { cause: () => 1 }), 'value.cause', /function `cause`/],
     ['shared memory', { a: new SharedArrayBuffer(4) }, 'value.a', /`SharedArrayBuffer`/],
     ['a view on shared memory', new Uint8Array(new SharedArrayBuffer(4)), 'value', /shared memory/],
@@ -223,6 +292,11 @@ function usedRegExp(): RegExp {
   return regExp;
 }
 
+function partsOf(buffer: ArrayBuffer): unknown {
+  const starts = [16, 32, 0, 8, 40, 24];
+  return [...starts.map((start) => new Uint8Array(buffer, start, 8)), new Uint8Array(buffer, 4, 0)];
+}
+
 function selfCause(): Error {
   const error = new Error('loop');
   error.cause = { error };
@@ -258,6 +332,20 @@ function revoked(): unknown {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
   return proxy;
+}
+
+function overlapping(): unknown {
+  const buffer = new ArrayBuffer(24);
+  const part = (start: number, end: number) => new Uint8Array(buffer, start, end - start);
+  return { items: [part(16, 24), part(0, 8), part(8, 12), part(11, 13)] };
+}
+
+function withItsBuffer(view: Uint8Array): unknown {
+  return [view, view.buffer];
+}
+
+function withAccessor(length: number, accessor: PropertyDescriptor): unknown {
+  return Object.defineProperty(Array(length).fill(1), 1, { enumerable: true, ...accessor });
 }
 
 function resizable(): unknown {
