@@ -30,7 +30,8 @@ class GdsfNode<E> implements PolicyNode<E>, HeapNode {
  */
 const highestInflation = 2 ** 30;
 
-class GdsfPolicy<E extends StoreEntry> implements EvictionPolicy<E, GdsfNode<E>> {
+/** The order of the `gdsf` store. */
+export class GdsfPolicy<E extends StoreEntry> implements EvictionPolicy<E, GdsfNode<E>> {
   readonly #heap = new Heap<GdsfNode<E>>((a, b) =>
     a.priority === b.priority ? a.lastUse < b.lastUse : a.priority < b.priority,
   );

@@ -32,7 +32,8 @@ class LfuNode<E> implements PolicyNode<E>, Linked<LfuNode<E>> {
   }
 }
 
-class LfuPolicy<E extends StoreEntry> implements EvictionPolicy<E, LfuNode<E>> {
+/** The order of the `lfu` store. */
+export class LfuPolicy<E extends StoreEntry> implements EvictionPolicy<E, LfuNode<E>> {
   /** Only frequencies that some node has, the lowest first. */
   readonly #frequencies = new LinkedList<Frequency<E>>();
 

@@ -1,6 +1,12 @@
-/** Least recently used goes first: `lru-cache` behind the store contract. */
+/**
+ * Least recently used goes first: `lru-cache` behind the store contract. Above `largestMap` entries our own queue takes
+ * its place, because lru-cache keeps its keys in one Map, which can't serve that many.
+ */
 
 import { LRUCache } from 'lru-cache';
+import { largestMap } from './key-map.js';
+import { PolicyStore } from './policy-store.js';
+import { QueuePolicy } from './queue-policy.js';
 import type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
 
 /** What lru-cache holds, so that an overwrite changes a slot and not lru-cache's map: that takes a third of the time. */
@@ -130,8 +136,11 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
   }
 }
 
-/** Makes an `LruStore`. */
-export const lru: StoreFactory = (options) => new LruStore(options);
+/** Makes a store that evicts the entry not read or set for the longest time. */
+export const lru: StoreFactory = (options) =>
+  options.maxSize <= largestMap
+    ? new LruStore(options)
+    : new PolicyStore(options, new QueuePolicy('least recently used'));
 
 function noSlots<E>(): LRUCache<string, Slot<E>> {
   // lru-cache wants some bound; this one is never reached.

@@ -1,5 +1,6 @@
 /** What stores have in common: map, bounds, accounting and callbacks. A policy only says who leaves next. */
 
+import { createKeyMap, type KeyMap } from './key-map.js';
 import type { RemovalReason, Store, StoreEntry, StoreOptions } from './store.js';
 
 /** A place in a policy's order, with the entry that holds it. */
@@ -30,15 +31,19 @@ export class PolicyStore<E extends StoreEntry, N extends PolicyNode<E>> implemen
   readonly #maxSize: number;
   readonly #maxBytes: number;
   readonly #onRemove: (entry: E, reason: RemovalReason) => void;
-  #nodes = new Map<string, N>();
+  readonly #largestMap: number | undefined;
+  #nodes: KeyMap<N>;
   #size = 0;
   #bytes = 0;
 
-  constructor(options: StoreOptions<E>, policy: EvictionPolicy<E, N>) {
+  /** `largestMap`: see `createKeyMap`. */
+  constructor(options: StoreOptions<E>, policy: EvictionPolicy<E, N>, largestMap?: number) {
     this.#policy = policy;
     this.#maxSize = options.maxSize;
     this.#maxBytes = options.maxBytes;
     this.#onRemove = options.onRemove;
+    this.#largestMap = largestMap;
+    this.#nodes = this.#noNodes();
   }
 
   get size(): number {
@@ -93,7 +98,7 @@ export class PolicyStore<E extends StoreEntry, N extends PolicyNode<E>> implemen
 
   clear(): void {
     const nodes = this.#nodes;
-    this.#nodes = new Map();
+    this.#nodes = this.#noNodes();
     this.#size = 0;
     this.#bytes = 0;
     this.#policy.clear();
@@ -102,6 +107,10 @@ export class PolicyStore<E extends StoreEntry, N extends PolicyNode<E>> implemen
 
   *entries(): IterableIterator<E> {
     for (const { entry } of this.#nodes.values()) if (entry !== undefined) yield entry;
+  }
+
+  #noNodes(): KeyMap<N> {
+    return createKeyMap(this.#maxSize, this.#largestMap);
   }
 
   /** Lets the older entry of a node go and makes room for its successor, while the node keeps its standing. */

@@ -19,7 +19,8 @@ class TtlNode<E> implements PolicyNode<E>, HeapNode {
   }
 }
 
-class TtlPolicy<E extends StoreEntry> implements EvictionPolicy<E, TtlNode<E>> {
+/** The order of the `ttl` store. */
+export class TtlPolicy<E extends StoreEntry> implements EvictionPolicy<E, TtlNode<E>> {
   readonly #heap = new Heap<TtlNode<E>>((a, b) =>
     a.expiresAt === b.expiresAt ? a.order < b.order : a.expiresAt < b.expiresAt,
   );
