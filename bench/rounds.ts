@@ -33,6 +33,17 @@ export async function runRounds(options: {
 }
 
 /**
+ * Moves what is alive out of the young generation, before a sample is taken. Otherwise the collections that a
+ * contender causes would copy the bench's own inputs, which is no cost of the contender's. Needs `--expose-gc`.
+ */
+export function settleHeap(): void {
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error('Expected node to run with --expose-gc');
+  // Two: a survivor of one collection stays young.
+  for (let i = 0; i < 2; i++) gc({ type: 'minor' });
+}
+
+/**
  * CPU time of this process so far, in nanoseconds. Benches count it rather than elapsed time, because it leaves out
  * what other processes do; it takes in the garbage collector's and the compiler's own threads.
  */

@@ -3,7 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { named, printTable, timingCells, timingHead } from '../report.js';
-import { cpuTime, type Runner, runRounds, type Samples } from '../rounds.js';
+import { cpuTime, type Runner, runRounds, type Samples, settleHeap } from '../rounds.js';
 import { type Random, reorderedSearchArgs, searchArgs, searchResult, uniformNumbers } from '../workloads.js';
 import { baselineName, type CachedTool, type CallContender, callContenders } from './call-contenders.js';
 
@@ -76,6 +76,7 @@ function rowsOf(
 
 async function timeCalls(cached: CachedTool, args: ReturnType<typeof searchArgs>[]): Promise<number> {
   const { call } = cached;
+  settleHeap();
   const started = cpuTime();
   for (const each of args) await call(each);
   return (cpuTime() - started) / args.length;
@@ -135,6 +136,7 @@ export async function benchCoalescing({ isQuick, random }: BenchOptions): Promis
         for (let batch = 0; batch < batches; batch++) {
           const number = ++n;
           const args = Array.from({ length: callers }, () => searchArgs(number));
+          settleHeap();
           const started = cpuTime();
           const answers = await Promise.all(args.map((each) => cached.call(each)));
           nanoseconds += cpuTime() - started;

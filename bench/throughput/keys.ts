@@ -7,7 +7,7 @@ import { stringify as safeStableStringify } from 'safe-stable-stringify';
 import { hashKey } from '../../src/index.js';
 import { createKeyHasher } from '../../src/key/key-hasher.js';
 import { named, printTable, timingCells, timingHead } from '../report.js';
-import { cpuTime, type Runner, runRounds } from '../rounds.js';
+import { cpuTime, type Runner, runRounds, settleHeap } from '../rounds.js';
 import { largeArgs, reorderedLargeArgs, reorderedSearchArgs, searchArgs, shuffled } from '../workloads.js';
 import type { BenchOptions } from './calls.js';
 
@@ -75,6 +75,7 @@ export async function benchKeys({ isQuick, random }: BenchOptions): Promise<void
           );
           const args = numbers.map(make);
           let length = 0;
+          settleHeap();
           const started = cpuTime();
           for (const each of args) length += key(each).length;
           const nanoseconds = (cpuTime() - started) / count;

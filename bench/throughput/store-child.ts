@@ -1,6 +1,6 @@
 /** One contender in a process of its own: fills a store, times it, and prints what it found as JSON. */
 
-import { cpuTime, median } from '../rounds.js';
+import { cpuTime, median, settleHeap } from '../rounds.js';
 import { freshKey, type Random, seededRandom, uniformNumbers, zipfNumbers } from '../workloads.js';
 import { type BenchedStore, storeContenders } from './store-contenders.js';
 
@@ -118,6 +118,7 @@ function timeBatches(count: number, batch: () => number): number {
 /** Nanoseconds per call. Looks at the clock now and then, ever less often, to stop a batch that takes too long. */
 function timed(keys: readonly string[], operation: (key: string, i: number) => void): number {
   let chunk = 10;
+  settleHeap();
   const started = cpuTime();
   let done = 0;
   let elapsed = 0;
