@@ -1,9 +1,12 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { type CacheEventName, CacheManager, hashKey } from '../src/index.js';
+import { FakeClock } from '../src/testing/index.js';
+import { settle } from './helper/gate.js';
 
 const names: CacheEventName[] = [
   'hit',
+  'staleHit',
   'miss',
   'coalesced',
   'load',
@@ -62,18 +65,52 @@ describe('the events', () => {
     expect(told).toEqual(['on', 'once', 'on']);
   });
 
-  it('keep a listener that throws away from the tool call, and warn', async () => {
-    const warnings: string[] = [];
-    const note = (warning: Error) => warnings.push(`${warning.name}: ${warning.message}`);
-    process.on('warning', note);
-    const cache = new CacheManager();
-    cache.on('load', () => {
-      throw new Error('listener is broken');
+  it('tell of a stale hit, and why there was one', async () => {
+    const clock = new FakeClock();
+    const cache = new CacheManager({
+      clock,
+      ttl: 1000,
+      staleWhileRevalidate: 1000,
+      staleIfError: '1h',
+      softTimeout: 500,
     });
+    const [method, key] = ['tool', hashKey('tool', 1)];
+    const told: unknown[] = [];
+    cache.on('staleHit', (event) => told.push(event));
+    await cache.getOrSet('tool', 1, () => 'old');
+    clock.advance(1500);
+    expect(await cache.getOrSet('tool', 1, () => Promise.reject(new Error('down')))).toBe('old');
+    await settle();
+    clock.advance(1000);
+    expect(await cache.getOrSet('tool', 1, () => Promise.reject(new Error('down')))).toBe('old');
+    const slow = cache.getOrSet('tool', 1, () => new Promise<string>(() => undefined));
+    clock.advance(500);
+    expect(await slow).toBe('old');
+    expect(told).toEqual([
+      { method, key, tier: 'memory', reason: 'revalidate' },
+      { method, key, tier: 'memory', reason: 'error' },
+      { method, key, tier: 'memory', reason: 'timeout' },
+    ]);
+  });
+
+  it.each([
+    ['throws', () => fail(new Error('listener is broken'))],
+    ['rejects', async () => fail(new Error('listener is broken'))],
+    ['throws what is no text', () => fail(Object.assign(Object.create(null), { is: 'listener is broken' }))],
+  ])('keep a listener that %s away from the tool call, and warn', async (_, listener) => {
+    const told: string[] = [];
+    const note = (warning: Error) => told.push(`${warning.name}: ${warning.message}`);
+    const unhandled = (reason: unknown) => told.push(`unhandled: ${reason}`);
+    process.on('warning', note).on('unhandledRejection', unhandled);
+    const cache = new CacheManager();
+    cache.on('load', listener).once('set', listener);
     expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off('warning', note);
-    expect(warnings).toEqual([expect.stringMatching(/^ToolstashWarning: .*`load`.*listener is broken/)]);
+    await settle();
+    process.off('warning', note).off('unhandledRejection', unhandled);
+    expect(told).toEqual([
+      expect.stringMatching(/^ToolstashWarning: .*`load`.*listener is broken/),
+      expect.stringMatching(/^ToolstashWarning: .*`set`.*listener is broken/),
+    ]);
   });
 
   it('are published on diagnostics channels too', async () => {
@@ -94,3 +131,7 @@ describe('the events', () => {
     expect(cache.stats().cacheErrors).toBe(1);
   });
 });
+
+function fail(reason: unknown): never {
+  throw reason;
+}

@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { isCollected } from '../helper/garbage.js';
 import { gate, settle } from '../helper/gate.js';
 
 /** A tool whose calls wait until the test lets them go. */
@@ -149,6 +151,57 @@ describe('single flight', () => {
     process.off('unhandledRejection', note);
     expect(unhandled).toEqual([]);
   });
+
+  it('lets code of another context join while the loader has only begun, and leave without harm', async () => {
+    const cache = new CacheManager();
+    const joined: Promise<string>[] = [];
+    const controller = new AbortController();
+    const join = AsyncResource.bind((signal?: AbortSignal) => {
+      joined.push(cache.getOrSet('tool', 1, () => 'another', signal === undefined ? {} : { signal }));
+    });
+    const value = await cache.getOrSet('tool', 1, async ({ signal }) => {
+      join(controller.signal);
+      controller.abort('gone');
+      join();
+      await null;
+      return signal.aborted ? 'aborted' : 'value';
+    });
+    expect(value).toBe('value');
+    expect(await Promise.allSettled(joined)).toEqual([
+      { status: 'rejected', reason: 'gone' },
+      { status: 'fulfilled', value: 'value' },
+    ]);
+  });
+
+  it.each<CacheOptions>([{}, { concurrency: 1 }, { hardTimeout: '1h' }, { circuitBreaker: { failures: 3 } }])(
+    'keeps no result for a timer that was set in its loader, nor for the signal of its caller, with %o',
+    async (options) => {
+      const cache = new CacheManager(options);
+      const { signal } = new AbortController();
+      const timers: NodeJS.Timeout[] = [];
+      const idle = () => undefined;
+      const load = async () => {
+        const nested = () => cache.getOrSet('nested', 1, () => ({ text: 'nested' }));
+        const value = await cache.getOrSet(
+          'tool',
+          1,
+          async () => {
+            timers.push(setInterval(idle, 1e6));
+            await nested();
+            timers.push(setInterval(idle, 1e6));
+            return { text: 'value' };
+          },
+          { signal },
+        );
+        return new WeakRef(value);
+      };
+      // The second stands in line.
+      const [one] = await Promise.all([load(), cache.getOrSet('tool', 2, () => 'other')]);
+      expect(await isCollected(one)).toBe(true);
+      for (const timer of timers) clearInterval(timer);
+      expect(signal.aborted).toBe(false);
+    },
+  );
 
   describe('of loads that wait for each other', () => {
     const reentrant = { code: 'ERR_REENTRANT_LOAD', name: 'ReentrantLoadError' };
