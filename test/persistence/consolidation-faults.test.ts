@@ -197,4 +197,47 @@ describe('a consolidation on a failing disk', () => {
     expect(steps).toContain('unlink');
     expect([...one.errors, ...two.errors]).toEqual([]);
   });
+
+  for (const moment of ['before', 'after'] as const) {
+    it(`takes nothing from an owner that stalled right ${moment} its append`, async () => {
+      const { files, clock } = await makePast();
+      const two = makeDiskTier({ ...options, files, clock, mode: 'multi' });
+      await two.tier.open();
+      let stall: () => Promise<void> = () => Promise.resolve();
+      const owners: FileSystem = {
+        ...interrupted(files, () => Promise.resolve()),
+        async create(path, mode) {
+          const file = await files.create(path, mode);
+          return {
+            ...file,
+            async append(bytes) {
+              if (moment === 'before') await stall();
+              const taken = await file.append(bytes);
+              if (moment === 'after') await stall();
+              return taken;
+            },
+          };
+        },
+      };
+      const one = makeDiskTier({ ...options, files: owners, clock, mode: 'multi' });
+      one.set('search', 50, 'before');
+      await one.tier.flush();
+      stall = async () => {
+        stall = () => Promise.resolve();
+        clock.advance(3_600_000);
+        await two.tier.consolidate();
+      };
+      one.set('search', 51, 'acknowledged');
+      one.delete('search', 50);
+      await one.tier.flush();
+      expect((await two.tier.consolidate()).failures).toBe(0);
+      for (const reader of [two, makeDiskTier({ ...options, files, clock })]) {
+        await reader.tier.load();
+        expect(await reader.get('search', 51)).toBe('acknowledged');
+        expect(await reader.get('search', 50)).toBeUndefined();
+      }
+      await one.tier.close();
+      await two.tier.close();
+    });
+  }
 });
