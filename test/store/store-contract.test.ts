@@ -1,9 +1,10 @@
 import { describe, test } from 'vitest';
 import { randomStore } from '../../examples/random-store.js';
 import { storeContract } from '../../src/testing/index.js';
+import { shardedStores } from '../helper/sharded-stores.js';
 
 describe('the store contract', () => {
-  for (const store of ['lru', 'lfu', 'fifo', 'ttl', randomStore]) {
+  for (const store of ['lru', 'lfu', 'fifo', 'ttl', randomStore, ...Object.values(shardedStores)]) {
     for (const { name, run } of storeContract(store)) test(name, run);
   }
 });

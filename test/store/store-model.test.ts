@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { createStore } from '../../src/store/registry.js';
-import type { RemovalReason, StoreEntry } from '../../src/store/store.js';
+import type { RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
 import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
+import { shardedStores } from '../helper/sharded-stores.js';
 
 const runs = 1000;
 const commandsPerRun = 200;
@@ -41,12 +42,13 @@ const commands = fc.array(command, { minLength: commandsPerRun, maxLength: comma
 
 function runAgainstReference(
   policy: ReferencePolicy,
+  eviction: string | StoreFactory,
   bounds: { maxSize: number; maxBytes: number },
   commands: readonly Command[],
 ): void {
   const reference = new ReferenceStore<StoreEntry>(policy, bounds);
   const removed: Removal[] = [];
-  const store = createStore<StoreEntry>(policy, {
+  const store = createStore<StoreEntry>(eviction, {
     ...bounds,
     random: Math.random,
     onRemove: (entry, reason) => {
@@ -113,10 +115,22 @@ function byKey([a]: Removal, [b]: Removal): number {
   return a.key < b.key ? -1 : 1;
 }
 
-describe.each(['lru', 'lfu', 'fifo', 'ttl'] as const)('the %s store', (policy) => {
+const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
+
+describe.each([
+  ...policies.map((policy) => ({ policy, eviction: policy, kind: '', runs })),
+  ...policies.map((policy) => ({
+    policy,
+    eviction: shardedStores[policy],
+    kind: ', sharded',
+    runs: runs / 4,
+  })),
+])('the $policy store$kind', ({ policy, eviction, runs }) => {
   test(`does what an obvious array does, through ${runs} sequences of ${commandsPerRun} commands`, () => {
     fc.assert(
-      fc.property(bounds, commands, (bounds, commands) => runAgainstReference(policy, bounds, commands)),
+      fc.property(bounds, commands, (bounds, commands) =>
+        runAgainstReference(policy, eviction, bounds, commands),
+      ),
       { numRuns: runs },
     );
   });
