@@ -238,7 +238,57 @@ describe('many processes on one folder', () => {
     },
     60_000 + operations * 60,
   );
+
+  it('see what another has acknowledged within an interval and the time of a pull', async () => {
+    const folder = mkdtempSync(join(work, 'cache-'));
+    const writer = new Process(folder, 'writer', seed * 4);
+    const errors: CacheError[] = [];
+    const options = resolveDiskOptions({
+      ...{ persistDir: folder, mode: 'multi', syncInterval: 100, closeAfter: 300 },
+      ...{ consolidateInterval: null, flushOnExit: false },
+    });
+    const tier = new DiskTier({ options, clock: systemClock, onError: (error) => errors.push(error) });
+    await tier.open();
+    // Seen from outside: a value acknowledged at `since` is there (or a newer one) once `allowed` has passed.
+    const allowed = 100 + 900;
+    const late: string[] = [];
+    let seen = 0;
+    for (let sample = 0; sample < 15; sample += 1) {
+      await writer.next('acknowledged');
+      const model = new Map<number, (string | null)[]>();
+      takeIn(writer, model);
+      await wait(allowed);
+      for (const [number, before] of model) {
+        const key = createHash('md5').update(`search:${number}`).digest('hex');
+        const record = await tier.lookup(key, 'search');
+        const later = new Map<number, (string | null)[]>();
+        takeIn(writer, later);
+        const text = record === undefined ? undefined : Buffer.from(record.encoded).toString('latin1');
+        const value = text === undefined ? null : (/<([^<>]*)>/.exec(text)?.[1] ?? 'garbage');
+        const isSince = !before.includes(value) && wasToldAfter(writer, number, value, before[0]!);
+        seen += 1;
+        if (!before.includes(value) && !isSince)
+          late.push(`${number} is ${value}, not ${before.join(' or ')}`);
+      }
+    }
+    await writer.kill();
+    await tier.close();
+    console.log(`seed ${seed}: ${seen} values seen in time, ${late.length} late`);
+    expect(late).toEqual([]);
+    expect(errors).toEqual([]);
+    expect(seen).toBeGreaterThan(100);
+  }, 120_000);
 });
+
+/** Whether the writer has attempted this value of the key after another one. */
+function wasToldAfter(writer: Process, number: number, value: string | null, other: string | null): boolean {
+  const values = writer
+    .of('attempt')
+    .flatMap(([, , changes]) => changes as [number, string | null][])
+    .filter(([changed]) => changed === number)
+    .map(([, changed]) => changed);
+  return values.lastIndexOf(value) > values.indexOf(other);
+}
 
 /** Takes what a writer has told into the model, and returns how many flushes it saw acknowledged. */
 function takeIn(writer: Process, model: Map<number, (string | null)[]>): number {
