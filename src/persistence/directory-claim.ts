@@ -233,7 +233,8 @@ async function isAbandoned(place: LockPlace, note: Note | undefined, staleAfter:
   const age = Date.now() - first;
   if (age < staleAfter && age > -datingSlack) return false;
   // Left behind, or ours and theirs are clocks that disagree: only signs of life tell.
-  for (let waited = 0; waited < staleAfter; waited += watchInterval) {
+  const watch = age > 0 ? Math.min(staleAfter, heartbeat * 2.5) : staleAfter;
+  for (let waited = 0; waited < watch; waited += watchInterval) {
     await delay(watchInterval);
     const dated = await place.datedAt();
     if (dated === undefined) return true;
