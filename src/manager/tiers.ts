@@ -2,7 +2,7 @@
 
 import type { TierName } from '../entry.js';
 import { CacheError } from '../errors.js';
-import type { CacheEvents, EventHub } from '../events.js';
+import type { EventHub } from '../events.js';
 import { type Flight, SingleFlight } from '../guard/single-flight.js';
 import type { ResolvedCacheOptions } from '../options.js';
 import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
@@ -11,6 +11,7 @@ import { MemoryTier } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
 import type { SlowTier, TierRecord } from '../tier.js';
 import type { ValueKeeper } from '../value/value-keeper.js';
+import { Departures } from './departures.js';
 import type { MethodState } from './method-state.js';
 import { entryFrom, type Incoming, newEntry, newRecord } from './new-entry.js';
 import { TagInvalidations } from './tag-invalidations.js';
@@ -42,9 +43,7 @@ export class Tiers {
   readonly #observer: TierObserver;
   readonly #events: EventHub;
   readonly #clock: ResolvedCacheOptions['clock'];
-  /** Removals that listeners have not heard of yet. */
-  readonly #left: CacheEvents['remove'][] = [];
-  #isClosed = false;
+  readonly #departures: Departures;
   readonly #reads = new SingleFlight<Search | 'superseded'>();
 
   constructor(init: {
@@ -63,6 +62,7 @@ export class Tiers {
     this.#clock = options.clock;
     this.#stamps = init.stamps;
     this.tags = new TagInvalidations(init.stamps);
+    this.#departures = new Departures(init.events);
     this.#memory = new MemoryTier({
       store: options.eviction,
       maxSize: options.maxSize,
@@ -70,7 +70,8 @@ export class Tiers {
       maxEntryBytes: options.maxEntryBytes,
       clock: options.clock,
       random: options.random,
-      onRemove: (entry, reason) => this.#removed(entry, reason),
+      onRemove: (entry, reason) =>
+        this.#departures.count(entry, reason, this.#observer.state(entry.method).counters),
       onError: (error) => this.#observer.failed(storeFailure('sweep', error)),
     });
   }
@@ -90,7 +91,7 @@ export class Tiers {
   find(key: string, state: MethodState): MemoryEntry | CacheError | undefined {
     try {
       const entry = this.#memory.get(key);
-      if (this.#left.length > 0) this.#tellWhatLeft();
+      this.#departures.tell();
       return entry?.tags === undefined ? entry : this.#validated(entry);
     } catch (cause) {
       const error = storeFailure('get', cause);
@@ -102,7 +103,7 @@ export class Tiers {
   /** The entry in memory, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
     const entry = this.#memory.peek(key);
-    if (this.#left.length > 0) this.#tellWhatLeft();
+    this.#departures.tell();
     return entry?.tags === undefined ? entry : this.#validated(entry);
   }
 
@@ -117,7 +118,7 @@ export class Tiers {
    */
   async search(key: string, state: MethodState): Promise<Search> {
     for (;;) {
-      if (this.#isClosed) return undefined;
+      if (this.#departures.isClosed) return undefined;
       const read =
         this.#reads.find(key) ??
         this.#reads.start(key, state.name, (flight) => this.#read(key, state, flight));
@@ -181,7 +182,7 @@ export class Tiers {
       this.#observer.failed(storeFailure('delete', error), state, key);
       return false;
     } finally {
-      this.#tellWhatLeft();
+      this.#departures.tell();
     }
   }
 
@@ -254,7 +255,7 @@ export class Tiers {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#departures.isClosed = true;
     this.#reads.supersedeAll();
     this.#memory.close();
     try {
@@ -270,7 +271,7 @@ export class Tiers {
     } catch (error) {
       this.#observer.failed(storeFailure('clear', error));
     } finally {
-      this.#tellWhatLeft();
+      this.#departures.tell();
     }
   }
 
@@ -316,7 +317,7 @@ export class Tiers {
   }
 
   #admit(state: MethodState, entry: MemoryEntry): boolean {
-    if (this.#isClosed) return false;
+    if (this.#departures.isClosed) return false;
     try {
       if (this.#memory.set(entry)) {
         state.counters.added(entry.bytes);
@@ -330,26 +331,8 @@ export class Tiers {
       this.drop(state, entry.key, 'refuse');
       return false;
     } finally {
-      this.#tellWhatLeft();
+      this.#departures.tell();
     }
-  }
-
-  #removed(entry: MemoryEntry, reason: RemovalReason): void {
-    const { counters } = this.#observer.state(entry.method);
-    if (this.#isClosed) {
-      counters.released(entry.bytes);
-      return;
-    }
-    counters.removed(entry.bytes, reason);
-    if (!this.#events.isHeard('remove')) return;
-    // A listener may use the cache, and the store is in the middle of a change: it hears of it right after.
-    this.#left.push({ method: entry.method, key: entry.key, reason });
-    if (this.#left.length === 1) queueMicrotask(() => this.#tellWhatLeft());
-  }
-
-  #tellWhatLeft(): void {
-    for (let event = this.#left.shift(); event !== undefined; event = this.#left.shift())
-      this.#events.emit('remove', event);
   }
 }
 

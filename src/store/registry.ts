@@ -20,9 +20,6 @@ const builtIns = {
   gdsf,
 } satisfies Record<string, StoreFactory>;
 
-/** The stores that come with Toolstash. */
-export type BuiltInStoreName = keyof typeof builtIns;
-
 const factories = new Map<string, StoreFactory>(Object.entries(builtIns));
 
 const storeMethods = ['get', 'peek', 'has', 'set', 'delete', 'clear', 'entries'] as const;
