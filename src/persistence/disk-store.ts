@@ -2,23 +2,25 @@
 
 import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
-import { CacheError } from '../errors.js';
+import type { CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
+import { encodeByMethod } from './batch-encoding.js';
 import { Consolidation, type ConsolidationReport } from './consolidation.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import { type FileSystem, hasCode } from './file-system.js';
+import type { FileSystem } from './file-system.js';
 import { type DirectoryMergeReport, mergeInto } from './folder-merge.js';
-import { type AilingFile, type LoadReport, PartitionLoader } from './loader.js';
-import { type EncodedEntry, encodeDeletion, encodeMarker, encodeValue, hashTag } from './member-body.js';
+import { FolderRepair, type RepairCounters } from './folder-repair.js';
+import { type LoadReport, PartitionLoader } from './loader.js';
+import { hashTag } from './member-body.js';
 import { MemberReader } from './member-reader.js';
 import { entryKind } from './partition-codec.js';
 import { PartitionFileMaker } from './partition-file-maker.js';
 import { type IndexChanges, PartitionIndex } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import { PartitionWriter, type WrittenMember } from './partition-writer.js';
-import type { PendingEntries, PendingEntry, PendingMarker } from './pending-entries.js';
-import { salvagePartition } from './salvage.js';
+import type { PendingEntries, PendingMarker } from './pending-entries.js';
+import { toStorageError } from './storage-error.js';
 
 /** `incremental` reads new members only, `full` everything again. */
 export type LoadMode = 'incremental' | 'full';
@@ -38,18 +40,13 @@ export interface DiskStoreInit {
 }
 
 /** What a store has done since it was made. */
-export interface StoreCounters {
+export interface StoreCounters extends RepairCounters {
   readonly writtenEntries: number;
   readonly writtenBytes: number;
-  readonly salvagedMembers: number;
-  readonly quarantinedFiles: number;
 }
 
 const groupRights = 0o077;
-/** A file under a temporary name is written in seconds; one that is older was left behind. */
-const temporaryLife = 60_000;
-/** Markers for all methods live in the log of the method without a name. */
-const markerMethod = '';
+const failureMessage = 'Reading or repairing the cache folder failed';
 
 export class DiskStore {
   readonly reader: MemberReader;
@@ -57,16 +54,15 @@ export class DiskStore {
   readonly #maker: PartitionFileMaker;
   readonly #writer: PartitionWriter;
   readonly #loader: PartitionLoader;
+  readonly #repairs: FolderRepair;
   #index = new PartitionIndex();
   #turn: Promise<unknown> = Promise.resolve();
   #refreshing: Promise<void> | undefined;
   readonly #given = new Set<string>();
-  /** Files of the folder in which reading has found damage. */
-  readonly #damaged = new Map<string, PartitionDamagedError>();
   readonly #products = new Set<string>();
   readonly #settled = new Map<string, number>();
   #batch: PendingEntries | undefined;
-  readonly #counts = { writtenEntries: 0, writtenBytes: 0, salvagedMembers: 0, quarantinedFiles: 0 };
+  readonly #counts = { writtenEntries: 0, writtenBytes: 0 };
 
   constructor(init: DiskStoreInit) {
     const { options, files, clock, writer } = init;
@@ -100,6 +96,16 @@ export class DiskStore {
       isShared: options.mode === 'multi',
       now: () => clock.now(),
     });
+    this.#repairs = new FolderRepair({
+      options,
+      files,
+      clock,
+      writer,
+      maker: this.#maker,
+      owns: (path) => this.#writer.owns(path),
+      release: (path) => this.reader.release(path),
+      onError: (error) => this.noteFailure(error),
+    });
     for (const path of options.loadCache) this.#given.add(path);
   }
 
@@ -109,7 +115,7 @@ export class DiskStore {
   }
 
   get counters(): StoreCounters {
-    return { ...this.#counts };
+    return { ...this.#counts, ...this.#repairs.counters };
   }
 
   /** Makes the folder if it is not there. */
@@ -159,7 +165,7 @@ export class DiskStore {
     await this.#inTurn(async () => {
       this.#batch = batch;
       let failure: unknown;
-      for (const [method, entries] of byMethod(batch)) {
+      for (const [method, entries] of encodeByMethod(batch)) {
         try {
           await this.#writer.write(method, entries());
         } catch (error) {
@@ -238,7 +244,7 @@ export class DiskStore {
     }
     let report = await this.#loader.loadFolder(index, persistDir);
     this.#tell(report);
-    if (repairs && (await this.#repair(report))) {
+    if (repairs && (await this.#repairs.repair(report))) {
       report = await this.#loader.loadFolder(index, persistDir);
       this.#tell(report);
     }
@@ -261,57 +267,6 @@ export class DiskStore {
     }
     this.#index = index;
     this.#init.onChanged('everything');
-  }
-
-  /** Sees to damaged files and leftovers; tells whether any file has moved. */
-  async #repair(report: LoadReport): Promise<boolean> {
-    const { files, clock } = this.#init;
-    let hasMoved = false;
-    const found = [...this.#damaged].map(([path, damage]) => ({ path, damage: [damage], modifiedAt: 0 }));
-    this.#damaged.clear();
-    for (const file of [...report.ailing, ...found]) {
-      if (this.#writer.owns(file.path)) continue;
-      const isQuiet = clock.now() - file.modifiedAt > this.#init.options.closeAfter;
-      if (file.damage.length === 0 && !isQuiet) continue;
-      hasMoved = (await this.#attempt(() => this.#salvage(file))) ?? hasMoved;
-    }
-    for (const path of report.temporary) {
-      await this.#attempt(async () => {
-        try {
-          const { modifiedAt } = await files.status(path);
-          if (clock.now() - modifiedAt > temporaryLife) await files.unlink(path);
-        } catch (error) {
-          // It has got its name meanwhile, or somebody else has removed it.
-          if (!hasCode(error, 'ENOENT')) throw error;
-        }
-      });
-    }
-    return hasMoved;
-  }
-
-  async #salvage(file: AilingFile): Promise<true> {
-    const { options, files, writer, clock } = this.#init;
-    await this.reader.release(file.path);
-    const report = await salvagePartition(file.path, file.damage.length > 0, {
-      files,
-      writer,
-      maker: this.#maker,
-      maxMemberBytes: options.maxMemberBytes,
-      fileMode: options.fileMode,
-      now: () => clock.now(),
-    });
-    this.#counts.salvagedMembers += report?.members ?? 0;
-    if (report?.quarantined !== undefined) this.#counts.quarantinedFiles += 1;
-    return true;
-  }
-
-  async #attempt<T>(repair: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await repair();
-    } catch (error) {
-      this.#init.onError(toCacheError(error));
-      return undefined;
-    }
   }
 
   #noteWritten(written: WrittenMember): void {
@@ -343,16 +298,16 @@ export class DiskStore {
   /** Hears of damage that showed only in reading: the file is repaired at the next load. */
   noteDamage(damage: PartitionDamagedError): void {
     this.#init.onError(damage);
-    this.#damaged.set(damage.file, damage);
+    this.#repairs.note(damage);
   }
 
   /** Hears of a reading that failed where nobody waits for it. */
   noteFailure(error: unknown): void {
-    this.#init.onError(toCacheError(error));
+    this.#init.onError(toStorageError(error, failureMessage));
   }
 
   #tell(report: LoadReport): void {
-    for (const problem of report.problems) this.#init.onError(toCacheError(problem));
+    for (const problem of report.problems) this.noteFailure(problem);
   }
 
   #tellChanges(): void {
@@ -371,39 +326,4 @@ export class DiskStore {
     this.#turn = running.catch(() => undefined);
     return running;
   }
-}
-
-/** The batch's entries by method, encoded as they are asked for. */
-function byMethod(batch: PendingEntries): Map<string, () => Iterable<EncodedEntry>> {
-  const methods = new Map<string, { entries: PendingEntry[]; markers: PendingMarker[] }>();
-  const of = (method: string) => {
-    let group = methods.get(method);
-    if (group === undefined) {
-      group = { entries: [], markers: [] };
-      methods.set(method, group);
-    }
-    return group;
-  };
-  for (const marker of batch.markers.values()) {
-    of(marker.scope.kind === 'method' ? marker.scope.method : markerMethod).markers.push(marker);
-  }
-  for (const entry of batch.entries.values()) of(entry.method).entries.push(entry);
-  const encoded = new Map<string, () => Iterable<EncodedEntry>>();
-  for (const [method, group] of methods) {
-    encoded.set(method, function* () {
-      for (const { scope, stamp } of group.markers) yield encodeMarker(scope, stamp);
-      for (const entry of group.entries) {
-        yield entry.kind === 'value' ? encodeValue(entry.record) : encodeDeletion(entry.key, entry.stamp);
-      }
-    });
-  }
-  return encoded;
-}
-
-function toCacheError(error: unknown): CacheError {
-  if (error instanceof CacheError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new CacheError('ERR_STORAGE', `Reading or repairing the cache folder failed: ${reason}`, {
-    cause: error,
-  });
 }

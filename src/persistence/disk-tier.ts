@@ -1,25 +1,30 @@
 /** The disk tier: what memory has evicted, and what earlier processes have left, in partition files. */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock, Timer } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import type { SlowTier, TierRecord } from '../tier.js';
 import type { ConsolidationReport } from './consolidation.js';
+import { ConsolidationTurns } from './consolidation-turns.js';
 import { type DirectoryAccess, freeAccess, SoleAccess, sharedAccess } from './directory-access.js';
 import { DirectoryTakenError } from './directory-claim.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { DiskReader } from './disk-reader.js';
-import { DiskStore, type LoadMode } from './disk-store.js';
+import { DiskStore, type LoadMode, type StoreCounters } from './disk-store.js';
 import { flushBeforeExit } from './exit-flush.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { type FlushCounters, FlushSchedule } from './flush-schedule.js';
 import type { DirectoryMergeReport } from './folder-merge.js';
+import { FolderOpening } from './folder-opening.js';
 import { hashTag, isEntryKey, type MarkerScope } from './member-body.js';
 import { entryKind } from './partition-codec.js';
 import type { IndexChanges } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
-import { bytesOf, PendingEntries, type PendingEntry } from './pending-entries.js';
+import { answerOf } from './pending-answer.js';
+import { bytesOf, type PendingEntry } from './pending-entries.js';
 import { PeriodicTask } from './periodic-task.js';
+import { toStorageError } from './storage-error.js';
 
 /** What a disk tier is made from. */
 export interface DiskTierInit {
@@ -39,19 +44,12 @@ export interface DiskTierInit {
 }
 
 /** What the disk tier has done since it was made. */
-export interface DiskCounters {
-  readonly flushes: number;
-  readonly failedFlushes: number;
-  readonly writtenEntries: number;
-  readonly writtenBytes: number;
+export interface DiskCounters extends FlushCounters, StoreCounters {
   /** Entries that could not be written and were given up. */
   readonly droppedEntries: number;
-  readonly salvagedMembers: number;
-  readonly quarantinedFiles: number;
   readonly errors: number;
 }
 
-const longestRetry = 30_000;
 /** How often a lookup starts over because what it read has been replaced meanwhile. */
 const maxLookups = 4;
 
@@ -64,23 +62,12 @@ export class DiskTier implements SlowTier {
   readonly #reader: DiskReader;
   readonly #access: DirectoryAccess;
   readonly #tasks: PeriodicTask[] = [];
-  #consolidating: Promise<unknown> = Promise.resolve();
-  #pending = new PendingEntries();
-  /** What is being written right now. */
-  #writing = new PendingEntries();
-  #opening: Promise<void> | undefined;
-  #openedAt: number | undefined;
-  #failedOpenAt = Number.NEGATIVE_INFINITY;
-  #running: Promise<void> | undefined;
-  #queued: Promise<void> | undefined;
-  #timer: Timer | undefined;
-  #failures = 0;
-  #nextAttempt = Number.NEGATIVE_INFINITY;
+  readonly #consolidations: ConsolidationTurns;
+  readonly #flushes: FlushSchedule;
+  readonly #opening: FolderOpening;
   #isClosed = false;
-  #intake = 0;
-  #exitIntake = -1;
   readonly #stopExitFlush: () => void;
-  readonly #counts = { flushes: 0, failedFlushes: 0, droppedEntries: 0, errors: 0 };
+  readonly #counts = { droppedEntries: 0, errors: 0 };
 
   constructor(init: DiskTierInit) {
     this.#options = init.options;
@@ -95,48 +82,69 @@ export class DiskTier implements SlowTier {
       onError: (error) => this.#report(error),
       onStamp: init.onStamp ?? (() => undefined),
       onChanged: init.onChanged ?? (() => undefined),
-      pendingMarkers: () => [...this.#writing.markers.values(), ...this.#pending.markers.values()],
+      pendingMarkers: () => this.#flushes.markers(),
     });
     this.#reader = new DiskReader(this.#store, init.clock);
     this.#access = init.access ?? (init.files === undefined ? this.#accessByMode() : freeAccess);
+    this.#consolidations = new ConsolidationTurns(this.#store, this.#access);
+    this.#flushes = new FlushSchedule({
+      options: init.options,
+      clock: init.clock,
+      write: async (batch) => {
+        await this.#opening.open();
+        await this.#store.write(batch);
+      },
+      onFailure: (error) => {
+        const failure = toStorageError(error, `Writing to ${init.options.persistDir} failed`);
+        this.#report(failure);
+        return failure;
+      },
+    });
+    this.#opening = new FolderOpening({
+      options: init.options,
+      clock: init.clock,
+      enter: () => this.#enter(),
+      onOpened: () => {
+        for (const task of this.#tasks) task.start();
+      },
+      onError: (error) => this.#report(error),
+    });
     const pull = () => this.#pull();
     if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
     const { consolidateInterval } = init.options;
     if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());
     this.#stopExitFlush = init.options.flushOnExit
-      ? flushBeforeExit(() => this.#flushAtExit())
+      ? flushBeforeExit(() => this.#flushes.flushAtExit())
       : () => undefined;
   }
 
   get size(): number {
     let size = this.#store.index.size;
-    for (const pending of [this.#pending, this.#writing]) {
-      for (const entry of pending.entries.values()) {
-        const isKnown = this.#store.index.find(entry.key, hashMethod(entry.method)) !== undefined;
-        if (entry.kind === 'value' && !isKnown) size += 1;
-        else if (entry.kind === 'deletion' && isKnown) size -= 1;
-      }
+    for (const entry of this.#flushes.entries().values()) {
+      const isKnown = this.#store.index.find(entry.key, hashMethod(entry.method)) !== undefined;
+      if (entry.kind === 'value' && !isKnown) size += 1;
+      else if (entry.kind === 'deletion' && isKnown) size -= 1;
     }
     return size;
   }
 
   get counters(): DiskCounters {
-    return { ...this.#counts, ...this.#store.counters };
+    return { ...this.#flushes.counters, ...this.#counts, ...this.#store.counters };
   }
 
   async open(): Promise<void> {
     this.#refuseClosed();
-    await this.#open();
+    await this.#opening.open();
   }
 
   async lookup(key: string, method: string): Promise<TierRecord | undefined> {
     this.#refuseClosed();
     for (let attempt = 0; attempt < maxLookups; attempt += 1) {
-      const pending = this.#pendingRecord(key, method);
+      const pending = this.#pendingRecord(key);
       if (pending !== undefined) return pending === 'deleted' ? undefined : pending;
-      if (this.#openedAt === undefined) await this.#waitForIndex();
+      if (!this.#opening.isOpen) await this.#opening.wait();
       const found = await this.#reader.read(key, method);
-      if (found === undefined || (found !== 'changed' && this.#pendingRecord(key, method) === undefined)) {
+      if (found === undefined || (found !== 'changed' && this.#pendingRecord(key) === undefined)) {
         return found;
       }
     }
@@ -154,8 +162,8 @@ export class DiskTier implements SlowTier {
       this.#drop(entry, `it takes more than \`maxMemberBytes\` (${this.#options.maxMemberBytes})`);
       return;
     }
-    const waiting = this.#pending.bytes + this.#writing.bytes;
-    if (this.#failures > 0 && waiting + bytesOf(entry) > this.#options.maxPendingBytes) {
+    const isFull = this.#flushes.bytes + bytesOf(entry) > this.#options.maxPendingBytes;
+    if (this.#flushes.isFailing && isFull) {
       this.#drop(
         entry,
         `\`maxPendingBytes\` (${this.#options.maxPendingBytes}) wait already while writing fails`,
@@ -173,12 +181,10 @@ export class DiskTier implements SlowTier {
     if (this.#isClosed) return;
     if (method === undefined) this.#mark({ kind: 'all' }, entryKind.clearAll, '0'.repeat(32), stamp);
     else this.#mark({ kind: 'method', method }, entryKind.clearMethod, hashMethod(method), stamp);
-    for (const entry of [...this.#pending.entries.values()]) {
+    this.#flushes.drop((entry) => {
       const isOlder = compareStamps(entry.stamp, stamp) <= 0;
-      if (isOlder && (method === undefined || entry.method === method)) {
-        this.#pending.settle(entry.key, entry.stamp);
-      }
-    }
+      return isOlder && (method === undefined || entry.method === method);
+    });
   }
 
   invalidateTag(tag: string, stamp: Stamp): void {
@@ -194,15 +200,7 @@ export class DiskTier implements SlowTier {
   }
 
   flush(): Promise<void> {
-    if (this.#running === undefined) return this.#start();
-    this.#queued ??= this.#running
-      // Whoever started the running flush hears of its failure; what it leaves is written now.
-      .catch(() => undefined)
-      .then(() => {
-        this.#queued = undefined;
-        return this.#start();
-      });
-    return this.#queued;
+    return this.#flushes.flush();
   }
 
   /**
@@ -211,7 +209,7 @@ export class DiskTier implements SlowTier {
    */
   async load(request: { mode?: LoadMode; files?: readonly string[] } = {}): Promise<void> {
     this.#refuseClosed();
-    await this.#open();
+    await this.#opening.open();
     await this.#store.load({ mode: request.mode ?? 'incremental', files: request.files });
   }
 
@@ -222,28 +220,28 @@ export class DiskTier implements SlowTier {
    */
   async consolidate(): Promise<ConsolidationReport> {
     this.#refuseClosed();
-    await this.#open();
+    await this.#opening.open();
     await this.flush();
-    return this.#consolidate(true);
+    return this.#consolidations.run(true);
   }
 
   /** Takes over what other cache folders hold that is newer. They are only read. */
   async mergeFrom(folders: readonly string[]): Promise<DirectoryMergeReport> {
     this.#refuseClosed();
-    await this.#open();
+    await this.#opening.open();
     return this.#store.mergeFrom(folders);
   }
 
   async *entries(): AsyncGenerator<TierRecord> {
     this.#refuseClosed();
-    await this.#open();
-    const pending = new Map([...this.#writing.entries, ...this.#pending.entries]);
-    for (const { key, method } of pending.values()) {
-      const record = this.#pendingRecord(key, method);
+    await this.#opening.open();
+    const pending = this.#flushes.entries();
+    for (const key of pending.keys()) {
+      const record = this.#pendingRecord(key);
       if (record !== undefined && record !== 'deleted') yield record;
     }
     for await (const record of this.#reader.all()) {
-      const isNewer = pending.has(record.key) || this.#pendingRecord(record.key, record.method) !== undefined;
+      const isNewer = pending.has(record.key) || this.#pendingRecord(record.key) !== undefined;
       if (!isNewer) yield record;
     }
   }
@@ -252,14 +250,14 @@ export class DiskTier implements SlowTier {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stopExitFlush();
-    this.#timer?.cancel();
+    this.#flushes.stop();
+    this.#consolidations.stop();
     await Promise.all(this.#tasks.map((task) => task.stop()));
-    await this.#consolidating.catch(() => undefined);
+    await this.#consolidations.settle();
     try {
       await this.flush();
     } finally {
-      this.#timer?.cancel();
-      await this.#opening?.catch(() => undefined);
+      await this.#opening.settle();
       await this.#store.close();
       await this.#access.leave();
     }
@@ -287,28 +285,11 @@ export class DiskTier implements SlowTier {
   /** Consolidates what is worth it. Where another process does, there is nothing left to do. */
   async #lookBack(): Promise<void> {
     try {
-      await this.#consolidate(false);
+      await this.#consolidations.run(false);
     } catch (error) {
       if (error instanceof DirectoryTakenError) return;
       this.#report(toStorageError(error, `Consolidating ${this.#options.persistDir} failed`));
     }
-  }
-
-  /** One consolidation after another. */
-  #consolidate(isThorough: boolean): Promise<ConsolidationReport> {
-    const run = async () => {
-      const lock = await this.#access.enterConsolidation();
-      try {
-        const goesOn = () => !this.#isClosed && lock.isHeld;
-        return await this.#store.consolidate({ isThorough, goesOn });
-      } finally {
-        await lock.release();
-      }
-    };
-    const running = this.#consolidating.then(run, run);
-    this.#consolidating = running;
-    running.catch(() => undefined);
-    return running;
   }
 
   async #enter(): Promise<void> {
@@ -317,62 +298,10 @@ export class DiskTier implements SlowTier {
     await this.#store.open();
   }
 
-  #open(): Promise<void> {
-    this.#opening ??= this.#enter().then(
-      () => {
-        this.#openedAt = this.#clock.elapsed();
-        for (const task of this.#tasks) task.start();
-      },
-      (error: unknown) => {
-        this.#opening = undefined;
-        this.#failedOpenAt = this.#clock.elapsed();
-        const failure = toStorageError(error, `Opening ${this.#options.persistDir} failed`);
-        this.#report(failure);
-        throw failure;
-      },
-    );
-    return this.#opening;
-  }
-
-  /** Waits for the index, but not for ever, and without asking a broken disk at every lookup. */
-  async #waitForIndex(): Promise<void> {
-    if (this.#opening === undefined) {
-      const isEarly = this.#clock.elapsed() - this.#failedOpenAt < this.#options.flushInterval;
-      if (isEarly) throw new CacheError('ERR_STORAGE', `${this.#options.persistDir} could not be opened`);
-    }
-    let timer: Timer | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      const late = () =>
-        reject(
-          new CacheError(
-            'ERR_STORAGE',
-            `Reading ${this.#options.persistDir} takes longer than \`openTimeout\``,
-          ),
-        );
-      timer = this.#clock.schedule(late, this.#options.openTimeout);
-    });
-    try {
-      await Promise.race([this.#open(), timeout]);
-    } finally {
-      timer?.cancel();
-    }
-  }
-
   /** What waits to be written of this key: a value, its deletion, or nothing. */
-  #pendingRecord(key: string, method: string): TierRecord | 'deleted' | undefined {
-    const entry = this.#pending.entries.get(key) ?? this.#writing.entries.get(key);
-    if (entry === undefined) return undefined;
-    const { index } = this.#store;
-    const known = index.stampOf(key);
-    // Another writer's is newer.
-    if (known !== undefined && compareStamps(known, entry.stamp) > 0) return undefined;
-    if (entry.kind === 'deletion') return 'deleted';
-    const { record } = entry;
-    const { expiresAt } = record.metadata;
-    if (expiresAt !== null && this.#clock.now() >= expiresAt) return 'deleted';
-    if (index.isCleared(hashMethod(method), record.stamp)) return 'deleted';
-    if (record.tags?.some((tag) => index.isTagInvalid(hashTag(tag), record.stamp))) return 'deleted';
-    return record;
+  #pendingRecord(key: string): TierRecord | 'deleted' | undefined {
+    const entry = this.#flushes.find(key);
+    return entry && answerOf(entry, this.#store.index, this.#clock.now());
   }
 
   #takesIn(key: string): boolean {
@@ -383,100 +312,24 @@ export class DiskTier implements SlowTier {
   }
 
   #put(entry: PendingEntry): void {
-    const known = this.#writing.entries.get(entry.key)?.stamp ?? this.#store.index.stampOf(entry.key);
-    if (known !== undefined && compareStamps(known, entry.stamp) > 0) return;
-    this.#pending.put(entry);
-    this.#intake += 1;
-    this.#schedule();
+    const known = this.#flushes.find(entry.key)?.stamp ?? this.#store.index.stampOf(entry.key);
+    if (known === undefined || compareStamps(known, entry.stamp) <= 0) this.#flushes.put(entry);
   }
 
   #mark(scope: MarkerScope, kind: number, key: string, stamp: Stamp): void {
     this.#store.index.mark(kind, key, stamp);
-    this.#pending.mark({ scope, stamp });
-    this.#intake += 1;
-    this.#schedule();
+    this.#flushes.mark({ scope, stamp });
   }
 
   /** Gives a value up. What it would have replaced is deleted: it is not the newest any more. */
   #drop(entry: PendingEntry, reason: string): void {
     const { key, method, stamp } = entry;
     this.#counts.droppedEntries += 1;
-    const hasOlder =
-      this.#store.index.stampOf(key) !== undefined ||
-      this.#pending.entries.has(key) ||
-      this.#writing.entries.has(key);
+    const hasOlder = this.#store.index.stampOf(key) !== undefined || this.#flushes.find(key) !== undefined;
     if (hasOlder) this.#put({ kind: 'deletion', key, method, stamp });
     this.#report(
       new CacheError('ERR_STORAGE', `The entry ${key} of ${method} is not kept on disk: ${reason}`),
     );
-  }
-
-  #schedule(): void {
-    if (this.#isClosed || this.#running !== undefined) return;
-    const wait = Math.max(0, this.#nextAttempt - this.#clock.elapsed());
-    if (this.#failures === 0 && this.#pending.bytes >= this.#options.flushBytes) {
-      this.#timer?.cancel();
-      this.#timer = undefined;
-      this.#flushInBackground();
-      return;
-    }
-    this.#timer ??= this.#clock.schedule(
-      () => {
-        this.#timer = undefined;
-        this.#flushInBackground();
-      },
-      this.#failures > 0 ? wait : this.#options.flushInterval,
-    );
-  }
-
-  #flushInBackground(): void {
-    // A failure is reported and tried again by the run itself; here nobody waits for it.
-    this.flush().catch(() => undefined);
-  }
-
-  async #flushAtExit(): Promise<void> {
-    // Once for what was taken in: on a broken disk, trying again for ever would keep the process alive.
-    if (this.#pending.isEmpty || this.#exitIntake === this.#intake) return;
-    this.#exitIntake = this.#intake;
-    await this.flush().catch(() => undefined);
-  }
-
-  #start(): Promise<void> {
-    if (this.#pending.isEmpty) return Promise.resolve();
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    const running = this.#run().finally(() => {
-      this.#running = undefined;
-      if (!this.#pending.isEmpty) this.#schedule();
-    });
-    this.#running = running;
-    return running;
-  }
-
-  async #run(): Promise<void> {
-    const batch = this.#pending;
-    this.#writing = batch;
-    this.#pending = new PendingEntries();
-    this.#counts.flushes += 1;
-    try {
-      await this.#open();
-      await this.#store.write(batch);
-      this.#failures = 0;
-    } catch (error) {
-      this.#failures += 1;
-      this.#counts.failedFlushes += 1;
-      const delay = Math.min(
-        longestRetry,
-        this.#options.flushInterval * 2 ** Math.min(this.#failures - 1, 20),
-      );
-      this.#nextAttempt = this.#clock.elapsed() + delay;
-      const failure = toStorageError(error, `Writing to ${this.#options.persistDir} failed`);
-      this.#report(failure);
-      throw failure;
-    } finally {
-      this.#writing = new PendingEntries();
-      this.#pending.absorb(batch);
-    }
   }
 
   #refuseClosed(): void {
@@ -491,9 +344,3 @@ export class DiskTier implements SlowTier {
 
 /** What key, metadata and msgpack heads add to a value in its member. */
 const entrySlack = 512;
-
-function toStorageError(error: unknown, message: string): CacheError {
-  if (error instanceof CacheError) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return new CacheError('ERR_STORAGE', `${message}: ${reason}`, { cause: error });
-}

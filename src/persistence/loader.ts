@@ -1,19 +1,13 @@
 /** Brings what lies in partition files into an index: headers only, but for plain files, which are inflated. */
 
-import { join } from 'node:path';
 import { damageAt, PartitionDamagedError } from './damage.js';
 import { type FileStatus, type FileSystem, hasCode, type OpenFile, readFully } from './file-system.js';
 import { inflatePlain, plainEntries } from './member-body.js';
 import { type MemberHeader, maxStampTime } from './partition-codec.js';
 import type { PartitionFile } from './partition-file.js';
 import type { PartitionIndex } from './partition-index.js';
-import {
-  hashMethod,
-  isMonthFolder,
-  isTemporaryFileName,
-  parsePartitionFileName,
-  quarantineFolder,
-} from './partition-path.js';
+import { type FoundFile, listGiven, listPartitions, maxListings, toFound } from './partition-listing.js';
+import { hashMethod } from './partition-path.js';
 import { HeaderWindow, scanPartition } from './partition-scan.js';
 
 /** What a loader works with. */
@@ -51,15 +45,7 @@ export interface LoadReport {
   readonly temporary: readonly string[];
 }
 
-interface Found {
-  readonly path: string;
-  readonly isGiven: boolean;
-  readonly methodHash: string | undefined;
-}
-
 const parallelFiles = 6;
-/** Times that a folder is listed anew because it changed meanwhile; what is missed then shows at the next load. */
-const maxListings = 8;
 const noWriter = '0'.repeat(16);
 /** Entries of a plain file that are taken in before others get a turn. */
 const plainSlice = 500;
@@ -107,8 +93,8 @@ export class PartitionLoader {
   /** Takes in files from anywhere. They are only read. */
   async loadGiven(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
     const load = new Load(this.#options, this.#seen, index);
-    const found: Found[] = [];
-    for (const path of paths) found.push(...(await load.given(path)));
+    const found: FoundFile[] = [];
+    for (const path of paths) found.push(...(await listGiven(this.#options.files, path)));
     await load.readAll(found);
     return load.report(found.length);
   }
@@ -136,54 +122,26 @@ class Load {
       this.#byPath.set(file.path, [...(this.#byPath.get(file.path) ?? []), file]);
   }
 
-  /**
-   * The partition files of a cache folder. A listing is no snapshot: a file that moves meanwhile may show under neither
-   * name. So where others move files, one that differs from what is known counts once it comes out twice.
-   */
-  async list(folder: string): Promise<Found[]> {
+  /** The partition files of a cache folder. */
+  async list(folder: string): Promise<FoundFile[]> {
     this.hasVanished = false;
-    let known = new Set(this.#seen.keys());
-    for (let listings = 1; ; listings += 1) {
-      const problems = this.#problems.length;
-      this.#temporary = [];
-      const found = await this.#listMonths(folder);
-      const isKnown = found.length === known.size && found.every(({ path }) => known.has(path));
-      if (!this.#options.isShared || isKnown || listings >= maxListings) return found;
-      this.#problems.length = problems;
-      known = new Set(found.map(({ path }) => path));
+    const { files, isShared } = this.#options;
+    const { found, problems, temporary } = await listPartitions({
+      files,
+      folder,
+      isShared,
+      seen: this.#seen,
+    });
+    for (const { error, once } of problems) {
+      if (once === undefined) this.#problem(error);
+      else this.#problemOnce(once, error);
     }
-  }
-
-  async #listMonths(folder: string): Promise<Found[]> {
-    const found: Found[] = [];
-    for (const month of await this.#options.files.list(folder)) {
-      if (!isMonthFolder(month.name)) continue;
-      if (month.kind !== 'directory') {
-        this.#problem(new PartitionDamagedError('not a folder', { file: join(folder, month.name) }));
-        continue;
-      }
-      found.push(...(await this.#listMonth(join(folder, month.name))));
-    }
-    return found;
-  }
-
-  /** What a given path stands for: a file, a month's folder, or a cache folder. */
-  async given(path: string): Promise<Found[]> {
-    const status = await this.#options.files.status(path);
-    if (status.kind !== 'directory') return [toFound(path, true)];
-    const names = await this.#options.files.list(path);
-    const found = names
-      .filter((entry) => entry.kind === 'file' && entry.name.endsWith('.cache'))
-      .map((entry) => toFound(join(path, entry.name), true));
-    for (const { name, kind } of names) {
-      if (kind !== 'directory' || name === quarantineFolder || !isMonthFolder(name)) continue;
-      found.push(...(await this.given(join(path, name))));
-    }
+    this.#temporary = temporary;
     return found;
   }
 
   /** Notes which files of the folder are there no more. */
-  markGone(found: readonly Found[]): void {
+  markGone(found: readonly FoundFile[]): void {
     const paths = new Set(found.map((file) => file.path));
     const gone = new Set<string>();
     for (const [path, { identity }] of this.#seen) {
@@ -201,7 +159,7 @@ class Load {
     }
   }
 
-  async readAll(found: readonly Found[]): Promise<void> {
+  async readAll(found: readonly FoundFile[]): Promise<void> {
     const queue = found[Symbol.iterator]();
     const work = async () => {
       for (const file of queue) await this.#readFile(file);
@@ -221,24 +179,7 @@ class Load {
     };
   }
 
-  async #listMonth(folder: string): Promise<Found[]> {
-    const found: Found[] = [];
-    const entries = await this.#options.files.list(folder).catch((error: unknown) => {
-      if (hasCode(error, 'ENOENT')) return [];
-      this.#problem(error);
-      return [];
-    });
-    for (const { name, kind } of entries) {
-      const path = join(folder, name);
-      if (isTemporaryFileName(name)) this.#temporary.push(path);
-      if (parsePartitionFileName(name) === undefined) continue;
-      if (kind === 'file') found.push(toFound(path, false));
-      else this.#problemOnce(path, new PartitionDamagedError('not a regular file', { file: path }));
-    }
-    return found;
-  }
-
-  async #readFile(found: Found): Promise<void> {
+  async #readFile(found: FoundFile): Promise<void> {
     const { files } = this.#options;
     const { path } = found;
     let file: OpenFile | undefined;
@@ -263,7 +204,7 @@ class Load {
     }
   }
 
-  async #readOpen(file: OpenFile, status: FileStatus, found: Found): Promise<void> {
+  async #readOpen(file: OpenFile, status: FileStatus, found: FoundFile): Promise<void> {
     const head = await new HeaderWindow(file, status.size).read(0);
     if (head.kind === 'member') this.#dropOthers(found.path, head.header.fileId);
     const known = head.kind === 'member' ? this.#index.file(head.header.fileId) : undefined;
@@ -299,7 +240,7 @@ class Load {
     }
   }
 
-  #addFile(header: MemberHeader, found: Found): PartitionFile {
+  #addFile(header: MemberHeader, found: FoundFile): PartitionFile {
     const { fileId, methodHash, method } = header;
     const isItsName = method !== undefined && hashMethod(method) === methodHash;
     return this.#index.addFile({
@@ -324,7 +265,7 @@ class Load {
     }
   }
 
-  async #readPlain(file: OpenFile, status: FileStatus, found: Found): Promise<void> {
+  async #readPlain(file: OpenFile, status: FileStatus, found: FoundFile): Promise<void> {
     const { path, methodHash, isGiven } = found;
     const id = `plain:${path}:${status.identity}:${status.size}:${status.modifiedAt}`;
     this.#dropOthers(path, id);
@@ -369,16 +310,11 @@ class Load {
     this.#problems.push(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #problemOnce(path: string, error: Error): void {
+  #problemOnce(path: string, error: unknown): void {
     if (this.#seen.has(path)) return;
     this.#seen.set(path, { kind: 'other', size: 0, modifiedAt: 0, identity: '', owner: 0 });
     this.#problem(error);
   }
-}
-
-function toFound(path: string, isGiven: boolean): Found {
-  const name = path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
-  return { path, isGiven, methodHash: parsePartitionFileName(name)?.methodHash };
 }
 
 function isSame(known: FileStatus, status: FileStatus): boolean {

@@ -1,0 +1,175 @@
+/** What waits to be written, and when it is: after an interval, at a size, or later and later while writing fails. */
+
+import type { Clock, Timer } from '../clock.js';
+import type { CacheError } from '../errors.js';
+import type { ResolvedDiskOptions } from './disk-options.js';
+import { PendingEntries, type PendingEntry, type PendingMarker } from './pending-entries.js';
+
+/** What a flush schedule is made from. */
+export interface FlushScheduleInit {
+  readonly options: Pick<ResolvedDiskOptions, 'flushInterval' | 'flushBytes'>;
+  readonly clock: Clock;
+  /** Writes a batch and takes out of it what is written; rejects when something remains. */
+  readonly write: (batch: PendingEntries) => Promise<void>;
+  /** Hears of a failed flush and makes it the error that whoever waits for it gets. */
+  readonly onFailure: (error: unknown) => CacheError;
+}
+
+/** How often it has flushed. */
+export interface FlushCounters {
+  readonly flushes: number;
+  readonly failedFlushes: number;
+}
+
+const longestRetry = 30_000;
+
+export class FlushSchedule {
+  readonly #init: FlushScheduleInit;
+  #pending = new PendingEntries();
+  /** What is being written right now. */
+  #writing = new PendingEntries();
+  #running: Promise<void> | undefined;
+  #queued: Promise<void> | undefined;
+  #timer: Timer | undefined;
+  #failures = 0;
+  #nextAttempt = Number.NEGATIVE_INFINITY;
+  #isStopped = false;
+  #intake = 0;
+  #exitIntake = -1;
+  readonly #counts = { flushes: 0, failedFlushes: 0 };
+
+  constructor(init: FlushScheduleInit) {
+    this.#init = init;
+  }
+
+  get counters(): FlushCounters {
+    return { ...this.#counts };
+  }
+
+  /** What waits takes in memory, about. */
+  get bytes(): number {
+    return this.#pending.bytes + this.#writing.bytes;
+  }
+
+  /** Whether the last flush failed. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** The newest of this key that is in no file yet. */
+  find(key: string): PendingEntry | undefined {
+    return this.#pending.entries.get(key) ?? this.#writing.entries.get(key);
+  }
+
+  /** The newest entry of every key of which one waits. */
+  entries(): Map<string, PendingEntry> {
+    return new Map([...this.#writing.entries, ...this.#pending.entries]);
+  }
+
+  /** The markers that are in no file yet. */
+  markers(): PendingMarker[] {
+    return [...this.#writing.markers.values(), ...this.#pending.markers.values()];
+  }
+
+  put(entry: PendingEntry): void {
+    this.#pending.put(entry);
+    this.#intake += 1;
+    this.#schedule();
+  }
+
+  mark(marker: PendingMarker): void {
+    this.#pending.mark(marker);
+    this.#intake += 1;
+    this.#schedule();
+  }
+
+  /** Takes out what is to be written no more; what is being written right now stays. */
+  drop(isDropped: (entry: PendingEntry) => boolean): void {
+    for (const entry of [...this.#pending.entries.values()]) {
+      if (isDropped(entry)) this.#pending.settle(entry.key, entry.stamp);
+    }
+  }
+
+  /** Writes what waits, also what comes while a flush is running already. */
+  flush(): Promise<void> {
+    if (this.#running === undefined) return this.#start();
+    this.#queued ??= this.#running
+      // Whoever started the running flush hears of its failure; what it leaves is written now.
+      .catch(() => undefined)
+      .then(() => {
+        this.#queued = undefined;
+        return this.#start();
+      });
+    return this.#queued;
+  }
+
+  async flushAtExit(): Promise<void> {
+    // Once for what was taken in: on a broken disk, trying again for ever would keep the process alive.
+    if (this.#pending.isEmpty || this.#exitIntake === this.#intake) return;
+    this.#exitIntake = this.#intake;
+    await this.flush().catch(() => undefined);
+  }
+
+  /** From now on it writes only when asked. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+  }
+
+  #schedule(): void {
+    if (this.#isStopped || this.#running !== undefined) return;
+    const { clock, options } = this.#init;
+    const wait = Math.max(0, this.#nextAttempt - clock.elapsed());
+    if (this.#failures === 0 && this.#pending.bytes >= options.flushBytes) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      this.#flushInBackground();
+      return;
+    }
+    this.#timer ??= clock.schedule(
+      () => {
+        this.#timer = undefined;
+        this.#flushInBackground();
+      },
+      this.#failures > 0 ? wait : options.flushInterval,
+    );
+  }
+
+  #flushInBackground(): void {
+    // A failure is reported and tried again by the run itself; here nobody waits for it.
+    this.flush().catch(() => undefined);
+  }
+
+  #start(): Promise<void> {
+    if (this.#pending.isEmpty) return Promise.resolve();
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const running = this.#run().finally(() => {
+      this.#running = undefined;
+      if (!this.#pending.isEmpty) this.#schedule();
+    });
+    this.#running = running;
+    return running;
+  }
+
+  async #run(): Promise<void> {
+    const batch = this.#pending;
+    this.#writing = batch;
+    this.#pending = new PendingEntries();
+    this.#counts.flushes += 1;
+    try {
+      await this.#init.write(batch);
+      this.#failures = 0;
+    } catch (error) {
+      this.#failures += 1;
+      this.#counts.failedFlushes += 1;
+      const { clock, options } = this.#init;
+      const delay = Math.min(longestRetry, options.flushInterval * 2 ** Math.min(this.#failures - 1, 20));
+      this.#nextAttempt = clock.elapsed() + delay;
+      throw this.#init.onFailure(error);
+    } finally {
+      this.#writing = new PendingEntries();
+      this.#pending.absorb(batch);
+    }
+  }
+}
