@@ -255,9 +255,11 @@ export class Consolidation {
       const isMeant = parsed !== undefined && (isEverything || parsed.methodHash === group.methodHash);
       return isMeant && !known.has(join(options.persistDir, monthFolder(group.day), name));
     });
+    const hasUnreadable =
+      index.unreadable.concerning(isEverything ? undefined : group.methodHash) !== undefined;
     const oldest = others.reduce(
       (time, file) => Math.min(time, file.isGiven ? 0 : index.extentOf(file).oldest),
-      hasOthersUnderWay || hasUnknown ? 0 : Number.POSITIVE_INFINITY,
+      hasOthersUnderWay || hasUnknown || hasUnreadable ? 0 : Number.POSITIVE_INFINITY,
     );
     const isYoung = (time: number, life: number) => now() - time / 1000 < life;
     return {

@@ -25,6 +25,7 @@ export class DiskReader {
   /** The newest entry of a key; `changed` when it was replaced while it was read, or has moved. */
   async read(key: string, method: string): Promise<TierRecord | 'changed' | undefined> {
     const methodHash = hashMethod(method);
+    await this.#assertReadable(methodHash);
     const { index } = this.#store;
     const place = index.find(key, methodHash);
     if (place === undefined || this.#isExpired(place)) return undefined;
@@ -46,6 +47,15 @@ export class DiskReader {
     return toRecord(place, method, body);
   }
 
+  /** Rejects while a file can't be read that may hold something newer: an older value would be a wrong answer. */
+  async #assertReadable(methodHash: string): Promise<void> {
+    if (this.#store.index.unreadable.concerning(methodHash) === undefined) return;
+    await this.#store.retry().catch((error: unknown) => this.#store.noteFailure(error));
+    const path = this.#store.index.unreadable.concerning(methodHash);
+    if (path === undefined) return;
+    throw new CacheError('ERR_STORAGE', `Expected to read ${path}, which may hold newer entries`);
+  }
+
   /** All entries whose method is known, member by member. Damage is reported and passed over. */
   async *all(): AsyncGenerator<TierRecord> {
     const { index } = this.#store;
@@ -60,6 +70,7 @@ export class DiskReader {
       for (const record of records.subarray(start, end)) {
         const place = index.placeOf(record);
         if (place === undefined || this.#isExpired(place)) continue;
+        if (index.unreadable.concerning(place.file.methodHash) !== undefined) continue;
         const isReadable = bytes !== undefined && place.member === member && this.#isCurrent(place, index);
         const found = isReadable ? this.#listed(place, bytes) : await this.#entry(place);
         if (found !== undefined) yield found;
@@ -87,7 +98,10 @@ export class DiskReader {
     }
     const method = place.file.method ?? body.method;
     if (method === undefined || (body.method ?? method) !== method) return undefined;
-    if (this.#store.index.isCleared(hashMethod(method), place.stamp)) return undefined;
+    const { index } = this.#store;
+    const methodHash = hashMethod(method);
+    if (index.isCleared(methodHash, place.stamp)) return undefined;
+    if (index.unreadable.concerning(methodHash) !== undefined) return undefined;
     return this.#isTagInvalid(body, place) ? undefined : toRecord(place, method, body);
   }
 

@@ -11,13 +11,12 @@ import type { ResolvedDiskOptions } from './disk-options.js';
 import type { FileSystem } from './file-system.js';
 import { type DirectoryMergeReport, mergeInto } from './folder-merge.js';
 import { FolderRepair, type RepairCounters } from './folder-repair.js';
+import { markIndex } from './index-marker.js';
 import { type LoadReport, PartitionLoader } from './loader.js';
-import { hashTag } from './member-body.js';
 import { MemberReader } from './member-reader.js';
 import { entryKind } from './partition-codec.js';
 import { PartitionFileMaker } from './partition-file-maker.js';
 import { type IndexChanges, PartitionIndex } from './partition-index.js';
-import { hashMethod } from './partition-path.js';
 import { PartitionWriter, type WrittenMember } from './partition-writer.js';
 import type { PendingEntries, PendingMarker } from './pending-entries.js';
 import { toStorageError } from './storage-error.js';
@@ -58,6 +57,7 @@ export class DiskStore {
   #index = new PartitionIndex();
   #turn: Promise<unknown> = Promise.resolve();
   #refreshing: Promise<void> | undefined;
+  #loadedAt = Number.NEGATIVE_INFINITY;
   readonly #given = new Set<string>();
   readonly #products = new Set<string>();
   readonly #settled = new Map<string, number>();
@@ -160,6 +160,12 @@ export class DiskStore {
     return this.#refreshing;
   }
 
+  /** Tries again to read what could not be read, but not at every lookup. */
+  async retry(): Promise<void> {
+    const { clock, options } = this.#init;
+    if (clock.elapsed() - this.#loadedAt >= options.flushInterval) await this.refresh();
+  }
+
   /** Writes a batch and takes out of it what is written; rejects when something remains. */
   async write(batch: PendingEntries): Promise<void> {
     await this.#inTurn(async () => {
@@ -235,13 +241,29 @@ export class DiskStore {
 
   async #loadFolder(request: { mode: LoadMode; repairs: boolean }): Promise<void> {
     const { mode, repairs } = request;
-    const { persistDir } = this.#init.options;
     let index = this.#index;
     index.watch();
     if (mode === 'full') {
       this.#loader.reset();
       index = new PartitionIndex();
     }
+    try {
+      index = await this.#bringIn(index, repairs);
+    } catch (error) {
+      // What was read has gone with the index that it was read into.
+      this.#loader.reset();
+      throw error;
+    } finally {
+      this.#loadedAt = this.#init.clock.elapsed();
+    }
+    if (index === this.#index) this.#tellChanges();
+    else this.#replaceIndex(index);
+  }
+
+  /** Brings the folder into the index, or into another one where entries have lost their place. */
+  async #bringIn(given: PartitionIndex, repairs: boolean): Promise<PartitionIndex> {
+    const { persistDir } = this.#init.options;
+    let index = given;
     let report = await this.#loader.loadFolder(index, persistDir);
     this.#tell(report);
     if (repairs && (await this.#repairs.repair(report))) {
@@ -253,18 +275,15 @@ export class DiskStore {
       index = new PartitionIndex();
       this.#tell(await this.#loader.loadFolder(index, persistDir));
     }
-    if (index === this.#index) return this.#tellChanges();
-    if (this.#given.size > 0) this.#tell(await this.#loader.loadGiven(index, [...this.#given]));
-    this.#replaceIndex(index);
+    if (index !== this.#index && this.#given.size > 0) {
+      this.#tell(await this.#loader.loadGiven(index, [...this.#given]));
+    }
+    return index;
   }
 
   /** Puts a new index in the place of the old one, which alone knew the markers that are in no file yet. */
   #replaceIndex(index: PartitionIndex): void {
-    for (const { scope, stamp } of this.#init.pendingMarkers()) {
-      if (scope.kind === 'all') index.mark(entryKind.clearAll, '0'.repeat(32), stamp);
-      else if (scope.kind === 'tag') index.mark(entryKind.invalidateTag, hashTag(scope.tag), stamp);
-      else index.mark(entryKind.clearMethod, hashMethod(scope.method), stamp);
-    }
+    for (const marker of this.#init.pendingMarkers()) markIndex(index, marker);
     this.#index = index;
     this.#init.onChanged('everything');
   }

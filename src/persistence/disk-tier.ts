@@ -17,12 +17,12 @@ import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { type FlushCounters, FlushSchedule } from './flush-schedule.js';
 import type { DirectoryMergeReport } from './folder-merge.js';
 import { FolderOpening } from './folder-opening.js';
+import { markIndex } from './index-marker.js';
 import { hashTag, isEntryKey, type MarkerScope } from './member-body.js';
-import { entryKind } from './partition-codec.js';
 import type { IndexChanges } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import { answerOf } from './pending-answer.js';
-import { bytesOf, type PendingEntry } from './pending-entries.js';
+import { bytesOf, type PendingEntry, type PendingMarker } from './pending-entries.js';
 import { PeriodicTask } from './periodic-task.js';
 import { toStorageError } from './storage-error.js';
 
@@ -179,8 +179,8 @@ export class DiskTier implements SlowTier {
 
   clear(method: string | undefined, stamp: Stamp): void {
     if (this.#isClosed) return;
-    if (method === undefined) this.#mark({ kind: 'all' }, entryKind.clearAll, '0'.repeat(32), stamp);
-    else this.#mark({ kind: 'method', method }, entryKind.clearMethod, hashMethod(method), stamp);
+    const scope: MarkerScope = method === undefined ? { kind: 'all' } : { kind: 'method', method };
+    this.#mark({ scope, stamp });
     this.#flushes.drop((entry) => {
       const isOlder = compareStamps(entry.stamp, stamp) <= 0;
       return isOlder && (method === undefined || entry.method === method);
@@ -188,7 +188,7 @@ export class DiskTier implements SlowTier {
   }
 
   invalidateTag(tag: string, stamp: Stamp): void {
-    if (!this.#isClosed) this.#mark({ kind: 'tag', tag }, entryKind.invalidateTag, hashTag(tag), stamp);
+    if (!this.#isClosed) this.#mark({ scope: { kind: 'tag', tag }, stamp });
   }
 
   isReplaced({ key, method, stamp, tags }: Parameters<SlowTier['isReplaced']>[0]): boolean {
@@ -316,9 +316,9 @@ export class DiskTier implements SlowTier {
     if (known === undefined || compareStamps(known, entry.stamp) <= 0) this.#flushes.put(entry);
   }
 
-  #mark(scope: MarkerScope, kind: number, key: string, stamp: Stamp): void {
-    this.#store.index.mark(kind, key, stamp);
-    this.#flushes.mark({ scope, stamp });
+  #mark(marker: PendingMarker): void {
+    markIndex(this.#store.index, marker);
+    this.#flushes.mark(marker);
   }
 
   /** Gives a value up. What it would have replaced is deleted: it is not the newest any more. */

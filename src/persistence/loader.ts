@@ -9,6 +9,7 @@ import type { PartitionIndex } from './partition-index.js';
 import { type FoundFile, listGiven, listPartitions, maxListings, toFound } from './partition-listing.js';
 import { hashMethod } from './partition-path.js';
 import { HeaderWindow, scanPartition } from './partition-scan.js';
+import { leavesOpen } from './unreadable-files.js';
 
 /** What a loader works with. */
 export interface LoaderOptions {
@@ -75,6 +76,8 @@ export class PartitionLoader {
       load.markGone(found);
       await load.readAll(found);
     }
+    await load.readAll(index.unreadable.given);
+    load.settle(found);
     return load.report(found.length);
   }
 
@@ -107,6 +110,7 @@ class Load {
   readonly #problems: Error[] = [];
   readonly #ailing: AilingFile[] = [];
   #temporary: string[] = [];
+  #unlisted: readonly string[] = [];
   /** Whether a file was gone when it was its turn: what it held may be in one that was not listed. */
   hasVanished = false;
   readonly #byPath = new Map<string, PartitionFile[]>();
@@ -126,7 +130,7 @@ class Load {
   async list(folder: string): Promise<FoundFile[]> {
     this.hasVanished = false;
     const { files, isShared } = this.#options;
-    const { found, problems, temporary } = await listPartitions({
+    const { found, problems, unlisted, temporary } = await listPartitions({
       files,
       folder,
       isShared,
@@ -137,6 +141,8 @@ class Load {
       else this.#problemOnce(once, error);
     }
     this.#temporary = temporary;
+    this.#unlisted = unlisted;
+    for (const path of unlisted) this.#index.unreadable.add({ path, isGiven: false, methodHash: undefined });
     return found;
   }
 
@@ -167,6 +173,11 @@ class Load {
     await Promise.all(Array.from({ length: parallelFiles }, work));
   }
 
+  /** Forgets files that could not be read and are there no more, now that those which took their places are read. */
+  settle(found: readonly FoundFile[]): void {
+    this.#index.unreadable.retain(new Set([...found.map(({ path }) => path), ...this.#unlisted]));
+  }
+
   report(files: number): LoadReport {
     const hasLost = this.#hasGone && this.#index.hasLostEntries();
     return {
@@ -182,10 +193,14 @@ class Load {
   async #readFile(found: FoundFile): Promise<void> {
     const { files } = this.#options;
     const { path } = found;
+    const { unreadable } = this.#index;
     let file: OpenFile | undefined;
     try {
       const known = this.#seen.get(path);
-      if (known !== undefined && isSame(known, await files.status(path))) return;
+      if (known !== undefined && isSame(known, await files.status(path))) {
+        unreadable.delete(path);
+        return;
+      }
       file = await files.openToRead(path);
       const status = await file.status();
       if (!found.isGiven && !this.#options.isTrustedOwner(status.owner)) {
@@ -195,7 +210,10 @@ class Load {
       this.#read += 1;
       await this.#readOpen(file, status, found);
       this.#seen.set(path, status);
+      unreadable.delete(path);
     } catch (error) {
+      if (await leavesOpen(error, { path, ...this.#options })) unreadable.add(found);
+      else unreadable.delete(path);
       // Gone between listing and opening: a consolidation has just put its entries elsewhere.
       if (!hasCode(error, 'ENOENT') || found.isGiven) this.#problem(error);
       else this.hasVanished = true;
@@ -219,6 +237,7 @@ class Load {
       known.path = found.path;
     }
     let current = known;
+    let nextMember = known?.nextMember ?? 0;
     const scan = await scanPartition(file, {
       path: found.path,
       from: known?.scannedBytes ?? 0,
@@ -227,12 +246,16 @@ class Load {
       methodHash: known?.methodHash,
       onMember: ({ position, header }) => {
         current ??= this.#index.file(header.fileId) ?? this.#addFile(header, found);
-        current.nextMember = Math.max(current.nextMember, header.memberNumber + 1);
+        nextMember = Math.max(nextMember, header.memberNumber + 1);
         this.#index.addMember(current, position, header, this.#options.now());
       },
     });
-    if (current !== undefined) current.scannedBytes = Math.max(current.scannedBytes, scan.end);
-    if (current !== undefined && scan.isNewer) current.isNewer = true;
+    if (current !== undefined) {
+      // Both together: where a scan fails, the next one comes upon the same members again.
+      current.scannedBytes = Math.max(current.scannedBytes, scan.end);
+      current.nextMember = Math.max(current.nextMember, nextMember);
+      if (scan.isNewer) current.isNewer = true;
+    }
     for (const damage of scan.damage) this.#problem(damage);
     const isAiling = scan.damage.length > 0 || scan.tailBytes > 0 || status.size === 0;
     if (isAiling && !scan.isNewer && !found.isGiven) {

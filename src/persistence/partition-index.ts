@@ -21,6 +21,7 @@ import {
   writerOf,
 } from './partition-codec.js';
 import type { EntryPlace, PartitionFile } from './partition-file.js';
+import { UnreadableFiles } from './unreadable-files.js';
 
 export type { IndexChanges } from './change-log.js';
 export type { EntryPlace } from './partition-file.js';
@@ -30,6 +31,7 @@ const lost = 255;
 
 export class PartitionIndex {
   readonly files: PartitionFile[] = [];
+  readonly unreadable = new UnreadableFiles();
   /** The newest stamp in any file. */
   newest: Stamp | undefined;
   readonly #fileNumbers = new Map<string, number>();

@@ -22,6 +22,8 @@ export interface PartitionListing {
   readonly found: FoundFile[];
   /** What is wrong; `once` is the path of which it is to be told only once. */
   readonly problems: { readonly error: unknown; readonly once?: string }[];
+  /** Month folders that are there, but could not be listed. */
+  readonly unlisted: string[];
   /** Files that a writer left behind before they got their name. */
   readonly temporary: string[];
 }
@@ -72,7 +74,7 @@ export function toFound(path: string, isGiven: boolean): FoundFile {
 }
 
 async function listMonths(files: FileSystem, folder: string): Promise<PartitionListing> {
-  const listing: PartitionListing = { found: [], problems: [], temporary: [] };
+  const listing: PartitionListing = { found: [], problems: [], unlisted: [], temporary: [] };
   for (const month of await files.list(folder)) {
     if (!isMonthFolder(month.name)) continue;
     const path = join(folder, month.name);
@@ -84,7 +86,9 @@ async function listMonths(files: FileSystem, folder: string): Promise<PartitionL
 
 async function listMonth(files: FileSystem, folder: string, listing: PartitionListing): Promise<void> {
   const entries = await files.list(folder).catch((error: unknown) => {
-    if (!hasCode(error, 'ENOENT')) listing.problems.push({ error });
+    if (hasCode(error, 'ENOENT')) return [];
+    listing.problems.push({ error });
+    listing.unlisted.push(folder);
     return [];
   });
   for (const { name, kind } of entries) {
