@@ -1,7 +1,7 @@
 /** Reads members: files stay open for a while, inflated bodies too, and concurrent readers share one reading. */
 
 import { damageAt, PartitionDamagedError } from './damage.js';
-import type { FileSystem, OpenFile } from './file-system.js';
+import { type FileSystem, type OpenFile, readFully } from './file-system.js';
 import { inflateMember, inflatePlain } from './member-body.js';
 import { assertWhole, type MemberHeader, readHeader } from './partition-codec.js';
 
@@ -91,6 +91,10 @@ export class MemberReader {
     let bytes: Buffer;
     try {
       bytes = await file.read(length, position);
+      // Less than the file holds says nothing about the file: it is a failed reading, not damage.
+      if (bytes.length < length && (await file.status()).size >= position + length) {
+        bytes = await readFully(file, length, position);
+      }
     } catch (error) {
       await this.release(path);
       throw error;

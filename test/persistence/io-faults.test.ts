@@ -90,7 +90,10 @@ async function play(run: Run): Promise<void> {
   const attempt = async (step: () => Promise<unknown>) =>
     step().then(
       () => true,
-      () => false,
+      (error: unknown) => {
+        if (error instanceof Wrong) throw error;
+        return false;
+      },
     );
   await attempt(() => one.tier.open());
   for (let round = 10; round < 14; round += 1) {
