@@ -1,12 +1,11 @@
 /** Markers that are in no file yet, taken into an index. */
 
+import { noKey } from './marker-table.js';
 import { hashTag } from './member-body.js';
 import { entryKind } from './partition-codec.js';
 import type { PartitionIndex } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import type { PendingMarker } from './pending-entries.js';
-
-const noKey = '0'.repeat(32);
 
 /** Lets the index know a marker at once, before it is written. */
 export function markIndex(index: PartitionIndex, { scope, stamp }: PendingMarker): void {

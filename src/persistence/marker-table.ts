@@ -3,6 +3,9 @@
 import { compareStamps, type Stamp } from '../stamp.js';
 import { entryKind } from './partition-codec.js';
 
+/** The key of the marker that clears everything. */
+export const noKey = '0'.repeat(32);
+
 export class MarkerTable {
   readonly #clears = new Map<string, Stamp>();
   #clearAll: Stamp | undefined;
@@ -26,7 +29,8 @@ export class MarkerTable {
         this.#clears.set(key, stamp);
         return true;
       case entryKind.clearAll:
-        if (!isNewer(stamp, this.#clearAll)) return false;
+        // One flipped byte makes any entry's kind a 4: without the key that goes with it, it clears nothing.
+        if (key !== noKey || !isNewer(stamp, this.#clearAll)) return false;
         this.#clearAll = stamp;
         return true;
       case entryKind.invalidateTag:
