@@ -23,15 +23,8 @@ export class MethodLoads {
   }
 
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
-    if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
-    let key: string;
-    try {
-      key = this.#state.key(params, options.scope);
-    } catch (error) {
-      return this.#withoutKey(loader, options, error);
-    }
+    const key = this.#keyOf(params, loader, options);
+    if (typeof key !== 'string') return key;
     try {
       return this.#pipeline.answer(key, loader, options);
     } catch (error) {
@@ -41,15 +34,8 @@ export class MethodLoads {
   }
 
   refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
-    if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
-    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
-    let key: string;
-    try {
-      key = this.#state.key(params, options.scope);
-    } catch (error) {
-      return this.#withoutKey(loader, options, error);
-    }
+    const key = this.#keyOf(params, loader, options);
+    if (typeof key !== 'string') return key;
     try {
       return this.#pipeline.renew(key, loader, options);
     } catch (error) {
@@ -57,9 +43,17 @@ export class MethodLoads {
     }
   }
 
-  #withoutKey<T>(loader: Loader<T>, options: LoadCall, error: unknown): Promise<T> {
-    if (error instanceof InvalidOptionError) return Promise.reject(error);
-    return this.#runAlone(loader, options, 'unhashable params', error);
+  /** The call's key, or what becomes of a call that can have none. */
+  #keyOf<T>(params: unknown, loader: Loader<T>, options: LoadCall): string | Promise<T> {
+    if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
+    if (options.signal?.aborted) return Promise.reject(options.signal.reason);
+    if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
+    try {
+      return this.#state.key(params, options.scope);
+    } catch (error) {
+      if (error instanceof InvalidOptionError) return Promise.reject(error);
+      return this.#runAlone(loader, options, 'unhashable params', error);
+    }
   }
 
   /** Runs the tool without the cache, and counts it. */
