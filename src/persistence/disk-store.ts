@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import type { CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
 import { encodeByMethod } from './batch-encoding.js';
-import { Consolidation, type ConsolidationReport } from './consolidation.js';
+import { Consolidation, type ConsolidationReport, type ConsolidationRequest } from './consolidation.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import type { FileSystem } from './file-system.js';
@@ -188,7 +188,7 @@ export class DiskStore {
    * Merges closed partitions and keeps the bounds on age and bytes; see `Consolidation`. A thorough one also closes
    * what this process writes to.
    */
-  async consolidate(request: { isThorough: boolean; goesOn: () => boolean }): Promise<ConsolidationReport> {
+  async consolidate(request: Omit<ConsolidationRequest, 'closed'>): Promise<ConsolidationReport> {
     const closed = new Set<string>();
     await this.#inTurn(async () => {
       if (request.isThorough) {
@@ -297,6 +297,7 @@ export class DiskStore {
         id: header.fileId,
         methodHash: header.methodHash,
         method,
+        writer: header.writer,
         isGiven: false,
         isPlain: false,
         scannedBytes: 0,

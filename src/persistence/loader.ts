@@ -271,6 +271,7 @@ class Load {
       id: fileId,
       methodHash,
       method: isItsName ? method : undefined,
+      writer: header.writer,
       isGiven: found.isGiven,
       isPlain: false,
       scannedBytes: 0,

@@ -11,6 +11,8 @@ export interface PartitionFile {
   /** Of the method its entries belong to; `undefined` where a plain file doesn't tell. */
   readonly methodHash: string | undefined;
   method: string | undefined;
+  /** The writer that its members name; `undefined` for plain files. */
+  readonly writer?: string | undefined;
   /** Whether it was given by the caller: such files are only ever read. */
   readonly isGiven: boolean;
   /** Whether its members lack our header field; then the whole file is inflated as one body. */
