@@ -3,6 +3,22 @@
 import type { EntryMetadata } from './entry.js';
 import type { Stamp } from './stamp.js';
 
+/** How far hits may move the expiry of an entry that slides. */
+export interface Sliding {
+  /** How long it may go unread, in ms. */
+  readonly idleMs: number;
+  /** From when on it is stale however often it is read, epoch ms. */
+  readonly staleAt: number;
+  /** From when on it is not used at all however often it is read, epoch ms. */
+  readonly expiresAt: number;
+}
+
+/** What the slower tiers know of an entry besides its value, as of its last write: a hit rewrites nothing. */
+export interface TierMetadata extends EntryMetadata {
+  /** Where it slides. `staleAt` and `expiresAt` are then those of an entry that nobody reads. */
+  readonly sliding?: Sliding | undefined;
+}
+
 /** An entry as the slower tiers hold it: its value is an encoded msgpack value that they never look into. */
 export interface TierRecord {
   /** The entry's key, 32 hex digits. */
@@ -11,7 +27,7 @@ export interface TierRecord {
   readonly method: string;
   /** The value: one complete msgpack value. Nobody changes these bytes. */
   readonly encoded: Uint8Array;
-  readonly metadata: EntryMetadata;
+  readonly metadata: TierMetadata;
   /** Decides who is newer. */
   readonly stamp: Stamp;
   /** The tags it is invalidated by. */
@@ -29,8 +45,16 @@ export interface SlowTier {
   open(): Promise<void>;
   /** The newest entry of this key that has not expired. Rejects when it could not be told: an error, no miss. */
   lookup(key: string, method: string): Promise<TierRecord | undefined>;
-  /** Takes an entry in. Never throws; visible to `lookup` at once; ignored when a newer one is known. */
-  write(record: TierRecord): void;
+  /**
+   * Takes an entry in; tells whether it, or a newer one that is known, is kept. Never throws; visible to `lookup` at
+   * once; ignored when a newer one is known.
+   */
+  write(record: TierRecord): boolean;
+  /**
+   * When there is room again, for a caller that stores a lot and can wait: a second at most. `undefined` when there is
+   * room, or waiting would not help.
+   */
+  room(): Promise<void> | undefined;
   /** Deletes a key as of `stamp`. */
   delete(key: string, method: string, stamp: Stamp): void;
   /** Deletes all entries of a method, or all there are, as of `stamp`. */

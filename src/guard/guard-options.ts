@@ -140,8 +140,8 @@ export interface GuardOptions {
    */
   readonly tags?: readonly string[] | ((value: unknown) => readonly string[]);
   /**
-   * Whether each hit starts the `ttl` anew, until `maxAge`. Slower tiers don't hear of hits: they keep a value for
-   * one `ttl`.
+   * Whether each hit starts the `ttl` anew, until `maxAge`. Slower tiers don't hear of hits: a value that memory has let
+   * go of is there for one `ttl` after it was set. Found there, it slides on.
    * @default false
    */
   readonly sliding?: boolean;

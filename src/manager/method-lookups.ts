@@ -105,6 +105,7 @@ export class MethodLookups {
 
   countHit(entry: MemoryEntry, tier: TierName): void {
     const { name, counters } = this.#state;
+    this.#use(entry, tier);
     counters.hits++;
     if (entry.isNegative) counters.negativeHits++;
     counters.saved(entry.loadMs);
@@ -114,12 +115,20 @@ export class MethodLookups {
 
   countStaleHit(entry: MemoryEntry, tier: TierName, reason: CacheEvents['staleHit']['reason']): void {
     const { name, counters } = this.#state;
+    this.#use(entry, tier);
     counters.staleHits++;
     if (reason === 'error') counters.staleIfErrors++;
     else if (reason === 'timeout') counters.softTimeouts++;
     counters.saved(entry.loadMs);
     if (this.#core.events.isHeard('staleHit'))
       this.#core.events.emit('staleHit', { method: name, key: entry.key, tier, reason });
+  }
+
+  /** Memory counts the uses of what it finds itself. One that has expired meanwhile is not brought back by it. */
+  #use(entry: MemoryEntry, tier: TierName): void {
+    if (tier === 'memory') return;
+    const now = this.#core.options.clock.now();
+    if (!entry.isExpired(now)) entry.touch(now);
   }
 
   /** `undefined` for a value that may only stand in for a failed load. */
@@ -155,8 +164,9 @@ export class MethodLookups {
 
 /** What is known of an entry at this moment, apart from the entry itself. */
 export function metadataOf(entry: MemoryEntry): EntryMetadata {
-  const { createdAt, staleAt, accessCount, lastAccess, loadMs, idleMs } = entry;
+  const { createdAt, staleAt, accessCount, lastAccess, loadMs, idleMs, cost, isNegative } = entry;
   const expiresAt =
     idleMs > 0 && entry.expiresAt !== null ? Math.min(entry.expiresAt, lastAccess + idleMs) : entry.expiresAt;
-  return { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
+  const always = { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
+  return { ...always, ...(cost !== undefined && { cost }), ...(isNegative && { isNegative }) };
 }

@@ -2,7 +2,7 @@
 
 import type { Stamp } from '../stamp.js';
 import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
-import type { TierRecord } from '../tier.js';
+import type { TierMetadata, TierRecord } from '../tier.js';
 import type { ValueKeeper } from '../value/value-keeper.js';
 import type { Terms } from './terms.js';
 
@@ -35,25 +35,40 @@ export function newEntry(
 
 /** The record of the same value: slower tiers keep it for its whole ttl, but hear of no hits that extend it. */
 export function newRecord(entry: MemoryEntry, encoded: Uint8Array, { idleMs, staleFor }: Terms): TierRecord {
-  const { key, method, stamp, tags, createdAt, accessCount, lastAccess, loadMs } = entry;
-  const idleAt = idleMs > 0 ? createdAt + idleMs : Infinity;
-  const staleAt = entry.staleAt === null ? null : Math.min(entry.staleAt, idleAt);
-  const expiresAt = entry.staleAt === null ? null : Math.min(entry.staleAt + staleFor, idleAt);
-  const metadata = { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
+  const { key, method, stamp, tags, createdAt, accessCount, lastAccess, loadMs, cost, isNegative } = entry;
+  const times = lifeOf(entry, { idleMs, staleFor });
+  const metadata = { ...times, createdAt, accessCount, lastAccess, loadMs, cost, isNegative };
   return { key, method, encoded, stamp, metadata, ...(tags && { tags }) };
 }
 
-/** A record brought into memory, where it stays for `memoryTtl` at most. */
+/** How long a record lives, and how long it may once it is read. */
+function lifeOf(
+  { createdAt, staleAt }: MemoryEntry,
+  { idleMs, staleFor }: Pick<Terms, 'idleMs' | 'staleFor'>,
+): Pick<TierMetadata, 'staleAt' | 'expiresAt' | 'sliding'> {
+  if (staleAt === null) return { staleAt, expiresAt: null };
+  const expiresAt = staleAt + staleFor;
+  if (idleMs === 0) return { staleAt, expiresAt };
+  const idleAt = createdAt + idleMs;
+  return {
+    staleAt: Math.min(staleAt, idleAt),
+    expiresAt: Math.min(expiresAt, idleAt),
+    sliding: { idleMs, staleAt, expiresAt },
+  };
+}
+
+/** A record brought into memory, where it stays for `memoryTtl` at most. It has not been used yet. */
 export function entryFrom(
   record: TierRecord,
   { keeper, now, memoryTtl }: { keeper: ValueKeeper; now: number; memoryTtl: number | undefined },
 ): MemoryEntry {
   const { kept, bytes } = keeper.adopt(record.encoded);
   const { key, method, stamp, tags, metadata } = record;
-  const expiresAt = inMemoryUntil(metadata.expiresAt, now, memoryTtl);
+  const { idleMs, staleAt, expiresAt } = { idleMs: 0, ...metadata, ...metadata.sliding };
   return new MemoryEntry({
     ...metadata,
-    ...{ key, method, stamp, tags, kept, expiresAt },
+    ...{ key, method, stamp, tags, kept, idleMs, staleAt },
+    expiresAt: inMemoryUntil(expiresAt, now, memoryTtl),
     bytes: entryBytes(bytes, tags),
   });
 }

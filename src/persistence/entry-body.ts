@@ -1,15 +1,15 @@
 /** What a member's body says of one entry: `{result, metadata}`, nil for a deletion, or a marker. */
 
-import type { EntryMetadata } from '../entry.js';
-import type { TierRecord } from '../tier.js';
+import type { TierMetadata, TierRecord } from '../tier.js';
 import { PartitionDamagedError } from './damage.js';
+import { factsFrom, fieldsOf, isFactField } from './entry-facts.js';
 import { type MsgpackReader, MsgpackWriter } from './msgpack-bytes.js';
 
 /** A value as it lies in a body. Its bytes share memory with the body. */
 export interface ValueBody {
   readonly kind: 'value';
   readonly encoded: Buffer;
-  readonly metadata: EntryMetadata;
+  readonly metadata: TierMetadata;
   readonly method?: string;
   readonly tags?: readonly string[];
   readonly encodedParams?: Buffer;
@@ -27,12 +27,13 @@ export function wholeTime(epochMs: number | null): number | null {
 export function encodeValueBody(record: TierRecord, writtenMethod: string | undefined): Buffer {
   const { encoded, metadata, tags, encodedParams } = record;
   const optional = [writtenMethod, tags?.length ? tags : undefined, encodedParams];
+  const facts = fieldsOf(metadata);
   const writer = new MsgpackWriter(encoded.length + 160);
   writer.map(2);
   writer.string('result');
   writer.raw(encoded);
   writer.string('metadata');
-  writer.map(6 + optional.filter((field) => field !== undefined).length);
+  writer.map(6 + facts.length + optional.filter((field) => field !== undefined).length);
   writer.string('created_at');
   writer.number(wholeTime(metadata.createdAt) ?? 0);
   writeTime(writer, 'stale_at', metadata.staleAt);
@@ -43,6 +44,11 @@ export function encodeValueBody(record: TierRecord, writtenMethod: string | unde
   writer.number(wholeTime(metadata.lastAccess) ?? 0);
   writer.string('load_ms');
   writer.number(Number.isFinite(metadata.loadMs) ? metadata.loadMs : 0);
+  for (const [name, value] of facts) {
+    writer.string(name);
+    if (typeof value === 'number') writer.number(value);
+    else writer.boolean(value);
+  }
   if (writtenMethod !== undefined) {
     writer.string('method');
     writer.string(writtenMethod);
@@ -95,6 +101,7 @@ export function readEntryBody(reader: MsgpackReader): EntryBody {
 
 function readMetadata(reader: MsgpackReader): Omit<ValueBody, 'kind' | 'encoded'> {
   const numbers = new Map<string, number | null>();
+  const facts = new Map<string, unknown>();
   let method: string | undefined;
   let tags: string[] | undefined;
   let encodedParams: Buffer | undefined;
@@ -106,6 +113,8 @@ function readMetadata(reader: MsgpackReader): Omit<ValueBody, 'kind' | 'encoded'
       if (!reader.takeNil()) tags = reader.strings();
     } else if (name !== undefined && numberFields.has(name)) {
       numbers.set(name, reader.numberOrNull());
+    } else if (name !== undefined && isFactField(name)) {
+      facts.set(name, reader.scalarOrSkip());
     } else {
       const start = reader.position;
       reader.skip();
@@ -121,6 +130,7 @@ function readMetadata(reader: MsgpackReader): Omit<ValueBody, 'kind' | 'encoded'
       accessCount: numbers.get('access_count') ?? 0,
       lastAccess: numbers.get('last_access') ?? createdAt,
       loadMs: numbers.get('load_ms') ?? 0,
+      ...(facts.size > 0 && factsFrom(facts, numbers.get('expires_at') ?? null)),
     },
     ...(method === undefined ? {} : { method }),
     ...(tags === undefined ? {} : { tags }),

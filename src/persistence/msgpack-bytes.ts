@@ -32,6 +32,10 @@ export class MsgpackWriter {
     this.#byte(0xc0);
   }
 
+  boolean(value: boolean): void {
+    this.#byte(value ? 0xc3 : 0xc2);
+  }
+
   map(count: number): void {
     this.#head(count, 0x80, 0xde);
   }
@@ -168,6 +172,20 @@ export class MsgpackReader {
     const value = type === 0xc0 ? null : this.#number(type);
     if (value !== null && !Number.isFinite(value)) malformed('expected a finite number');
     return value;
+  }
+
+  /** The finite number or boolean that starts here, or `undefined` when it is something else, which is then skipped. */
+  scalarOrSkip(): number | boolean | undefined {
+    const start = this.position;
+    const type = this.#byte();
+    if (type === 0xc2 || type === 0xc3) return type === 0xc3;
+    if (type < 0x80 || (type >= 0xca && type <= 0xd3) || type >= 0xe0) {
+      const value = this.#number(type);
+      return Number.isFinite(value) ? value : undefined;
+    }
+    this.position = start;
+    this.skip();
+    return undefined;
   }
 
   /** Passes over the value that starts here, without recursion. */

@@ -80,6 +80,12 @@ export class MemoryEntry implements StoreEntry, EntryMetadata {
     this.lastAccess = init.lastAccess ?? init.createdAt;
   }
 
+  /** Counts a use. */
+  touch(now: number): void {
+    this.accessCount += 1;
+    this.lastAccess = now;
+  }
+
   /** Whether the entry is no longer to be used. */
   isExpired(now: number): boolean {
     if (this.expiresAt === null) return false;

@@ -96,8 +96,7 @@ export class MemoryTier {
     if (entry === undefined) return undefined;
     const now = this.#clock.now();
     if (this.#expire(entry, now)) return undefined;
-    entry.accessCount += 1;
-    entry.lastAccess = now;
+    entry.touch(now);
     return entry;
   }
 

@@ -74,6 +74,16 @@ describe('an entry as a line', () => {
     );
   });
 
+  test('keeps the facts that only some entries have', () => {
+    const { metadata } = record();
+    const sliding = { idleMs: 60.5, staleAt: now + 7_000, expiresAt: now + 8_000 };
+    const line = formatEntryLine(record({ metadata: { ...metadata, cost: 0.5, isNegative: true, sliding } }));
+    expect(JSON.parse(line).metadata).toMatchObject({
+      ...{ cost: 0.5, negative: true, idle_ms: 60.5, max_stale_at: now + 7_000, max_expires_at: now + 8_000 },
+    });
+    expect(parse(line).metadata).toEqual({ ...metadata, cost: 0.5, isNegative: true, sliding });
+  });
+
   test('bytes that no codec here reads travel all the same', () => {
     const encoded = Uint8Array.from([0xc7, 0x01, 0x2a, 0xff]);
     const line = formatEntryLine(record({ encoded }));
@@ -131,6 +141,22 @@ describe('a malformed line is refused with file, line number and reason', () => 
       'a time that is none',
       { ...entry, metadata: { created_at: 'now' } },
       'expected `metadata.created_at` to be a number from 0 on, got the string "now"',
+    ],
+    [
+      'a cost that is none',
+      { ...entry, metadata: { cost: -1 } },
+      'expected `metadata.cost` to be a number from 0 on, got -1',
+    ],
+    [
+      'a `negative` that is none',
+      { ...entry, metadata: { negative: 1 } },
+      'expected `metadata.negative` to be true or false, got 1',
+    ],
+    [
+      'sliding without a bound',
+      { ...entry, metadata: { idle_ms: 5 } },
+      'expected `idle_ms`, `max_stale_at`, `max_expires_at` of `metadata` together, the first above 0, ' +
+        'the last not before `expires_at`',
     ],
     ['tags that are none', { ...entry, tags: [1] }, 'expected `tags` to be an array of strings'],
     [

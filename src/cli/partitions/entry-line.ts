@@ -1,6 +1,7 @@
 /** Entries as lines of JSON, and back, byte for byte: what JSON can't say exactly travels as base64 of its msgpack. */
 
 import { hashKey } from '../../index.js';
+import { factsFrom, fieldsOf, slidingFields } from '../../persistence/entry-facts.js';
 import { importStamp } from '../../persistence/inspection.js';
 import { MsgpackReader } from '../../persistence/msgpack-bytes.js';
 import { maxStampTime } from '../../persistence/partition-codec.js';
@@ -39,6 +40,7 @@ export function formatEntryLine(record: TierRecord): string {
         access_count: metadata.accessCount,
         last_access: metadata.lastAccess,
         load_ms: metadata.loadMs,
+        ...Object.fromEntries(fieldsOf(metadata)),
       }),
     ],
     ...(tags === undefined ? [] : [['tags', JSON.stringify(tags)] as [string, string]]),
@@ -138,13 +140,27 @@ function parseMetadata(value: unknown, malformed: Malformed, now: number): TierR
     throw malformed(`expected \`metadata.${name}\` to be a number from 0 on, got ${nameOfType(number)}`);
   };
   const createdAt = numberOrNull('created_at') ?? now;
+  const expiresAt = numberOrNull('expires_at');
+  for (const name of ['cost', ...slidingFields]) numberOrNull(name);
+  const negative = fields.get('negative');
+  if (negative !== undefined && typeof negative !== 'boolean') {
+    throw malformed(`expected \`metadata.negative\` to be true or false, got ${nameOfType(negative)}`);
+  }
+  const facts = factsFrom(fields, expiresAt);
+  if (slidingFields.some((name) => fields.has(name)) && facts.sliding === undefined) {
+    const together = slidingFields.map((name) => `\`${name}\``).join(', ');
+    throw malformed(
+      `expected ${together} of \`metadata\` together, the first above 0, the last not before \`expires_at\``,
+    );
+  }
   return {
     createdAt,
     staleAt: numberOrNull('stale_at'),
-    expiresAt: numberOrNull('expires_at'),
+    expiresAt,
     accessCount: numberOrNull('access_count') ?? 0,
     lastAccess: numberOrNull('last_access') ?? createdAt,
     loadMs: numberOrNull('load_ms') ?? 0,
+    ...facts,
   };
 }
 
