@@ -80,11 +80,14 @@ export class MethodCache {
 
   /**
    * Stores a value; tells whether it was stored. A value that is too large, or has a ttl of 0, is not, and what was
-   * there before is gone then too.
+   * there before is gone then too. Where much waits to be written to disk, it resolves later, by a second at most.
    * @throws UnhashableParamsError, UnstorableValueError, InvalidOptionError
    */
   async set(params: unknown, value: unknown, options?: SetOptions): Promise<boolean> {
-    return this.setSync(params, value, options);
+    const isStored = this.setSync(params, value, options);
+    const room = this.#core.tiers.room();
+    if (room !== undefined) await room;
+    return isStored;
   }
 
   /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
@@ -149,7 +152,15 @@ export class MethodCache {
     pairs: Iterable<readonly [params: unknown, value: unknown]>,
     options?: SetOptions,
   ): Promise<boolean[]> {
-    return Promise.all(Array.from(pairs, ([params, value]) => this.set(params, value, options)));
+    const stored: boolean[] = [];
+    let together: Promise<boolean>[] = [];
+    for (const [params, value] of pairs) {
+      together.push(this.set(params, value, options));
+      if (this.#core.tiers.room() === undefined) continue;
+      stored.push(...(await Promise.all(together)));
+      together = [];
+    }
+    return [...stored, ...(await Promise.all(together))];
   }
 
   /** `delete` for many; tells of each whether memory had it. */

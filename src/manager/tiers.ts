@@ -151,12 +151,12 @@ export class Tiers {
       this.drop(state, key);
       return false;
     }
-    const isStored = this.#admit(state, entry);
+    let isStored = this.#admit(state, entry);
     if (this.hasSlow) {
       const record = newRecord(entry, this.keeper.encode(entry.kept), incoming.terms);
-      for (const tier of this.#slow) tier.write(record);
+      for (const tier of this.#slow) isStored = tier.write(record) || isStored;
     }
-    if (!isStored && !this.hasSlow) return false;
+    if (!isStored) return false;
     state.counters.sets++;
     if (this.#events.isHeard('set'))
       this.#events.emit('set', { method: state.name, key, bytes: entry.bytes });
@@ -248,6 +248,12 @@ export class Tiers {
 
   async open(): Promise<void> {
     await Promise.all(this.#slow.map((tier) => tier.open()));
+  }
+
+  /** When the slower tiers have room again, for a caller that can wait; `undefined` when they have. */
+  room(): Promise<unknown> | undefined {
+    const waits = this.#slow.flatMap((tier) => tier.room() ?? []);
+    return waits.length === 0 ? undefined : Promise.all(waits);
   }
 
   async flush(): Promise<void> {

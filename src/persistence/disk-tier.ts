@@ -17,14 +17,13 @@ import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { type FlushCounters, FlushSchedule } from './flush-schedule.js';
 import type { DirectoryMergeReport } from './folder-merge.js';
 import { FolderOpening } from './folder-opening.js';
-import { markIndex } from './index-marker.js';
-import { hashTag, isEntryKey, type MarkerScope } from './member-body.js';
+import { hashTag } from './member-body.js';
 import type { IndexChanges } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 import { answerOf } from './pending-answer.js';
-import { bytesOf, type PendingEntry, type PendingMarker } from './pending-entries.js';
 import { PeriodicTask } from './periodic-task.js';
 import { toStorageError } from './storage-error.js';
+import { WriteIntake } from './write-intake.js';
 
 /** What a disk tier is made from. */
 export interface DiskTierInit {
@@ -64,10 +63,11 @@ export class DiskTier implements SlowTier {
   readonly #tasks: PeriodicTask[] = [];
   readonly #consolidations: ConsolidationTurns;
   readonly #flushes: FlushSchedule;
+  readonly #intake: WriteIntake;
   readonly #opening: FolderOpening;
   #isClosed = false;
   readonly #stopExitFlush: () => void;
-  readonly #counts = { droppedEntries: 0, errors: 0 };
+  #errors = 0;
 
   constructor(init: DiskTierInit) {
     this.#options = init.options;
@@ -100,6 +100,12 @@ export class DiskTier implements SlowTier {
         return failure;
       },
     });
+    this.#intake = new WriteIntake({
+      options: init.options,
+      flushes: this.#flushes,
+      index: () => this.#store.index,
+      onError: (error) => this.#report(error),
+    });
     this.#opening = new FolderOpening({
       options: init.options,
       clock: init.clock,
@@ -129,7 +135,8 @@ export class DiskTier implements SlowTier {
   }
 
   get counters(): DiskCounters {
-    return { ...this.#flushes.counters, ...this.#counts, ...this.#store.counters };
+    const { droppedEntries } = this.#intake;
+    return { ...this.#flushes.counters, ...this.#store.counters, droppedEntries, errors: this.#errors };
   }
 
   async open(): Promise<void> {
@@ -151,44 +158,30 @@ export class DiskTier implements SlowTier {
     throw new CacheError('ERR_STORAGE', `Expected the entry ${key} to stay in place while it is read`);
   }
 
-  write(record: TierRecord): void {
-    const { key, method, stamp } = record;
-    if (!this.#takesIn(key)) return;
-    const entry: PendingEntry = { kind: 'value', key, method, record, stamp };
-    if (
-      record.encoded.length + (record.encodedParams?.length ?? 0) >
-      this.#options.maxMemberBytes - entrySlack
-    ) {
-      this.#drop(entry, `it takes more than \`maxMemberBytes\` (${this.#options.maxMemberBytes})`);
-      return;
-    }
-    const isFull = this.#flushes.bytes + bytesOf(entry) > this.#options.maxPendingBytes;
-    if (this.#flushes.isFailing && isFull) {
-      this.#drop(
-        entry,
-        `\`maxPendingBytes\` (${this.#options.maxPendingBytes}) wait already while writing fails`,
-      );
-      return;
-    }
-    this.#put(entry);
+  /** Takes an entry in; one that is given up for lack of room is counted and reported. */
+  write(record: TierRecord): boolean {
+    return !this.#isClosed && this.#intake.write(record);
   }
 
   delete(key: string, method: string, stamp: Stamp): void {
-    if (this.#takesIn(key)) this.#put({ kind: 'deletion', key, method, stamp });
+    if (!this.#isClosed) this.#intake.delete(key, method, stamp);
   }
 
   clear(method: string | undefined, stamp: Stamp): void {
-    if (this.#isClosed) return;
-    const scope: MarkerScope = method === undefined ? { kind: 'all' } : { kind: 'method', method };
-    this.#mark({ scope, stamp });
-    this.#flushes.drop((entry) => {
-      const isOlder = compareStamps(entry.stamp, stamp) <= 0;
-      return isOlder && (method === undefined || entry.method === method);
-    });
+    if (!this.#isClosed) this.#intake.clear(method, stamp);
   }
 
   invalidateTag(tag: string, stamp: Stamp): void {
-    if (!this.#isClosed) this.#mark({ scope: { kind: 'tag', tag }, stamp });
+    if (!this.#isClosed) this.#intake.invalidateTag(tag, stamp);
+  }
+
+  room(): Promise<void> | undefined {
+    return this.#flushes.room();
+  }
+
+  /** What waits to be written takes in memory, about. */
+  get pendingBytes(): number {
+    return this.#flushes.bytes;
   }
 
   isReplaced({ key, method, stamp, tags }: Parameters<SlowTier['isReplaced']>[0]): boolean {
@@ -257,6 +250,7 @@ export class DiskTier implements SlowTier {
     try {
       await this.flush();
     } finally {
+      this.#intake.giveUpRest();
       await this.#opening.settle();
       await this.#store.close();
       await this.#access.leave();
@@ -304,43 +298,12 @@ export class DiskTier implements SlowTier {
     return entry && answerOf(entry, this.#store.index, this.#clock.now());
   }
 
-  #takesIn(key: string): boolean {
-    if (this.#isClosed) return false;
-    if (isEntryKey(key)) return true;
-    this.#report(new CacheError('ERR_INVALID_ARGUMENT', `Expected a key of 32 hex digits, got \`${key}\``));
-    return false;
-  }
-
-  #put(entry: PendingEntry): void {
-    const known = this.#flushes.find(entry.key)?.stamp ?? this.#store.index.stampOf(entry.key);
-    if (known === undefined || compareStamps(known, entry.stamp) <= 0) this.#flushes.put(entry);
-  }
-
-  #mark(marker: PendingMarker): void {
-    markIndex(this.#store.index, marker);
-    this.#flushes.mark(marker);
-  }
-
-  /** Gives a value up. What it would have replaced is deleted: it is not the newest any more. */
-  #drop(entry: PendingEntry, reason: string): void {
-    const { key, method, stamp } = entry;
-    this.#counts.droppedEntries += 1;
-    const hasOlder = this.#store.index.stampOf(key) !== undefined || this.#flushes.find(key) !== undefined;
-    if (hasOlder) this.#put({ kind: 'deletion', key, method, stamp });
-    this.#report(
-      new CacheError('ERR_STORAGE', `The entry ${key} of ${method} is not kept on disk: ${reason}`),
-    );
-  }
-
   #refuseClosed(): void {
     if (this.#isClosed) throw new CacheClosedError('The disk tier is closed');
   }
 
   #report(error: CacheError): void {
-    this.#counts.errors += 1;
+    this.#errors += 1;
     this.#onError(error);
   }
 }
-
-/** What key, metadata and msgpack heads add to a value in its member. */
-const entrySlack = 512;

@@ -7,7 +7,7 @@ import { PendingEntries, type PendingEntry, type PendingMarker } from './pending
 
 /** What a flush schedule is made from. */
 export interface FlushScheduleInit {
-  readonly options: Pick<ResolvedDiskOptions, 'flushInterval' | 'flushBytes'>;
+  readonly options: Pick<ResolvedDiskOptions, 'flushInterval' | 'flushBytes' | 'maxPendingBytes'>;
   readonly clock: Clock;
   /** Writes a batch and takes out of it what is written; rejects when something remains. */
   readonly write: (batch: PendingEntries) => Promise<void>;
@@ -22,6 +22,8 @@ export interface FlushCounters {
 }
 
 const longestRetry = 30_000;
+/** The longest that somebody waits for room, in ms. */
+const longestRoomWait = 1_000;
 
 export class FlushSchedule {
   readonly #init: FlushScheduleInit;
@@ -30,6 +32,7 @@ export class FlushSchedule {
   #writing = new PendingEntries();
   #running: Promise<void> | undefined;
   #queued: Promise<void> | undefined;
+  #room: Promise<void> | undefined;
   #timer: Timer | undefined;
   #failures = 0;
   #nextAttempt = Number.NEGATIVE_INFINITY;
@@ -49,6 +52,25 @@ export class FlushSchedule {
   /** What waits takes in memory, about. */
   get bytes(): number {
     return this.#pending.bytes + this.#writing.bytes;
+  }
+
+  /** What would wait with this entry, in bytes. */
+  bytesWith(entry: PendingEntry): number {
+    return this.bytes + this.#pending.growthBy(entry);
+  }
+
+  /**
+   * When there is room again after much was put in, for those who put in a lot and can wait: at the end of the flush
+   * under way, but no later than in a second; `undefined` when there is room, or will be none because writing fails.
+   */
+  room(): Promise<void> | undefined {
+    if (this.isFailing || this.bytes <= this.#init.options.maxPendingBytes / 2) return undefined;
+    if (this.#room === undefined) {
+      this.#room = this.#flushEnd().finally(() => {
+        this.#room = undefined;
+      });
+    }
+    return this.#room;
   }
 
   /** Whether the last flush failed. */
@@ -120,7 +142,9 @@ export class FlushSchedule {
     if (this.#isStopped || this.#running !== undefined) return;
     const { clock, options } = this.#init;
     const wait = Math.max(0, this.#nextAttempt - clock.elapsed());
-    if (this.#failures === 0 && this.#pending.bytes >= options.flushBytes) {
+    // With room to take in more while it is written.
+    const flushBytes = Math.min(options.flushBytes, options.maxPendingBytes / 2);
+    if (this.#failures === 0 && this.#pending.bytes >= flushBytes) {
       this.#timer?.cancel();
       this.#timer = undefined;
       this.#flushInBackground();
@@ -133,6 +157,17 @@ export class FlushSchedule {
       },
       this.#failures > 0 ? wait : options.flushInterval,
     );
+  }
+
+  async #flushEnd(): Promise<void> {
+    let timer: Timer | undefined;
+    const timeout = new Promise<void>((resolve) => {
+      timer = this.#init.clock.schedule(resolve, longestRoomWait);
+    });
+    // Its failure is reported and tried again by the run itself.
+    const flush = (this.#running ?? this.flush()).catch(() => undefined);
+    await Promise.race([flush, timeout]);
+    timer?.cancel();
   }
 
   #flushInBackground(): void {

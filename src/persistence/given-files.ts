@@ -65,8 +65,14 @@ export class GivenFilesTier implements SlowTier {
     return record === undefined || this.#news.cover(record) ? undefined : record;
   }
 
-  write({ key, stamp }: TierRecord): void {
+  /** Keeps nothing but that there is something newer. */
+  write({ key, stamp }: TierRecord): boolean {
     this.#news.noteKey(key, stamp);
+    return false;
+  }
+
+  room(): undefined {
+    return undefined;
   }
 
   delete(key: string, _method: string, stamp: Stamp): void {

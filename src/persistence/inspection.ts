@@ -106,16 +106,12 @@ export async function importRecords(
   const { flushBytes = defaultDiskOptions.flushBytes } = options;
   const tier = new DiskTier(initOf({ persistDir: folder }, options));
   let count = 0;
-  let waiting = 0;
   try {
     await tier.open();
     for await (const record of records) {
       tier.write(record);
       count += 1;
-      waiting += record.encoded.length;
-      if (waiting < flushBytes) continue;
-      await tier.flush();
-      waiting = 0;
+      if (tier.pendingBytes >= flushBytes) await tier.flush();
     }
   } finally {
     await tier.close();

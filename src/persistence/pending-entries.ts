@@ -39,6 +39,12 @@ export class PendingEntries {
     return this.#bytes;
   }
 
+  /** How many more bytes it would be with this entry, which takes the place of an older one. */
+  growthBy(entry: PendingEntry): number {
+    const known = this.entries.get(entry.key);
+    return bytesOf(entry) - (known === undefined ? 0 : bytesOf(known));
+  }
+
   /** Takes an entry in, unless a newer one of its key is there. */
   put(entry: PendingEntry): void {
     const known = this.entries.get(entry.key);

@@ -24,8 +24,13 @@ export class MapTier implements SlowTier {
     return record;
   }
 
-  write(record: TierRecord): void {
+  write(record: TierRecord): boolean {
     this.records.set(record.key, record);
+    return true;
+  }
+
+  room(): undefined {
+    return undefined;
   }
 
   delete(key: string): void {

@@ -1,0 +1,137 @@
+/** What is taken in to be written: nothing twice, and no more than memory has room for; what is given up is counted. */
+
+import { CacheError } from '../errors.js';
+import { compareStamps, type Stamp } from '../stamp.js';
+import type { TierRecord } from '../tier.js';
+import type { ResolvedDiskOptions } from './disk-options.js';
+import type { FlushSchedule } from './flush-schedule.js';
+import { markIndex } from './index-marker.js';
+import { isEntryKey, type MarkerScope } from './member-body.js';
+import type { PartitionIndex } from './partition-index.js';
+import { hashMethod } from './partition-path.js';
+import type { PendingEntry, PendingMarker } from './pending-entries.js';
+
+/** What an intake works with. */
+export interface WriteIntakeInit {
+  readonly options: Pick<ResolvedDiskOptions, 'maxPendingBytes' | 'maxMemberBytes'>;
+  readonly flushes: FlushSchedule;
+  /** The index: another one after a full load. */
+  readonly index: () => PartitionIndex;
+  readonly onError: (error: CacheError) => void;
+}
+
+/** What key, metadata and msgpack heads add to a value in its member. */
+const entrySlack = 512;
+/** Above every writer's id. */
+const lastWriter = 'f'.repeat(16);
+
+export class WriteIntake {
+  readonly #init: WriteIntakeInit;
+  #dropped = 0;
+
+  constructor(init: WriteIntakeInit) {
+    this.#init = init;
+  }
+
+  /** Entries that could not be written and were given up. */
+  get droppedEntries(): number {
+    return this.#dropped;
+  }
+
+  /** Takes a value in; tells whether it, or what is known already and not older, is kept. */
+  write(record: TierRecord): boolean {
+    const { key, method, stamp } = record;
+    if (!this.#isKey(key)) return false;
+    const entry: PendingEntry = { kind: 'value', key, method, record, stamp };
+    if (!this.#isNews(entry)) return true;
+    const trouble = this.#troubleWith(entry);
+    if (trouble === undefined) this.#init.flushes.put(entry);
+    else this.#drop(entry, trouble);
+    return trouble === undefined;
+  }
+
+  delete(key: string, method: string, stamp: Stamp): void {
+    if (this.#isKey(key)) this.#put({ kind: 'deletion', key, method, stamp });
+  }
+
+  clear(method: string | undefined, stamp: Stamp): void {
+    const scope: MarkerScope = method === undefined ? { kind: 'all' } : { kind: 'method', method };
+    this.#mark({ scope, stamp });
+    this.#init.flushes.drop((entry) => {
+      const isOlder = compareStamps(entry.stamp, stamp) <= 0;
+      return isOlder && (method === undefined || entry.method === method);
+    });
+  }
+
+  invalidateTag(tag: string, stamp: Stamp): void {
+    this.#mark({ scope: { kind: 'tag', tag }, stamp });
+  }
+
+  /** Counts what still waits as given up: nobody will write it any more. */
+  giveUpRest(): void {
+    for (const { kind } of this.#init.flushes.entries().values()) if (kind === 'value') this.#dropped += 1;
+  }
+
+  /** Whether an entry is not known already. */
+  #isNews(entry: PendingEntry): boolean {
+    const { key, stamp, method } = entry;
+    const waiting = this.#init.flushes.find(key)?.stamp;
+    if (waiting !== undefined && compareStamps(waiting, stamp) >= 0) return false;
+    const index = this.#init.index();
+    const known = index.stampOf(key);
+    const order = known === undefined ? -1 : compareStamps(known, stamp);
+    if (order !== 0) return order < 0;
+    // One and the same. It is written again only where its place was lost, or lies in a file that was but given.
+    const methodHash = hashMethod(method);
+    return !index.isCleared(methodHash, stamp) && index.find(key, methodHash)?.file.isGiven !== false;
+  }
+
+  /** Why a value can't be kept; `undefined` when it can. */
+  #troubleWith(entry: PendingEntry & { kind: 'value' }): string | undefined {
+    const { options, flushes } = this.#init;
+    const { maxMemberBytes, maxPendingBytes } = options;
+    const { encoded, encodedParams } = entry.record;
+    if (encoded.length + (encodedParams?.length ?? 0) > maxMemberBytes - entrySlack) {
+      return `it takes more than \`maxMemberBytes\` (${maxMemberBytes})`;
+    }
+    // One may always wait: else the largest could never be written.
+    if (flushes.bytes === 0 || flushes.bytesWith(entry) <= maxPendingBytes) return undefined;
+    const reason = flushes.isFailing ? 'while writing fails' : 'as writing is slower than what comes in';
+    return `\`maxPendingBytes\` (${maxPendingBytes}) wait already ${reason}`;
+  }
+
+  /**
+   * Gives a value up. What it would have replaced is deleted: it is not the newest any more. The deletion is a little
+   * older than the value, which so can be brought in again.
+   */
+  #drop(entry: PendingEntry, reason: string): void {
+    const { key, method, stamp } = entry;
+    this.#dropped += 1;
+    const older = this.#init.flushes.find(key)?.stamp ?? this.#init.index().stampOf(key);
+    if (older !== undefined) {
+      const before = { time: stamp.time - 1, writer: lastWriter };
+      this.#put({ kind: 'deletion', key, method, stamp: compareStamps(older, before) < 0 ? before : stamp });
+    }
+    this.#init.onError(
+      new CacheError('ERR_STORAGE', `The entry ${key} of ${method} is not kept on disk: ${reason}`),
+    );
+  }
+
+  #isKey(key: string): boolean {
+    if (isEntryKey(key)) return true;
+    this.#init.onError(
+      new CacheError('ERR_INVALID_ARGUMENT', `Expected a key of 32 hex digits, got \`${key}\``),
+    );
+    return false;
+  }
+
+  #put(entry: PendingEntry): void {
+    const known = this.#init.flushes.find(entry.key)?.stamp ?? this.#init.index().stampOf(entry.key);
+    if (known === undefined || compareStamps(known, entry.stamp) <= 0) this.#init.flushes.put(entry);
+  }
+
+  #mark(marker: PendingMarker): void {
+    markIndex(this.#init.index(), marker);
+    this.#init.flushes.mark(marker);
+  }
+}
