@@ -5,6 +5,7 @@ import { compareStamps, type Stamp } from '../stamp.js';
 import type { SlowTier, TierRecord } from '../tier.js';
 import type { LoadMode } from './disk-store.js';
 import { DiskTier, type DiskTierInit } from './disk-tier.js';
+import { wordsOfKey } from './entry-table.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
 import { KeyTable } from './key-table.js';
 
@@ -118,13 +119,12 @@ class News {
   readonly #keys = new KeyTable();
   readonly #times: Float64Array[] = [];
   readonly #markers = new Map<string, Stamp>();
-  readonly #scratch = Buffer.alloc(16);
+  readonly #scratch = new Uint32Array(4);
   /** All stamps are of this cache's own writer. */
   #writer = '';
 
   noteKey(key: string, { time, writer }: Stamp): void {
-    this.#scratch.write(key, 0, 'hex');
-    const number = this.#keys.add(this.#scratch, 0);
+    const number = this.#keys.add(wordsOfKey(key, this.#scratch), 0);
     const at = number % chunkKeys;
     const chunk = Math.floor(number / chunkKeys);
     this.#times[chunk] ??= new Float64Array(chunkKeys);
@@ -146,8 +146,7 @@ class News {
   }
 
   #ofKey(key: string): Stamp | undefined {
-    this.#scratch.write(key, 0, 'hex');
-    const number = this.#keys.find(this.#scratch, 0);
+    const number = this.#keys.find(wordsOfKey(key, this.#scratch), 0);
     if (number < 0) return undefined;
     const time = this.#times[Math.floor(number / chunkKeys)]![number % chunkKeys]!;
     return { time, writer: this.#writer };

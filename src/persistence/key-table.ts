@@ -1,6 +1,7 @@
 /** A hash table of 16-byte keys in flat memory: a million keys cost 32 MB and not one object. */
 
 import { randomBytes } from 'node:crypto';
+import { keyOfWords } from './entry-table.js';
 
 const chunkKeys = 4_096;
 const chunkShift = 12;
@@ -27,22 +28,22 @@ export class KeyTable {
     return this.#size;
   }
 
-  /** The number of the key whose 16 bytes start at `at`, or -1. */
-  find(bytes: Uint8Array, at: number): number {
-    const a = word(bytes, at);
-    const b = word(bytes, at + 4);
-    const c = word(bytes, at + 8);
-    const d = word(bytes, at + 12);
+  /** The number of the key whose four words start at `at`, or -1. */
+  find(words: Uint32Array, at: number): number {
+    const a = words[at]!;
+    const b = words[at + 1]!;
+    const c = words[at + 2]!;
+    const d = words[at + 3]!;
     const slot = this.#slotOf(this.#hash(a, b, c, d), a, b, c, d);
     return this.#slots[slot + 1]! - 1;
   }
 
   /** The number of a key that is added if it is new. */
-  add(bytes: Uint8Array, at: number): number {
-    const a = word(bytes, at);
-    const b = word(bytes, at + 4);
-    const c = word(bytes, at + 8);
-    const d = word(bytes, at + 12);
+  add(words: Uint32Array, at: number): number {
+    const a = words[at]!;
+    const b = words[at + 1]!;
+    const c = words[at + 2]!;
+    const d = words[at + 3]!;
     const hash = this.#hash(a, b, c, d);
     const slot = this.#slotOf(hash, a, b, c, d);
     const known = this.#slots[slot + 1]!;
@@ -64,11 +65,7 @@ export class KeyTable {
 
   /** The key of this number, 32 hex digits. */
   keyOf(number: number): string {
-    const chunk = this.#chunks[number >>> chunkShift]!;
-    const first = (number & chunkMask) * 4;
-    const bytes = Buffer.allocUnsafe(16);
-    for (let at = 0; at < 4; at += 1) bytes.writeUInt32LE(chunk[first + at]!, at * 4);
-    return bytes.toString('hex');
+    return keyOfWords(this.#chunks[number >>> chunkShift]!, (number & chunkMask) * 4);
   }
 
   /** Where a key is, or where it would be put. */
@@ -107,9 +104,4 @@ export class KeyTable {
     }
     this.#slots = slots;
   }
-}
-
-/** Quicker than `readUInt32LE`, which checks its arguments first. */
-function word(bytes: Uint8Array, at: number): number {
-  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }

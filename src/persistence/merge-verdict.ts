@@ -2,14 +2,7 @@
 
 import { compareStamps, type Stamp } from '../stamp.js';
 import { KeyTable } from './key-table.js';
-import {
-  entryBytes,
-  entryKind,
-  type MemberHeader,
-  readExpiry,
-  readWhole,
-  writerOf,
-} from './partition-codec.js';
+import { entryKind, type MemberHeader, writerOf } from './partition-codec.js';
 
 /** What a merge asks of the rest of the cache. */
 export interface MergeRules {
@@ -61,9 +54,9 @@ export class MergeVerdicts {
     this.#rules = rules;
     this.#members = members;
     let total = 0;
-    for (const { entryCount } of members) {
+    for (const { entries } of members) {
       this.#starts.push(total);
-      total += entryCount;
+      total += entries.count;
     }
     this.#verdicts = new Uint8Array(total);
     this.#chooseNewest();
@@ -90,7 +83,7 @@ export class MergeVerdicts {
     const newest: { ordinal: number; stamp: Stamp }[] = [];
     const markers = new Map<string, { ordinal: number; stamp: Stamp }>();
     this.#members.forEach((header, member) => {
-      for (let entry = 0; entry < header.entryCount; entry += 1) {
+      for (let entry = 0; entry < header.entries.count; entry += 1) {
         const candidate = { ordinal: this.#starts[member]! + entry, stamp: stampOf(header, entry) };
         const kind = kindOf(header, entry);
         let known: { ordinal: number; stamp: Stamp } | undefined;
@@ -99,7 +92,7 @@ export class MergeVerdicts {
           known = markers.get(id);
           if (isNewer(candidate, known)) markers.set(id, candidate);
         } else {
-          const number = keys.add(header.entryTable, entry * entryBytes);
+          const number = keys.add(header.entries.words, header.entries.at(entry));
           known = newest[number];
           if (isNewer(candidate, known)) newest[number] = candidate;
         }
@@ -113,7 +106,7 @@ export class MergeVerdicts {
 
   #judge(): void {
     this.#members.forEach((header, member) => {
-      for (let entry = 0; entry < header.entryCount; entry += 1) {
+      for (let entry = 0; entry < header.entries.count; entry += 1) {
         const ordinal = this.#starts[member]! + entry;
         if (this.#verdicts[ordinal] !== verdict.keep) continue;
         this.#verdicts[ordinal] = this.#verdictOf(header, entry);
@@ -144,8 +137,7 @@ export class MergeVerdicts {
       this.counts.deletions += 1;
       return verdict.drop;
     }
-    const expiresAt = readExpiry(header.entryTable, entry * entryBytes + 24);
-    if (expiresAt === null || expiresAt + expiryGrace > rules.now) return verdict.keep;
+    if (header.entries.expiry(entry) + expiryGrace > rules.now) return verdict.keep;
     this.counts.expired += 1;
     return this.buried(stamp);
   }
@@ -165,7 +157,7 @@ export class MergeVerdicts {
 
   #eachValue(visit: (stamp: Stamp, ordinal: number) => void): void {
     this.#members.forEach((header, member) => {
-      for (let entry = 0; entry < header.entryCount; entry += 1) {
+      for (let entry = 0; entry < header.entries.count; entry += 1) {
         const ordinal = this.#starts[member]! + entry;
         const isValue = kindOf(header, entry) === entryKind.value;
         if (isValue && this.#verdicts[ordinal] === verdict.keep) visit(stampOf(header, entry), ordinal);
@@ -179,16 +171,14 @@ function isNewer(candidate: { stamp: Stamp }, known: { stamp: Stamp } | undefine
 }
 
 function kindOf(header: MemberHeader, entry: number): number {
-  return header.entryTable[entry * entryBytes + 38]!;
+  return header.entries.kind(entry);
 }
 
 function keyOf(header: MemberHeader, entry: number): string {
-  const at = entry * entryBytes;
-  return header.entryTable.toString('hex', at, at + 16);
+  return header.entries.key(entry);
 }
 
 function stampOf(header: MemberHeader, entry: number): Stamp {
-  const at = entry * entryBytes;
-  const writer = writerOf(header, header.entryTable.readUInt16LE(at + 36));
-  return { time: readWhole(header.entryTable, at + 16), writer };
+  const { entries } = header;
+  return { time: entries.stampTime(entry), writer: writerOf(header, entries.writerNumber(entry)) };
 }

@@ -5,28 +5,21 @@
 
 import { crc32 } from 'node:zlib';
 import { PartitionDamagedError } from './damage.js';
+import { EntryTable, entryBytes } from './entry-table.js';
+
+export { entryBytes, entryKind, maxStampTime } from './entry-table.js';
 
 /** The version of the format that is written, and the newest that is read. */
 export const formatVersion = 1;
 
-/** What an entry of a header is. Readers skip kinds they don't know. */
-export const entryKind = { value: 0, deletion: 1, clearMethod: 2, invalidateTag: 3, clearAll: 4 } as const;
-
 /** The most entries that fit into one header: an extra field holds 65,535 bytes at most. */
 export const maxMemberEntries = 1_600;
-
-/** A stamp beyond this (the year 2112) is no stamp: taken at its word it would outrank all others for ever. */
-export const maxStampTime = 2 ** 52;
-
-/** Bytes of one entry in a header. */
-export const entryBytes = 40;
 
 const fixedBytes = 64;
 const gzipPrefixBytes = 12;
 const subfieldHeadBytes = 4;
 const trailerBytes = 8;
 const maxNameBytes = 1_024;
-const never = 0xffffffff;
 const gzipMagic = Buffer.of(0x1f, 0x8b, 8);
 
 const flagExtra = 4;
@@ -67,7 +60,7 @@ export interface MemberContent {
   readonly bodyLength: number;
 }
 
-/** A member's header, read and found whole. Entries are read from its bytes on demand. */
+/** A member's header, read and found whole. */
 export interface MemberHeader extends MemberIdentity {
   readonly methodHash: string;
   /** The method's name, where the header carries it (the first member does). */
@@ -77,11 +70,9 @@ export interface MemberHeader extends MemberIdentity {
   readonly headerLength: number;
   /** CRC-32 of everything behind the header. */
   readonly dataCrc: number;
-  readonly entryCount: number;
   /** Ids of writers that the entries refer to by number; 0 is the member's own. */
   readonly writers: readonly string[];
-  /** The entries' bytes, `entryBytes` each. */
-  readonly entryTable: Buffer;
+  readonly entries: EntryTable;
 }
 
 /** What lies at a place of a file. */
@@ -173,38 +164,26 @@ export function findHeader(bytes: Buffer, candidates: number): { at: number; can
 
 /** Entry number `index` of a header. */
 export function headerEntry(header: MemberHeader, index: number): HeaderEntry {
-  const table = header.entryTable;
-  const at = index * entryBytes;
+  const { entries } = header;
+  const expiry = entries.expiry(index);
   return {
-    key: table.toString('hex', at, at + 16),
-    stampTime: readWhole(table, at + 16),
-    expiresAt: readExpiry(table, at + 24),
-    offset: table.readUInt32LE(at + 32),
-    stampWriter: writerOf(header, table.readUInt16LE(at + 36)),
-    kind: table[at + 38]!,
+    key: entries.key(index),
+    stampTime: entries.stampTime(index),
+    expiresAt: expiry === Number.POSITIVE_INFINITY ? null : expiry,
+    offset: entries.offset(index),
+    stampWriter: writerOf(header, entries.writerNumber(index)),
+    kind: entries.kind(index),
   };
 }
 
 /** All entries of a header. */
 export function* headerEntries(header: MemberHeader): IterableIterator<HeaderEntry> {
-  for (let index = 0; index < header.entryCount; index += 1) yield headerEntry(header, index);
+  for (let index = 0; index < header.entries.count; index += 1) yield headerEntry(header, index);
 }
 
 /** The id behind an entry's writer number. */
 export function writerOf(header: MemberHeader, number: number): string {
   return number === 0 ? header.writer : header.writers[number - 1]!;
-}
-
-/** A 64-bit integer below 2^53. */
-export function readWhole(bytes: Buffer, at: number): number {
-  return bytes.readUInt32LE(at + 4) * 2 ** 32 + bytes.readUInt32LE(at);
-}
-
-/** An expiry: all ones is never. */
-export function readExpiry(bytes: Buffer, at: number): number | null {
-  return bytes.readUInt32LE(at + 4) === never && bytes.readUInt32LE(at) === never
-    ? null
-    : readWhole(bytes, at);
 }
 
 function readField(
@@ -251,8 +230,8 @@ function readField(
   for (let writer = writersStart; writer < entriesStart; writer += 8) {
     writers.push(bytes.toString('hex', writer, writer + 8));
   }
-  const entryTable = bytes.subarray(entriesStart, end - 4);
-  const fault = entryFault(entryTable, writerCount);
+  const entries = EntryTable.copyOf(bytes, entriesStart, end - 4);
+  const fault = entries.fault(writerCount);
   if (fault !== undefined) return damaged(fault);
   return {
     kind: 'member',
@@ -266,9 +245,8 @@ function readField(
       method,
       memberLength,
       headerLength,
-      entryCount,
       writers,
-      entryTable,
+      entries,
     },
   };
 }
@@ -281,18 +259,6 @@ function findField(bytes: Buffer, from: number, end: number): { field: number; l
     if (field + length > end) return undefined;
     if (bytes[at] === 0x54 && bytes[at + 1] === 0x53) return { field, length };
     at = field + length;
-  }
-  return undefined;
-}
-
-function entryFault(table: Buffer, writerCount: number): string | undefined {
-  let previous = -1;
-  for (let at = 0; at < table.length; at += entryBytes) {
-    if (readWhole(table, at + 16) >= maxStampTime) return 'an impossible stamp';
-    if (table.readUInt16LE(at + 36) > writerCount) return 'an unknown writer';
-    const offset = table.readUInt32LE(at + 32);
-    if (offset <= previous) return 'entries out of order';
-    previous = offset;
   }
   return undefined;
 }

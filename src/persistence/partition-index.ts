@@ -2,6 +2,7 @@
 
 import type { Stamp } from '../stamp.js';
 import { ChangeLog, type IndexChanges } from './change-log.js';
+import { wordsOfKey } from './entry-table.js';
 import {
   chunkMask,
   chunkShift,
@@ -12,14 +13,7 @@ import {
 } from './index-columns.js';
 import { KeyTable } from './key-table.js';
 import { MarkerTable } from './marker-table.js';
-import {
-  entryBytes,
-  entryKind,
-  type MemberHeader,
-  readExpiry,
-  readWhole,
-  writerOf,
-} from './partition-codec.js';
+import { entryKind, type MemberHeader, writerOf } from './partition-codec.js';
 import type { EntryPlace, PartitionFile } from './partition-file.js';
 import { UnreadableFiles } from './unreadable-files.js';
 
@@ -44,7 +38,9 @@ export class PartitionIndex {
   #live = 0;
   #hasNewClears = false;
   readonly #changes = new ChangeLog();
-  readonly #scratch = Buffer.alloc(16);
+  readonly #scratch = new Uint32Array(4);
+  /** What is being put: one object for all, since a million may come at once. */
+  readonly #candidate = { kind: 0, time: 0, writer: 0, member: 0, expiry: 0, offset: 0 };
 
   /** Keys whose newest entry is a value, expired ones included. */
   get size(): number {
@@ -67,26 +63,31 @@ export class PartitionIndex {
   /** Takes in a member of ours. Taking it in twice changes nothing; what has expired counts as deleted. */
   addMember(file: PartitionFile, position: number, header: MemberHeader, now: number): void {
     const member = this.#members.add(this.#fileNumbers.get(file.id)!, position, header.memberLength);
-    const table = header.entryTable;
+    const { entries } = header;
     const extent = this.extentOf(file);
-    extent.entries += header.entryCount;
+    extent.entries += entries.count;
     const writers = [header.writer, ...header.writers].map((writer) => this.#writers.numberOf(writer));
-    for (let at = 0; at < table.length; at += entryBytes) {
-      const kind = table[at + 38]!;
-      const time = readWhole(table, at + 16);
-      extent.oldest = Math.min(extent.oldest, time);
+    const candidate = this.#candidate;
+    candidate.member = member;
+    for (let entry = 0; entry < entries.count; entry += 1) {
+      const kind = entries.kind(entry);
+      const time = entries.stampTime(entry);
+      if (time < extent.oldest) extent.oldest = time;
       if (kind > entryKind.deletion) {
-        const writer = writerOf(header, table.readUInt16LE(at + 36));
-        const isNews = this.#addMarker(kind, table.toString('hex', at, at + 16), { time, writer });
+        const writer = writerOf(header, entries.writerNumber(entry));
+        const isNews = this.#addMarker(kind, entries.key(entry), { time, writer });
         if (isNews) this.#changes.noteMarker();
         continue;
       }
-      const writer = writers[table.readUInt16LE(at + 36)]!;
+      const writer = writers[entries.writerNumber(entry)]!;
       if (this.#isClearedBy(file.methodHash, time, writer)) continue;
-      const expiry = readExpiry(table, at + 24) ?? Number.POSITIVE_INFINITY;
-      const offset = table.readUInt32LE(at + 32);
-      const liveKind = expiry <= now ? entryKind.deletion : kind;
-      this.#put(table, at, { kind: liveKind, time, writer, member, expiry, offset });
+      const expiry = entries.expiry(entry);
+      candidate.kind = expiry <= now ? entryKind.deletion : kind;
+      candidate.time = time;
+      candidate.writer = writer;
+      candidate.expiry = expiry;
+      candidate.offset = entries.offset(entry);
+      this.#put(entries.words, entries.at(entry));
     }
   }
 
@@ -105,9 +106,8 @@ export class PartitionIndex {
     return ({ key, stamp, expiresAt, offset, methodHash }) => {
       const writer = this.#writers.numberOf(stamp.writer);
       if (this.#isClearedBy(methodHash, stamp.time, writer)) return;
-      this.#scratch.write(key, 0, 'hex');
       const expiry = expiresAt ?? Number.POSITIVE_INFINITY;
-      this.#put(this.#scratch, 0, {
+      Object.assign(this.#candidate, {
         kind: entryKind.value,
         time: stamp.time,
         writer,
@@ -115,6 +115,7 @@ export class PartitionIndex {
         expiry,
         offset,
       });
+      this.#put(wordsOfKey(key, this.#scratch), 0);
     };
   }
 
@@ -140,8 +141,7 @@ export class PartitionIndex {
 
   /** Where the newest value of this key lies, if its newest entry is a value that no marker covers. */
   find(key: string, methodHash: string): EntryPlace | undefined {
-    this.#scratch.write(key, 0, 'hex');
-    const record = this.#keys.find(this.#scratch, 0);
+    const record = this.#keys.find(wordsOfKey(key, this.#scratch), 0);
     if (record < 0) return undefined;
     const place = this.placeOf(record);
     return place === undefined || this.isCleared(methodHash, place.stamp) ? undefined : place;
@@ -149,8 +149,7 @@ export class PartitionIndex {
 
   /** The stamp of the newest entry or deletion of this key. */
   stampOf(key: string): Stamp | undefined {
-    this.#scratch.write(key, 0, 'hex');
-    const record = this.#keys.find(this.#scratch, 0);
+    const record = this.#keys.find(wordsOfKey(key, this.#scratch), 0);
     return record < 0 ? undefined : this.#stamp(record);
   }
 
@@ -275,11 +274,9 @@ export class PartitionIndex {
     return this.files[this.#members.file[member]!]!;
   }
 
-  #put(
-    key: Buffer,
-    keyAt: number,
-    next: { kind: number; time: number; writer: number; member: number; expiry: number; offset: number },
-  ): void {
+  /** Puts the candidate under the key whose words start at `keyAt`. */
+  #put(key: Uint32Array, keyAt: number): void {
+    const next = this.#candidate;
     const known = this.#keys.size;
     const record = this.#keys.add(key, keyAt);
     if (record === known && (record & chunkMask) === 0) this.#chunks.push(makeChunk());

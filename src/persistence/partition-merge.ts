@@ -110,9 +110,7 @@ async function openSource(files: FileSystem, path: string): Promise<Source | und
       path,
       from: 0,
       nextMember: 0,
-      // The table is copied, or it would keep all that was read with it.
-      onMember: ({ position, header }) =>
-        members.push({ position, header: { ...header, entryTable: Buffer.from(header.entryTable) } }),
+      onMember: (member) => members.push(member),
     });
     const isKnown = members.every(({ header }) => hasKnownKinds(header));
     if (scan.damage.length === 0 && !scan.isNewer && isKnown && members.length > 0) {
@@ -163,7 +161,9 @@ class Merge {
     );
     const methodHash = members[0]?.header.methodHash ?? '';
     for (const [number, member] of members.entries()) {
-      const ways = Array.from({ length: member.header.entryCount }, (_, entry) => verdicts.of(number, entry));
+      const ways = Array.from({ length: member.header.entries.count }, (_, entry) =>
+        verdicts.of(number, entry),
+      );
       if (ways.every((way) => way === verdict.drop)) continue;
       await this.#take(member, ways, { rules, verdicts });
       await this.#write(methodHash, false);

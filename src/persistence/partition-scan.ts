@@ -4,7 +4,6 @@ import { crc32 } from 'node:zlib';
 import { PartitionDamagedError } from './damage.js';
 import { type OpenFile, readFully } from './file-system.js';
 import {
-  entryBytes,
   entryKind,
   findHeader,
   type HeaderReading,
@@ -47,7 +46,10 @@ export interface ScanRequest {
 }
 
 const headBytes = 16 * 1024;
-const largeWindow = 256 * 1024;
+/** Each reading costs a turn of the event loop and one of the thread pool, which a megabyte hardly prolongs. */
+const largeWindow = 1024 * 1024;
+/** Headers that lie farther apart are read one by one. */
+const farApart = 128 * 1024;
 const maxHeadBytes = 128 * 1024;
 const searchBytes = 1024 * 1024;
 /** Members of one append whose data is checked before they count; a flush has fewer. */
@@ -57,10 +59,7 @@ const maxReports = 20;
 /** Checking one that only looks like a header may cost a checksum over 64 KB: a hostile file holds millions. */
 const maxCandidates = 4_000;
 
-/**
- * Reads headers of one file in its order; what was read ahead serves the next ones. A header's entries are good until
- * the next reading.
- */
+/** Reads headers of one file in its order; what was read ahead serves the next ones. */
 export class HeaderWindow {
   readonly #file: OpenFile;
   readonly #fileSize: number;
@@ -83,10 +82,11 @@ export class HeaderWindow {
       if (reading.kind !== 'incomplete') return this.#noted(reading, position);
     }
     // Where members are small, reading over them costs less than a reading for each.
-    let wanted = position > this.#last && position - this.#last < largeWindow / 2 ? largeWindow : headBytes;
+    let wanted = position > this.#last && position - this.#last < farApart ? largeWindow : headBytes;
     for (;;) {
       const length = Math.min(wanted, this.#fileSize - position);
-      this.#room ??= wanted > headBytes ? Buffer.allocUnsafeSlow(wanted) : undefined;
+      if (wanted > headBytes && (this.#room?.length ?? 0) < length)
+        this.#room = Buffer.allocUnsafeSlow(length);
       this.#bytes = await readFully(this.#file, length, position, this.#room);
       this.#start = position;
       const reading = readHeader(this.#bytes);
@@ -195,7 +195,7 @@ class PartitionWalk {
     }
     this.#nextMember = Math.max(this.#nextMember, header.memberNumber + 1);
     if (header.batchIndex === 0 || this.#lastBatch.length >= maxBatch) this.#settleBatch();
-    this.#lastBatch.push({ position, header: { ...header, entryTable: Buffer.from(header.entryTable) } });
+    this.#lastBatch.push(member);
   }
 
   #settleBatch(): void {
@@ -250,10 +250,6 @@ class PartitionWalk {
 }
 
 function withoutValues(header: MemberHeader): MemberHeader {
-  const kept: Buffer[] = [];
-  for (let at = 0; at < header.entryTable.length; at += entryBytes) {
-    const entry = header.entryTable.subarray(at, at + entryBytes);
-    if (entry[38] !== entryKind.value) kept.push(entry);
-  }
-  return { ...header, entryCount: kept.length, entryTable: Buffer.concat(kept) };
+  const entries = header.entries.filter((entry) => header.entries.kind(entry) !== entryKind.value);
+  return { ...header, entries };
 }

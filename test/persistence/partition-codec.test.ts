@@ -63,6 +63,11 @@ function headerOf(bytes: Buffer): MemberHeader {
   return reading.header;
 }
 
+/** A header without the place that its entries have in memory. */
+function told(header: MemberHeader): unknown {
+  return { ...header, entries: [...headerEntries(header)] };
+}
+
 describe('the partition codec', () => {
   it('writes the bytes of the test vector in FORMAT.md', async () => {
     const member = await makeMember();
@@ -77,10 +82,10 @@ describe('the partition codec', () => {
     expect(header).toMatchObject({
       method: 'search',
       memberNumber: 0,
-      entryCount: 3,
       memberLength: member.length,
     });
     assertWhole(header, member);
+    expect(header.entries.count).toBe(3);
     const [value, deletion, marker] = [...headerEntries(header)];
     expect(value).toMatchObject({ kind: entryKind.value, expiresAt: now + 60_000, stampWriter: writer });
     expect(deletion).toMatchObject({ key: 'f'.repeat(32), stampWriter: 'ffeeddccbbaa9988', expiresAt: null });
@@ -118,7 +123,7 @@ describe('the partition codec', () => {
       const isFree = bit === 27 || (bit >= 32 && bit < 80) || bit >= (headerLength - 7) * 8;
       expect(isFree, `bit ${bit} went unnoticed`).toBe(true);
       if (reading.header.headerLength === headerLength) {
-        expect({ ...reading.header, method: good.method }).toEqual(good);
+        expect(told({ ...reading.header, method: good.method })).toEqual(told(good));
       } else {
         expect(() => assertWhole(reading.header, bytes)).toThrow('checksum');
       }
