@@ -23,8 +23,9 @@ export interface DiskOptions {
    */
   readonly flushBytes?: number;
   /**
-   * The most bytes kept waiting while writing fails. What comes on top is dropped and counted; older entries of
-   * its keys are deleted, so that they can't come back in its place.
+   * The most bytes of values that wait in memory, because writing fails or is slower than what comes in. What comes on
+   * top is reported, counted and not kept on disk; older entries of its keys are deleted, so that they can't come back
+   * in its place. Where half of it waits, an awaited `set` waits for a flush, a second at most.
    * @default 67108864 (64 MiB)
    */
   readonly maxPendingBytes?: number;

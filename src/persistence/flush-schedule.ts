@@ -120,7 +120,8 @@ export class FlushSchedule {
       .catch(() => undefined)
       .then(() => {
         this.#queued = undefined;
-        return this.#start();
+        // One that began by itself at the end of the last has taken all that was there.
+        return this.#running ?? this.#start();
       });
     return this.#queued;
   }

@@ -86,6 +86,18 @@ describe('given files without `persist`', () => {
     expect(await cache.get('square', 3)).toBe('written later');
   });
 
+  test('hold no value that is too large for memory: it counts as refused, and what it replaced is gone', async () => {
+    await using cache = await open({ maxEntryBytes: 5_000 });
+    expect(await cache.set('square', 3, 'x'.repeat(10_000))).toBe(false);
+    expect(cache.stats()).toMatchObject({ sets: 0, refused: 1 });
+    expect(await cache.get('square', 3)).toBeUndefined();
+    expect(await cache.set('square', 3, 'small')).toBe(true);
+    expect(cache.stats()).toMatchObject({ sets: 1, refused: 1 });
+    const answer = await cache.getOrSet('square', 99, async () => 'y'.repeat(10_000));
+    expect(answer).toHaveLength(10_000);
+    expect(cache.stats()).toMatchObject({ sets: 1, refused: 2 });
+  });
+
   test('that are not there are told at opening, and no call fails for it', async () => {
     const cache = new CacheManager({ loadCache: join(folder, 'nowhere') });
     await expect(cache.open()).rejects.toMatchObject({
