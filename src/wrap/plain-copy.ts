@@ -1,21 +1,25 @@
-/** Private copies of a call's arguments: plain data anew, all else as it is. */
+/** Private copies of a call's arguments: data anew, all else as it is. */
 
 import { types } from 'node:util';
 import { isPlain } from '../key/tagged-form.js';
 
 /**
- * Copies what a key is made of and what somebody could still change: plain objects, arrays, maps, sets, dates and
- * bytes, at every depth. Everything else is handed on. Throws for what is nested too deeply for the call stack.
+ * Copies what a key can be made of and what somebody could still change, at every depth: plain objects, arrays, maps,
+ * sets, dates, regular expressions, errors, buffers and views of them, also from another realm. Everything else is
+ * handed on. Throws for what is nested too deeply for the call stack.
  */
 export function plainCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return copyArray(value);
   if (isPlain(value)) return copyFields(value, plainCopy);
   if (ArrayBuffer.isView(value)) return copyView(value);
-  if (types.isDate(value)) return isOf(value, Date) ? new Date(value) : value;
-  if (types.isMap(value) && isOf(value, Map))
+  if (types.isDate(value)) return new Date(value);
+  if (types.isMap(value))
     return new Map(Array.from(value, ([key, each]) => [plainCopy(key), plainCopy(each)]));
-  if (types.isSet(value) && isOf(value, Set)) return new Set(Array.from(value, plainCopy));
+  if (types.isSet(value)) return new Set(Array.from(value, plainCopy));
+  if (types.isAnyArrayBuffer(value)) return value.slice(0);
+  if (types.isRegExp(value)) return copyRegExp(value);
+  if (types.isNativeError(value)) return copyError(value);
   return value;
 }
 
@@ -37,7 +41,6 @@ export function setField(target: object, key: PropertyKey, value: unknown): void
 }
 
 function copyArray(source: readonly unknown[]): readonly unknown[] {
-  if (Object.getPrototypeOf(source) !== Array.prototype) return source;
   const copy: unknown[] = new Array(source.length);
   const fields = source as unknown as Readonly<Record<string, unknown>>;
   for (const key of Object.keys(source)) setField(copy, key, plainCopy(fields[key]));
@@ -46,9 +49,29 @@ function copyArray(source: readonly unknown[]): readonly unknown[] {
 
 function copyView(source: ArrayBufferView): unknown {
   if (Buffer.isBuffer(source)) return Buffer.from(source);
-  return types.isTypedArray(source) ? source.slice() : source;
+  if (types.isTypedArray(source)) return source.slice();
+  const { buffer, byteOffset, byteLength } = source;
+  return new DataView(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
-function isOf(value: object, owner: { readonly prototype: object }): boolean {
-  return Object.getPrototypeOf(value) === owner.prototype;
+function copyRegExp(source: RegExp): RegExp {
+  const copy = new RegExp(source.source, source.flags);
+  copy.lastIndex = source.lastIndex;
+  return copy;
+}
+
+/** Still an error to Node, whatever class it is of: that takes more than the prototype of one. */
+function copyError(source: Error): Error {
+  const copy = new Error();
+  delete copy.stack;
+  Object.setPrototypeOf(copy, Object.getPrototypeOf(source));
+  for (const key of Reflect.ownKeys(source)) {
+    const field = Object.getOwnPropertyDescriptor(source, key);
+    if (field === undefined) continue;
+    const { enumerable = false } = field;
+    // Newer versions of V8 make the stack an accessor, which would tell the copy's own.
+    const value: unknown = key === 'stack' ? source.stack : plainCopy(source[key as keyof Error]);
+    Object.defineProperty(copy, key, { value, enumerable, configurable: true, writable: true });
+  }
+  return copy;
 }

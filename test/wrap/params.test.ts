@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/manager/cache-manager.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -151,6 +152,68 @@ describe('arguments that are changed during a call', () => {
     expect(await second).toEqual([2, 'old', 2, 2, { id: 2 }]);
     expect(await wrapped(original)).toEqual([1, 'new', 1, 1, { id: 1 }]);
     expect(cache.stats('search')).toMatchObject({ hits: 1, loads: 2, uncached: 0 });
+  });
+
+  it.each<[string, () => unknown, (value: never) => void, (value: never) => unknown]>([
+    [
+      'an ArrayBuffer',
+      () => new Uint8Array([1]).buffer,
+      (buffer: ArrayBuffer) => new Uint8Array(buffer).set([2]),
+      (buffer: ArrayBuffer) => new Uint8Array(buffer)[0],
+    ],
+    [
+      'a DataView of a part',
+      () => new DataView(new Uint8Array([9, 1, 9]).buffer, 1, 1),
+      (view: DataView) => view.setUint8(0, 2),
+      (view: DataView) => view.getUint8(0),
+    ],
+    [
+      'an error',
+      () => Object.assign(new TypeError('1', { cause: { depth: 1 } }), { code: 'E1' }),
+      (error: Error & { code: string }) => {
+        error.message = '2';
+        error.code = 'E2';
+        (error.cause as { depth: number }).depth = 2;
+      },
+      (error: Error & { code: string }) =>
+        `${error.name} ${error.message} ${error.code} ${JSON.stringify(error.cause)}`,
+    ],
+    [
+      'a list from another realm',
+      () => runInNewContext('[[1]]'),
+      (list: number[][]) => void list[0]!.splice(0, 1, 2),
+      (list: number[][]) => list[0]![0],
+    ],
+    [
+      'a map from another realm',
+      () => runInNewContext('new Map([[1, new Set([new Date(1)])]])'),
+      (map: Map<number, Set<Date>>) => void [...map.get(1)!][0]!.setTime(2),
+      (map: Map<number, Set<Date>>) => [...map.get(1)!][0]!.getTime(),
+    ],
+  ])('do no harm in %s', async (_, make, change, read) => {
+    const cache = newCache();
+    const wrapped = cache.wrap(
+      async (value: unknown) => {
+        await settle();
+        return read(value as never);
+      },
+      { name: 'tool' },
+    );
+    const value = make();
+    const call = wrapped(value);
+    change(value as never);
+    const expected = read(make() as never);
+    expect(await call).toEqual(expected);
+    expect(await wrapped(make())).toEqual(expected);
+    expect(cache.stats('tool')).toMatchObject({ hits: 1, uncached: 0 });
+  });
+
+  it('keep the place of a regular expression in the tool’s copy, and the caller’s where it was', async () => {
+    const tool = async (pattern: RegExp) => pattern.exec('aab')?.index;
+    const pattern = /a/g;
+    pattern.lastIndex = 1;
+    expect(await newCache().wrap(tool, { name: 'find' })(pattern)).toBe(1);
+    expect(pattern.lastIndex).toBe(1);
   });
 
   it('by the tool itself do no harm either', async () => {
