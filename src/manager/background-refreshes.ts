@@ -5,13 +5,19 @@ import { LoaderTimeoutError } from '../errors.js';
 import { withDeadline } from '../guard/deadline.js';
 import type { Flight, SingleFlight } from '../guard/single-flight.js';
 import { refreshBackoff } from '../guard/stale.js';
+import { compareStamps, type Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { Loaded } from './loaded.js';
 
 /** After the first failed renewal a value is left alone for about so long, after each further one twice as long. */
 export const backoff = { firstMs: 1000, mostMs: 60_000 } as const;
 
+/** More values than this that can't be renewed are an outage, which is the circuit breaker's business. */
+const mostFailures = 10_000;
+
 interface Failures {
+  /** Of the value that could not be renewed: one that has replaced it owes nothing. */
+  readonly stamp: Stamp;
   readonly inARow: number;
   /** By `Clock.elapsed()`. */
   readonly retryAt: number;
@@ -22,8 +28,8 @@ export class BackgroundRefreshes {
   readonly #loads: SingleFlight<Loaded>;
   readonly #clock: Clock;
   readonly #random: () => number;
-  /** Goes with the entries: a value that was replaced, or has left, owes nothing to its failed renewals. */
-  readonly #failures = new WeakMap<MemoryEntry, Failures>();
+  /** By key and not by entry: a value that memory evicts and finds again in a slower tier is still the same. */
+  readonly #failures = new Map<string, Failures>();
 
   constructor(loads: SingleFlight<Loaded>, clock: Clock, random: () => number) {
     this.#loads = loads;
@@ -34,7 +40,7 @@ export class BackgroundRefreshes {
   /** Whether a renewal of this entry may begin now. */
   isDue(entry: MemoryEntry): boolean {
     if (this.#loads.find(entry.key) !== undefined) return false;
-    const failures = this.#failures.get(entry);
+    const failures = this.#failuresOf(entry);
     return failures === undefined || this.#clock.elapsed() >= failures.retryAt;
   }
 
@@ -46,6 +52,7 @@ export class BackgroundRefreshes {
     // Its failure was counted as a load error; here only the next attempt is put off.
     settled.then((loaded) => {
       if (loaded.isError) failed();
+      else this.#failures.delete(entry.key);
     }, failed);
   }
 
@@ -62,9 +69,22 @@ export class BackgroundRefreshes {
   }
 
   #failed(entry: MemoryEntry): void {
-    const inARow = (this.#failures.get(entry)?.inARow ?? 0) + 1;
+    const inARow = (this.#failuresOf(entry)?.inARow ?? 0) + 1;
     const wait = refreshBackoff({ failures: inARow, ...backoff, random: this.#random });
-    this.#failures.set(entry, { inARow, retryAt: this.#clock.elapsed() + wait });
+    const { key, stamp } = entry;
+    this.#failures.delete(key);
+    if (this.#failures.size >= mostFailures) {
+      for (const oldest of this.#failures.keys()) {
+        this.#failures.delete(oldest);
+        break;
+      }
+    }
+    this.#failures.set(key, { stamp, inARow, retryAt: this.#clock.elapsed() + wait });
+  }
+
+  #failuresOf({ key, stamp }: MemoryEntry): Failures | undefined {
+    const failures = this.#failures.get(key);
+    return failures !== undefined && compareStamps(failures.stamp, stamp) === 0 ? failures : undefined;
   }
 }
 

@@ -5,11 +5,11 @@ import { withDeadline } from '../guard/deadline.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import { timeoutError } from './background-refreshes.js';
-import type { CacheCore } from './core.js';
+import { asCacheError, type CacheCore } from './core.js';
 import type { Loaded } from './loaded.js';
-import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 import { Patience } from './patience.js';
+import type { StaleAnswers, StaleReason } from './stale-answers.js';
 
 /** One caller. */
 export interface Caller<T> {
@@ -18,20 +18,30 @@ export interface Caller<T> {
   readonly signal: AbortSignal | undefined;
   /** Whether a stale value may stand in for the load. */
   readonly takesStale: boolean;
+  /** Whether a value may be found below memory that is good enough for this caller before the load ends. */
+  readonly looksBelow: boolean;
   /** What the load's outcome is for this caller. */
   own(loaded: Loaded): T | PromiseLike<T>;
+}
+
+/** A caller who waits for a load. */
+interface Wait<T> {
+  readonly caller: Caller<T>;
+  readonly flight: Flight<Loaded>;
+  /** Whether the key was written or deleted since the load began. */
+  readonly isOvertaken: () => boolean;
 }
 
 /** One method's waiting callers. */
 export class CallerWaits {
   readonly #core: CacheCore;
   readonly #state: MethodState;
-  readonly #lookups: MethodLookups;
+  readonly #stales: StaleAnswers;
 
-  constructor(core: CacheCore, state: MethodState, lookups: MethodLookups) {
+  constructor(core: CacheCore, state: MethodState, stales: StaleAnswers) {
     this.#core = core;
     this.#state = state;
-    this.#lookups = lookups;
+    this.#stales = stales;
   }
 
   /** The outcome of a load for one caller. */
@@ -41,75 +51,123 @@ export class CallerWaits {
     const { key, options, signal } = caller;
     const { hardTimeout } = options;
     const softTimeout = caller.takesStale ? options.softTimeout : undefined;
-    if (hardTimeout === undefined && softTimeout === undefined) {
-      return this.#orStale(loads.join(flight, signal), caller);
+    if (hardTimeout === undefined && softTimeout === undefined && !caller.looksBelow) {
+      const wait = { caller, flight, isOvertaken: () => flight.superseded };
+      return this.#orStale(loads.join(flight, signal), wait);
     }
     const patience = new Patience(signal);
     let joined = loads.join(flight, patience.signal);
+    let wasOvertaken: boolean | undefined;
     if (hardTimeout !== undefined) {
       const onTimeout = () => {
         const error = timeoutError(flight, hardTimeout);
         if (!patience.isAnswered) this.#countTimeout(key, hardTimeout);
+        // Once nobody waits for it a load counts as overtaken, though nothing was written.
+        wasOvertaken = flight.superseded;
         patience.giveUp(error);
         throw error;
       };
       joined = withDeadline(joined, { ms: hardTimeout, clock, onTimeout });
     }
-    let answer = this.#orStale(joined, caller);
+    const own = (loaded: Loaded) => (patience.isAnswered ? (undefined as T) : caller.own(loaded));
+    const wait = {
+      caller: { ...caller, own },
+      flight,
+      isOvertaken: () => wasOvertaken ?? flight.superseded,
+    };
+    const inTime = this.#orStale(joined, wait, patience);
+    let answer = inTime;
     if (softTimeout !== undefined) {
-      const inTime = answer;
       const onTimeout = () => {
-        const stale = this.#stale(key, options, 'timeout');
-        if (stale === undefined) return inTime;
+        if (patience.isAnswered) return inTime;
+        const stale = this.#stale(wait, 'timeout');
+        if (stale === undefined) {
+          return this.#stales.isSearching(flight) ? this.#orBelow(inTime, wait, patience, 'timeout') : inTime;
+        }
         patience.answered();
         return stale.value as T;
       };
       answer = withDeadline(inTime, { ms: softTimeout, clock, onTimeout });
     }
+    if (caller.looksBelow) answer = this.#orBelow(answer, wait, patience, 'revalidate');
     const release = () => patience.release();
     answer.then(release, release);
     return answer;
   }
 
+  /** The stale value, where there is one that may stand in for an error that was remembered. */
+  async insteadOf<T>(
+    error: unknown,
+    { key, options }: { readonly key: string; readonly options: ResolvedMethodOptions },
+  ): Promise<T> {
+    if (options.staleIfError === 0) throw error;
+    const load = { key, flight: undefined, isOvertaken: false };
+    const stale = this.#stales.inPlaceOf(load, options, 'error') ?? (await this.#inTimeBelow(key, options));
+    if (stale === undefined) throw error;
+    return stale.value as T;
+  }
+
   /** A load's outcome for one caller: for a failed one the stale value, where there is one and the caller takes it. */
-  #orStale<T>(joined: Promise<Loaded>, { key, options, signal, takesStale, own }: Caller<T>): Promise<T> {
+  #orStale<T>(joined: Promise<Loaded>, wait: Wait<T>, patience?: Patience): Promise<T> {
+    const { options, signal, takesStale, own } = wait.caller;
     if (options.staleIfError === 0 || !takesStale) return joined.then(own);
+    const insteadOf = (otherwise: () => T | PromiseLike<T>) => {
+      const stale = patience?.isAnswered ? undefined : this.#stale(wait, 'error');
+      return stale === undefined ? otherwise() : (stale.value as T);
+    };
     return joined.then(
-      (loaded) => (loaded.isError ? this.staleOr(key, options, () => own(loaded)) : own(loaded)),
+      (loaded) => (loaded.isError ? insteadOf(() => own(loaded)) : own(loaded)),
       (error: unknown) => {
         const isCallersOwn =
           error instanceof ReentrantLoadError || (signal?.aborted && error === signal.reason);
         if (isCallersOwn) throw error;
-        return this.staleOr(key, options, () => Promise.reject(error));
+        return insteadOf(() => Promise.reject(error));
       },
     );
   }
 
-  /** The stale value, where there is one that may stand in for an error. */
-  async staleOr<T>(
-    key: string,
-    options: ResolvedMethodOptions,
-    otherwise: () => T | PromiseLike<T>,
-  ): Promise<T> {
-    const stale = options.staleIfError > 0 ? this.#stale(key, options, 'error') : undefined;
-    return stale === undefined ? otherwise() : (stale.value as T);
+  /** Whichever comes first: the answer, or a value below memory that will do. */
+  #orBelow<T>(answer: Promise<T>, wait: Wait<T>, patience: Patience, reason: StaleReason): Promise<T> {
+    const { key, options } = wait.caller;
+    return new Promise<T>((resolve, reject) => {
+      let isAnswered = false;
+      const settled = () => {
+        isAnswered = true;
+      };
+      answer.then(settled, settled);
+      answer.then(resolve, reject);
+      const found = this.#stales.below(key).then((below) => {
+        if (isAnswered || below === undefined || patience.isAnswered || patience.signal.aborted) return;
+        this.#stales.note(wait.flight, below);
+        // With anything better the load itself is about to end.
+        if (reason === 'timeout' && !this.#stales.isLastResort(below, options)) return;
+        const stale = this.#stales.take(below, options, reason);
+        if (stale === undefined) return;
+        if (reason === 'revalidate') this.#state.counters.countedAgain++;
+        patience.answered();
+        resolve(stale.value as T);
+      });
+      found.catch((error: unknown) =>
+        this.#core.failed(asCacheError(error, `Looking for ${key} below memory failed`), this.#state, key),
+      );
+    });
   }
 
-  /** What memory has of a key at this moment, so that what was deleted or invalidated meanwhile is gone. */
-  #stale(
-    key: string,
-    options: ResolvedMethodOptions,
-    reason: 'error' | 'timeout',
-  ): { readonly value: unknown } | undefined {
-    const entry = this.#lookups.held(key);
-    if (entry === undefined) return undefined;
-    const freshness = this.#lookups.freshness(entry, options);
-    if (freshness === 'expired') return undefined;
-    const value = this.#lookups.give(entry);
-    if (value === unreadable) return undefined;
-    if (freshness === 'fresh') this.#lookups.countHit(entry, 'memory');
-    else this.#lookups.countStaleHit(entry, 'memory', reason);
-    return { value };
+  #stale<T>({ caller, flight, isOvertaken }: Wait<T>, reason: StaleReason) {
+    const load = { key: caller.key, flight, isOvertaken: isOvertaken() };
+    return this.#stales.inPlaceOf(load, caller.options, reason);
+  }
+
+  /** What lies below memory and may stand in for an error, unless finding out takes longer than the caller waits. */
+  async #inTimeBelow(key: string, options: ResolvedMethodOptions) {
+    const { clock } = this.#core.options;
+    const { hardTimeout } = options;
+    const searching = this.#stales.below(key);
+    const found =
+      hardTimeout === undefined
+        ? await searching
+        : await withDeadline(searching, { ms: hardTimeout, clock, onTimeout: () => undefined });
+    return found && this.#stales.take(found, options, 'error');
   }
 
   #countTimeout(key: string, ms: number): void {

@@ -2,34 +2,27 @@
  * What happens between a caller and the tool, in the order in which it happens.
  *
  * For each caller, `answer`: memory (fresh; stale while revalidate), a renewal ahead of expiry, a remembered error, the
- * load under way or a new one. While it waits, `caller-waits.ts`: soft timeout, hard
- * timeout, a stale value in place of an error.
+ * load under way or a new one. While it waits, `caller-waits.ts`: a value below memory, soft timeout, hard timeout, a
+ * stale value in place of an error.
  *
- * For each load, `#run`: slower tiers, known keys, circuit breaker, a turn, the tool. Then `#keep` and `keeping.ts`:
- * errors among results, ttl, jitter, tags, all tiers.
+ * For each load, `#run`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a turn, the tool.
+ * Then `calling.ts` and `keeping.ts`: errors among results, ttl, jitter, tags, all tiers.
  */
 
-import { errorTtl } from '../guard/error-cache.js';
 import { shouldRefreshEarly } from '../guard/refresh-ahead.js';
 import type { Flight } from '../guard/single-flight.js';
 import { type ResolvedMethodOptions, resolveCallOptions } from '../options.js';
-import type { Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { CallerWaits } from './caller-waits.js';
+import { callTool, type LoadRequest } from './calling.js';
 import { asCacheError, type CacheCore } from './core.js';
-import { type AnswerPlace, isErrorResult, keepAnswer, rememberFor } from './keeping.js';
 import type { Loaded } from './loaded.js';
-import { type LoadCall, LoadContext, type Loader } from './loader.js';
+import type { LoadCall, Loader } from './loader.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
-import { enterBreaker, enterLine } from './tool-entry.js';
-
-/** One load that is about to run. */
-export interface LoadRequest<T> extends AnswerPlace {
-  readonly loader: Loader<T>;
-  /** Go straight to the tool, whatever the slower tiers and the known keys say. */
-  readonly isRefresh: boolean;
-}
+import { StaleAnswers } from './stale-answers.js';
+import type { Found } from './tiers.js';
+import { enterLine } from './tool-entry.js';
 
 /** Calls a tool without the cache, and counts it. */
 export type CallAlone = <T>(loader: Loader<T>, call: LoadCall, cause?: unknown) => Promise<T>;
@@ -39,8 +32,8 @@ export class LoadPipeline {
   readonly #core: CacheCore;
   readonly #state: MethodState;
   readonly #lookups: MethodLookups;
+  readonly #stales: StaleAnswers;
   readonly #waits: CallerWaits;
-
   readonly #alone: CallAlone;
 
   /** @param alone calls a tool without the cache: for who joined a load whose value can't be shared */
@@ -49,7 +42,8 @@ export class LoadPipeline {
     this.#core = core;
     this.#state = state;
     this.#lookups = lookups;
-    this.#waits = new CallerWaits(core, state, lookups);
+    this.#stales = new StaleAnswers(core, state, lookups);
+    this.#waits = new CallerWaits(core, state, this.#stales);
   }
 
   /**
@@ -83,33 +77,34 @@ export class LoadPipeline {
       const { error } = remembered;
       counters.errorHits++;
       if (events.isHeard('errorHit')) events.emit('errorHit', { method: name, key, error });
-      return this.#waits.staleOr(key, options, () => Promise.reject(error));
+      return this.#waits.insteadOf(error, { key, options });
     }
     let flight = loads.find(key);
     if (flight !== undefined && tiers.tags.isLoadDoubtful(flight)) {
       loads.supersede(key);
       flight = undefined;
     }
-    const takesStale = true;
+    const caller = { key, options, signal, takesStale: true };
     if (flight === undefined) {
       call.prepare?.(key);
       const started = this.#start({ state: this.#state, key, loader, options, isRefresh: false });
       return this.#waits.for(started, {
-        key,
-        options,
-        signal,
-        takesStale,
-        own: (loaded) => loaded.value as T,
+        ...caller,
+        looksBelow: false,
+        own: ({ stale, value }) =>
+          stale === undefined ? (value as T) : this.#stale(stale, { key, loader, call, options }),
       });
     }
     counters.coalesced++;
     if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
     const joined = this.#waits.for(flight, {
-      key,
-      options,
-      signal,
-      takesStale,
-      own: (loaded) => this.#shared(loaded, loader, call),
+      ...caller,
+      looksBelow: this.#stales.mayBeBelow(flight, options),
+      own: (loaded) => {
+        if (loaded.stale === undefined) return this.#shared(loaded, loader, call);
+        counters.countedAgain++;
+        return this.#stale(loaded.stale, { key, loader, call, options });
+      },
     });
     return joined.then(undefined, (error: unknown) => {
       counters.unanswered++;
@@ -130,12 +125,25 @@ export class LoadPipeline {
       options,
       signal,
       takesStale: false,
+      looksBelow: false,
       own: (loaded) => loaded.value as T,
     });
   }
 
   #start<T>(request: LoadRequest<T>): Flight<Loaded> {
     return this.#core.loads.start(request.key, this.#state.name, (flight) => this.#run(request, flight));
+  }
+
+  /** What a caller gets whose load has ended with a stale value from below memory. */
+  #stale<T>(
+    found: Found,
+    asked: { key: string; loader: Loader<T>; call: LoadCall; options: ResolvedMethodOptions },
+  ): T | Promise<T> {
+    const taken = this.#stales.take(found, asked.options, 'revalidate');
+    // It was good enough for who began the load, not for this caller: there is a renewal to join by now, or none.
+    if (taken === undefined) return this.answer(asked.key, asked.loader, asked.call);
+    this.#refreshInBackground(found.entry, 'stale', asked);
+    return taken.value as T;
   }
 
   /** What a caller gets who joined a load. */
@@ -187,7 +195,8 @@ export class LoadPipeline {
   async #run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
     const { tiers, loads } = this.#core;
     const { key } = request;
-    if (!request.isRefresh) {
+    if (request.isRefresh) this.#stales.note(flight, 'not searched');
+    else {
       const found = tiers.hasSlow ? await this.#findBelow(request, flight) : undefined;
       if (found !== undefined) return found;
       if (!tiers.hasSlow) this.#lookups.missed(key);
@@ -208,9 +217,10 @@ export class LoadPipeline {
           if (flight.superseded) {
             const written = request.isRefresh ? undefined : this.#writtenMeanwhile(key);
             if (written !== undefined) return written;
+            this.#stales.forget(flight);
             loads.reinstate(flight);
           }
-          return await this.#callTool(request, flight);
+          return await callTool(this.#core, request, flight);
         }
       } finally {
         turn?.leave();
@@ -238,11 +248,11 @@ export class LoadPipeline {
     const { key } = request;
     const found = await tiers.search(key, this.#state);
     // An error is no miss: it was counted where it happened, and the tool runs.
-    if (found !== undefined && 'error' in found) return undefined;
-    // A stale value below is not worth a second answer path: the tool runs, as on a miss. Memory has it now, in case
-    // that fails.
-    if (found === undefined || !this.#lookups.isFresh(found.entry)) {
-      this.#lookups.missed(key);
+    const isError = found !== undefined && 'error' in found;
+    const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);
+    if (isError || found === undefined || freshness === 'expired' || freshness === 'stale-if-error-only') {
+      this.#stales.note(flight, isError || found === undefined ? 'nothing there' : found);
+      if (!isError) this.#lookups.missed(key);
       return undefined;
     }
     const { entry, tier } = found;
@@ -252,11 +262,14 @@ export class LoadPipeline {
       value = share();
     } catch (error) {
       this.#core.failed(asCacheError(error, `The value of ${key} can't be read`), this.#state, key);
+      this.#stales.note(flight, 'nothing there');
       return undefined;
     }
     tiers.tags.note(flight, entry);
+    const loaded = { value, loadMs: entry.loadMs, share, isError: false };
+    if (freshness !== 'fresh') return { ...loaded, stale: found };
     this.#lookups.countHit(entry, tier);
-    return { value, loadMs: entry.loadMs, share, isError: false };
+    return loaded;
   }
 
   #isUnknown<T>({ key, options }: LoadRequest<T>): boolean {
@@ -274,75 +287,6 @@ export class LoadPipeline {
     this.#state.counters.unknownKeys++;
     if (events.isHeard('unknownKey')) events.emit('unknownKey', { method: this.#state.name, key });
     return true;
-  }
-
-  async #callTool<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    const { tiers, options } = this.#core;
-    const passage = enterBreaker(this.#core, this.#state, flight);
-    const tags = typeof request.options.tags === 'function' ? undefined : request.options.tags;
-    const tagged = { tags, stamp: tiers.begin() };
-    if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
-    const context = new LoadContext(flight);
-    const started = options.clock.elapsed();
-    let value: T;
-    try {
-      value = await request.loader(context);
-    } catch (error) {
-      passage?.threw(error);
-      this.#countLoadError(request.key, error);
-      const ttlMs = rememberFor(this.#core, request, (policy) => errorTtl(error, policy));
-      if (ttlMs > 0 && !flight.superseded && !this.#core.isClosed) {
-        this.#state.errors.remember(request.key, error, { ttlMs, tagged });
-      }
-      throw error;
-    }
-    const loadMs = options.clock.elapsed() - started;
-    const isError = isErrorResult(this.#core, request, value);
-    if (isError !== false) context.skip();
-    if (isError === true) {
-      passage?.failed();
-      this.#countLoadError(request.key, value);
-    } else {
-      passage?.succeeded();
-      this.#countLoad(request.key, loadMs);
-    }
-    return this.#keep(request, flight, context, {
-      value,
-      loadMs,
-      began: tagged.stamp,
-      isError: isError === true,
-    });
-  }
-
-  #countLoad(key: string, loadMs: number): void {
-    const { events } = this.#core;
-    const { counters, name } = this.#state;
-    counters.loads++;
-    counters.loadTimes.record(loadMs);
-    if (events.isHeard('load')) events.emit('load', { method: name, key, loadMs });
-  }
-
-  #countLoadError(key: string, error: unknown): void {
-    const { events } = this.#core;
-    this.#state.counters.loadErrors++;
-    if (events.isHeard('loadError')) events.emit('loadError', { method: this.#state.name, key, error });
-  }
-
-  /** Stores a load's value where it may be stored, and shares it with who waits for it. */
-  #keep<T>(
-    request: LoadRequest<T>,
-    flight: Flight<Loaded>,
-    context: LoadContext<Loaded>,
-    { value, loadMs, began, isError }: { value: T; loadMs: number; began: Stamp; isError: boolean },
-  ): Loaded {
-    // From here on a caller finds the value in memory, or must load anew where it is not kept.
-    this.#core.loads.retire(flight);
-    const isStored = !context.isSkipped && !flight.superseded && !this.#core.isClosed;
-    // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
-    if (!isStored && flight.callers <= 1) return { value, loadMs, share: undefined, isError };
-    const { ttl } = context;
-    const share = keepAnswer(this.#core, request, { value, loadMs, ttl, isStored, began });
-    return { value, loadMs, share, isError };
   }
 }
 

@@ -146,7 +146,7 @@ export class Tiers {
       this.remove(state, key, 'invalidate');
       return false;
     }
-    if (this.#isReplaced(entry)) {
+    if (this.isReplaced(entry)) {
       // Another process has written or deleted it while it was loaded.
       this.drop(state, key);
       return false;
@@ -237,12 +237,13 @@ export class Tiers {
   dropReplaced(keys?: readonly string[]): void {
     const entries = keys?.map((key) => this.#memory.peek(key)) ?? [...this.#memory.entries()];
     for (const entry of entries) {
-      if (entry === undefined || !this.#isReplaced(entry)) continue;
+      if (entry === undefined || !this.isReplaced(entry)) continue;
       this.drop(this.#observer.state(entry.method), entry.key);
     }
   }
 
-  #isReplaced(entry: MemoryEntry): boolean {
+  /** Whether a slower tier knows of something newer than this entry. */
+  isReplaced(entry: MemoryEntry): boolean {
     return this.#slow.some((tier) => tier.isReplaced(entry));
   }
 

@@ -108,6 +108,8 @@ export class MethodCounters {
   savedMs = 0;
   /** Calls that joined a load and had no answer from it: it failed, they left, or it could not be shared. */
   unanswered = 0;
+  /** Calls that joined a load and were then answered, and counted, in another way. */
+  countedAgain = 0;
   readonly loadTimes: LoadTimeRecorder;
 
   constructor(loadTimes = new LoadTimeRecorder()) {
@@ -169,13 +171,15 @@ export class MethodCounters {
     this.bytes += other.bytes;
     this.savedMs += other.savedMs;
     this.unanswered += other.unanswered;
+    this.countedAgain += other.countedAgain;
     this.loadTimes.add(other.loadTimes);
   }
 
   summary(guards: GuardSummary): CacheStats {
-    const { loadTimes, unanswered, ...counts } = this;
+    const { loadTimes, unanswered, countedAgain, ...counts } = this;
     const inPlaceOfLoads = this.staleIfErrors + this.softTimeouts;
-    const answered = this.hits + this.staleHits - inPlaceOfLoads + this.coalesced - unanswered;
+    const coalesced = this.coalesced - countedAgain;
+    const answered = this.hits + this.staleHits - inPlaceOfLoads + coalesced - unanswered;
     const lookups = answered + unanswered + this.misses;
     const hitRate = lookups === 0 ? 0 : answered / lookups;
     return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards };
