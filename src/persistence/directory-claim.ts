@@ -10,6 +10,7 @@ import {
   isAbandoned,
   LockPlace,
 } from './lock-place.js';
+import { PresenceList } from './presence.js';
 
 export type { DirectoryHolder } from './lock-place.js';
 
@@ -77,6 +78,20 @@ export async function assertUnclaimed(folder: string, staleAfter = defaultStaleA
   if ((await place.datedAt()) === undefined) return;
   const note = await place.note();
   if (!(await isAbandoned(place, note, staleAfter))) throw takenError(folder, 'claim', note);
+}
+
+/**
+ * Fails when processes share the folder.
+ * @param onFailure hears of what could not be removed of those that have left
+ * @throws DirectoryTakenError that names the one that has been there longest
+ */
+export async function assertUnshared(folder: string, onFailure: (error: unknown) => void): Promise<void> {
+  const [first, ...others] = await new PresenceList(folder).sweep(onFailure);
+  if (first === undefined) return;
+  const who = first.holder === undefined ? 'a process that has left no note' : describeHolder(first.holder);
+  const more = others.length === 0 ? '' : ` and ${others.length} more`;
+  const message = `${folder} is shared by ${who}${more}: close the caches there, use another \`persistDir\`, or share it with \`mode: 'multi'\` here too`;
+  throw new DirectoryTakenError(message, first.holder);
 }
 
 function takenError(

@@ -7,7 +7,7 @@ import { compareStamps, type Stamp } from '../stamp.js';
 import type { SlowTier, TierRecord } from '../tier.js';
 import type { ConsolidationReport } from './consolidation.js';
 import { ConsolidationTurns } from './consolidation-turns.js';
-import { type DirectoryAccess, freeAccess, SoleAccess, sharedAccess } from './directory-access.js';
+import { accessByMode, type DirectoryAccess, freeAccess } from './directory-access.js';
 import { DirectoryTakenError } from './directory-claim.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { DiskReader } from './disk-reader.js';
@@ -73,19 +73,21 @@ export class DiskTier implements SlowTier {
     this.#options = init.options;
     this.#clock = init.clock;
     this.#onError = init.onError;
-    const files = init.files ?? nodeFileSystem;
+    const { files = nodeFileSystem, writer = randomBytes(8).toString('hex') } = init;
+    const onError = (error: CacheError) => this.#report(error);
     this.#store = new DiskStore({
       options: init.options,
       clock: init.clock,
       files,
-      writer: init.writer ?? randomBytes(8).toString('hex'),
-      onError: (error) => this.#report(error),
+      writer,
+      onError,
       onStamp: init.onStamp ?? (() => undefined),
       onChanged: init.onChanged ?? (() => undefined),
       pendingMarkers: () => this.#flushes.markers(),
     });
     this.#reader = new DiskReader(this.#store, init.clock);
-    this.#access = init.access ?? (init.files === undefined ? this.#accessByMode() : freeAccess);
+    const isMachines = init.files === undefined;
+    this.#access = init.access ?? (isMachines ? accessByMode({ ...init, writer, onError }) : freeAccess);
     this.#consolidations = new ConsolidationTurns(this.#store, this.#access);
     this.#flushes = new FlushSchedule({
       options: init.options,
@@ -255,12 +257,6 @@ export class DiskTier implements SlowTier {
       await this.#store.close();
       await this.#access.leave();
     }
-  }
-
-  #accessByMode(): DirectoryAccess {
-    const folder = this.#options.persistDir;
-    if (this.#options.mode === 'multi') return sharedAccess(folder);
-    return new SoleAccess({ folder, clock: this.#clock, onError: (error) => this.#report(error) });
   }
 
   #every(interval: number, task: () => Promise<void>): void {

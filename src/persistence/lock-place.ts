@@ -92,6 +92,12 @@ export class LockPlace {
     });
   }
 
+  /** Takes away what somebody has left behind. */
+  async remove(): Promise<void> {
+    await this.clear();
+    await this.removeNote();
+  }
+
   /** Takes the lock folder away with whatever lies in it. Moved first, since only one of many can do that. */
   async clear(): Promise<void> {
     const aside = join(this.#folder, `.${randomId()}.lock`);
