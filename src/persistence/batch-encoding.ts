@@ -32,3 +32,23 @@ export function encodeByMethod(batch: PendingEntries): Map<string, () => Iterabl
   }
   return encoded;
 }
+
+/** Writes a batch method by method: the file of one may fail where another's does not. Rejects with all that failed. */
+export async function writeByMethod(
+  batch: PendingEntries,
+  write: (method: string, entries: Iterable<EncodedEntry>) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const [method, entries] of encodeByMethod(batch)) {
+    try {
+      await write(method, entries());
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length === 0) return;
+  const [first] = failures;
+  if (failures.length === 1) throw first;
+  const reason = first instanceof Error ? first.message : String(first);
+  throw new AggregateError(failures, `${reason} (and ${failures.length - 1} more methods failed)`);
+}

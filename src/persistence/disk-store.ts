@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '../clock.js';
 import type { CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
-import { encodeByMethod } from './batch-encoding.js';
+import { writeByMethod } from './batch-encoding.js';
 import { Consolidation, type ConsolidationReport, type ConsolidationRequest } from './consolidation.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
@@ -170,17 +170,11 @@ export class DiskStore {
   async write(batch: PendingEntries): Promise<void> {
     await this.#inTurn(async () => {
       this.#batch = batch;
-      let failure: unknown;
-      for (const [method, entries] of encodeByMethod(batch)) {
-        try {
-          await this.#writer.write(method, entries());
-        } catch (error) {
-          // One method's file may fail where another's does not.
-          failure ??= error;
-        }
+      try {
+        await writeByMethod(batch, (method, entries) => this.#writer.write(method, entries));
+      } finally {
+        this.#batch = undefined;
       }
-      this.#batch = undefined;
-      if (failure !== undefined) throw failure;
     });
   }
 
@@ -228,7 +222,8 @@ export class DiskStore {
     const { options, files, clock, writer } = this.#init;
     const now = () => clock.now();
     const index = () => this.#index;
-    const host = { options, files, writer, now, index, maker: this.#maker, loader: this.#loader };
+    const onFailure = (error: unknown) => this.noteFailure(error);
+    const host = { options, files, writer, now, index, maker: this.#maker, loader: this.#loader, onFailure };
     return this.#inTurn(() => mergeInto(folders, host));
   }
 

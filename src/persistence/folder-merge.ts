@@ -1,16 +1,17 @@
 /** Takes over from other cache folders what an open one does not have yet. */
 
 import { dirname, join } from 'node:path';
-import { compareStamps } from '../stamp.js';
+import { compareStamps, type Stamp } from '../stamp.js';
+import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import type { FileSystem } from './file-system.js';
+import { type FileSystem, hasCode } from './file-system.js';
 import type { PartitionLoader } from './loader.js';
 import { hashTag } from './member-body.js';
 import type { DropCounts, MergeRules } from './merge-verdict.js';
 import { entryKind } from './partition-codec.js';
 import type { PartitionFileMaker } from './partition-file-maker.js';
-import type { PartitionIndex } from './partition-index.js';
-import { mergePartitions } from './partition-merge.js';
+import { PartitionIndex } from './partition-index.js';
+import { type Merged, mergePartitions, openSource } from './partition-merge.js';
 import { isMonthFolder, monthFolder, type PartitionName, parsePartitionFileName } from './partition-path.js';
 
 /** What a merge of folders came to. */
@@ -35,78 +36,153 @@ export interface DirectoryMergeHost {
   readonly writer: string;
   readonly index: () => PartitionIndex;
   readonly now: () => number;
+  /** Hears of failures that don't stop it. */
+  readonly onFailure: (error: unknown) => void;
   readonly options: Pick<ResolvedDiskOptions, 'fileMode' | 'maxMemberBytes' | 'compressionLevel'>;
 }
+
+/** Times that it starts again because files of the other folders have moved meanwhile. */
+const maxMoves = 8;
 
 /** Merges into an open folder; nothing else may change it meanwhile. */
 export async function mergeInto(
   folders: readonly string[],
   host: DirectoryMergeHost,
 ): Promise<DirectoryMergeReport> {
-  const dropped: DropCounts = { overwritten: 0, cleared: 0, expired: 0, aged: 0, deletions: 0 };
-  const sums = { readFiles: 0, readBytes: 0, readEntries: 0 };
-  const written = { writtenFiles: 0, writtenBytes: 0, writtenEntries: 0 };
-  const skipped: string[] = [];
-  for (const { name, paths } of await findGroups(folders, host.files)) {
-    const merged = await mergeGroup(name, paths, host);
-    skipped.push(...merged.skipped);
-    sums.readFiles += merged.sources.length;
-    sums.readBytes += merged.readBytes;
-    sums.readEntries += merged.readEntries;
-    written.writtenFiles += merged.path === undefined ? 0 : 1;
-    written.writtenBytes += merged.writtenBytes;
-    written.writtenEntries += merged.writtenEntries;
-    for (const reason of Object.keys(dropped) as (keyof DropCounts)[])
-      dropped[reason] += merged.dropped[reason];
+  const merge = new FolderMerge(folders, host);
+  for (let moves = 0; ; ) {
+    try {
+      return await merge.run();
+    } catch (error) {
+      if (hasCode(error, 'ENOENT') && moves < maxMoves) moves += 1;
+      else if (!merge.skip(error)) throw error;
+    }
   }
-  return { ...sums, ...written, dropped, skipped };
 }
 
-async function mergeGroup(
-  name: Omit<PartitionName, 'partition'>,
-  paths: readonly string[],
-  host: DirectoryMergeHost,
-): Promise<Awaited<ReturnType<typeof mergePartitions>>> {
-  const { files, maker, options } = host;
-  const merged = await mergePartitions({
-    files,
-    folder: await maker.makeFolder(monthFolder(name.day)),
-    sources: paths,
-    rules: async () => rulesFor(host),
-    writer: host.writer,
-    fileMode: options.fileMode,
-    maxMemberBytes: options.maxMemberBytes,
-    compressionLevel: options.compressionLevel,
-    now: host.now,
-  });
-  if (merged.path === undefined) return merged;
-  try {
-    const final = await maker.linkToFreeName(merged.path, name);
-    await files.syncFolder(dirname(final));
-    await host.loader.loadFiles(host.index(), [final]);
-  } finally {
-    await files.unlink(merged.path);
-  }
-  return merged;
-}
+/** Can be run again where it has failed: what was taken over already is known then. */
+class FolderMerge {
+  readonly #folders: readonly string[];
+  readonly #host: DirectoryMergeHost;
+  readonly #skipped = new Set<string>();
+  readonly #written = { writtenFiles: 0, writtenBytes: 0, writtenEntries: 0 };
 
-function rulesFor({ index, now }: DirectoryMergeHost): MergeRules {
-  const known = index();
-  return {
-    now: now(),
-    isOverwritten: (key, stamp) => {
-      const newest = known.stampOf(key);
-      return newest !== undefined && compareStamps(newest, stamp) >= 0;
-    },
-    isCleared: (methodHash, stamp) => known.isCleared(methodHash, stamp),
-    isMarkerKnown: (kind, key, stamp) =>
-      kind === entryKind.invalidateTag ? known.isTagInvalid(key, stamp) : known.isCleared(key, stamp),
-    // What they cover may come with the next folder; a consolidation drops them in its time.
-    keepsDeletion: () => true,
-    keepsDroppedKey: () => true,
-    isTagInvalid: known.hasTags ? (tag, stamp) => known.isTagInvalid(hashTag(tag), stamp) : undefined,
-    dropShare: 0,
-  };
+  constructor(folders: readonly string[], host: DirectoryMergeHost) {
+    this.#folders = folders;
+    this.#host = host;
+  }
+
+  /** Leaves the file out in which damage was found; tells whether there was any that was not left out already. */
+  skip(error: unknown): boolean {
+    if (!(error instanceof PartitionDamagedError) || this.#skipped.has(error.file)) return false;
+    this.#skipped.add(error.file);
+    return true;
+  }
+
+  /**
+   * What all folders hold together is known before anything is taken over. So if it ends halfway, the folder has
+   * nothing that another file, which it did not come to, would have overwritten or deleted.
+   */
+  async run(): Promise<DirectoryMergeReport> {
+    const { files } = this.#host;
+    const dropped: DropCounts = { overwritten: 0, cleared: 0, expired: 0, aged: 0, deletions: 0 };
+    const sums = { readFiles: 0, readBytes: 0, readEntries: 0 };
+    const groups = await findGroups(this.#folders, files);
+    const others = await this.#survey(groups.flatMap(({ paths }) => paths));
+    for (const { name, paths } of groups) {
+      const taken = paths.filter((path) => !this.#skipped.has(path));
+      if (taken.length === 0) continue;
+      const merged = await this.#mergeGroup(name, taken, others);
+      for (const path of merged.skipped) this.#skipped.add(path);
+      sums.readFiles += merged.sources.length;
+      sums.readBytes += merged.readBytes;
+      sums.readEntries += merged.readEntries;
+      for (const reason of Object.keys(dropped) as (keyof DropCounts)[])
+        dropped[reason] += merged.dropped[reason];
+    }
+    return { ...sums, ...this.#written, dropped, skipped: [...this.#skipped] };
+  }
+
+  /** The newest of every key in the files, and the markers. Files that can't be taken as a whole tell nothing. */
+  async #survey(paths: readonly string[]): Promise<PartitionIndex> {
+    const index = new PartitionIndex();
+    for (const path of paths) {
+      if (this.#skipped.has(path)) continue;
+      const source = await openSource(this.#host.files, path);
+      if (source === undefined) {
+        this.#skipped.add(path);
+        continue;
+      }
+      await source.file.close();
+      const { fileId, methodHash } = source.members[0]!.header;
+      const place = { path, id: fileId, methodHash, method: undefined, isGiven: true, isPlain: false };
+      const file =
+        index.file(fileId) ?? index.addFile({ ...place, scannedBytes: 0, nextMember: 0, isGone: false });
+      for (const { position, header } of source.members)
+        index.addMember(file, position, header, Number.NEGATIVE_INFINITY);
+    }
+    return index;
+  }
+
+  async #mergeGroup(
+    name: Omit<PartitionName, 'partition'>,
+    paths: readonly string[],
+    others: PartitionIndex,
+  ): Promise<Merged> {
+    const { files, maker, options, writer, now } = this.#host;
+    const merged = await mergePartitions({
+      files,
+      folder: await maker.makeFolder(monthFolder(name.day)),
+      sources: paths,
+      rules: async () => this.#rules(others),
+      writer,
+      fileMode: options.fileMode,
+      maxMemberBytes: options.maxMemberBytes,
+      compressionLevel: options.compressionLevel,
+      now,
+    });
+    if (merged.path === undefined) return merged;
+    try {
+      const final = await maker.linkToFreeName(merged.path, name);
+      await files.syncFolder(dirname(final));
+      this.#written.writtenFiles += 1;
+      this.#written.writtenBytes += merged.writtenBytes;
+      this.#written.writtenEntries += merged.writtenEntries;
+      const { index, loader, onFailure } = this.#host;
+      const { problems } = await loader.loadFiles(index(), [final]);
+      for (const problem of problems) onFailure(problem);
+    } finally {
+      await files.unlink(merged.path);
+    }
+    return merged;
+  }
+
+  #rules(others: PartitionIndex): MergeRules {
+    const { index, now } = this.#host;
+    const own = index();
+    const isTagInvalid = (tag: string, stamp: Stamp) => {
+      const hash = hashTag(tag);
+      return own.isTagInvalid(hash, stamp) || others.isTagInvalid(hash, stamp);
+    };
+    return {
+      now: now(),
+      isOverwritten: (key, stamp) => {
+        const newest = own.stampOf(key);
+        const newestOther = others.stampOf(key);
+        const isKnown = newest !== undefined && compareStamps(newest, stamp) >= 0;
+        return isKnown || (newestOther !== undefined && compareStamps(newestOther, stamp) > 0);
+      },
+      isCleared: (methodHash, stamp) =>
+        own.isCleared(methodHash, stamp) || others.isCleared(methodHash, stamp),
+      isMarkerKnown: (kind, key, stamp) =>
+        kind === entryKind.invalidateTag ? own.isTagInvalid(key, stamp) : own.isCleared(key, stamp),
+      // What they cover may come with the next folder; a consolidation drops them in its time.
+      keepsDeletion: () => true,
+      keepsDroppedKey: () => true,
+      isTagInvalid: own.hasTags || others.hasTags ? isTagInvalid : undefined,
+      dropShare: 0,
+    };
+  }
 }
 
 /** The partition files of the folders, those of one method and day together, oldest day first. */

@@ -1,11 +1,21 @@
 /** Merges the cache folders of other nodes into one, by file name and stamp: twice, or in another order, is the same. */
 
 import { resolve } from 'node:path';
-import { systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { type CacheError, InvalidArgumentError } from '../errors.js';
 import { type DiskOptions, resolveDiskOptions } from './disk-options.js';
 import { DiskTier } from './disk-tier.js';
+import type { FileSystem } from './file-system.js';
 import type { DirectoryMergeReport } from './folder-merge.js';
+
+/** What a merge can be told besides the options of the folder that it merges into. */
+export interface MergeDirectoriesOptions
+  extends Omit<DiskOptions, 'persistDir' | 'mode' | 'loadCache' | 'consolidateInterval' | 'flushOnExit'> {
+  /** Gets what goes wrong with single files while the rest is merged. */
+  readonly onError?: (error: CacheError) => void;
+  readonly files?: FileSystem;
+  readonly clock?: Clock;
+}
 
 /**
  * Takes over what other folders hold that is newer. They are only read; `into` is claimed meanwhile.
@@ -14,9 +24,9 @@ import type { DirectoryMergeReport } from './folder-merge.js';
 export async function mergeDirectories(
   folders: readonly string[],
   into: string,
-  options: Omit<DiskOptions, 'persistDir' | 'mode'> & { onError?: (error: CacheError) => void } = {},
+  options: MergeDirectoriesOptions = {},
 ): Promise<DirectoryMergeReport> {
-  const { onError, ...rest } = options;
+  const { onError, files, clock = systemClock, ...rest } = options;
   const target = resolve(into);
   const isItself = folders.find((folder) => resolve(folder) === target);
   if (isItself !== undefined) {
@@ -30,8 +40,9 @@ export async function mergeDirectories(
       consolidateInterval: null,
       flushOnExit: false,
     }),
-    clock: systemClock,
+    clock,
     onError: (error) => onError?.(error),
+    ...(files === undefined ? {} : { files }),
   });
   try {
     await tier.open();

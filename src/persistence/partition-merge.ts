@@ -52,7 +52,8 @@ export interface Merged {
   readonly dropped: DropCounts;
 }
 
-interface Source {
+/** A partition that can be taken over as a whole. */
+export interface Source {
   readonly path: string;
   readonly file: OpenFile;
   readonly members: readonly ScannedMember[];
@@ -102,7 +103,7 @@ export async function mergePartitions(request: MergeRequest): Promise<Merged> {
 }
 
 /** A source with all its members, or `undefined` when it can't be taken as a whole. */
-async function openSource(files: FileSystem, path: string): Promise<Source | undefined> {
+export async function openSource(files: FileSystem, path: string): Promise<Source | undefined> {
   const file = await files.openToRead(path);
   try {
     const members: ScannedMember[] = [];
