@@ -1,27 +1,27 @@
 /** The types of the decorators: one call signature for each decorator mode, so that misuse doesn't compile. */
 
 import type { WrapOptions } from './wrap-options.js';
-import type { AnyFunction, AsyncFunction, SyncOnly } from './wrapped-types.js';
+import type { AnyFunction, AsyncFunction, PlainPromiseOnly, SyncOnly } from './wrapped-types.js';
 
 /** Decorates methods that return promises, of `Self` and its subclasses. */
 export interface CachedMethod<Self, Args extends readonly unknown[]> {
   /** Standard decorators. */
-  <F extends AsyncFunction>(value: F & TakenBy<F, Args>, context: ClassMethodDecoratorContext<Self>): F;
+  <F extends AsyncFunction>(
+    value: F & PlainPromiseOnly<F> & TakenBy<F, Args>,
+    context: MethodContext<Self>,
+  ): F;
   /** `experimentalDecorators`. */
   <F extends AsyncFunction>(
     target: Self & object,
     key: string | symbol,
-    descriptor: TypedPropertyDescriptor<F> & TakenBy<F, Args>,
+    descriptor: TypedPropertyDescriptor<F> & PlainPromiseOnly<F> & TakenBy<F, Args>,
   ): void;
 }
 
 /** `CachedMethod` for methods that return at once. */
 export interface CachedSyncMethod<Self, Args extends readonly unknown[]> {
   /** Standard decorators. */
-  <F extends AnyFunction>(
-    value: F & SyncOnly<F> & TakenBy<F, Args>,
-    context: ClassMethodDecoratorContext<Self>,
-  ): F;
+  <F extends AnyFunction>(value: F & SyncOnly<F> & TakenBy<F, Args>, context: MethodContext<Self>): F;
   /** `experimentalDecorators`. */
   <F extends AnyFunction>(
     target: Self & object,
@@ -42,6 +42,15 @@ export interface CachedSync extends CachedSyncMethod<unknown, never> {
   <Self = unknown, Args extends readonly unknown[] = never>(
     options?: WrapOptions<Self, Args>,
   ): CachedSyncMethod<Self, Args>;
+}
+
+/**
+ * What standard decorators are told of a method of `Self`. Without `access.get`, which would refuse methods that
+ * declare their `this`.
+ */
+interface MethodContext<Self>
+  extends Pick<ClassMethodDecoratorContext<Self>, 'kind' | 'name' | 'static' | 'private' | 'addInitializer'> {
+  readonly access: Pick<ClassMethodDecoratorContext<Self>['access'], 'has'>;
 }
 
 /** Whether a `key` function that takes `Args` can be given the arguments of `F`. */

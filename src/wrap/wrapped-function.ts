@@ -46,6 +46,7 @@ function withMembers(
       return run(this === wrapped ? undefined : this, args);
     };
   const { fn } = tool;
+  copyOwnFields(fn, wrapped);
   Object.defineProperties(wrapped, {
     name: { value: fn.name, configurable: true },
     length: { value: fn.length, configurable: true },
@@ -55,4 +56,18 @@ function withMembers(
     original: { value: fn },
   });
   return wrapped as WrappedFunction;
+}
+
+/** What every function has, and what ours carry. */
+const ownMembers: ReadonlySet<PropertyKey> = new Set([
+  ...['length', 'name', 'prototype', 'arguments', 'caller'],
+  ...['key', 'invalidate', 'refresh', 'original'],
+]);
+
+/** A tool often carries its description or the schema of its params: whoever reads those is given the wrapped one. */
+function copyOwnFields(from: Callable, to: Callable): void {
+  for (const key of Reflect.ownKeys(from)) {
+    const field = ownMembers.has(key) ? undefined : Object.getOwnPropertyDescriptor(from, key);
+    if (field !== undefined) Object.defineProperty(to, key, field);
+  }
 }

@@ -31,8 +31,29 @@ export type Wrapped<F extends AnyFunction> = PromisingCall<F> &
 /** A function whose results are cached in memory, and which returns at once. */
 export type WrappedSync<F extends AnyFunction> = F & WrappedMembers<F, boolean, ReturnType<F>>;
 
-/** `F` as it is where it returns a promise, with overloads and type parameters. */
-type PromisingCall<F extends AnyFunction> =
-  ReturnType<F> extends Promise<unknown>
+/** `unknown` for a function that returns plain promises, `never` for one whose promises can do more. */
+export type PlainPromiseOnly<F extends AnyFunction> = [BeyondPromise<ReturnType<F>>] extends [never]
+  ? unknown
+  : never;
+
+/** `F` as it is where it returns plain promises, with overloads and type parameters; what it carries stays in any case. */
+type PromisingCall<F extends AnyFunction> = [ReturnType<F>] extends [never]
+  ? Promising<F>
+  : [BeyondPromise<ReturnType<F>>] extends [never]
     ? F
-    : (this: ThisParameterType<F>, ...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>;
+    : Promising<F>;
+
+type Promising<F extends AnyFunction> = ((
+  this: ThisParameterType<F>,
+  ...args: Parameters<F>
+) => Promise<Awaited<ReturnType<F>>>) &
+  Pick<F, keyof F>;
+
+/** What of `R` is more than a plain promise, such as the promises of API clients, or none: a cache has nothing but those. */
+type BeyondPromise<R> = 0 extends 1 & R
+  ? never
+  : R extends Promise<infer V>
+    ? Promise<V> extends R
+      ? never
+      : R
+    : R;

@@ -32,6 +32,28 @@ class Tools {
     return value;
   }
 
+  @cache.cached
+  async declaringItsReceiver(this: Tools, query: string) {
+    return this.tenant + query;
+  }
+
+  @cache.cachedSync
+  declaringItsReceiverAtOnce(this: Tools, query: string) {
+    return this.tenant + query;
+  }
+
+  @cache.cached
+  eitherPromise(id: number): Promise<number> | Promise<string> {
+    return id > 0 ? Promise.resolve(id) : Promise.resolve('none');
+  }
+
+  overloaded(id: number): Promise<number>;
+  overloaded(name: string): Promise<string>;
+  @cache.cached
+  async overloaded(either: number | string): Promise<number | string> {
+    return either;
+  }
+
   @cache.cached({ shared: true })
   async genericWithOptions<T, U = T>(value: T, _other: U): Promise<T> {
     return value;
@@ -112,6 +134,12 @@ class Misused {
   // @ts-expect-error the key function takes a number, the method text
   @cache.cached({ key: (id: number) => id })
   async wrongKey(_query: string) {}
+
+  // @ts-expect-error a cached answer is a plain promise
+  @cache.cached
+  notJustAPromise(): Promise<number> & { withResponse(): number } {
+    return Object.assign(Promise.resolve(1), { withResponse: () => 1 });
+  }
 
   // @ts-expect-error a field is no method
   @cache.cached

@@ -28,7 +28,32 @@ void wrapped('mvcc', 10, true);
 void cache.wrap(onTenant)('mvcc');
 expectTypeOf(cache.wrap(onTenant).call({ tenant: 'acme' }, 'mvcc')).toEqualTypeOf<Promise<string>>();
 
+declare function fails(): never;
+expectTypeOf(cache.wrap(fails)()).toEqualTypeOf<Promise<never>>();
+declare function maybeAtOnce(id: number): Promise<number> | number;
+expectTypeOf(cache.wrap(maybeAtOnce)(1)).toEqualTypeOf<Promise<number>>();
+declare function pages(): AsyncGenerator<string>;
+expectTypeOf(cache.wrap(pages)()).toEqualTypeOf<Promise<AsyncGenerator<string>>>();
+declare function optional(query: string, limit?: number, ...flags: boolean[]): Promise<number>;
+expectTypeOf(cache.wrap(optional)('mvcc', 1, true, false)).toEqualTypeOf<Promise<number>>();
+declare function listed(...args: readonly [query: string, limit: number]): Promise<number>;
+expectTypeOf(cache.wrap(listed)('mvcc', 1)).toEqualTypeOf<Promise<number>>();
+
+// A cached answer is a plain promise, whatever the function's own promises can do.
+interface ApiPromise<T> extends Promise<T> {
+  withResponse(): Promise<Response>;
+}
+declare function callApi(query: string): ApiPromise<number>;
+expectTypeOf(cache.wrap(callApi)('a')).toEqualTypeOf<Promise<number>>();
+// @ts-expect-error it is no ApiPromise any more
+cache.wrap(callApi)('a').withResponse();
+
 // What it carries.
+const described = Object.assign(async (query: string) => query, { description: 'Searches.' });
+expectTypeOf(cache.wrap(described, { name: 'a' }).description).toEqualTypeOf<string>();
+const describedSync = Object.assign((query: string) => query, { description: 'Searches.' });
+expectTypeOf(cache.wrap(describedSync, { name: 'a' }).description).toEqualTypeOf<string>();
+expectTypeOf(cache.wrapSync(describedSync, { name: 'a' }).description).toEqualTypeOf<string>();
 expectTypeOf(wrapped.key('mvcc')).toEqualTypeOf<string>();
 expectTypeOf(wrapped.invalidate('mvcc')).toEqualTypeOf<Promise<boolean>>();
 expectTypeOf(wrapped.refresh('mvcc')).toEqualTypeOf<Promise<string[]>>();

@@ -53,6 +53,20 @@ describe('a wrapped function', () => {
     expect(wrapped.original).toBe(search);
   });
 
+  it('carries what the function carries, such as a description', () => {
+    const schema = { query: 'string' };
+    const search = Object.assign(async (query: string) => query, { description: 'Searches.', schema });
+    Object.defineProperty(search, 'key', { value: 'not ours' });
+    const wrapped = newCache().wrap(search, { name: 'search' });
+    expect(wrapped.description).toBe('Searches.');
+    expect(wrapped.schema).toBe(schema);
+    expect(wrapped.key('mvcc')).toHaveLength(32);
+    expect(Object.keys(wrapped)).toEqual(['description', 'schema']);
+    const parse = Object.assign((text: string) => text.length, { description: 'Parses.' });
+    expect(newCache().wrapSync(parse, { name: 'parse' }).description).toBe('Parses.');
+    expect(newCache().wrap(parse, { name: 'parse' }).description).toBe('Parses.');
+  });
+
   it('passes its receiver on', async () => {
     const tools = {
       prefix: '>',
