@@ -53,12 +53,15 @@ switch (step) {
     const store = await open(folder);
     const lookups = 2_000;
     for (let at = 0; at < 200; at += 1) await store.get(Math.floor(random() * entries));
-    const before = performance.now();
+    let spent = 0;
     for (let at = 0; at < lookups; at += 1) {
       const number = Math.floor(random() * entries);
-      assertSame(await store.get(number), number);
+      const before = performance.now();
+      const text = await store.get(number);
+      spent += performance.now() - before;
+      assertSame(text, number);
     }
-    result['us'] = ((performance.now() - before) * 1_000) / lookups;
+    result['us'] = (spent * 1_000) / lookups;
     await store.close();
     break;
   }

@@ -96,7 +96,7 @@ async function openSqlite(folder: string): Promise<DiskContender> {
   const database = new Database(join(folder, 'cache.db'));
   database.pragma('journal_mode = WAL');
   database.pragma('synchronous = OFF');
-  database.exec('CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID');
+  database.exec('CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value BLOB)');
   const insert = database.prepare('INSERT OR REPLACE INTO cache VALUES (?, ?)');
   const select = database.prepare<[string], { value: Buffer }>('SELECT value FROM cache WHERE key = ?');
   let waiting: [string, Buffer][] = [];

@@ -10,8 +10,11 @@ import { hasCode } from './file-system.js';
 import { hashTag, readEntryAt } from './member-body.js';
 import { FileChangedError } from './member-reader.js';
 import { MsgpackReader } from './msgpack-bytes.js';
-import type { EntryPlace } from './partition-index.js';
+import type { EntryPlace, PartitionIndex } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
+
+/** Members that are read and inflated ahead for whoever goes through all entries. */
+const membersAhead = 4;
 
 export class DiskReader {
   readonly #store: DiskStore;
@@ -59,15 +62,21 @@ export class DiskReader {
   /** All entries whose method is known, member by member. Damage is reported and passed over. */
   async *all(): AsyncGenerator<TierRecord> {
     const { index } = this.#store;
-    const records = index.valueRecords();
-    for (let start = 0; start < records.length; ) {
-      const member = index.memberOf(records[start]!);
-      let end = start + 1;
-      while (end < records.length && index.memberOf(records[end]!) === member) end += 1;
-      const bytes = await this.#memberBytes(index.placeOf(records[start]!));
-      // The next member is inflated while this one's entries are taken.
-      if (end < records.length) void this.#memberBytes(index.placeOf(records[end]!));
-      for (const record of records.subarray(start, end)) {
+    const groups = groupsByMember(index);
+    const ahead: Uint32Array[] = [];
+    for (;;) {
+      while (ahead.length < membersAhead) {
+        const next = groups.next();
+        if (next.done) break;
+        ahead.push(next.value);
+        // Not held here: the reader keeps as many inflated members as memory has room for.
+        void this.#memberBytes(index.placeOf(next.value[0]!));
+      }
+      const group = ahead.shift();
+      if (group === undefined) return;
+      const member = index.memberOf(group[0]!);
+      const bytes = await this.#memberBytes(index.placeOf(group[0]!));
+      for (const record of group) {
         const place = index.placeOf(record);
         if (place === undefined || this.#isExpired(place)) continue;
         if (index.unreadable.concerning(place.file.methodHash) !== undefined) continue;
@@ -75,7 +84,6 @@ export class DiskReader {
         const found = isReadable ? this.#listed(place, bytes) : await this.#entry(place);
         if (found !== undefined) yield found;
       }
-      start = end;
     }
   }
 
@@ -177,6 +185,18 @@ function hasMoved(error: unknown): boolean {
   return error instanceof FileChangedError || hasCode(error, 'ENOENT');
 }
 
+/** The records that are values now, member by member. */
+function* groupsByMember(index: PartitionIndex): Generator<Uint32Array> {
+  const records = index.valueRecords();
+  for (let start = 0; start < records.length; ) {
+    const member = index.memberOf(records[start]!);
+    let end = start + 1;
+    while (end < records.length && index.memberOf(records[end]!) === member) end += 1;
+    yield records.subarray(start, end);
+    start = end;
+  }
+}
+
 /** Copies of the bytes: a slice would keep the whole member in memory. */
 function toRecord(place: EntryPlace, method: string, body: ValueBody): TierRecord {
   const { metadata, tags, encodedParams } = body;
@@ -185,8 +205,8 @@ function toRecord(place: EntryPlace, method: string, body: ValueBody): TierRecor
     method,
     metadata,
     stamp: place.stamp,
-    encoded: Uint8Array.from(body.encoded),
+    encoded: new Uint8Array(body.encoded),
     ...(tags === undefined ? {} : { tags }),
-    ...(encodedParams === undefined ? {} : { encodedParams: Uint8Array.from(encodedParams) }),
+    ...(encodedParams === undefined ? {} : { encodedParams: new Uint8Array(encodedParams) }),
   };
 }

@@ -2,7 +2,7 @@
 
 import { damageAt, PartitionDamagedError } from './damage.js';
 import { type FileSystem, type OpenFile, readFully } from './file-system.js';
-import { inflateMember, inflatePlain } from './member-body.js';
+import { claimedBodyLength, inflateMember, inflatePlain } from './member-body.js';
 import { assertWhole, type MemberHeader, readHeader } from './partition-codec.js';
 
 /** Where a member lies. */
@@ -74,15 +74,25 @@ export class MemberReader {
   }
 
   async #read(place: MemberPlace): Promise<Buffer> {
-    // Large members one after another: what is in memory at once stays within one member's bound.
-    if (place.length <= maxKeptBytes && !place.isPlain) return this.#readNow(place);
-    const previous = this.#largeReads;
-    const reading = previous.then(() => this.#readNow(place));
-    this.#largeReads = reading.catch(() => undefined);
-    return reading;
+    const isLarge = place.length > maxKeptBytes || place.isPlain;
+    if (isLarge) return this.#alone(() => this.#readNow(place, (inflate) => inflate()));
+    // A small member may claim a large body.
+    return this.#readNow(place, (inflate, bytes) =>
+      claimedBodyLength(bytes) > maxKeptBytes ? this.#alone(inflate) : inflate(),
+    );
   }
 
-  async #readNow(place: MemberPlace): Promise<Buffer> {
+  /** Large ones one after another: what is in memory at once stays within one member's bound. */
+  async #alone(task: () => Promise<Buffer>): Promise<Buffer> {
+    const running = this.#largeReads.then(task);
+    this.#largeReads = running.catch(() => undefined);
+    return running;
+  }
+
+  async #readNow(
+    place: MemberPlace,
+    inflating: (inflate: () => Promise<Buffer>, bytes: Buffer) => Promise<Buffer>,
+  ): Promise<Buffer> {
     const { path, position, length } = place;
     if (length > this.#maxMemberBytes + 1024 * 1024) {
       throw new PartitionDamagedError(`a member of ${length} bytes`, { file: path, offset: position });
@@ -103,10 +113,8 @@ export class MemberReader {
       if (place.isPlain) return await inflatePlain(bytes, this.#maxMemberBytes);
       const header = await this.#header(file, bytes, place);
       assertWhole(header, bytes);
-      return await inflateMember(bytes, {
-        headerLength: header.headerLength,
-        maxBytes: this.#maxMemberBytes,
-      });
+      const options = { headerLength: header.headerLength, maxBytes: this.#maxMemberBytes };
+      return await inflating(() => inflateMember(bytes, options), bytes);
     } catch (error) {
       if (error instanceof FileChangedError) {
         await this.release(path);
