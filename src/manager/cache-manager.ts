@@ -13,14 +13,13 @@ import {
 } from '../options.js';
 import type { ConsolidationReport } from '../persistence/consolidation.js';
 import type { CacheStats } from '../stats/counters.js';
-import type { SlowTier } from '../tier.js';
 import { createDecorator } from '../wrap/decorator.js';
 import type { Cached, CachedSync } from '../wrap/decorator-types.js';
 import type { WrapOptions } from '../wrap/wrap-options.js';
 import type { AnyFunction, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
 import { clearCache, invalidateTags } from './clearing.js';
-import { asCacheError, CacheCore } from './core.js';
+import { asCacheError, CacheCore, type SlowTiers } from './core.js';
 import type { Loader } from './loader.js';
 import { MethodCache } from './method-cache.js';
 import { type Lookup, metadataOf } from './method-lookups.js';
@@ -72,7 +71,7 @@ export class CacheManager implements AsyncDisposable {
    * @param tiers tiers below memory, fastest first; @internal
    * @throws InvalidOptionError naming the option, its value and the fix
    */
-  constructor(options: CacheOptions = {}, tiers: readonly SlowTier[] = []) {
+  constructor(options: CacheOptions = {}, tiers: SlowTiers = []) {
     this.#core = new CacheCore(resolveOptions(options), tiers, randomBytes(8).toString('hex'));
     this.#wrapping = new Wrapping(new ManagerHost(this.#core));
     this.cached = createDecorator(this.#wrapping, false) as Cached;

@@ -1,5 +1,6 @@
 /** What the parts of one cache share. */
 
+import type { Clock } from '../clock.js';
 import { CacheError } from '../errors.js';
 import { type CircuitStateName, EventHub } from '../events.js';
 import { SingleFlight } from '../guard/single-flight.js';
@@ -19,6 +20,21 @@ import { RememberedErrors } from './remembered-errors.js';
 import { type TierObserver, Tiers } from './tiers.js';
 import { ToolGates } from './tool-gates.js';
 
+/** What a tier that others write to as well is told, and tells of them. */
+export interface TierWiring {
+  readonly clock: Clock;
+  /** The id that this cache's stamps carry. */
+  readonly writer: string;
+  readonly onError: (error: CacheError) => void;
+  /** Gets the newest stamp that was read, so that this cache's next one is newer. */
+  readonly onStamp: (stamp: Stamp) => void;
+  /** Hears what others have changed, so that memory lets go of it. */
+  readonly onChanged: (changes: IndexChanges | 'everything') => void;
+}
+
+/** Tiers below memory, fastest first, or how they are made. */
+export type SlowTiers = readonly SlowTier[] | ((wiring: TierWiring) => readonly SlowTier[]);
+
 /** One cache's options, tiers, loads, events and methods. */
 export class CacheCore implements TierObserver {
   readonly options: ResolvedCacheOptions;
@@ -32,7 +48,7 @@ export class CacheCore implements TierObserver {
   isClosed = false;
   readonly #states = new Map<string, MethodState>();
 
-  constructor(options: ResolvedCacheOptions, slow: readonly SlowTier[], writer: string) {
+  constructor(options: ResolvedCacheOptions, slow: SlowTiers, writer: string) {
     this.options = options;
     const codec = createValueCodec(options.codecs);
     this.keeper = options.values === 'copy' ? copyingKeeper(codec) : referenceKeeper(codec);
@@ -40,17 +56,22 @@ export class CacheCore implements TierObserver {
     const { clock, random } = options;
     this.refreshes = new BackgroundRefreshes(this.loads, clock, random);
     const stamps = new StampClock(clock, writer);
-    if (options.disk !== undefined) {
-      const onError = (error: CacheError) => this.failed(error);
-      const onStamp = (stamp: Stamp) => stamps.observe(stamp);
-      const onChanged = (changes: IndexChanges | 'everything') => {
+    const wiring: TierWiring = {
+      clock,
+      writer,
+      onError: (error) => this.failed(error),
+      onStamp: (stamp) => stamps.observe(stamp),
+      onChanged: (changes) => {
         const isTold = changes !== 'everything' && !changes.hasNewMarkers;
         this.tiers.dropReplaced(isTold ? changes.keys : undefined);
-      };
+      },
+    };
+    if (options.disk !== undefined) {
       const Tier = options.persist ? DiskTier : GivenFilesTier;
-      this.disk = new Tier({ options: options.disk, clock, writer, onError, onStamp, onChanged });
+      this.disk = new Tier({ options: options.disk, ...wiring });
     }
-    const all = this.disk === undefined ? slow : [this.disk, ...slow];
+    const given = typeof slow === 'function' ? slow(wiring) : slow;
+    const all = this.disk === undefined ? given : [this.disk, ...given];
     this.tiers = new Tiers({ options, keeper, slow: all, stamps, events, observer: this });
   }
 
