@@ -38,7 +38,9 @@ export class FaultyFileSystem implements FileSystem {
   /** The wall time that files are stamped with. */
   now: () => number = () => 0;
   #root = new FolderNode(1);
-  #nextNumber = 2;
+  #numbers = { next: 2 };
+  /** Whether the call that is made now is recorded, and may fail. */
+  #counts: () => boolean = () => true;
   #plan: { at: number; fault: Fault; lasting: boolean } | undefined;
   #hasPower = true;
   #reached = false;
@@ -59,13 +61,54 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   /** What the next process finds when power is back. */
-  afterPowerLoss(loss: PowerLoss): FaultyFileSystem {
+  afterPowerLoss(loss: PowerLoss | 'none'): FaultyFileSystem {
     const next = new FaultyFileSystem();
     next.now = this.now;
-    next.#nextNumber = this.#nextNumber;
+    next.#numbers = { ...this.#numbers };
     const copies = new Map<Node, Node>();
     next.#root = survivor(this.#root, loss, copies) as FolderNode;
     return next;
+  }
+
+  /** The same disk as another process uses it: with a record and faults of its own. */
+  beside(counts: () => boolean = () => true): FaultyFileSystem {
+    const other = new FaultyFileSystem();
+    other.now = () => this.now();
+    other.#root = this.#root;
+    other.#numbers = this.#numbers;
+    other.#counts = counts;
+    return other;
+  }
+
+  /** Holds from now on what another disk holds, for all who use it. A file that both have stays the same file. */
+  become(other: FaultyFileSystem): void {
+    const own = new Map<number, FileNode>();
+    const collect = (folder: FolderNode) => {
+      for (const node of folder.names.values()) {
+        if (node.kind === 'directory') collect(node);
+        else own.set(node.number, node);
+      }
+    };
+    collect(this.#root);
+    const adopt = (folder: FolderNode) => {
+      for (const [name, node] of folder.names) {
+        const same = own.get(node.number);
+        if (node.kind === 'directory') adopt(node);
+        else if (same !== undefined) folder.names.set(name, Object.assign(same, node));
+      }
+      folder.durable = new Map(folder.names);
+    };
+    const next = other.copy();
+    adopt(next.#root);
+    this.#root.names.clear();
+    for (const [name, node] of next.#root.names) this.#root.names.set(name, node);
+    this.#root.durable = new Map(this.#root.names);
+    this.#numbers.next = next.#numbers.next;
+  }
+
+  /** Another disk that holds the same, all of it synced. */
+  copy(): FaultyFileSystem {
+    return this.afterPowerLoss('none');
   }
 
   /** The bytes of a file, outside of the record. */
@@ -78,7 +121,7 @@ export class FaultyFileSystem implements FileSystem {
   /** Puts a file in place, outside of the record. */
   plant(path: string, bytes: Uint8Array): void {
     const folder = this.#folderOf(path, true);
-    const node = new FileNode(this.#nextNumber++);
+    const node = new FileNode(this.#numbers.next++);
     node.bytes = Buffer.from(bytes);
     node.syncedLength = bytes.length;
     node.modifiedAt = this.now();
@@ -111,7 +154,7 @@ export class FaultyFileSystem implements FileSystem {
     return this.#call('create', path, () => {
       const folder = this.#folderOf(path);
       if (folder.names.has(basename(path))) throw failure('EEXIST', path);
-      const node = new FileNode(this.#nextNumber++);
+      const node = new FileNode(this.#numbers.next++);
       node.modifiedAt = this.now();
       folder.names.set(basename(path), node);
       return this.#open(node, path);
@@ -134,7 +177,7 @@ export class FaultyFileSystem implements FileSystem {
     return this.#call('makeFolder', path, () => {
       const parent = this.#folderOf(path, options.recursive);
       const name = basename(path);
-      if (!parent.names.has(name)) parent.names.set(name, new FolderNode(this.#nextNumber++));
+      if (!parent.names.has(name)) parent.names.set(name, new FolderNode(this.#numbers.next++));
     });
   }
 
@@ -222,10 +265,11 @@ export class FaultyFileSystem implements FileSystem {
     half?: () => T,
   ): Promise<T> {
     const at = this.calls.length;
-    this.calls.push(`${operation} ${path}`);
+    const isCounted = this.#counts();
+    if (isCounted) this.calls.push(`${operation} ${path}`);
     await Promise.resolve();
     if (!this.#hasPower) throw failure('EIO', path);
-    const plan = this.#plan;
+    const plan = isCounted ? this.#plan : undefined;
     const fails = plan !== undefined && (plan.lasting ? at >= plan.at : at === plan.at);
     if (!fails) return run();
     this.#reached = true;
@@ -263,7 +307,7 @@ export class FaultyFileSystem implements FileSystem {
       .filter((part) => part !== '')) {
       let next = folder.names.get(name);
       if (next === undefined && make) {
-        next = new FolderNode(this.#nextNumber++);
+        next = new FolderNode(this.#numbers.next++);
         folder.names.set(name, next);
         folder.durable.set(name, next);
       }
@@ -275,7 +319,7 @@ export class FaultyFileSystem implements FileSystem {
   }
 }
 
-function survivor(node: Node, loss: PowerLoss, copies: Map<Node, Node>): Node {
+function survivor(node: Node, loss: PowerLoss | 'none', copies: Map<Node, Node>): Node {
   const known = copies.get(node);
   if (known !== undefined) return known;
   if (node.kind === 'directory') {
@@ -290,7 +334,8 @@ function survivor(node: Node, loss: PowerLoss, copies: Map<Node, Node>): Node {
   const file = new FileNode(node.number);
   copies.set(node, file);
   const half = (node.syncedLength + node.bytes.length) >> 1;
-  if (loss === 'dropped') file.bytes = Buffer.from(node.bytes.subarray(0, node.syncedLength));
+  if (loss === 'none') file.bytes = Buffer.from(node.bytes);
+  else if (loss === 'dropped') file.bytes = Buffer.from(node.bytes.subarray(0, node.syncedLength));
   else if (loss === 'half') file.bytes = Buffer.from(node.bytes.subarray(0, half));
   else file.bytes = Buffer.concat([node.bytes.subarray(0, half), Buffer.alloc(node.bytes.length - half)]);
   file.syncedLength = file.bytes.length;
