@@ -70,3 +70,8 @@ function smallOnes(files: readonly PlannedFile[]): PlannedFile[] {
   }
   return chosen;
 }
+
+/** Epoch ms at which a day, `YYYYMMDD`, is over. */
+export function dayEnd(day: string): number {
+  return Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)) + 1);
+}

@@ -21,7 +21,8 @@ export class ConsolidationTurns {
       const lock = await this.#access.enterConsolidation();
       try {
         const goesOn = () => !this.#isStopped && lock.isHeld;
-        return await this.#store.consolidate({ isThorough, goesOn });
+        const hasLeft = (writer: string) => lock.hasLeft(writer);
+        return await this.#store.consolidate({ isThorough, goesOn, hasLeft });
       } finally {
         await lock.release();
       }

@@ -4,19 +4,18 @@
  * leaves duplicates at worst, and no step relies on nobody else doing the same.
  */
 
-import { basename, dirname, join, sep } from 'node:path';
+import { dirname, join } from 'node:path';
 import { compareStamps } from '../stamp.js';
-import { groupClosed, type PlannedFile, type PlannedGroup, planConsolidation } from './consolidation-plan.js';
-import type { ResolvedDiskOptions } from './disk-options.js';
+import { noWriter } from './closed-partitions.js';
+import { dayEnd, groupClosed, type PlannedGroup, planConsolidation } from './consolidation-plan.js';
 import { type FileSystem, hasCode } from './file-system.js';
-import type { PartitionLoader } from './loader.js';
 import { hashTag } from './member-body.js';
 import { type DropCounts, expiryGrace, type MergeRules } from './merge-verdict.js';
 import type { PartitionFile } from './partition-file.js';
 import type { PartitionFileMaker } from './partition-file-maker.js';
-import type { PartitionIndex } from './partition-index.js';
 import { type Merged, mergePartitions } from './partition-merge.js';
 import { hashMethod, isTemporaryFileName, monthFolder, parsePartitionFileName } from './partition-path.js';
+import { PartitionSurvey, type SurveyHost, type SurveyRequest } from './partition-survey.js';
 
 /** What a consolidation came to. */
 export interface ConsolidationReport {
@@ -36,42 +35,24 @@ export interface ConsolidationReport {
 }
 
 /** What a consolidation needs of the folder's store. */
-export interface ConsolidationHost {
-  readonly options: ResolvedDiskOptions;
-  readonly files: FileSystem;
+export interface ConsolidationHost extends SurveyHost {
   readonly maker: PartitionFileMaker;
-  readonly loader: PartitionLoader;
-  readonly writer: string;
-  readonly index: () => PartitionIndex;
-  readonly now: () => number;
   /** Keeps loads, flushes and repairs out while the task runs. */
   readonly inTurn: <T>(task: () => Promise<T>) => Promise<T>;
-  /** Whether this process appends to the file. */
-  readonly owns: (path: string) => boolean;
   /** Lets go of a file that was read under this path. */
   readonly release: (path: string) => Promise<void>;
   /** Lists the folder again. */
   readonly refresh: () => Promise<void>;
-  readonly onFailure: (error: unknown) => void;
-  /** What earlier consolidations have made: nobody appends to it. */
-  readonly products: Set<string>;
-  /** Files that hold no less garbage when written again, by id, with the values they held. */
-  readonly settled: Map<string, number>;
 }
 
 /** How to go about it. */
-export interface ConsolidationRequest {
-  /** Whether everything closed is merged, whatever it costs; otherwise only what is worth it. */
-  readonly isThorough: boolean;
-  /** Files that nobody appends to any more, however young. */
-  readonly closed: ReadonlySet<string>;
+export interface ConsolidationRequest extends SurveyRequest {
   /** Whether to go on; asked before each group. */
   readonly goesOn: () => boolean;
 }
 
 /** In the place of what is dropped early, keys stay deleted for so long: writers may hold older entries back. */
 const droppedKeyLife = 3_600_000;
-const dayLength = 86_400_000;
 /** Times that what was merged is merged again, as a merge takes in so many files at most. */
 const maxPasses = 4;
 /** Times that the bounds are checked again after what was dropped. */
@@ -80,6 +61,7 @@ const maxRounds = 100;
 export class Consolidation {
   readonly #host: ConsolidationHost;
   readonly #request: ConsolidationRequest;
+  readonly #survey: PartitionSurvey;
   readonly #dropped: DropCounts = { overwritten: 0, cleared: 0, expired: 0, aged: 0, deletions: 0 };
   readonly #sums = { merged: 0, readFiles: 0, readBytes: 0, readEntries: 0, failures: 0 };
   readonly #written = { writtenFiles: 0, writtenBytes: 0, writtenEntries: 0 };
@@ -87,12 +69,13 @@ export class Consolidation {
   constructor(host: ConsolidationHost, request: ConsolidationRequest) {
     this.#host = host;
     this.#request = request;
+    this.#survey = new PartitionSurvey(host, request);
   }
 
   async run(): Promise<ConsolidationReport> {
     const { isThorough, goesOn } = this.#request;
     for (let pass = 0; pass < (isThorough ? maxPasses : 1); pass += 1) {
-      const groups = planConsolidation(this.#survey(), { isThorough });
+      const groups = planConsolidation(await this.#survey.take(), { isThorough });
       for (const group of groups) if (goesOn()) await this.#attempt(group, 0);
       if (groups.length === 0) break;
       await this.#host.refresh();
@@ -103,7 +86,7 @@ export class Consolidation {
       ...this.#sums,
       ...this.#written,
       dropped: this.#dropped,
-      bytes: this.#bytes(),
+      bytes: this.#survey.bytes,
     };
   }
 
@@ -111,8 +94,8 @@ export class Consolidation {
     const { maxDiskAge } = this.#host.options;
     if (maxDiskAge === null) return;
     const limit = this.#host.now() - maxDiskAge;
-    const isOld = ({ day }: PlannedGroup) => dayStart(day) + dayLength <= limit;
-    for (const group of groupClosed(this.#survey()).filter(isOld)) {
+    const isOld = ({ day }: PlannedGroup) => dayEnd(day) <= limit;
+    for (const group of groupClosed(await this.#survey.take()).filter(isOld)) {
       if (this.#request.goesOn()) await this.#attempt(group, 1);
     }
     await this.#host.refresh();
@@ -124,18 +107,19 @@ export class Consolidation {
     if (maxDiskBytes === null) return;
     const done = new Set<string>();
     for (let round = 0; round < maxRounds && this.#request.goesOn(); round += 1) {
-      const excess = this.#bytes() - maxDiskBytes;
+      const excess = this.#survey.bytes - maxDiskBytes;
       if (excess <= 0) return;
-      const group = groupClosed(this.#survey()).find(({ day, methodHash }) => !done.has(day + methodHash));
+      const groups = groupClosed(await this.#survey.take());
+      const group = groups.find(({ day, methodHash }) => !done.has(day + methodHash));
       if (group === undefined) return;
       const size = group.files.reduce((sum, file) => sum + file.size, 0);
       // A little more than needed, as sizes differ; a group that is nearly gone goes as a whole.
       const share = (excess / size) * 1.1;
       if (share > 0.9) done.add(group.day + group.methodHash);
-      const before = this.#bytes();
+      const before = this.#survey.bytes;
       await this.#attempt(group, share > 0.9 ? 1 : share);
       await this.#host.refresh();
-      if (this.#bytes() >= before) done.add(group.day + group.methodHash);
+      if (this.#survey.bytes >= before) done.add(group.day + group.methodHash);
     }
   }
 
@@ -151,7 +135,7 @@ export class Consolidation {
   }
 
   async #merge(group: PlannedGroup, dropShare: number): Promise<void> {
-    const { files, maker, options, writer } = this.#host;
+    const { files, maker, options } = this.#host;
     const fenced = await this.#host.inTurn(() => this.#fence(group));
     if (fenced.length === 0) return;
     const merged = await mergePartitions({
@@ -159,7 +143,8 @@ export class Consolidation {
       folder: join(options.persistDir, monthFolder(group.day)),
       sources: fenced,
       rules: (sources) => this.#rules(group, sources, dropShare),
-      writer,
+      // It is finished when it gets its name, so nobody has to be waited for who might append to it.
+      writer: noWriter,
       fileMode: options.fileMode,
       maxMemberBytes: options.maxMemberBytes,
       compressionLevel: options.compressionLevel,
@@ -277,39 +262,6 @@ export class Consolidation {
     };
   }
 
-  #survey(): PlannedFile[] {
-    const { options, now, loader } = this.#host;
-    const index = this.#host.index();
-    const live = index.liveCounts(now() - expiryGrace);
-    const byPath = new Map(index.files.map((file, number) => [file.path, number]));
-    const found: PlannedFile[] = [];
-    for (const [path, { size, modifiedAt, kind }] of loader.seen) {
-      const name = parsePartitionFileName(basename(path));
-      const isOurs = path.startsWith(options.persistDir + sep) && kind === 'file';
-      if (name === undefined || !isOurs) continue;
-      const number = byPath.get(path);
-      const file = number === undefined ? undefined : index.files[number]!;
-      const isSettled = this.#request.closed.has(path) || this.#host.products.has(path);
-      const isQuiet = options.mode === 'single' || isSettled || now() - modifiedAt > options.closeAfter;
-      const isMergeable = file !== undefined && !file.isPlain && !file.isNewer && !file.isGiven;
-      const isClosed = isMergeable && isQuiet && !this.#host.owns(path);
-      const isWasteful = file !== undefined && this.#isWasteful(file, live[number!]!);
-      found.push({ path, name, size, isClosed, isWasteful });
-    }
-    return found;
-  }
-
-  #isWasteful(file: PartitionFile, live: number): boolean {
-    const { entries } = this.#host.index().extentOf(file);
-    const settled = this.#host.settled.get(file.id);
-    if (settled !== undefined && live * 2 >= settled) return false;
-    return this.#request.isThorough ? live < entries : live * 2 < entries;
-  }
-
-  #bytes(): number {
-    return this.#survey().reduce((sum, { size }) => sum + size, 0);
-  }
-
   #filesAt(path: string): PartitionFile[] {
     return this.#host.index().files.filter((file) => file.path === path && !file.isGiven);
   }
@@ -327,11 +279,6 @@ export class Consolidation {
       this.#dropped[reason] += merged.dropped[reason];
     }
   }
-}
-
-/** Epoch ms at which a day, `YYYYMMDD`, begins. */
-function dayStart(day: string): number {
-  return Date.UTC(Number(day.slice(0, 4)), Number(day.slice(4, 6)) - 1, Number(day.slice(6, 8)));
 }
 
 async function unlinkIfThere(files: FileSystem, path: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
-import { link, lstat, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 
 /** What is known of a file. */
 export interface FileStatus {
@@ -51,6 +51,8 @@ export interface FileSystem {
   unlink(path: string): Promise<void>;
   /** Returns when the folder's names are on the disk. */
   syncFolder(path: string): Promise<void>;
+  /** Of what kind the file system at a path is: Linux's number for it (statfs(2)), `undefined` where there is none. */
+  volumeType?(path: string): Promise<number | undefined>;
 }
 
 /** Reads bytes that must be there; fails when the file system returns fewer, which is no statement about the file. */
@@ -112,6 +114,10 @@ export const nodeFileSystem: FileSystem = {
     } finally {
       await handle.close();
     }
+  },
+  async volumeType(path) {
+    // Other systems count in another way. Some of the numbers come out negative where they are 32 bits wide.
+    return process.platform === 'linux' ? (await statfs(path)).type >>> 0 : undefined;
   },
 };
 
