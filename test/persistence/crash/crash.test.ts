@@ -1,39 +1,27 @@
 /** Writers killed at random moments: nothing acknowledged is lost, nothing wrong is read, nothing is left behind. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'tsup';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import type { CacheError } from '../../../src/errors.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
+import { inspectFiles } from '../../../src/persistence/inspection.js';
+import { buildScript, Child, makeWorkFolder, wait } from '../../helper/child-process.js';
 import { decode } from '../../helper/disk-tier.js';
 
 const kills = Number(process.env['TOOLSTASH_KILLS'] ?? 50);
 const seed = Number(process.env['TOOLSTASH_SEED'] ?? Date.now() % 1_000_000);
 const keys = 40;
 let work: string;
+let script: string;
 
 beforeAll(async () => {
-  work = mkdtempSync(join(tmpdir(), 'toolstash-crash-'));
-  // What is built refers to packages.
-  symlinkSync(fileURLToPath(new URL('../../../node_modules', import.meta.url)), join(work, 'node_modules'));
-  const entry = fileURLToPath(new URL('writer.ts', import.meta.url));
-  const outDir = join(work, 'writer');
-  await build({
-    entry: [entry],
-    outDir,
-    format: 'esm',
-    target: 'node20',
-    config: false,
-    silent: true,
-    dts: false,
-  });
+  work = makeWorkFolder('crash');
+  script = await buildScript(fileURLToPath(new URL('writer.ts', import.meta.url)), join(work, 'writer'));
 });
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
@@ -84,35 +72,16 @@ async function crashRun(
   return outcome;
 }
 
-/** Starts a writer, kills it a random moment after it is ready, and takes its messages into the model. */
+/** Starts a writer, kills it at a random moment, and takes its messages into the model. */
 async function runWriter(folder: string, mode: string, writerSeed: number, model: Model, outcome: Outcome) {
-  const child: ChildProcess = spawn(process.execPath, [
-    join(work, 'writer', 'writer.js'),
-    folder,
-    String(writerSeed),
-    mode,
-  ]);
-  const complaints: string[] = [];
-  let text = '';
-  child.stderr?.on('data', (bytes) => complaints.push(String(bytes)));
-  await new Promise<void>((resolve, reject) => {
-    const delay =
-      Number.parseInt(createHash('md5').update(`${writerSeed}`).digest('hex').slice(0, 4), 16) % 150;
-    child.stdout?.on('data', (bytes) => {
-      const wasReady = text.includes('["ready"]');
-      text += String(bytes);
-      // A real wait: the other side is another process.
-      if (!wasReady && text.includes('["ready"]')) setTimeout(() => child.kill('SIGKILL'), delay);
-    });
-    child.on('error', reject);
-    child.on('close', (_, signal) => {
-      if (signal === 'SIGKILL') resolve();
-      else reject(new Error(`The writer ended by itself: ${complaints.join('')}`));
-    });
-  });
+  const child = new Child({ script, args: [folder, String(writerSeed), mode] });
+  const random = createHash('md5').update(`${writerSeed}`).digest().readUInt16LE();
+  // Mostly while it writes, sometimes while it opens the folder.
+  if (random % 5 > 0) await child.next('ready');
+  await wait((random >> 3) % 150);
+  await child.kill();
   const attempts = new Map<number, [number, string | null][]>();
-  for (const line of text.split('\n').slice(0, -1)) {
-    const [kind, round, changes] = JSON.parse(line) as [string, number, [number, string | null][]];
+  for (const [kind, round, changes] of child.messages as [string, number, [number, string | null][]][]) {
     if (kind === 'error') outcome.wrong.push(`a writer reported: ${round}`);
     if (kind === 'attempt') {
       attempts.set(round, changes);
@@ -155,13 +124,12 @@ async function check(folder: string, model: Model): Promise<string[]> {
 /** Once nobody has written for a while, opening cleans up what the dead have left. */
 async function expectClean(folder: string): Promise<void> {
   const errors: CacheError[] = [];
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await wait(20);
   const cleaning = openTier(folder, errors, 1);
   await cleaning.open();
   await cleaning.close();
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   expect(names.filter((name) => name.includes('.tmp') || name.includes('quarantine'))).toEqual([]);
-  const { inspectFiles } = await import('../../../src/persistence/inspection.js');
   const report = await inspectFiles([folder]);
   expect(
     report.files.filter((file) => file.tailBytes > 0 || file.members === 0 || file.damage.length > 0),

@@ -4,26 +4,55 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../src/clock.js';
+import { DirectoryTakenError } from '../../../src/persistence/directory-claim.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
+import { nodeFileSystem } from '../../../src/persistence/file-system.js';
 import { MsgpackWriter } from '../../../src/persistence/msgpack-bytes.js';
 import { StampClock } from '../../../src/stamp.js';
+import { type Change, fixed, kept, keyCount, methodOf, type Seen } from './oracle.js';
+import { blindFiles, pausingFiles, stopEvery } from './stalling-files.js';
 
-const [folder = '', role = 'writer', seed = '0', keyCount = '40', operations = '0'] = process.argv.slice(2);
-const writer = createHash('md5').update(`${seed} ${process.pid}`).digest('hex').slice(0, 16);
+/** What the parent wants. */
+export interface Settings {
+  readonly folder: string;
+  readonly role: 'writer' | 'consolidator' | 'reader' | 'operator' | 'first' | 'node';
+  readonly seed: number;
+  readonly mode?: 'single' | 'multi';
+  readonly operations?: number;
+  /** The longest pause of a writer, in ms. */
+  readonly pause?: number;
+  /** Stops itself at every so-many-th step that changes a file. */
+  readonly stopEvery?: number;
+  /** Plants a fault: it never sees that its files have gone. */
+  readonly isBlind?: boolean;
+}
+
+const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
+const { folder, role, seed, mode = 'multi', operations = 0, pause = 10 } = settings;
+const writer = createHash('md5').update(`${seed} ${process.pid} ${Date.now()}`).digest('hex').slice(0, 16);
 const stamps = new StampClock(systemClock, writer);
 
-let state = Number(seed) >>> 0;
+let state = seed >>> 0;
 const random = () => {
   state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
   return state / 2 ** 32;
 };
+const below = (limit: number) => Math.floor(random() * limit);
+const padding = () => 'x'.repeat(below(300));
+
+// In place of the machine's own, so that all else is wired as it is for users.
+const machine = { ...nodeFileSystem };
+if (settings.isBlind === true) Object.assign(nodeFileSystem, blindFiles(machine));
+if (settings.stopEvery !== undefined) {
+  Object.assign(nodeFileSystem, pausingFiles({ ...nodeFileSystem }, stopEvery(settings.stopEvery)));
+}
 
 const tier = new DiskTier({
   options: resolveDiskOptions({
     persistDir: folder,
-    mode: 'multi',
-    partitionBytes: 30_000,
+    mode,
+    partitionBytes: 4_000,
     flushInterval: 20,
     syncInterval: 100,
     closeAfter: 300,
@@ -31,7 +60,7 @@ const tier = new DiskTier({
   }),
   clock: systemClock,
   writer,
-  onError: (error) => tell('error', error.message),
+  onError: (error) => tell('error', `${error.code}: ${error.message}`),
   onStamp: (stamp) => stamps.observe(stamp),
 });
 
@@ -40,7 +69,9 @@ function tell(...message: unknown[]): void {
 }
 
 function hash(number: number): string {
-  return createHash('md5').update(`search:${number}`).digest('hex');
+  return createHash('md5')
+    .update(`${methodOf(number)}:${number}`)
+    .digest('hex');
 }
 
 function encoded(text: string): Uint8Array {
@@ -49,69 +80,121 @@ function encoded(text: string): Uint8Array {
   return Uint8Array.from(bytes.finish());
 }
 
-function change(number: number, value: string | null): void {
-  const now = Date.now();
-  const metadata = {
-    createdAt: now,
-    staleAt: null,
-    expiresAt: null,
-    accessCount: 0,
-    lastAccess: now,
-    loadMs: 0,
-  };
+function make(change: Change): void {
+  const { stamp } = change;
+  if (change.kind === 'clear') tier.clear(change.method, stamp);
+  else if (change.kind === 'invalidate') tier.invalidateTag(change.tag, stamp);
+  else if (change.kind === 'delete') tier.delete(hash(change.number), methodOf(change.number), stamp);
+  else {
+    const now = Date.now();
+    const { number, value, tag } = change;
+    tier.write({
+      key: hash(number),
+      method: methodOf(number),
+      metadata: {
+        createdAt: now,
+        staleAt: null,
+        expiresAt: null,
+        accessCount: 0,
+        lastAccess: now,
+        loadMs: 0,
+      },
+      stamp,
+      encoded: encoded(`<${value}>${padding()}`),
+      ...(tag === undefined ? {} : { tags: [tag] }),
+    });
+  }
+}
+
+let attempts = 0;
+/** Tells what is done before it is, and again when it is acknowledged: a kill in between leaves it open. */
+async function attempt(changes: readonly Change[]): Promise<boolean> {
+  const number = attempts++;
+  tell('attempt', number, changes);
+  for (const change of changes) make(change);
+  try {
+    await tier.flush();
+  } catch {
+    // It was told as an error already.
+    return false;
+  }
+  tell('acknowledged', number);
+  return true;
+}
+
+async function read(number: number): Promise<Seen> {
+  const record = await tier.lookup(hash(number), methodOf(number));
+  const text = record === undefined ? undefined : Buffer.from(record.encoded).toString('latin1');
+  const value = text === undefined ? null : (/<([^<>]*)>/.exec(text)?.[1] ?? 'garbage');
+  return { number, value, stamp: record?.stamp ?? null, at: Date.now() };
+}
+
+function randomChange(text: string): Change {
   const stamp = stamps.next();
-  if (value === null) tier.delete(hash(number), 'search', stamp);
-  else tier.write({ key: hash(number), method: 'search', metadata, stamp, encoded: encoded(value) });
+  const chance = random();
+  if (chance < 0.01) return { kind: 'clear', method: 'fetch', stamp };
+  if (chance < 0.02) return { kind: 'invalidate', tag: `tag ${below(3)}`, stamp };
+  if (chance < 0.1) {
+    const number = kept.from + below(kept.to - kept.from);
+    return { kind: 'set', number, value: `${number}:${text}`, stamp };
+  }
+  const number = below(keyCount);
+  if (chance < 0.3) return { kind: 'delete', number, stamp };
+  const tag = random() < 0.3 ? { tag: `tag ${number % 3}` } : {};
+  return { kind: 'set', number, value: `${number}:${text}`, stamp, ...tag };
 }
 
-/** The value of a key without its padding; `null` when there is none. */
-async function read(number: number): Promise<string | null> {
-  const record = await tier.lookup(hash(number), 'search');
-  if (record === undefined) return null;
-  const text = Buffer.from(record.encoded).toString('latin1');
-  return /<([^<>]*)>/.exec(text)?.[1] ?? 'garbage';
-}
-
-const padding = () => 'x'.repeat(Math.floor(random() * 300));
-
-/** Changes keys that are its own alone, each acknowledged before the next. */
+/** Changes keys that all others change too, and looks at one of them once that is acknowledged. */
 async function write(): Promise<never> {
   for (let round = 0; ; round += 1) {
-    const changes: [number, string | null][] = [];
-    for (let count = 1 + Math.floor(random() * 6); count > 0; count -= 1) {
-      const number = Math.floor(random() * Number(keyCount)) * 4 + (Number(seed) % 4);
-      changes.push([number, random() < 0.2 ? null : `${number}:${seed}:${round}:${count}`]);
+    const changes = Array.from({ length: 1 + below(6) }, (_, at) => randomChange(`${writer}:${round}:${at}`));
+    const last = changes.findLast(({ kind }) => kind === 'set' || kind === 'delete');
+    if ((await attempt(changes)) && last !== undefined && 'number' in last) {
+      await read(last.number).then(
+        (seen) => tell('read', seen, last.stamp),
+        (error: unknown) => tell('error', String(error)),
+      );
     }
-    tell('attempt', round, changes);
-    for (const [number, value] of changes) change(number, value === null ? null : `<${value}>${padding()}`);
-    const isDone = await tier.flush().then(
-      () => true,
-      () => false,
-    );
-    if (isDone) tell('acknowledged', round);
-    await new Promise((resolve) => setTimeout(resolve, random() * 10));
+    await new Promise((resolve) => setTimeout(resolve, random() * pause));
   }
 }
 
-async function consolidate(): Promise<never> {
-  for (let round = 0; ; round += 1) {
-    tell('consolidating', round);
-    const merged = await tier.consolidate().then(
-      (report) => report.merged,
-      () => -1,
-    );
-    tell('consolidated', merged);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+async function consolidate(): Promise<number> {
+  try {
+    const { merged } = await tier.consolidate();
+    return merged;
+  } catch (error) {
+    // Another has the right to it.
+    if (!(error instanceof DirectoryTakenError)) tell('error', `consolidation: ${String(error)}`);
+    return -1;
   }
 }
 
-/** Looks for what was there before it started and is never changed: it must never be missing. */
+async function consolidateForEver(): Promise<never> {
+  for (;;) {
+    tell('consolidated', await consolidate());
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** Looks at all keys again and again, and tells what is not as it was. */
 async function watch(): Promise<never> {
+  const numbers: number[] = [];
+  for (let number = 0; number < keyCount; number += 1) numbers.push(number);
+  for (const { from, to } of [fixed, kept])
+    for (let number = from; number < to; number += 1) numbers.push(number);
+  const known = new Map<number, string>();
   for (let lookups = 0; ; ) {
-    for (let number = 1_000; number < 1_000 + Number(keyCount); number += 1) {
+    for (const number of numbers) {
       lookups += 1;
-      const value = await read(number).catch((error: unknown) => String(error));
-      if (value !== `${number}:fixed`) tell('missed', number, value);
+      const seen = await read(number).catch((error: unknown) => String(error));
+      if (typeof seen === 'string') {
+        tell('error', seen);
+        continue;
+      }
+      const looks = JSON.stringify([seen.value, seen.stamp]);
+      if (known.get(number) !== looks) tell('seen', seen);
+      known.set(number, looks);
     }
     tell('watched', lookups);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -121,33 +204,15 @@ async function watch(): Promise<never> {
 /** Changes random keys of all so many times; tells each change with its stamp, for a model outside. */
 async function operate(): Promise<void> {
   const told: unknown[] = [];
-  for (let count = 0; count < Number(operations); count += 1) {
-    const number = Math.floor(random() * Number(keyCount));
+  for (let count = 0; count < operations; count += 1) {
+    const number = below(keyCount);
     if (random() < 0.3) {
       await read(number).catch((error: unknown) => tell('error', String(error)));
       continue;
     }
     const stamp = stamps.next();
     const value = random() < 0.25 ? null : `${number}:${seed}:${count}`;
-    if (value === null) tier.delete(hash(number), 'search', stamp);
-    else {
-      const now = Date.now();
-      const metadata = {
-        createdAt: now,
-        staleAt: null,
-        expiresAt: null,
-        accessCount: 0,
-        lastAccess: now,
-        loadMs: 0,
-      };
-      tier.write({
-        key: hash(number),
-        method: 'search',
-        metadata,
-        stamp,
-        encoded: encoded(`<${value}>${padding()}`),
-      });
-    }
+    make(value === null ? { kind: 'delete', number, stamp } : { kind: 'set', number, value, stamp });
     told.push([number, value, stamp.time, stamp.writer]);
     if (random() < 0.01) await tier.flush();
   }
@@ -156,26 +221,66 @@ async function operate(): Promise<void> {
   tell('done');
 }
 
-async function tellAll(): Promise<void> {
-  const values: (string | null)[] = [];
-  for (let number = 0; number < Number(keyCount); number += 1) values.push(await read(number));
-  tell('all', values);
+/** Writes what is there before all others start. */
+async function writeFirst(): Promise<void> {
+  const changes: Change[] = [];
+  for (const { from, to } of [fixed, kept]) {
+    for (let number = from; number < to; number += 1) {
+      changes.push({ kind: 'set', number, value: `${number}:first`, stamp: stamps.next() });
+    }
+  }
+  await attempt(changes);
+  await tier.close();
 }
 
+/** Does what the parent orders. */
+async function obey(order: string): Promise<void> {
+  const [verb, number, value] = order.split(' ');
+  const target = Number(number);
+  switch (verb) {
+    case 'set':
+      await attempt([{ kind: 'set', number: target, value: value ?? '', stamp: stamps.next() }]);
+      break;
+    case 'delete':
+      await attempt([{ kind: 'delete', number: target, stamp: stamps.next() }]);
+      break;
+    case 'clear':
+      await attempt([{ kind: 'clear', method: methodOf(target), stamp: stamps.next() }]);
+      break;
+    case 'load':
+      await tier.load();
+      break;
+    case 'consolidate':
+      tell('consolidated', await consolidate());
+      break;
+    case 'read':
+      tell('read', await read(target));
+      break;
+    case 'all': {
+      const values: (string | null)[] = [];
+      for (let key = 0; key < keyCount; key += 1) values.push((await read(key)).value);
+      tell('all', values);
+      break;
+    }
+    case 'close':
+      await tier.close();
+      process.exit(0);
+  }
+  tell('obeyed', order, Date.now());
+}
+
+let orders: Promise<unknown> = Promise.resolve();
 createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'all') void tellAll();
-  if (line === 'close') void tier.close().then(() => process.exit(0));
+  orders = orders.then(() => obey(line)).catch((error: unknown) => tell('error', String(error)));
 });
 
 await tier.open();
-if (role === 'fixed') {
-  for (let number = 1_000; number < 1_000 + Number(keyCount); number += 1)
-    change(number, `<${number}:fixed>`);
-  await tier.close();
+if (role === 'first') {
+  await writeFirst();
   process.exit(0);
 }
 tell('ready');
 if (role === 'writer') await write();
-else if (role === 'consolidator') await consolidate();
-else if (role === 'watcher') await watch();
-else await operate();
+else if (role === 'consolidator') await consolidateForEver();
+else if (role === 'reader') await watch();
+else if (role === 'operator') await operate();
