@@ -90,7 +90,6 @@ export class BackgroundRefreshes {
 
 /** The error of a load that took too long. */
 export function timeoutError({ node }: Flight<unknown>, ms: number): LoaderTimeoutError {
-  return new LoaderTimeoutError(
-    `The loader of \`${node.method}\` (key ${node.key}) took longer than ${ms} ms`,
-  );
+  const call = node.key === '' ? 'call without a key' : `key ${node.key}`;
+  return new LoaderTimeoutError(`The loader of \`${node.method}\` (${call}) took longer than ${ms} ms`);
 }

@@ -6,12 +6,12 @@ import type { Stamp } from '../stamp.js';
 import type { CacheCore } from './core.js';
 import { type AnswerPlace, isErrorResult, keepAnswer, rememberFor } from './keeping.js';
 import type { Loaded } from './loaded.js';
-import { LoadContext, type Loader } from './loader.js';
+import { LoadContext, type OwnLoader } from './loader.js';
 import { enterBreaker } from './tool-entry.js';
 
 /** One load that is about to run. */
 export interface LoadRequest<T> extends AnswerPlace {
-  readonly loader: Loader<T>;
+  readonly loader: OwnLoader<T>;
   /** Go straight to the tool, whatever the slower tiers and the known keys say. */
   readonly isRefresh: boolean;
 }
@@ -81,6 +81,7 @@ function keep(
   const { value, loadMs, began, isError } = load.called;
   // From here on a caller finds the value in memory, or must load anew where it is not kept.
   core.loads.retire(flight);
+  if (context.isWithheld) return { value, loadMs, share: undefined, isError };
   const isStored = !context.isSkipped && !flight.superseded && !core.isClosed;
   // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
   if (!isStored && flight.callers <= 1) return { value, loadMs, share: undefined, isError };

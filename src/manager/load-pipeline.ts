@@ -17,15 +17,16 @@ import { CallerWaits } from './caller-waits.js';
 import { callTool, type LoadRequest } from './calling.js';
 import { asCacheError, type CacheCore } from './core.js';
 import type { Loaded } from './loaded.js';
-import type { LoadCall, Loader } from './loader.js';
+import type { LoadCall, OwnLoader } from './loader.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 import { StaleAnswers } from './stale-answers.js';
 import type { Found } from './tiers.js';
 import { enterLine } from './tool-entry.js';
+import { isUnknownKey } from './unknown-keys.js';
 
 /** Calls a tool without the cache, and counts it. */
-export type CallAlone = <T>(loader: Loader<T>, call: LoadCall, cause?: unknown) => Promise<T>;
+export type CallAlone = <T>(loader: OwnLoader<T>, call: LoadCall, cause?: unknown) => Promise<T>;
 
 /** The road from one method's callers to its tool. */
 export class LoadPipeline {
@@ -50,7 +51,7 @@ export class LoadPipeline {
    * The value of a call, from where it is had soonest.
    * @throws InvalidOptionError for a malformed option of the call
    */
-  answer<T>(key: string, loader: Loader<T>, call: LoadCall): Promise<T> {
+  answer<T>(key: string, loader: OwnLoader<T>, call: LoadCall): Promise<T> {
     const { tiers, events, loads } = this.#core;
     const { counters, name } = this.#state;
     const entry = tiers.get(key, this.#state);
@@ -113,7 +114,7 @@ export class LoadPipeline {
   }
 
   /** The value of a call, from the tool. */
-  renew<T>(key: string, loader: Loader<T>, call: LoadCall): Promise<T> {
+  renew<T>(key: string, loader: OwnLoader<T>, call: LoadCall): Promise<T> {
     const options = resolveCallOptions(call, this.#state.options);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
@@ -137,7 +138,7 @@ export class LoadPipeline {
   /** What a caller gets whose load has ended with a stale value from below memory. */
   #stale<T>(
     found: Found,
-    asked: { key: string; loader: Loader<T>; call: LoadCall; options: ResolvedMethodOptions },
+    asked: { key: string; loader: OwnLoader<T>; call: LoadCall; options: ResolvedMethodOptions },
   ): T | Promise<T> {
     const taken = this.#stales.take(found, asked.options, 'revalidate');
     // It was good enough for who began the load, not for this caller: there is a renewal to join by now, or none.
@@ -147,7 +148,7 @@ export class LoadPipeline {
   }
 
   /** What a caller gets who joined a load. */
-  #shared<T>(loaded: Loaded, loader: Loader<T>, call: LoadCall): T | Promise<T> {
+  #shared<T>(loaded: Loaded, loader: OwnLoader<T>, call: LoadCall): T | Promise<T> {
     if (loaded.share === undefined) {
       this.#state.counters.unanswered++;
       return this.#alone(loader, call);
@@ -164,7 +165,7 @@ export class LoadPipeline {
     return value as T;
   }
 
-  #refreshAhead<T>(entry: MemoryEntry, loader: Loader<T>, call: LoadCall): void {
+  #refreshAhead<T>(entry: MemoryEntry, loader: OwnLoader<T>, call: LoadCall): void {
     const own = this.#state.options;
     const beta =
       call.refreshAhead === undefined ? own.refreshAhead : resolveCallOptions(call, own).refreshAhead;
@@ -179,7 +180,7 @@ export class LoadPipeline {
   #refreshInBackground<T>(
     entry: MemoryEntry,
     reason: 'stale' | 'ahead',
-    { loader, call, options }: { loader: Loader<T>; call: LoadCall; options: ResolvedMethodOptions },
+    { loader, call, options }: { loader: OwnLoader<T>; call: LoadCall; options: ResolvedMethodOptions },
   ): void {
     const { refreshes, events } = this.#core;
     const { key } = entry;
@@ -200,7 +201,7 @@ export class LoadPipeline {
       const found = tiers.hasSlow ? await this.#findBelow(request, flight) : undefined;
       if (found !== undefined) return found;
       if (!tiers.hasSlow) this.#lookups.missed(key);
-      if (this.#isUnknown(request)) return nothingFound;
+      if (isUnknownKey(this.#core, request)) return nothingFound;
     }
     for (;;) {
       flight.throwIfAborted();
@@ -270,23 +271,6 @@ export class LoadPipeline {
     if (freshness !== 'fresh') return { ...loaded, stale: found };
     this.#lookups.countHit(entry, tier);
     return loaded;
-  }
-
-  #isUnknown<T>({ key, options }: LoadRequest<T>): boolean {
-    try {
-      if (options.knownKeys === undefined || options.knownKeys.mayHave(key)) return false;
-    } catch (error) {
-      this.#core.failed(
-        asCacheError(error, `\`knownKeys\` of \`${this.#state.name}\` failed`),
-        this.#state,
-        key,
-      );
-      return false;
-    }
-    const { events } = this.#core;
-    this.#state.counters.unknownKeys++;
-    if (events.isHeard('unknownKey')) events.emit('unknownKey', { method: this.#state.name, key });
-    return true;
   }
 }
 

@@ -8,6 +8,15 @@ import { type LoadOptions, resolveTtl } from '../options.js';
 /** Computes a value on a miss: the tool call itself. */
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
 
+/** A loader of ours: wrapped functions find out during a load that its result is not for everybody. */
+export type OwnLoader<T> = (context: LoaderContext & Withholding) => T | PromiseLike<T>;
+
+/** What a load of ours may decide besides. */
+export interface Withholding {
+  /** This result is its caller's alone: neither stored nor shared with those who joined, who call the tool themselves. */
+  withhold(): void;
+}
+
 /** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
 export interface LoadCall extends LoadOptions {
   /** Never throws. */
@@ -31,12 +40,13 @@ export interface LoaderContext {
 export type DecidedTtl = number | null | undefined | CacheError;
 
 /** The manager's side of a `LoaderContext`. */
-export class LoadContext<T> implements LoaderContext {
+export class LoadContext<T> implements LoaderContext, Withholding {
   readonly key: string;
   readonly method: string;
   readonly #flight: Flight<T>;
   #ttl: DecidedTtl;
   #isSkipped = false;
+  #isWithheld = false;
 
   constructor(flight: Flight<T>) {
     this.#flight = flight;
@@ -57,6 +67,10 @@ export class LoadContext<T> implements LoaderContext {
     return this.#isSkipped;
   }
 
+  get isWithheld(): boolean {
+    return this.#isWithheld;
+  }
+
   // Bound, so that a loader may take them out of the context: ({ skip }) => …
   readonly setTtl = (ttl: Duration | null): void => {
     try {
@@ -70,4 +84,8 @@ export class LoadContext<T> implements LoaderContext {
   readonly skip = (): void => {
     this.#isSkipped = true;
   };
+
+  withhold(): void {
+    this.#isWithheld = true;
+  }
 }

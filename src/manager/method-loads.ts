@@ -1,10 +1,10 @@
 /** Loading one method's values, or running its tool without the cache where there can be no key. */
 
 import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
-import { onAbort } from '../guard/shared-abort.js';
 import type { CacheCore } from './core.js';
 import { LoadPipeline } from './load-pipeline.js';
-import type { LoadCall, Loader } from './loader.js';
+import type { LoadCall, OwnLoader } from './loader.js';
+import { LoneCalls, type Uncached } from './lone-calls.js';
 import type { MethodLookups } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 
@@ -13,16 +13,18 @@ export class MethodLoads {
   readonly #core: CacheCore;
   readonly #state: MethodState;
   readonly #pipeline: LoadPipeline;
+  readonly #alone: LoneCalls;
 
   constructor(core: CacheCore, state: MethodState, lookups: MethodLookups) {
     this.#core = core;
     this.#state = state;
+    this.#alone = new LoneCalls(core, state, lookups);
     this.#pipeline = new LoadPipeline(core, state, lookups, (loader, call, cause) =>
-      this.#runAlone(loader, call, 'unshareable value', cause),
+      this.#alone.run(loader, call, { reason: 'unshareable value', cause }),
     );
   }
 
-  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
+  getOrSet<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
@@ -33,7 +35,7 @@ export class MethodLoads {
     }
   }
 
-  refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
+  refresh<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
@@ -43,44 +45,23 @@ export class MethodLoads {
     }
   }
 
+  /** Runs the tool without the cache, and counts it. What protects the tool still does. */
+  alone<T>(loader: OwnLoader<T>, options: LoadCall, uncached: Uncached): Promise<T> {
+    return this.#alone.run(loader, options, uncached);
+  }
+
   /** The call's key, or what becomes of a call that can have none. */
-  #keyOf<T>(params: unknown, loader: Loader<T>, options: LoadCall): string | Promise<T> {
+  #keyOf<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): string | Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#core.isClosed) return this.#runAlone(loader, options, 'closed');
+    if (this.#core.isClosed) return this.alone(loader, options, { reason: 'closed' });
     try {
       return this.#state.key(params, options.scope);
     } catch (error) {
       if (error instanceof InvalidOptionError) return Promise.reject(error);
-      return this.#runAlone(loader, options, 'unhashable params', error);
+      return this.alone(loader, options, { reason: 'unhashable params', cause: error });
     }
   }
-
-  /** Runs the tool without the cache, and counts it. */
-  #runAlone<T>(loader: Loader<T>, options: LoadCall, reason: string, cause?: unknown): Promise<T> {
-    this.#core.uncached(this.#state, reason, cause);
-    return callAlone(this.#state.name, loader, options.signal);
-  }
-}
-
-/** Calls a loader for one caller, whose abort ends the wait. */
-function callAlone<T>(method: string, loader: Loader<T>, signal: AbortSignal | undefined): Promise<T> {
-  const context = {
-    key: '',
-    method,
-    signal: signal ?? new AbortController().signal,
-    setTtl: () => undefined,
-    skip: () => undefined,
-  };
-  const result = (async () => loader(context))();
-  if (signal === undefined) return result;
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    // The loader may have aborted it.
-    if (signal.aborted) abort();
-    const leave = onAbort(signal, abort);
-    result.then(resolve, reject).finally(leave);
-  });
 }
 
 function notALoader(loader: unknown): InvalidArgumentError {

@@ -16,7 +16,7 @@ import type { MethodState } from './method-state.js';
 export function enterLine(core: CacheCore, state: MethodState, flight: Flight<Loaded>): Turn | undefined {
   const { limiter, breaker } = state;
   if (limiter === undefined) return undefined;
-  return counted(core, state, flight, () => {
+  return counted(core, state, flight.node.key, () => {
     breaker?.check();
     const turn = limiter.enter({ signal: flight.signal, depth: flight.node.depth });
     flight.node.getInLine(() => turn.hurry());
@@ -39,7 +39,7 @@ export function enterBreaker(
 ): ToolPassage | undefined {
   const { breaker } = state;
   if (breaker === undefined) return undefined;
-  const passage = counted(core, state, flight, () => breaker.enter());
+  const passage = counted(core, state, flight.node.key, () => breaker.enter());
   // A load that nobody waits for any more may never end. That it took too long speaks against the tool, that its
   // callers had other reasons to go does not.
   const aborted = () => {
@@ -47,6 +47,25 @@ export function enterBreaker(
     else passage.withdrawn();
   };
   flight.signal.addEventListener('abort', aborted, { once: true });
+  return judged(core, state, passage);
+}
+
+/** `enterBreaker` for a load that returns at once. @throws CircuitOpenError */
+export function enterBreakerAtOnce(
+  core: CacheCore,
+  state: MethodState,
+  key: string,
+): ToolPassage | undefined {
+  const { breaker } = state;
+  if (breaker === undefined) return undefined;
+  return judged(
+    core,
+    state,
+    counted(core, state, key, () => breaker.enter()),
+  );
+}
+
+function judged(core: CacheCore, state: MethodState, passage: Passage): ToolPassage {
   return {
     succeeded: passage.succeeded,
     failed: passage.failed,
@@ -67,7 +86,7 @@ function isFailure(core: CacheCore, state: MethodState, error: unknown): boolean
   }
 }
 
-function counted<R>(core: CacheCore, state: MethodState, flight: Flight<Loaded>, enter: () => R): R {
+function counted<R>(core: CacheCore, state: MethodState, key: string, enter: () => R): R {
   try {
     return enter();
   } catch (error) {
@@ -76,7 +95,7 @@ function counted<R>(core: CacheCore, state: MethodState, flight: Flight<Loaded>,
     if (reason === 'circuit') state.counters.circuitRejections++;
     else if (reason === 'queue') state.counters.queueRejections++;
     if (reason !== undefined && core.events.isHeard('rejected')) {
-      core.events.emit('rejected', { method: state.name, key: flight.node.key, reason });
+      core.events.emit('rejected', { method: state.name, key, reason });
     }
     throw error;
   }

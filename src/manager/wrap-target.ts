@@ -2,7 +2,7 @@
 
 import { CacheClosedError, type CacheError } from '../errors.js';
 import { type MethodOptions, resolveMethodOptions } from '../options.js';
-import type { SyncToolCall, ToolCall, WrapHost, WrapTarget } from '../wrap/host.js';
+import type { SyncToolCall, ToolCall, WhyUncached, WrapHost, WrapTarget } from '../wrap/host.js';
 import type { CacheCore } from './core.js';
 import { MethodLoads } from './method-loads.js';
 import { MethodLookups } from './method-lookups.js';
@@ -70,12 +70,23 @@ class ManagerTarget implements WrapTarget {
     return this.#syncLoads.refresh(params, call);
   }
 
+  alone<T>(call: ToolCall<T>, uncached: WhyUncached): Promise<T> {
+    return this.#loads.alone((context) => call.run(context), call, uncached);
+  }
+
+  aloneSync<T>(call: SyncToolCall<T>, uncached: WhyUncached): T {
+    return this.#syncLoads.alone(call, uncached);
+  }
+
   delete(params: unknown, scope: string | undefined): boolean {
     if (this.#core.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
     const key = this.key(params, scope);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
-    return this.#core.tiers.remove(this.#state, key, 'delete');
+    const existed = this.#core.tiers.remove(this.#state, key, 'delete');
+    const { events } = this.#core;
+    if (events.isHeard('delete')) events.emit('delete', { method: this.#state.name, key });
+    return existed;
   }
 
   uncached(reason: string, cause?: unknown): void {

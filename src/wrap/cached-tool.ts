@@ -2,9 +2,9 @@
 
 import { CacheError, InvalidArgumentError } from '../errors.js';
 import { argumentsAsParams, CallArguments, namedParams, type ParamsOf } from './call-arguments.js';
-import type { WrapTarget } from './host.js';
+import type { WhyUncached, WrapTarget } from './host.js';
 import type { ReceiverRule } from './receiver.js';
-import { type CalledTool, PromisedCall, runDirectly } from './tool-call.js';
+import { blindCall, type CalledTool, CallUnderWay } from './tool-call.js';
 import type { ResolvedWrapOptions } from './wrap-options.js';
 import type { Callable } from './wrapped-types.js';
 
@@ -27,6 +27,7 @@ export class CachedTool implements CalledTool {
   readonly fn: Callable;
   readonly paramsOf: ParamsOf;
   readonly hasOwnKey: boolean;
+  readonly isScoped: boolean;
   readonly #receivers: ReceiverRule;
   readonly #targetFor: ToolDefinition['targetFor'];
   readonly #needsReceiver: boolean;
@@ -40,6 +41,11 @@ export class CachedTool implements CalledTool {
     if (key !== undefined) this.paramsOf = ({ given }) => key(...given);
     else this.paramsOf = params === undefined ? argumentsAsParams : namedParams(params);
     this.hasOwnKey = key !== undefined;
+    this.isScoped = options.scopeOf !== undefined;
+  }
+
+  scopeOf(self: unknown): string | undefined {
+    return this.#receivers.scopeOf(self);
   }
 
   call(self: unknown, given: readonly unknown[]): Promise<unknown> {
@@ -61,28 +67,29 @@ export class CachedTool implements CalledTool {
   /** @throws UnhashableParamsError, or what the `scope` or `key` function throws */
   key(self: unknown, given: readonly unknown[]): string {
     const args = new CallArguments(given);
-    return this.#namedTarget(self).key(this.paramsOf(args), this.#receivers.scopeOf(self));
+    return this.#namedTarget(self).key(this.paramsOf(args), this.scopeOf(self));
   }
 
   /** Tells whether memory had it. @throws UnhashableParamsError, or what the `scope` or `key` function throws */
   invalidate(self: unknown, given: readonly unknown[]): boolean {
     const args = new CallArguments(given);
-    return this.#namedTarget(self).delete(this.paramsOf(args), this.#receivers.scopeOf(self));
+    return this.#namedTarget(self).delete(this.paramsOf(args), this.scopeOf(self));
   }
 
   #ask(how: 'getOrSet' | 'refresh', self: unknown, given: readonly unknown[]): Promise<unknown> {
     const target = this.#targetFor(self);
-    if (target === undefined || !this.#admits(self, target)) return runDirectly(this.fn, self, given);
-    let call: PromisedCall;
+    if (target === undefined) return promised(() => Reflect.apply(this.fn, self, given));
+    if (!this.#receivers.admits(self))
+      return target.alone(this.#loneCall(target, self, given), furtherInstance);
+    let call: CallUnderWay;
     let params: unknown;
     try {
-      const scope = this.#receivers.scopeOf(self);
+      const scope = this.scopeOf(self);
       const args = new CallArguments(given);
       params = this.paramsOf(args);
-      call = new PromisedCall(this, target, self, args, scope);
+      call = new CallUnderWay(this, target, self, args, scope);
     } catch (error) {
-      reportUntold(target, error);
-      return runDirectly(this.fn, self, given);
+      return target.alone(this.#loneCall(target, self, given), untold(target, error));
     }
     const result = target[how](params, call);
     call.isLate = true;
@@ -90,29 +97,30 @@ export class CachedTool implements CalledTool {
   }
 
   #askSync(how: 'getOrSetSync' | 'refreshSync', self: unknown, given: readonly unknown[]): unknown {
-    const run = () => Reflect.apply(this.fn, self, given);
     const target = this.#targetFor(self);
-    if (target === undefined || !this.#admits(self, target)) return run();
-    let scope: string | undefined;
-    let signal: AbortSignal | undefined;
+    if (target === undefined) return Reflect.apply(this.fn, self, given);
+    if (!this.#receivers.admits(self))
+      return target.aloneSync(this.#loneCall(target, self, given), furtherInstance);
+    let call: CallUnderWay;
     let params: unknown;
     try {
-      scope = this.#receivers.scopeOf(self);
+      const scope = this.scopeOf(self);
       const args = new CallArguments(given);
-      signal = args.signal;
       params = this.paramsOf(args);
+      call = new CallUnderWay(this, target, self, args, scope);
     } catch (error) {
-      reportUntold(target, error);
-      return run();
+      return target.aloneSync(this.#loneCall(target, self, given), untold(target, error));
     }
-    signal?.throwIfAborted();
-    return target[how](params, scope === undefined ? { run } : { run, scope });
+    return target[how](params, call);
   }
 
-  #admits(self: unknown, target: WrapTarget): boolean {
-    if (this.#receivers.admits(self)) return true;
-    target.uncached('further instance');
-    return false;
+  #loneCall(target: WrapTarget, self: unknown, given: readonly unknown[]) {
+    try {
+      return new CallUnderWay(this, target, self, new CallArguments(given), undefined);
+    } catch {
+      // What threw when it was read was reported, and is for the tool to find out.
+      return blindCall(() => Reflect.apply(this.fn, self, given));
+    }
   }
 
   #namedTarget(self: unknown): WrapTarget {
@@ -132,12 +140,19 @@ export class CachedTool implements CalledTool {
   }
 }
 
+const furtherInstance: WhyUncached = { reason: 'further instance' };
+
 /** The call is not to fail for what only the cache wanted to know. */
-function reportUntold(target: WrapTarget, error: unknown): void {
+function untold(target: WrapTarget, cause: unknown): WhyUncached {
   target.failed(
-    error instanceof CacheError
-      ? error
-      : new CacheError('ERR_INVALID_ARGUMENT', 'What tells this call from others threw', { cause: error }),
+    cause instanceof CacheError
+      ? cause
+      : new CacheError('ERR_INVALID_ARGUMENT', 'What tells this call from others threw', { cause }),
   );
-  target.uncached('params or scope unknown', error);
+  return { reason: 'params or scope unknown', cause };
+}
+
+/** What it throws at once is a rejection too. */
+function promised(call: () => unknown): Promise<unknown> {
+  return new Promise((resolve) => resolve(call()));
 }

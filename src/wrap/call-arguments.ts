@@ -47,9 +47,8 @@ export class CallArguments {
   }
 
   /** The arguments, with the load's signal for the caller's own: a load ends when all who wait for it have left. */
-  givenUnder(load: { readonly signal: AbortSignal }): readonly unknown[] {
-    if (this.signal === undefined) return this.given;
-    const { signal } = load;
+  givenUnder(signal: AbortSignal): readonly unknown[] {
+    if (this.signal === undefined || this.signal === signal) return this.given;
     const args = this.given.slice();
     if (this.#hasTrailing) args[args.length - 1] = signal;
     if (this.#fields !== undefined) {

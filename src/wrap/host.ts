@@ -27,6 +27,9 @@ export interface WrapTarget {
   getOrSetSync<T>(params: unknown, call: SyncToolCall<T>): T;
   refresh<T>(params: unknown, call: ToolCall<T>): Promise<T>;
   refreshSync<T>(params: unknown, call: SyncToolCall<T>): T;
+  /** Runs the tool without the cache, counted and emitted. The guards that protect the tool still do. */
+  alone<T>(call: ToolCall<T>, uncached: WhyUncached): Promise<T>;
+  aloneSync<T>(call: SyncToolCall<T>, uncached: WhyUncached): T;
   /** Tells whether memory had it. @throws UnhashableParamsError, CacheClosedError */
   delete(params: unknown, scope: string | undefined): boolean;
   /** Counts and emits that a call runs its tool without the cache. */
@@ -35,12 +38,22 @@ export interface WrapTarget {
   failed(error: CacheError): void;
 }
 
+/** Why a call runs its tool without the cache. */
+export interface WhyUncached {
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
 /** What a tool call is told by its load. */
-export interface ToolContext {
+export interface ToolContext extends SyncToolContext {
   /** Aborted once nobody waits for this load any more. */
   readonly signal: AbortSignal;
-  /** This result is handed to those who wait for it, and not stored. */
-  skip(): void;
+}
+
+/** What a tool call that returns at once can tell its load. */
+export interface SyncToolContext {
+  /** This result is its caller's alone: neither stored nor shared with those who joined. */
+  withhold(): void;
 }
 
 /** One call of a wrapped function: its own options, and how to run the tool when the cache has no answer. */
@@ -51,7 +64,8 @@ export interface ToolCall<T> extends Pick<LoadOptions, 'scope' | 'signal'> {
 }
 
 /** `ToolCall` for functions that return at once. */
-export interface SyncToolCall<T> {
-  readonly scope?: string;
-  run(): T;
+export interface SyncToolCall<T> extends Pick<LoadOptions, 'scope' | 'signal'> {
+  /** The tool is about to be called for this key. Never throws. */
+  prepare(key: string): void;
+  runAtOnce(context: SyncToolContext): T;
 }

@@ -1,7 +1,7 @@
-/** One call of a tool that returns a promise: what it runs with once the cache has no answer. */
+/** One call of a tool: what it runs with once the cache has no answer, and whether its answer is one for others too. */
 
 import type { CallArguments, ParamsOf } from './call-arguments.js';
-import type { ToolCall, ToolContext, WrapTarget } from './host.js';
+import type { SyncToolCall, SyncToolContext, ToolCall, ToolContext, WrapTarget } from './host.js';
 import type { Callable } from './wrapped-types.js';
 
 /** What all calls of a tool have in common. */
@@ -10,15 +10,19 @@ export interface CalledTool {
   readonly paramsOf: ParamsOf;
   /** Whether a function of the user's makes the params: they need not hold all of the arguments. */
   readonly hasOwnKey: boolean;
+  /** Whether a function of the user's tells the scope from the receiver. */
+  readonly isScoped: boolean;
+  scopeOf(self: unknown): string | undefined;
 }
 
 /**
- * A call under way. A caller may change its arguments after the call, while the tool waits its turn or reads them
- * late, and an answer to changed arguments must not be kept under the key of the old ones. So the tool gets a private
- * copy of arguments that are all in the key. Where they are not (`key`, `ignore`) it gets its caller's own, and an
- * answer is not kept when they made another key by the time it started.
+ * A call under way. A caller may change its arguments, or its object's scope, after the call, while the tool waits its
+ * turn or reads them late, and an answer to the changed call must not be kept under the key of the old one, nor given to
+ * others who asked for that. So the tool gets a private copy of arguments that are all in the key. Where they are not
+ * (`key`, `ignore`) it gets its caller's own, and its answer is the caller's alone when they make another key by the time
+ * it starts or ends. The same holds for a `scope` function.
  */
-export class PromisedCall implements ToolCall<unknown> {
+export class CallUnderWay implements ToolCall<unknown>, SyncToolCall<unknown> {
   // Declared only, so that an absent option is no property at all.
   declare readonly scope?: string;
   declare readonly signal?: AbortSignal;
@@ -63,20 +67,35 @@ export class PromisedCall implements ToolCall<unknown> {
   }
 
   run(context: ToolContext): unknown {
-    const { fn } = this.#tool;
+    const result = (given: readonly unknown[]) => Reflect.apply(this.#tool.fn, this.#self, given);
     // Nothing was prepared: the tool runs for this caller alone.
-    if (this.#key === undefined) return Reflect.apply(fn, this.#self, this.#args.given);
-    if (this.#copy !== undefined) return Reflect.apply(fn, this.#self, this.#copy.givenUnder(context));
-    if (this.#isUnsteady || (this.isLate && !this.#hasSameKey())) {
-      context.skip();
-      this.#target.uncached('arguments that change');
+    if (this.#key === undefined) return result(this.#args.givenUnder(context.signal));
+    const given = (this.#copy ?? this.#args).givenUnder(context.signal);
+    if (this.#isUnsteady || (this.isLate && !this.#isStillTheSame())) {
+      this.#withhold(context);
+      return result(given);
     }
-    return Reflect.apply(fn, this.#self, this.#args.givenUnder(context));
+    if (this.#copy !== undefined && !this.#tool.isScoped) return result(given);
+    return Promise.resolve(result(given)).then((value) => {
+      if (!this.#isStillTheSame()) this.#withhold(context);
+      return value;
+    });
   }
 
-  #hasSameKey(): boolean {
+  runAtOnce(context: SyncToolContext): unknown {
+    if (this.#isUnsteady) this.#withhold(context);
+    return Reflect.apply(this.#tool.fn, this.#self, (this.#copy ?? this.#args).given);
+  }
+
+  #withhold(context: SyncToolContext): void {
+    context.withhold();
+    this.#target.uncached('a call that changes');
+  }
+
+  #isStillTheSame(): boolean {
     try {
-      return this.#keyOf(this.#args) === this.#key;
+      if (this.#tool.isScoped && this.#tool.scopeOf(this.#self) !== this.scope) return false;
+      return this.#copy !== undefined || this.#keyOf(this.#args) === this.#key;
     } catch {
       return false;
     }
@@ -87,7 +106,7 @@ export class PromisedCall implements ToolCall<unknown> {
   }
 }
 
-/** Calls a tool without a cache. What it throws at once is a rejection too. */
-export function runDirectly(fn: Callable, self: unknown, given: readonly unknown[]): Promise<unknown> {
-  return new Promise((resolve) => resolve(Reflect.apply(fn, self, given)));
+/** A call of which nothing is known but how to make it. */
+export function blindCall(run: () => unknown): ToolCall<unknown> & SyncToolCall<unknown> {
+  return { prepare: () => undefined, run, runAtOnce: run };
 }
