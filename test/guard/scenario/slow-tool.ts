@@ -82,9 +82,9 @@ export const concurrency = scenario({
   bare: { most: 15, refused: 0, isInOrder: true, ran: 15 },
 });
 
-export const nestedTurns = scenario({
+export const nestedTurns = scenario<unknown>({
   does: 'does not let a load wait for a turn that its own parent holds',
-  async drive(toolstash, isGuarded): Promise<unknown> {
+  async drive(toolstash, isGuarded) {
     const { cache, clock } = makeCache(toolstash, isGuarded ? { concurrency: 1 } : {});
     /** What limits by hand: one semaphore, whoever asks. */
     let last: Promise<unknown> = Promise.resolve();
