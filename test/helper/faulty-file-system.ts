@@ -7,6 +7,9 @@ import type { FileStatus, FileSystem, FolderEntry, OpenFile } from '../../src/pe
 export const faults = ['ENOSPC', 'EIO', 'EMFILE', 'short', 'power'] as const;
 export type Fault = (typeof faults)[number];
 
+/** Until `heal`, every call fails from the failing one on, or `there` those that do the same with the same path. */
+export type Lasting = boolean | 'there';
+
 /** What the disk holds after power was lost: only what was synced, half of the rest, or zeros for the rest. */
 export const powerLosses = ['dropped', 'half', 'zeros'] as const;
 export type PowerLoss = (typeof powerLosses)[number];
@@ -41,12 +44,12 @@ export class FaultyFileSystem implements FileSystem {
   #numbers = { next: 2 };
   /** Whether the call that is made now is recorded, and may fail. */
   #counts: () => boolean = () => true;
-  #plan: { at: number; fault: Fault; lasting: boolean } | undefined;
+  #plan: { at: number; fault: Fault; lasting: Lasting; call?: string } | undefined;
   #hasPower = true;
   #reached = false;
 
-  /** Fails call number `at`, counted from 0 as in `calls`; `lasting` faults stay until `heal`. */
-  failAt(at: number, fault: Fault, lasting = false): void {
+  /** Fails call number `at`, counted from 0 as in `calls`. */
+  failAt(at: number, fault: Fault, lasting: Lasting = false): void {
     this.#plan = { at, fault, lasting };
     this.#reached = false;
   }
@@ -269,9 +272,13 @@ export class FaultyFileSystem implements FileSystem {
     if (isCounted) this.calls.push(`${operation} ${path}`);
     await Promise.resolve();
     if (!this.#hasPower) throw failure('EIO', path);
-    const plan = isCounted ? this.#plan : undefined;
-    const fails = plan !== undefined && (plan.lasting ? at >= plan.at : at === plan.at);
-    if (!fails) return run();
+    const plan = this.#plan;
+    const name = `${operation} ${path}`;
+    const isMeant =
+      isCounted && plan !== undefined && (plan.lasting === true ? at >= plan.at : at === plan.at);
+    const fails = isMeant || (plan?.lasting === 'there' && plan.call === name);
+    if (plan === undefined || !fails) return run();
+    plan.call = name;
     this.#reached = true;
     switch (plan.fault) {
       case 'power':
