@@ -1,6 +1,7 @@
 /** A Python interpreter for tests that compare with Python or read our files with it. */
 
 import { spawnSync } from 'node:child_process';
+import { installPackages } from './debian-packages.js';
 
 const candidates = ['python3', '/usr/bin/python3', 'python'];
 
@@ -53,21 +54,4 @@ function canImport(python: string, modules: readonly string[]): boolean {
     ...modules.map((module) => `import ${module}`),
   ];
   return spawnSync(python, ['-c', code.join('\n')], { stdio: 'ignore' }).status === 0;
-}
-
-/** Installs Debian packages, and says why that was not possible. */
-function installPackages(packages: readonly string[]): string | undefined {
-  if (process.getuid?.() !== 0) return 'only root may install it';
-  const aptGet = (...args: readonly string[]) =>
-    spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=100', '-y', ...args], {
-      encoding: 'utf8',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  let install = aptGet('install', '--no-install-recommends', ...packages);
-  if (install.error !== undefined) return 'there is no apt-get to install it with';
-  if (install.status !== 0) {
-    aptGet('update');
-    install = aptGet('install', '--no-install-recommends', ...packages);
-  }
-  return install.status === 0 ? undefined : `apt-get failed: ${install.stderr.trim().split('\n').at(-1)}`;
 }

@@ -80,7 +80,7 @@ function encoded(text: string): Uint8Array {
   return Uint8Array.from(bytes.finish());
 }
 
-function make(change: Change): void {
+function make(change: Change, life?: number): void {
   const { stamp } = change;
   if (change.kind === 'clear') tier.clear(change.method, stamp);
   else if (change.kind === 'invalidate') tier.invalidateTag(change.tag, stamp);
@@ -94,7 +94,7 @@ function make(change: Change): void {
       metadata: {
         createdAt: now,
         staleAt: null,
-        expiresAt: null,
+        expiresAt: life === undefined ? null : now + life,
         accessCount: 0,
         lastAccess: now,
         loadMs: 0,
@@ -108,10 +108,10 @@ function make(change: Change): void {
 
 let attempts = 0;
 /** Tells what is done before it is, and again when it is acknowledged: a kill in between leaves it open. */
-async function attempt(changes: readonly Change[]): Promise<boolean> {
+async function attempt(changes: readonly Change[], life?: number): Promise<boolean> {
   const number = attempts++;
   tell('attempt', number, changes);
-  for (const change of changes) make(change);
+  for (const change of changes) make(change, life);
   try {
     await tier.flush();
   } catch {
@@ -235,11 +235,14 @@ async function writeFirst(): Promise<void> {
 
 /** Does what the parent orders. */
 async function obey(order: string): Promise<void> {
-  const [verb, number, value] = order.split(' ');
+  const [verb, number, value, life] = order.split(' ');
   const target = Number(number);
   switch (verb) {
     case 'set':
-      await attempt([{ kind: 'set', number: target, value: value ?? '', stamp: stamps.next() }]);
+      await attempt(
+        [{ kind: 'set', number: target, value: value ?? '', stamp: stamps.next() }],
+        life === undefined ? undefined : Number(life),
+      );
       break;
     case 'delete':
       await attempt([{ kind: 'delete', number: target, stamp: stamps.next() }]);
@@ -266,7 +269,7 @@ async function obey(order: string): Promise<void> {
       await tier.close();
       process.exit(0);
   }
-  tell('obeyed', order, Date.now());
+  tell('obeyed', order);
 }
 
 let orders: Promise<unknown> = Promise.resolve();
@@ -279,7 +282,7 @@ if (role === 'first') {
   await writeFirst();
   process.exit(0);
 }
-tell('ready');
+tell('ready', writer);
 if (role === 'writer') await write();
 else if (role === 'consolidator') await consolidateForEver();
 else if (role === 'reader') await watch();
