@@ -255,6 +255,77 @@ describe('a partition file that is there but can not be read', () => {
   });
 });
 
+describe('a consolidation while a file can not be read that may hold older entries', () => {
+  const fortyDays = 40 * 86_400_000;
+  const covers: Record<string, (two: TestTier) => void> = {
+    'a deletion': (two) => two.delete('search', 1),
+    'a clear of the method': (two) => two.tier.clear('search', two.stamps.next()),
+    'a clear of all': (two) => two.tier.clear(undefined, two.stamps.next()),
+    'an invalidated tag': (two) => two.tier.invalidateTag('news', two.stamps.next()),
+    'a value that has expired': (two) => two.set('search', 1, 'newer', { expiresAt: two.clock.now() + 1 }),
+  };
+  /** What the file with the older entry has to do with the folder, and which call on which path fails. */
+  const places: Record<string, { age: number; isGiven?: true; operation: Trouble['operation'] }> = {
+    'of the same month': { age: 1_000, operation: 'openToRead' },
+    'of another month': { age: fortyDays, operation: 'read' },
+    'that was given': { age: fortyDays, isGiven: true, operation: 'openToRead' },
+    'in a folder that can not be listed': { age: fortyDays, operation: 'list' },
+  };
+
+  async function consolidateBeside(
+    cover: (two: TestTier) => void,
+    { age, isGiven, operation }: (typeof places)[string],
+    isReadable: boolean,
+  ): Promise<{ dropped: number; answer: unknown }> {
+    const files = new FaultyFileSystem();
+    const clock = new FakeClock(testStart - age);
+    files.now = () => clock.now();
+    const older = isGiven ? '/data/given' : persistDir;
+    const given = isGiven ? { loadCache: [older] } : {};
+    const one = makeDiskTier({ persistDir: older, files, clock });
+    one.set('search', 1, 'older', { tags: ['news'] });
+    await one.tier.close();
+    const paths = files.paths();
+    clock.advance(age);
+    const two = makeDiskTier({ persistDir, files, clock });
+    cover(two);
+    two.set('search', 2, 'of the same file');
+    await two.tier.close();
+    clock.advance(86_400_000);
+    const disk = troubled(files, operation === 'list' ? [`${persistDir}/2026-10`] : paths);
+    disk.state.trouble = { code: 'EIO', operation };
+    if (isReadable) {
+      disk.state.trouble = undefined;
+      for (const path of paths) await files.unlink(path);
+    }
+    const options = { persistDir, files: disk.files, clock, tombstoneTtl: 1_000, ...given };
+    const three = makeDiskTier(options);
+    const report = await three.tier.consolidate();
+    expect(report.failures).toBe(0);
+    await three.tier.close();
+    disk.state.trouble = undefined;
+    const four = makeDiskTier(options);
+    await four.tier.load({ mode: 'full' });
+    const answer = await four.get('search', 1);
+    expect(await four.get('search', 2)).toBe('of the same file');
+    await four.tier.close();
+    return { dropped: report.dropped.deletions + report.dropped.expired, answer };
+  }
+
+  for (const [what, cover] of Object.entries(covers)) {
+    for (const [where, place] of Object.entries(places)) {
+      it(`keeps ${what} for the sake of a file ${where}`, async () => {
+        expect(await consolidateBeside(cover, place, false)).toMatchObject({ answer: undefined });
+      });
+    }
+
+    it(`drops ${what} once there is no such file`, async () => {
+      const { dropped } = await consolidateBeside(cover, places['of another month']!, true);
+      expect(dropped).toBeGreaterThan(0);
+    });
+  }
+});
+
 describe('a full load that fails halfway', () => {
   it('leaves nothing out of the loads that follow', async () => {
     const files = new FaultyFileSystem();
