@@ -16,6 +16,8 @@ export interface StoreEntry {
   readonly loadMs: number;
   /** What the value is worth in a unit of the user's own; `undefined`: what loading it took. */
   readonly cost?: number | undefined;
+  /** The tool it is a result of, if known: its loads take similar times. */
+  readonly method?: string | undefined;
 }
 
 /** What a store is made from. */

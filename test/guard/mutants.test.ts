@@ -268,8 +268,8 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     worthAndTags.gdsf,
     [
       ['store/gdsf.ts', 'node.uses * node.worth', 'node.uses'],
-      ['store/gdsf.ts', 'this.#costs.costOf(cost ?? loadMs) / bytes', 'this.#costs.costOf(cost ?? loadMs)'],
-      ['store/gdsf.ts', 'this.#costs.costOf(cost ?? loadMs)', 'this.#costs.costOf(loadMs)'],
+      ['store/gdsf.ts', 'this.#costs.of(entry) / entry.bytes', 'this.#costs.of(entry)'],
+      ['store/gdsf.ts', 'const known = cost ?? loadMs;', 'const known = loadMs;'],
       ['store/gdsf.ts', 'this.#inflation = victim.priority;', ''],
     ],
   ],

@@ -165,6 +165,44 @@ describe('the gdsf store', () => {
     expect(evicted).toEqual(['cheap', 'unknown']);
   });
 
+  it('takes a load for less of an exception than it was, by what its method typically takes', () => {
+    /** After how many others of the same cost a result leaves whose load took 100 times as long. */
+    const life = (of: object) => {
+      const { store, evicted } = storeOf({ maxSize: 20 });
+      for (let i = 0; i < 100; i++) store.set({ ...entryOf(`usual ${i}`), ...of });
+      store.set({ ...entryOf('slow once', { loadMs: 10_000 }), ...of });
+      let others = 0;
+      for (; !evicted.includes('slow once'); others++) store.set({ ...entryOf(`later ${others}`), ...of });
+      return others;
+    };
+    const usual = 20;
+    expect(life({})).toBeGreaterThan(80 * usual);
+    // The root of 100 times the usual, and a little for the typical load that it has raised.
+    expect(life({ method: 'tool' })).toBeGreaterThan(8 * usual);
+    expect(life({ method: 'tool' })).toBeLessThan(14 * usual);
+    // What the user says it is worth is no measurement.
+    expect(life({ method: 'tool', cost: 1 })).toBeLessThan(2 * usual);
+  });
+
+  it('tells typical loads by method, and lets them change', () => {
+    const { store, evicted } = storeOf({ maxSize: 4 });
+    const set = (key: string, method: string, loadMs: number) =>
+      store.set({ ...entryOf(key, { loadMs }), method });
+    set('slow', 'slow', 10_000);
+    set('fast', 'fast', 1);
+    set('unknown slow', 'slow', 0);
+    set('unknown fast', 'fast', 0);
+    for (const next of ['x', 'y', 'z']) set(next, 'other', 1e6);
+    expect(evicted).toEqual(['fast', 'unknown fast', 'slow']);
+    for (let i = 0; i < 20_000; i++) set('became slow', 'fast', 10_000);
+    for (const { key } of [...store.entries()]) store.delete(key);
+    evicted.length = 0;
+    set('unknown fast', 'fast', 0);
+    store.set({ ...entryOf('less dear'), cost: 5000 });
+    for (const next of ['x', 'y', 'z']) set(next, 'other', 1e6);
+    expect(evicted).toEqual(['less dear']);
+  });
+
   it('still tells small differences apart after entries of enormous worth have come and gone', () => {
     const { store, evicted } = storeOf({ maxSize: 3, maxBytes: 10_000_000 });
     for (let round = 0; round < 100; round++) {
