@@ -24,7 +24,7 @@ export { registerStore, storeNames } from './store/registry.js';
 export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store/store.js';
 export type { ClassCodec } from './value/value-codec.js';
 export type { Cached, CachedMethod, CachedSync, CachedSyncMethod } from './wrap/decorator-types.js';
-export type { WrapOptions } from './wrap/wrap-options.js';
+export type { SyncWrapOptions, WrapOptions } from './wrap/wrap-options.js';
 export type {
   AnyFunction,
   AsyncFunction,

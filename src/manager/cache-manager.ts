@@ -15,7 +15,7 @@ import type { ConsolidationReport } from '../persistence/consolidation.js';
 import type { CacheStats } from '../stats/counters.js';
 import { createDecorator } from '../wrap/decorator.js';
 import type { Cached, CachedSync } from '../wrap/decorator-types.js';
-import type { WrapOptions } from '../wrap/wrap-options.js';
+import type { SyncWrapOptions, WrapOptions } from '../wrap/wrap-options.js';
 import type { AnyFunction, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
 import { clearCache, invalidateTags } from './clearing.js';
@@ -190,13 +190,13 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /**
-   * `wrap` for functions that return at once, on the memory tier. A promise is returned and not stored; a stale value
-   * is a miss.
+   * `wrap` for functions that return at once, on the memory tier. A promise is returned and not stored. Guards that
+   * need time to pass during a call are refused here; where the cache or the method has them, they do nothing for it.
    */
   wrapSync<F extends AnyFunction>(
     this: CacheManager & SyncOnly<F>,
     fn: F,
-    options: WrapOptions<ThisParameterType<F>, Parameters<F>> = {},
+    options: SyncWrapOptions<ThisParameterType<F>, Parameters<F>> = {},
   ): WrappedSync<F> {
     return this.#wrapping.wrap(fn, options, true) as unknown as WrappedSync<F>;
   }

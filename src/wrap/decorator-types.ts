@@ -1,6 +1,6 @@
 /** The types of the decorators: one call signature for each decorator mode, so that misuse doesn't compile. */
 
-import type { WrapOptions } from './wrap-options.js';
+import type { SyncWrapOptions, WrapOptions } from './wrap-options.js';
 import type { AnyFunction, AsyncFunction, PlainPromiseOnly, SyncOnly } from './wrapped-types.js';
 
 /** Decorates methods that return promises, of `Self` and its subclasses. */
@@ -40,7 +40,7 @@ export interface Cached extends CachedMethod<unknown, never> {
 /** `@cache.cachedSync`, bare or with options. */
 export interface CachedSync extends CachedSyncMethod<unknown, never> {
   <Self = unknown, Args extends readonly unknown[] = never>(
-    options?: WrapOptions<Self, Args>,
+    options?: SyncWrapOptions<Self, Args>,
   ): CachedSyncMethod<Self, Args>;
 }
 

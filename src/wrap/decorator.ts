@@ -32,10 +32,10 @@ export function createDecorator(
     );
   };
   return (...args) => {
-    if (args.length > 1) return decorate(resolveWrapOptions({}), args);
+    if (args.length > 1) return decorate(resolveWrapOptions({}, isSync), args);
     const [options = {}] = args;
-    if (typeof options === 'function') return decorate(resolveWrapOptions({}), args);
-    const resolved = resolveWrapOptions(options as object);
+    if (typeof options === 'function') return decorate(resolveWrapOptions({}, isSync), args);
+    const resolved = resolveWrapOptions(options as object, isSync);
     return (...rest: readonly unknown[]) => decorate(resolved, rest);
   };
 }

@@ -41,6 +41,21 @@ export interface WrapOptions<Self = unknown, Args extends readonly unknown[] = n
   readonly shared?: boolean;
 }
 
+/** The options of synchronous functions: those that need time to pass during a call are left out. */
+export type SyncWrapOptions<Self = unknown, Args extends readonly unknown[] = never> = Omit<
+  WrapOptions<Self, Args>,
+  keyof typeof needsTime
+>;
+
+/** What can't be done for a function that returns at once, and why. */
+const needsTime = {
+  staleWhileRevalidate: 'its renewal would block the process as the call itself does: take `staleIfError`',
+  refreshAhead: 'its renewal would block the process as the call itself does: take a longer `ttl`',
+  softTimeout: 'nothing can answer while it runs: leave it out',
+  hardTimeout: 'nothing can end the wait while it runs: leave it out',
+  concurrency: 'it runs once at a time anyway: leave it out',
+} as const satisfies { readonly [N in keyof MethodOptions]?: string };
+
 /** Wrap options with the wrapper's own part sorted out and checked. */
 export interface ResolvedWrapOptions {
   readonly name: string | undefined;
@@ -55,8 +70,9 @@ export interface ResolvedWrapOptions {
 const ownNames = ['name', 'params', 'key', 'scope', 'shared'] as const;
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
-export function resolveWrapOptions(options: object): ResolvedWrapOptions {
+export function resolveWrapOptions(options: object, isSync: boolean): ResolvedWrapOptions {
   const { name, params, key, scope, shared, ...method } = checked(options);
+  if (isSync) refuseWhatNeedsTime(method);
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw expected('name', 'a non-empty string', name);
   if (params !== undefined && !isListOfNames(params))
@@ -94,6 +110,17 @@ function checked(options: object): WrapOptions<never, never> {
       );
   }
   return options as WrapOptions<never, never>;
+}
+
+/** Switched off they do no harm: `false` and 0 are how a function is freed of what its method has. */
+function refuseWhatNeedsTime(method: MethodOptions): void {
+  for (const [name, reason] of Object.entries(needsTime)) {
+    const value = method[name as keyof typeof needsTime];
+    if (value === undefined || value === false || value === 0) continue;
+    throw new InvalidOptionError(
+      `\`${name}\` can't work for a function that returns at once, because ${reason}, or wrap an async function`,
+    );
+  }
 }
 
 function isListOfNames(value: unknown): boolean {

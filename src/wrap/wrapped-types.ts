@@ -10,7 +10,11 @@ export type Callable = (this: unknown, ...args: readonly unknown[]) => unknown;
 export type AsyncFunction = (this: never, ...args: never[]) => Promise<unknown>;
 
 /** `never` for a function that returns a promise. */
-export type SyncOnly<F extends AnyFunction> = ReturnType<F> extends PromiseLike<unknown> ? never : unknown;
+export type SyncOnly<F extends AnyFunction> = [ReturnType<F>] extends [never]
+  ? unknown
+  : ReturnType<F> extends PromiseLike<unknown>
+    ? never
+    : unknown;
 
 /** What every wrapped function carries. `this` matters to them only where a `scope` function reads it. */
 export interface WrappedMembers<F extends AnyFunction, Invalidated, Refreshed> {

@@ -49,7 +49,7 @@ export class Wrapping {
     if (typeof fn !== 'function')
       throw new InvalidArgumentError(`Expected a function to wrap, got \`${inspect(fn, { depth: 0 })}\``);
     const callable = fn as Callable;
-    const resolved = resolveWrapOptions(options);
+    const resolved = resolveWrapOptions(options, isSync);
     const name = resolved.name ?? functionName(callable, this.#host.outlivesProcess);
     const target = this.target(name, callable, resolved);
     const source = { name, for: () => target };

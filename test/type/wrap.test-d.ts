@@ -84,5 +84,9 @@ expectTypeOf(sync('a')).toEqualTypeOf<number>();
 expectTypeOf(sync.invalidate('a')).toEqualTypeOf<boolean>();
 expectTypeOf(sync.refresh('a')).toEqualTypeOf<number>();
 expectTypeOf(cache.wrapSync(<T>(value: T) => value, { name: 'same' })(1 as const)).toEqualTypeOf<1>();
+expectTypeOf(cache.wrapSync(fails)()).toEqualTypeOf<never>();
+cache.wrapSync(parse, { ttl: '5m', staleIfError: '1h', circuitBreaker: true });
+// @ts-expect-error nothing can end the wait for a function that returns at once
+cache.wrapSync(parse, { hardTimeout: '5s' });
 // @ts-expect-error it returns a promise
 cache.wrapSync(search);
