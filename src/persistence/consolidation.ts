@@ -149,6 +149,7 @@ export class Consolidation {
       maxMemberBytes: options.maxMemberBytes,
       compressionLevel: options.compressionLevel,
       now: this.#host.now,
+      onFailure: this.#host.onFailure,
     });
     await this.#host
       .inTurn(async () => {
@@ -156,7 +157,9 @@ export class Consolidation {
         if (merged.path !== undefined) {
           const final = await maker.linkToFreeName(merged.path, group);
           await files.syncFolder(dirname(final));
-          await this.#host.loader.loadFiles(this.#host.index(), [final]);
+          const { problems } = await this.#host.loader.loadFiles(this.#host.index(), [final]);
+          // The sources stay until what takes their place has been read.
+          if (problems[0] !== undefined) throw problems[0];
           this.#noteProduct(final);
         }
         await this.#remove(merged.sources);

@@ -67,7 +67,8 @@ export class DiskStore {
   constructor(init: DiskStoreInit) {
     const { options, files, clock, writer } = init;
     this.#init = init;
-    this.reader = new MemberReader(files, options.maxMemberBytes);
+    const { maxMemberBytes } = options;
+    this.reader = new MemberReader({ files, maxMemberBytes, onError: (error) => this.noteFailure(error) });
     this.#maker = new PartitionFileMaker({
       files,
       folder: options.persistDir,

@@ -129,7 +129,7 @@ class FolderMerge {
     paths: readonly string[],
     others: PartitionIndex,
   ): Promise<Merged> {
-    const { files, maker, options, writer, now } = this.#host;
+    const { files, maker, options, writer, now, onFailure } = this.#host;
     const merged = await mergePartitions({
       files,
       folder: await maker.makeFolder(monthFolder(name.day)),
@@ -140,6 +140,7 @@ class FolderMerge {
       maxMemberBytes: options.maxMemberBytes,
       compressionLevel: options.compressionLevel,
       now,
+      onFailure,
     });
     if (merged.path === undefined) return merged;
     try {
@@ -148,7 +149,7 @@ class FolderMerge {
       this.#written.writtenFiles += 1;
       this.#written.writtenBytes += merged.writtenBytes;
       this.#written.writtenEntries += merged.writtenEntries;
-      const { index, loader, onFailure } = this.#host;
+      const { index, loader } = this.#host;
       const { problems } = await loader.loadFiles(index(), [final]);
       for (const problem of problems) onFailure(problem);
     } finally {

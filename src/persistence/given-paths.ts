@@ -3,7 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { InvalidArgumentError } from '../errors.js';
-import { type FileSystem, nodeFileSystem } from './file-system.js';
+import { type FileSystem, hasCode, nodeFileSystem } from './file-system.js';
 import { isMonthFolder } from './partition-path.js';
 
 /** The files that paths stand for: files, cache folders, their month folders, and patterns with `*` and `?`. */
@@ -52,8 +52,11 @@ async function expand(path: string): Promise<string[]> {
   const pattern = new RegExp(`^${escaped}$`, 's');
   const matches: string[] = [];
   for (const one of parents) {
-    // A parent that is no folder matches nothing.
-    const names = await readdir(one).catch((): string[] => []);
+    const names = await readdir(one).catch((error: unknown): string[] => {
+      // A parent that is no folder matches nothing.
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+      throw error;
+    });
     matches.push(...names.filter((name) => pattern.test(name)).map((name) => join(one, name)));
   }
   return matches.sort();

@@ -23,18 +23,28 @@ const maxKeptBytes = 8 * 1024 * 1024;
 /** A file that is another one now, or was overwritten: look for the entry again. */
 export class FileChangedError extends Error {}
 
+/** What a member reader works with. */
+export interface MemberReaderInit {
+  readonly files: FileSystem;
+  readonly maxMemberBytes: number;
+  /** Hears of files that could not be closed; all other failures go to whoever wants to read. */
+  readonly onError: (error: unknown) => void;
+}
+
 export class MemberReader {
   readonly #files: FileSystem;
   readonly #maxMemberBytes: number;
+  readonly #onError: (error: unknown) => void;
   readonly #open = new Map<string, Promise<OpenFile>>();
   readonly #bodies = new Map<string, Buffer>();
   readonly #reading = new Map<string, Promise<Buffer>>();
   #keptBytes = 0;
   #largeReads: Promise<unknown> = Promise.resolve();
 
-  constructor(files: FileSystem, maxMemberBytes: number) {
+  constructor({ files, maxMemberBytes, onError }: MemberReaderInit) {
     this.#files = files;
     this.#maxMemberBytes = maxMemberBytes;
+    this.#onError = onError;
   }
 
   /** The inflated body of a member, whole and checked. The bytes are shared: nobody changes them. */
@@ -61,7 +71,7 @@ export class MemberReader {
   async release(path: string): Promise<void> {
     const file = this.#open.get(path);
     this.#open.delete(path);
-    await closeQuietly(file);
+    await this.#close(file);
   }
 
   /** Drops all that is kept. */
@@ -70,7 +80,7 @@ export class MemberReader {
     this.#open.clear();
     this.#bodies.clear();
     this.#keptBytes = 0;
-    await Promise.all(files.map(closeQuietly));
+    await Promise.all(files.map((file) => this.#close(file)));
   }
 
   async #read(place: MemberPlace): Promise<Buffer> {
@@ -116,11 +126,9 @@ export class MemberReader {
       const options = { headerLength: header.headerLength, maxBytes: this.#maxMemberBytes };
       return await inflating(() => inflateMember(bytes, options), bytes);
     } catch (error) {
-      if (error instanceof FileChangedError) {
-        await this.release(path);
-        throw error;
-      }
-      throw damageAt(error, path, position);
+      if (error instanceof PartitionDamagedError) throw damageAt(error, path, position);
+      await this.release(path);
+      throw error;
     }
   }
 
@@ -128,7 +136,8 @@ export class MemberReader {
     const reading = readHeader(bytes);
     if (reading.kind !== 'member') {
       // The name may have gone to a file in which another member, or nothing, lies at this place.
-      const head = readHeader(await file.read(headBytes, 0));
+      const { size } = await file.status();
+      const head = readHeader(await readFully(file, Math.min(headBytes, size), 0));
       const isAnother = head.kind === 'member' && head.header.fileId !== place.fileId;
       if (isAnother) throw new FileChangedError('Another file lies there now');
       throw new PartitionDamagedError(reading.kind === 'damaged' ? reading.reason : 'no member any more');
@@ -157,6 +166,12 @@ export class MemberReader {
     return opening;
   }
 
+  async #close(opening: Promise<OpenFile> | undefined): Promise<void> {
+    // That it could not be opened was told to whoever wanted to read it.
+    const file = await opening?.catch(() => undefined);
+    await file?.close().catch(this.#onError);
+  }
+
   #keep(id: string, body: Buffer): void {
     this.#bodies.set(id, body);
     this.#keptBytes += body.length;
@@ -167,9 +182,4 @@ export class MemberReader {
       this.#keptBytes -= bytes.length;
     }
   }
-}
-
-/** Closing a file that was only read can't lose anything, so its failure concerns nobody. */
-async function closeQuietly(file: Promise<OpenFile> | undefined): Promise<void> {
-  await file?.then((open) => open.close()).catch(() => undefined);
 }

@@ -35,6 +35,8 @@ export interface MergeRequest {
   readonly maxMemberBytes: number;
   readonly compressionLevel: number;
   readonly now: () => number;
+  /** Hears of files that could not be closed or removed: that is no reason to give up what was merged. */
+  readonly onFailure: (error: unknown) => void;
 }
 
 /** What a merge has made. */
@@ -68,7 +70,7 @@ const copiedBytes = 32 * 1024;
  * temporary files afterwards sees this merge, and keeps the deletions that cover what it may still bring.
  */
 export async function mergePartitions(request: MergeRequest): Promise<Merged> {
-  const { files, folder, fileMode } = request;
+  const { files, folder, fileMode, onFailure } = request;
   const path = join(folder, temporaryFileName(randomId()));
   const output = await files.create(path, fileMode);
   const sources: Source[] = [];
@@ -96,9 +98,9 @@ export async function mergePartitions(request: MergeRequest): Promise<Merged> {
     throw error;
   } finally {
     // Nothing is lost when closing a file fails that was only read; the output was synced before.
-    for (const { file } of sources) await file.close().catch(() => undefined);
-    await output.close().catch(() => undefined);
-    if (!isDone) await files.unlink(path).catch(() => undefined);
+    for (const { file } of sources) await file.close().catch(onFailure);
+    await output.close().catch(onFailure);
+    if (!isDone) await files.unlink(path).catch(onFailure);
   }
 }
 
