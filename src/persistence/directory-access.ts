@@ -38,6 +38,8 @@ export interface AccessInit {
   /** The id of this process's writer. */
   readonly writer: string;
   readonly onError: (error: CacheError) => void;
+  /** Called where a folder is had alone: while the claim is lost, others may have written. */
+  readonly onOthers?: () => void;
 }
 
 const freeRight: ConsolidationRight = {
@@ -60,13 +62,15 @@ export function accessByMode(init: AccessInit): DirectoryAccess {
 
 /**
  * Has the folder alone. When the claim is lost (a process that stalled for long enough counts as gone), that is told
- * and the claim is tried for again; reading and writing go on meanwhile, since every process writes files of its own.
+ * and the claim is tried for again; reading and writing go on meanwhile, since every process writes files of its own,
+ * and what others have written is taken in at every try.
  */
-function soleAccess({ options, clock, onError }: AccessInit): DirectoryAccess {
+function soleAccess({ options, clock, onError, onOthers = () => undefined }: AccessInit): DirectoryAccess {
   const folder = options.persistDir;
   const stay = new Stay({
     clock,
     onError,
+    onOthers,
     async take(onLost) {
       const claim = await claimDirectory({ folder, purpose: 'claim', onLost });
       try {
@@ -150,6 +154,8 @@ interface StayInit {
   readonly failure: string;
   /** What to say when it is lost; without it, it is taken again at once, and only told when that is refused. */
   readonly loss?: string;
+  /** Called when it was lost, and after every try to have it again. */
+  readonly onOthers?: () => void;
 }
 
 const retryInterval = 5_000;
@@ -208,6 +214,7 @@ class Stay {
       return;
     }
     onError(new DirectoryTakenError(loss, undefined, { cause }));
+    this.#init.onOthers?.();
     this.#retryLater();
   }
 
@@ -222,7 +229,10 @@ class Stay {
     if (this.#hasLeft) return;
     this.#timer?.cancel();
     // Taken meanwhile: told when it was lost, and tried again until it is free.
-    const retry = () => this.enter().catch(() => this.#retryLater());
+    const retry = async () => {
+      await this.enter().catch(() => this.#retryLater());
+      if (!this.#hasLeft) this.#init.onOthers?.();
+    };
     this.#timer = this.#init.clock.schedule(() => void retry(), retryInterval);
   }
 }

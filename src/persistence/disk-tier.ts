@@ -87,7 +87,9 @@ export class DiskTier implements SlowTier {
     });
     this.#reader = new DiskReader(this.#store, init.clock);
     const isMachines = init.files === undefined;
-    this.#access = init.access ?? (isMachines ? accessByMode({ ...init, writer, onError }) : freeAccess);
+    const pull = () => this.#pull();
+    const entering = { ...init, writer, onError, onOthers: () => void pull() };
+    this.#access = init.access ?? (isMachines ? accessByMode(entering) : freeAccess);
     this.#consolidations = new ConsolidationTurns(this.#store, this.#access);
     this.#flushes = new FlushSchedule({
       options: init.options,
@@ -117,7 +119,6 @@ export class DiskTier implements SlowTier {
       },
       onError: (error) => this.#report(error),
     });
-    const pull = () => this.#pull();
     if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
     const { consolidateInterval } = init.options;
     if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());
