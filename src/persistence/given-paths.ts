@@ -1,6 +1,6 @@
 /** The partition files that given paths stand for. */
 
-import { readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { InvalidArgumentError } from '../errors.js';
 import { type FileSystem, hasCode, nodeFileSystem } from './file-system.js';
@@ -44,7 +44,11 @@ async function expand(path: string): Promise<string[]> {
   if (parent === path) return [path];
   const last = path.slice(parent.endsWith(sep) ? parent.length : parent.length + 1);
   const parents = isPattern(parent) ? await expand(parent) : [parent];
-  if (!isPattern(last)) return parents.map((one) => join(one, last));
+  if (!isPattern(last)) {
+    const paths = parents.map((one) => join(one, last));
+    const areThere = await Promise.all(paths.map((each) => exists(each)));
+    return paths.filter((_, number) => areThere[number]);
+  }
   const escaped = last
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
     .replaceAll('*', '.*')
@@ -60,6 +64,16 @@ async function expand(path: string): Promise<string[]> {
     matches.push(...names.filter((name) => pattern.test(name)).map((name) => join(one, name)));
   }
   return matches.sort();
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
+    throw error;
+  }
 }
 
 function isPattern(path: string): boolean {

@@ -5,6 +5,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { FileSystem } from '../../src/persistence/file-system.js';
+import { hashMethod } from '../../src/persistence/partition-path.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, testStart } from '../helper/disk-tier.js';
 import { FaultyFileSystem } from '../helper/faulty-file-system.js';
@@ -91,6 +93,27 @@ describe('a failing disk', () => {
     }
     expect(kept).toBe(40 - droppedEntries);
     await two.tier.close();
+  });
+
+  it('tells of every method that could not be written, and writes the others', async () => {
+    const files = new FaultyFileSystem();
+    const clock = new FakeClock(testStart);
+    const broken = new Set([hashMethod('search'), hashMethod('browse')]);
+    const view = files.beside();
+    const create: FileSystem['create'] = (path, mode) => {
+      const isBroken = [...broken].some((hash) => path.includes(hash));
+      return isBroken ? Promise.reject(new Error(`no ${path}`)) : files.create(path, mode);
+    };
+    Object.assign(view, { create });
+    const one = makeDiskTier({ persistDir: '/data/cache', files: view, clock });
+    for (const method of ['search', 'fetch', 'browse']) one.set(method, 1, method);
+    const failure = await one.tier.flush().catch((error: Error) => error);
+    const { errors } = (failure as Error).cause as AggregateError;
+    expect(errors.map(({ message }) => broken.has(/\w{32}/.exec(message)![0]!))).toEqual([true, true]);
+    expect(one.tier.counters).toMatchObject({ writtenEntries: 1, failedFlushes: 1, errors: 1 });
+    broken.clear();
+    await one.tier.close();
+    expect(one.tier.counters).toMatchObject({ writtenEntries: 3, droppedEntries: 0 });
   });
 
   it('refuses an entry that no reader would accept, and deletes the one it replaces', async () => {

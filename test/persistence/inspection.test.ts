@@ -1,6 +1,14 @@
 /** Looking into files from outside: what is told, what is found damaged, and that nothing is changed. */
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -74,6 +82,16 @@ describe('an inspection', () => {
     await expect(findPartitionFiles([join(folder, 'none')])).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
+  it('leaves out what a pattern leads past, but nothing that can not be read', async () => {
+    writeFileSync(join(folder, 'a file'), '');
+    expect(await expandPatterns([join(folder, '*', '2026-11')])).toEqual([join(folder, 'cache', '2026-11')]);
+    expect(await expandPatterns([join(folder, '*', '20*')])).toEqual([join(folder, 'cache', '2026-11')]);
+    symlinkSync('loop', join(folder, 'loop'));
+    for (const pattern of [join('*', '2026-11'), join('*', '20*')]) {
+      await expect(expandPatterns([join(folder, pattern)])).rejects.toMatchObject({ code: 'ELOOP' });
+    }
+  });
+
   it('verifies every byte and tells file and offset of what is wrong', async () => {
     const path = join(folder, 'cache', '2026-11', partitions().find((name) => name.startsWith('06a943c5'))!);
     const bytes = readFileSync(path);
@@ -102,10 +120,13 @@ describe('an inspection', () => {
 
   it('exports what is there and imports it elsewhere, once however often', async () => {
     const before = snapshot();
+    const written: unknown[] = [];
     for (let round = 0; round < 2; round += 1) {
       const records = exportFiles([join(folder, 'cache')], { clock });
       expect(await importRecords(join(folder, 'copy'), records, { clock })).toBe(15);
+      written.push((snapshot() as string[][]).filter(([path]) => path!.includes('/copy/')));
     }
+    expect(written[1]).toEqual(written[0]);
     expect((snapshot() as string[][]).filter(([path]) => path!.includes('/cache/'))).toEqual(before);
     const copied = new Map<string, unknown>();
     for await (const record of exportFiles([join(folder, 'copy')], { clock })) {

@@ -1,12 +1,14 @@
 /** Folders of other nodes flow into one: the newest of each key wins, in any order, any number of times. */
 
-import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { FileSystem } from '../../src/persistence/file-system.js';
 import { mergeDirectories } from '../../src/persistence/merge-directories.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, testStart } from '../helper/disk-tier.js';
+import { FaultyFileSystem } from '../helper/faulty-file-system.js';
 
 let root: string;
 
@@ -103,6 +105,76 @@ describe('merging folders', () => {
     expect(await after.get('search', 1)).toBe('new');
     expect(await after.get('search', 2)).toBeUndefined();
     await after.tier.close();
+  });
+
+  it('leaves out a file in which reading finds damage, tells it, and merges the rest', async () => {
+    const clock = new FakeClock(testStart);
+    const one = makeDiskTier({ persistDir: at('one'), clock });
+    one.set('search', 1, `old ${'x'.repeat(100)}`);
+    one.set('fetch', 1, 'of another method');
+    await one.tier.close();
+    clock.advance(1);
+    const two = makeDiskTier({ persistDir: at('two'), clock });
+    two.delete('search', 1);
+    await two.tier.flush();
+    two.set('search', 2, 'lost');
+    await two.tier.close();
+    const [month] = readdirSync(at('two')).filter((name) => name.startsWith('2026'));
+    const [name] = readdirSync(join(at('two'), month!));
+    const damaged = join(at('two'), month!, name!);
+    const bytes = readFileSync(damaged);
+    const second = bytes.indexOf(Buffer.of(0x1f, 0x8b, 8), 10);
+    bytes[second - 10]! ^= 0xff;
+    writeFileSync(damaged, bytes);
+    const report = await mergeDirectories([at('one'), at('two')], at('into'));
+    expect(report).toMatchObject({ skipped: [damaged], writtenEntries: 2, readFiles: 2 });
+    const into = makeDiskTier({ persistDir: at('into'), clock });
+    expect(await into.get('fetch', 1)).toBe('of another method');
+    // Nothing is taken from the file, its deletion neither: as if it were not there.
+    expect(await into.get('search', 1)).toMatch(/^old/);
+    expect(await into.get('search', 2)).toBeUndefined();
+    await into.tier.close();
+    expect(readFileSync(damaged)).toEqual(bytes);
+  });
+
+  it('looks again where the owner of a folder has merged its files meanwhile', async () => {
+    const files = new FaultyFileSystem();
+    const clock = new FakeClock(testStart);
+    files.now = () => clock.now();
+    for (let round = 0; round < 3; round += 1) {
+      const writer = makeDiskTier({ persistDir: '/data/node', files, clock });
+      writer.set('search', round, `value ${round}`);
+      writer.set('fetch', round, `value ${round}`);
+      await writer.tier.close();
+      clock.advance(1_000);
+    }
+    let opened = 0;
+    const owner = makeDiskTier({ persistDir: '/data/node', files: files.beside(), clock });
+    const view = files.beside();
+    const openToRead = async (path: string) => {
+      if (path.startsWith('/data/node')) opened += 1;
+      if (opened === 8) await owner.tier.consolidate();
+      return view.openToRead(path);
+    };
+    const moving: FileSystem = {
+      openToRead,
+      create: (path, mode) => view.create(path, mode),
+      list: (path) => view.list(path),
+      status: (path) => view.status(path),
+      makeFolder: (path, options) => view.makeFolder(path, options),
+      link: (path, newPath) => view.link(path, newPath),
+      rename: (path, newPath) => view.rename(path, newPath),
+      unlink: (path) => view.unlink(path),
+      syncFolder: (path) => view.syncFolder(path),
+    };
+    const report = await mergeDirectories(['/data/node'], '/data/into', { files: moving, clock });
+    expect(opened).toBeGreaterThan(8);
+    expect(report.skipped).toEqual([]);
+    const into = makeDiskTier({ persistDir: '/data/into', files, clock });
+    for (const method of ['search', 'fetch'])
+      for (let round = 0; round < 3; round += 1) expect(await into.get(method, round)).toBe(`value ${round}`);
+    await into.tier.close();
+    await owner.tier.close();
   });
 
   it('refuses to merge a folder into itself', async () => {

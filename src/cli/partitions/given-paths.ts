@@ -16,6 +16,8 @@ export async function givenPaths(paths: readonly string[]): Promise<string[]> {
   for (const path of paths) {
     if (path === '') throw new UsageError("Expected a path, got '': name a cache folder or a file");
     const expanded = await expandPatterns([path]).catch((cause: unknown) => {
+      const isNoMatch = cause instanceof Error && 'code' in cause && cause.code === 'ERR_INVALID_ARGUMENT';
+      if (!isNoMatch) throw complaint(path, cause);
       throw new UsageError(`No file or folder matches ${path}: check the pattern`, { cause });
     });
     for (const each of expanded) {
