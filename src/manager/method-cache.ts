@@ -3,6 +3,7 @@
 import { CacheClosedError } from '../errors.js';
 import { type LoadOptions, type LookupOptions, resolveCallOptions, type SetOptions } from '../options.js';
 import type { CacheStats } from '../stats/counters.js';
+import { checkCallOptions, loadCall, lookupCall, setCall } from './call-options.js';
 import { clearCache } from './clearing.js';
 import type { CacheCore } from './core.js';
 import type { Loader } from './loader.js';
@@ -38,6 +39,7 @@ export class MethodCache {
 
   /** The key of a call. @throws UnhashableParamsError */
   key(params: unknown, options: LookupOptions = noOptions): string {
+    if (options !== noOptions) checkCallOptions(options, lookupCall, this.#state.options);
     return this.#state.key(params, options.scope);
   }
 
@@ -92,7 +94,8 @@ export class MethodCache {
 
   /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
   setSync(params: unknown, value: unknown, options: SetOptions = noOptions): boolean {
-    const key = this.#openKey(params, options);
+    if (options !== noOptions) checkCallOptions(options, setCall, this.#state.options);
+    const key = this.#keyWhileOpen(params, options);
     const resolved = resolveCallOptions(options, this.#state.options);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
@@ -118,11 +121,15 @@ export class MethodCache {
    * `CircuitOpenError`, `QueueFullError`.
    */
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
+    const malformed = options === noOptions ? undefined : this.#problemWith(options);
+    if (malformed !== undefined) return Promise.reject(malformed);
     return this.#loads.getOrSet(params, loader, options);
   }
 
   /** Loads a call anew, whatever the cache holds, and stores the result. Rejects as `getOrSet` does. */
   refresh<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
+    const malformed = options === noOptions ? undefined : this.#problemWith(options);
+    if (malformed !== undefined) return Promise.reject(malformed);
     return this.#loads.refresh(params, loader, options);
   }
 
@@ -174,8 +181,22 @@ export class MethodCache {
   }
 
   #openKey(params: unknown, options: LookupOptions = noOptions): string {
+    if (options !== noOptions) checkCallOptions(options, lookupCall, this.#state.options);
+    return this.#keyWhileOpen(params, options);
+  }
+
+  #keyWhileOpen(params: unknown, { scope }: LookupOptions): string {
     if (this.#core.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
-    return this.key(params, options);
+    return this.#state.key(params, scope);
+  }
+
+  #problemWith(options: LoadOptions): unknown {
+    try {
+      checkCallOptions(options, loadCall, this.#state.options);
+      return undefined;
+    } catch (error) {
+      return error;
+    }
   }
 }
 
