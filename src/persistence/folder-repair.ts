@@ -28,8 +28,8 @@ export interface RepairCounters {
   readonly quarantinedFiles: number;
 }
 
-/** A file under a temporary name is written in seconds; one that is older was left behind. */
-const temporaryLife = 60_000;
+/** A file under a temporary name is written in minutes; one that is older, by whatever clock, was left behind. */
+const temporaryLife = 7_200_000;
 
 export class FolderRepair {
   readonly #init: FolderRepairInit;

@@ -127,7 +127,10 @@ class Copy {
   async discard(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.close();
-    await this.#options.files.unlink(this.path);
+    await this.#options.files.unlink(this.path).catch((error: unknown) => {
+      // Somebody has taken it for left behind.
+      if (!hasCode(error, 'ENOENT')) throw error;
+    });
   }
 
   async #copy(
