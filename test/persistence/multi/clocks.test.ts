@@ -47,7 +47,7 @@ afterAll(() => rmSync(work, { recursive: true, force: true }));
 class Node {
   readonly child: Child;
 
-  private constructor(child: Child) {
+  constructor(child: Child) {
     this.child = child;
   }
 
@@ -148,6 +148,31 @@ describe('processes whose clocks are off', () => {
     }
     for (const node of all) await node.close();
     await judge(folder, ended);
+  });
+
+  it('leave alone what another is making, even if their clock says that it was left behind', async () => {
+    const folder = mkdtempSync(join(work, 'cache-'));
+    const fast = await Node.start(folder, clocks.fast);
+    const merging = start(script, { folder, role: 'node', seed, stopEvery: 1 }, clocks.right.settings);
+    await merging.next('ready');
+    let looks = 0;
+    merging.on('stalled', async ([, , path]) => {
+      if (String(path).endsWith('.tmp')) {
+        await fast.obey('load');
+        looks += 1;
+      }
+      merging.resume();
+    });
+    const right = new Node(merging);
+    for (const number of [0, 2, 4]) await right.obey(`set ${number} right`);
+    await fast.obey('set 0 fast');
+    const consolidated = merging.next('consolidated');
+    await right.obey('consolidate');
+    expect(Number((await consolidated)[1])).toBeGreaterThan(0);
+    expect(looks).toBeGreaterThan(0);
+    await right.close();
+    await fast.close();
+    await judge(folder, [right, fast]);
   });
 
   it('hold the greatest stamp of those that had not seen each other', async () => {

@@ -11,7 +11,7 @@ import { nodeFileSystem } from '../../../src/persistence/file-system.js';
 import { MsgpackWriter } from '../../../src/persistence/msgpack-bytes.js';
 import { StampClock } from '../../../src/stamp.js';
 import { type Change, fixed, kept, keyCount, methodOf, type Seen } from './oracle.js';
-import { blindFiles, pausingFiles, stopEvery } from './stalling-files.js';
+import { blindFiles, pausingFiles, stopAt } from './stalling-files.js';
 
 /** What the parent wants. */
 export interface Settings {
@@ -24,6 +24,8 @@ export interface Settings {
   readonly pause?: number;
   /** Stops itself at every so-many-th step that changes a file. */
   readonly stopEvery?: number;
+  /** Stops itself at the step of this number. */
+  readonly stopOnce?: number;
   /** Plants a fault: it never sees that its files have gone. */
   readonly isBlind?: boolean;
 }
@@ -44,8 +46,11 @@ const padding = () => 'x'.repeat(below(300));
 // In place of the machine's own, so that all else is wired as it is for users.
 const machine = { ...nodeFileSystem };
 if (settings.isBlind === true) Object.assign(nodeFileSystem, blindFiles(machine));
-if (settings.stopEvery !== undefined) {
-  Object.assign(nodeFileSystem, pausingFiles({ ...nodeFileSystem }, stopEvery(settings.stopEvery)));
+const { stopEvery, stopOnce } = settings;
+const steps = stopEvery ?? stopOnce;
+if (steps !== undefined) {
+  const again = stopEvery === undefined ? 'once' : 'often';
+  Object.assign(nodeFileSystem, pausingFiles({ ...nodeFileSystem }, stopAt(steps, again)));
 }
 
 const tier = new DiskTier({

@@ -25,6 +25,7 @@ export function pausingFiles(files: FileSystem, pause: (step: Step, path: string
     ...files,
     async create(path, mode) {
       const file = await files.create(path, mode);
+      if (path.endsWith('.tmp')) tell('temporary', path);
       pause('after create', path);
       return {
         read: (length, position, room) => file.read(length, position, room),
@@ -43,14 +44,14 @@ export function pausingFiles(files: FileSystem, pause: (step: Step, path: string
   };
 }
 
-/** Stops this process at the step of this number, and at every one that is as many further. */
-export function stopEvery(steps: number): (step: Step, path: string) => void {
+/** Stops this process at the step of this number, and at every one that is as many further unless once is enough. */
+export function stopAt(steps: number, again: 'once' | 'often'): (step: Step, path: string) => void {
   let left = steps;
   return (step, path) => {
     left -= 1;
     if (left > 0) return;
-    left = steps;
-    writeSync(1, `${JSON.stringify(['stalled', step, path])}\n`);
+    left = again === 'often' ? steps : Number.POSITIVE_INFINITY;
+    tell('stalled', step, path);
     process.kill(process.pid, 'SIGSTOP');
   };
 }
@@ -69,4 +70,8 @@ export function blindFiles(files: FileSystem): FileSystem {
       return statuses.get(path) ?? (await files.status(path));
     },
   };
+}
+
+function tell(...message: unknown[]): void {
+  writeSync(1, `${JSON.stringify(message)}\n`);
 }
