@@ -4,16 +4,22 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../src/persistence/file-system.js';
 import { hashMethod } from '../../src/persistence/partition-path.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import { makeDiskTier, testStart } from '../helper/disk-tier.js';
+import { makeDiskTier, type TestTier, testStart } from '../helper/disk-tier.js';
 import { FaultyFileSystem } from '../helper/faulty-file-system.js';
 
-async function settle(clock: FakeClock, ms: number): Promise<void> {
+/** Lets time pass, and the flush that comes due in it end. */
+async function settle({ tier, clock }: TestTier, ms: number): Promise<void> {
+  const before = tier.counters;
   clock.advance(ms);
-  for (let turn = 0; turn < 40; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+  if (tier.counters.flushes === before.flushes) return;
+  const hasEnded = () => tier.counters.failedFlushes > before.failedFlushes || tier.pendingBytes === 0;
+  while (!hasEnded()) await nextTurn();
+  await nextTurn();
 }
 
 describe('a failing disk', () => {
@@ -27,20 +33,20 @@ describe('a failing disk', () => {
       files.failAt(files.calls.length, fault, true);
       one.set('search', 2, 'during');
       one.delete('search', 1);
-      await settle(clock, 1_000);
+      await settle(one, 1_000);
       const { failedFlushes } = one.tier.counters;
       expect(failedFlushes).toBe(1);
       expect(one.errors.at(-1)).toMatchObject({ code: 'ERR_STORAGE' });
       expect(await one.get('search', 2)).toBe('during');
       expect(await one.get('search', 1)).toBeUndefined();
       // Backing off: two more attempts in the next 3 s, not one a second for ever.
-      for (let second = 0; second < 3; second += 1) await settle(clock, 1_000);
+      for (let second = 0; second < 3; second += 1) await settle(one, 1_000);
       expect(one.tier.counters.failedFlushes).toBe(3);
       files.heal();
-      await settle(clock, 30_000);
+      await settle(one, 30_000);
       expect(one.tier.counters.writtenEntries).toBe(3);
       one.set('search', 3, 'after');
-      await settle(clock, 1_000);
+      await settle(one, 1_000);
       expect(one.tier.counters.writtenEntries).toBe(4);
       await one.tier.close();
       const two = makeDiskTier({ persistDir: '/data/cache', files, clock });
@@ -64,7 +70,7 @@ describe('a failing disk', () => {
     await expect(one.get('search', 2)).rejects.toMatchObject({ code: 'ERR_STORAGE' });
     expect(files.calls.length).toBe(calls);
     files.heal();
-    await settle(clock, 1_000);
+    await settle(one, 1_000);
     expect(await one.get('search', 2)).toBeUndefined();
     await one.tier.close();
   });
