@@ -50,17 +50,17 @@ export async function findClosed(
   const { options, now, isOnNetwork } = facts;
   const { closeAfter, networkCloseAfter } = options;
   const wait = isOnNetwork ? Math.max(closeAfter, networkCloseAfter) : closeAfter;
-  const isQuiet = ({ modifiedAt }: PartitionTraces) => now - modifiedAt > wait;
+  // Of its own this process knows which it goes on with.
+  const isOver = ({ modifiedAt, writer }: PartitionTraces) =>
+    now - modifiedAt > wait || writer === facts.writer;
   const pathsOf = (closed: readonly PartitionTraces[]) => new Set(closed.map(({ path }) => path));
-  if (isOnNetwork) return pathsOf(partitions.filter(isQuiet));
+  if (isOnNetwork) return pathsOf(partitions.filter(isOver));
   if (options.mode === 'single') return pathsOf(partitions);
   const lastAppends = findLastAppends(partitions);
   const closed = pathsOf(
     partitions.filter((partition) => {
       const { day, writer, modifiedAt } = partition;
-      if (isQuiet(partition) || dayEnd(day) + clockSlack <= now) return true;
-      // Of its own this process knows which it goes on with.
-      if (writer === noWriter || writer === facts.writer) return true;
+      if (isOver(partition) || writer === noWriter || dayEnd(day) + clockSlack <= now) return true;
       return writer !== undefined && modifiedAt < lastAppends.get(logOf(partition))!;
     }),
   );

@@ -109,7 +109,7 @@ describe('a partition of a folder that one process has alone', () => {
 
 describe('a partition on a network file system', () => {
   for (const mode of ['single', 'multi'] as const) {
-    it(`is closed by time alone, after \`networkCloseAfter\`, with mode: ${mode}`, async () => {
+    it(`of another process is closed by time alone, after \`networkCloseAfter\`, with mode: ${mode}`, async () => {
       const partitions = [
         partition('old', { modifiedAt: testStart - hour - 1 }),
         partition('young', { modifiedAt: testStart - hour }),
@@ -118,7 +118,7 @@ describe('a partition on a network file system', () => {
       ];
       const options = { mode, closeAfter, networkCloseAfter: hour };
       const changes = { options, isOnNetwork: true, hasLeft: () => Promise.resolve(true) };
-      expect(await closedOf(partitions, changes)).toEqual(['old']);
+      expect(await closedOf(partitions, changes)).toEqual(['old', 'own']);
     });
   }
 
