@@ -1,15 +1,16 @@
 /** `toolstash replay`: a trace through a cache, with a report of what the cache would have done for it. */
 
 import { stat } from 'node:fs/promises';
-import { CacheManager, type CacheStats, hashKey } from '../../index.js';
+import { CacheManager, type CacheOptions, type CacheStats, hashKey } from '../../index.js';
 import type { CommandIo } from '../command-io.js';
 import { formatCount, printable } from '../format.js';
 import { formatJson } from '../lossless-json.js';
 import { paintFor } from '../paint.js';
 import { startProgress } from '../progress.js';
+import { type ComparisonData, comparisonJson, formatComparison, type PolicyFigures } from './comparison.js';
 import { DiskWatch, diskOf } from './disk.js';
 import { effectByName, unmatchedGlobs } from './effects.js';
-import { fittingTimeScale, replayTasks } from './engine.js';
+import { fittingTimeScale, type Outcome, type ReplayOptions, replayTasks } from './engine.js';
 import type { LatencyModel } from './latency.js';
 import { latenciesOf } from './latency.js';
 import { formatReport, type ReportData } from './report.js';
@@ -18,11 +19,16 @@ import { hitRate, Tally } from './summary.js';
 import type { Task, ToolCall, Trace } from './trace.js';
 import { groupByTask } from './trace.js';
 import { readTrace } from './trace-reader.js';
+import { VirtualTime } from './virtual-time.js';
 import { generateWorkload, workloadWrites } from './workload.js';
+
+type Policy = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf';
 
 /** What the flags of `replay` come to. */
 export interface ReplayFlags {
-  readonly eviction: 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf';
+  readonly eviction: Policy;
+  /** Instead of one eviction: several, one after the other. */
+  readonly compare?: readonly Policy[];
   readonly maxSize: number;
   readonly maxBytes: number;
   readonly ttl?: string;
@@ -43,6 +49,9 @@ export interface ReplayFlags {
   readonly json: boolean;
 }
 
+/** What is replayed, whatever it goes through. */
+type Course = Omit<ReplayOptions, 'cache' | 'timeScale' | 'sleep' | 'diskReadsOf' | 'onOutcome'>;
+
 /** How long a replay is made to take when no time scale is given, if nothing were cached. */
 const fittingMs = 5000;
 
@@ -54,17 +63,24 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const tasks = groupByTask(trace.calls);
   const latencies = latenciesOf(trace.calls, flags.latency, flags.seed);
   const latencyOf = (call: ToolCall) => latencies.ms.get(call) ?? 0;
+  const keys = new Map(trace.calls.map((call) => [call, hashKey(call.tool, call.args)]));
   const { concurrency } = flags;
+  const course = {
+    tasks,
+    keyOf: (call: ToolCall) => keys.get(call) ?? '',
+    effectOf: effectByName(globs),
+    latencyOf,
+    concurrency,
+    transientErrors: flags.transientErrors,
+  };
+  const notes = notesOn(path, globs, tools);
+  if (flags.compare !== undefined) return compare({ trace, course, notes }, flags.compare, flags, io);
   const timeScale =
     flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
-  const keys = new Map(trace.calls.map((call) => [call, hashKey(call.tool, call.args)]));
-
   const disk = await diskOf(flags);
   const cache = new CacheManager({
     eviction: flags.eviction,
-    maxSize: flags.maxSize,
-    maxBytes: flags.maxBytes,
-    ...(flags.ttl !== undefined && { ttl: ttlOf(flags.ttl) }),
+    ...boundsOf(flags),
     // What is on disk outlives the replay, so its times must be the real ones.
     ...(disk === null ? { clock: scaledClock(timeScale) } : disk.options),
   });
@@ -76,14 +92,9 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   try {
     await cache.open();
     await replayTasks({
+      ...course,
       cache,
-      tasks,
-      keyOf: (call) => keys.get(call) ?? '',
-      effectOf: effectByName(globs),
-      latencyOf,
       timeScale,
-      concurrency,
-      transientErrors: flags.transientErrors,
       diskReadsOf: (key) => watch.readsOf(key),
       onOutcome(outcome) {
         tally.add(outcome);
@@ -125,7 +136,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     byTool: tally.byTool,
     wrongAnswers: tally.wrongAnswers,
     notes: [
-      ...notesOn(path, globs, tools),
+      ...notes,
       ...(disk !== null && flags.ttl !== undefined && timeScale !== 1 ? [realTtl] : []),
       ...watch.notes(),
     ],
@@ -136,6 +147,49 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
       : formatReport(data, { width: io.stdout.columns ?? 80, paint: paintFor(io.stdout) }),
   );
   return tally.total.wrong === 0 && !watch.hasLost ? 0 : 1;
+}
+
+/** Replays in virtual time under one policy after the other, and tells what each came to. */
+async function compare(
+  { trace, course, notes }: { trace: Trace; course: Course; notes: readonly string[] },
+  evictions: readonly Policy[],
+  flags: ReplayFlags,
+  { stdout, stderr }: CommandIo,
+): Promise<number> {
+  const total = trace.calls.length * evictions.length;
+  const progress = startProgress({ stream: stderr, label: 'Replaying', total });
+  const policies: PolicyFigures[] = [];
+  let done = 0;
+  try {
+    for (const eviction of evictions) {
+      const time = new VirtualTime();
+      const cache = new CacheManager({ eviction, clock: time, ...boundsOf(flags) });
+      const tally = new Tally(course.latencyOf);
+      const onOutcome = (outcome: Outcome) => {
+        tally.add(outcome);
+        done += 1;
+        progress.update(done, `${formatCount(done)} calls, ${eviction}`);
+      };
+      const sleep = (ms: number) => time.sleep(ms);
+      await time.run(replayTasks({ ...course, cache, timeScale: 1, sleep, onOutcome }));
+      const { evicted, refused, entries, bytes } = cache.stats();
+      await cache.close();
+      const { total: counts, wrongAnswers } = tally;
+      policies.push({ eviction, total: counts, evicted, refused, entries, bytes, wrongAnswers });
+    }
+  } finally {
+    progress.stop();
+  }
+  const data: ComparisonData = {
+    trace: { name: trace.name, tasks: course.tasks.length, rollouts: rolloutsOf(course.tasks) },
+    cache: { maxSize: flags.maxSize, maxBytes: flags.maxBytes, ttl: flags.ttl ?? null },
+    concurrency: course.concurrency,
+    policies,
+    notes,
+  };
+  const style = { width: stdout.columns ?? 80, paint: paintFor(stdout) };
+  stdout.write(flags.json ? `${formatJson(comparisonJson(data), 2)}\n` : formatComparison(data, style));
+  return policies.every(({ total: { wrong } }) => wrong === 0) ? 0 : 1;
 }
 
 /** Said where a person may expect the trace's time. */
@@ -173,6 +227,10 @@ async function readWithProgress(path: string, { stderr }: CommandIo): Promise<Tr
   } finally {
     progress.stop();
   }
+}
+
+function boundsOf({ maxSize, maxBytes, ttl }: ReplayFlags): CacheOptions {
+  return { maxSize, maxBytes, ...(ttl !== undefined && { ttl: ttlOf(ttl) }) };
 }
 
 function ttlOf(text: string): number | `${number}ms` {

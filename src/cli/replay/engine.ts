@@ -49,6 +49,8 @@ export interface ReplayOptions {
   readonly latencyOf: (call: ToolCall) => number;
   /** Real ms per ms of the trace; 0 doesn't wait at all. */
   readonly timeScale: number;
+  /** How time passes while a tool works, in ms of the trace; really and by `timeScale` unless given. */
+  readonly sleep?: (ms: number) => Promise<void>;
   /** How many tasks run at once. */
   readonly concurrency: number;
   /** Whether errors of read-only tools are passing ones, which a cached answer avoids rightly. */
@@ -88,11 +90,16 @@ export function fittingTimeScale(options: {
   readonly targetMs: number;
 }): number {
   const taskMs = options.tasks.map((task) =>
-    stepsOf(task).reduce((sum, step) => sum + Math.max(...step.map(options.latencyOf)), 0),
+    stepsOf(task).reduce((sum, step) => sum + longestOf(step, options.latencyOf), 0),
   );
   const inParallel = taskMs.reduce((sum, ms) => sum + ms, 0) / options.concurrency;
   const longest = taskMs.reduce((most, ms) => Math.max(most, ms), 0);
   return Math.min(1, options.targetMs / Math.max(inParallel, longest, 1));
+}
+
+/** A step may hold more calls than a function takes arguments. */
+function longestOf(step: readonly ToolCall[], latencyOf: (call: ToolCall) => number): number {
+  return step.reduce((most, call) => Math.max(most, latencyOf(call)), 0);
 }
 
 class Replay {
@@ -173,6 +180,7 @@ class Replay {
 
   async #wait(call: ToolCall): Promise<void> {
     const { latencyOf, timeScale } = this.#options;
-    if (timeScale > 0) await sleep(Math.min(latencyOf(call) * timeScale, longestDelay));
+    if (this.#options.sleep !== undefined) await this.#options.sleep(latencyOf(call));
+    else if (timeScale > 0) await sleep(Math.min(latencyOf(call) * timeScale, longestDelay));
   }
 }

@@ -27,6 +27,14 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
         .argParser(oneOf('--eviction', policies)),
     )
     .addOption(
+      new Option(
+        '--compare <policies>',
+        'replay under each of these, in virtual time, and tell what each saves, such as lru,gdsf',
+      )
+        .argParser((text) => text.split(',').map((policy) => oneOf('--compare', policies)(policy.trim())))
+        .conflicts(['eviction', 'persist', 'persistDir', 'cache', 'loadCache', 'timeScale']),
+    )
+    .addOption(
       new Option('--max-size <entries>', 'most entries in the cache')
         .default(1000)
         .argParser(wholeNumber('--max-size', 1, largestStore)),
