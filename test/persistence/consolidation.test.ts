@@ -1,6 +1,6 @@
 /** Consolidation merges closed partitions and changes nothing that can be read, but for what it may drop. */
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -41,6 +41,12 @@ async function leave(write: (tier: TestTier) => void, options: DiskOptions = {})
 function partitions(): string[] {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return names.filter((name) => name.endsWith('.cache') || name.endsWith('.tmp')).sort();
+}
+
+/** Dates files as if they had been appended to just now, or at another time relative to now. */
+function date(names: readonly string[], shift = 0): void {
+  const time = new Date(clock.now() + shift);
+  for (const name of names) utimesSync(join(folder, name), time, time);
 }
 
 function bytes(): number {
@@ -232,5 +238,47 @@ describe('consolidation', () => {
     expect(await one.get('search', 100)).toBe('two');
     expect(await one.get('search', 101)).toBe('two');
     expect([...one.errors, ...two.errors]).toEqual([]);
+  });
+
+  it('merges what another process has filled and left for the next file, but not the last', async () => {
+    const one = make({ mode: 'multi' });
+    const two = make({ mode: 'multi', partitionBytes: 1_000 });
+    for (let round = 0; round < 4; round += 1) {
+      const known = new Set(partitions());
+      two.set('search', round, Array.from({ length: 90 }, (_, at) => Math.sin(at + round)).join());
+      await two.tier.flush();
+      clock.advance(1_000);
+      date(partitions().filter((name) => !known.has(name)));
+    }
+    const last = partitions().find((name) => name.endsWith('_3.cache'))!;
+    await one.tier.load();
+    expect(await one.tier.consolidate()).toMatchObject({ merged: 1, readFiles: 3, failures: 0 });
+    expect(partitions()).toHaveLength(2);
+    expect(partitions()).toContain(last);
+    for (const key of [0, 1, 2, 3]) expect(await two.get('search', key)).toContain(`${Math.sin(key)},`);
+    expect([...one.errors, ...two.errors]).toEqual([]);
+  });
+
+  it('takes what another process has made of closed files for finished, and lets it go on in its own', async () => {
+    const options = { mode: 'multi', closeAfter: '1h' } as const;
+    for (const key of [1, 2, 3]) await leave((gone) => gone.set('search', key, `value ${key}`), options);
+    const left = partitions();
+    date(left, -2 * hour);
+    const one = make({ ...options, consolidateInterval: '10m' });
+    const two = make(options);
+    one.set('search', 4, 'one');
+    await one.tier.flush();
+    const own = partitions().find((name) => !left.includes(name))!;
+    date([own]);
+    clock.advance(hour / 6);
+    for (let turn = 0; turn < 300 && partitions().length > 2; turn += 1)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    const product = partitions().find((name) => name !== own)!;
+    date([product]);
+    two.set('search', 5, 'two');
+    expect(await two.tier.consolidate()).toMatchObject({ merged: 1, readFiles: 2 });
+    expect(partitions()).toHaveLength(2);
+    expect(partitions()).toContain(own);
+    expect(partitions()).not.toContain(product);
   });
 });
