@@ -101,7 +101,6 @@ export class DiskStore {
       options,
       files,
       clock,
-      writer,
       maker: this.#maker,
       owns: (path) => this.#writer.owns(path),
       release: (path) => this.reader.release(path),
@@ -220,11 +219,11 @@ export class DiskStore {
 
   /** Takes over from other folders what is newer there. */
   mergeFrom(folders: readonly string[]): Promise<DirectoryMergeReport> {
-    const { options, files, clock, writer } = this.#init;
+    const { options, files, clock } = this.#init;
     const now = () => clock.now();
     const index = () => this.#index;
     const onFailure = (error: unknown) => this.noteFailure(error);
-    const host = { options, files, writer, now, index, maker: this.#maker, loader: this.#loader, onFailure };
+    const host = { options, files, now, index, maker: this.#maker, loader: this.#loader, onFailure };
     return this.#inTurn(() => mergeInto(folders, host));
   }
 

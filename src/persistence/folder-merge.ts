@@ -2,6 +2,7 @@
 
 import { dirname, join } from 'node:path';
 import { compareStamps, type Stamp } from '../stamp.js';
+import { noWriter } from './closed-partitions.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { type FileSystem, hasCode } from './file-system.js';
@@ -33,7 +34,6 @@ export interface DirectoryMergeHost {
   readonly files: FileSystem;
   readonly maker: PartitionFileMaker;
   readonly loader: PartitionLoader;
-  readonly writer: string;
   readonly index: () => PartitionIndex;
   readonly now: () => number;
   /** Hears of failures that don't stop it. */
@@ -129,13 +129,13 @@ class FolderMerge {
     paths: readonly string[],
     others: PartitionIndex,
   ): Promise<Merged> {
-    const { files, maker, options, writer, now, onFailure } = this.#host;
+    const { files, maker, options, now, onFailure } = this.#host;
     const merged = await mergePartitions({
       files,
       folder: await maker.makeFolder(monthFolder(name.day)),
       sources: paths,
       rules: async () => this.#rules(others),
-      writer,
+      writer: noWriter,
       fileMode: options.fileMode,
       maxMemberBytes: options.maxMemberBytes,
       compressionLevel: options.compressionLevel,

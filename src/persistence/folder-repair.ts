@@ -13,7 +13,6 @@ export interface FolderRepairInit {
   readonly options: Pick<ResolvedDiskOptions, 'closeAfter' | 'maxMemberBytes' | 'fileMode'>;
   readonly files: FileSystem;
   readonly clock: Clock;
-  readonly writer: string;
   readonly maker: PartitionFileMaker;
   /** Whether this process appends to the file. */
   readonly owns: (path: string) => boolean;
@@ -67,11 +66,10 @@ export class FolderRepair {
   }
 
   async #salvage(file: AilingFile): Promise<true> {
-    const { options, files, writer, clock, maker, release } = this.#init;
+    const { options, files, clock, maker, release } = this.#init;
     await release(file.path);
     const report = await salvagePartition(file.path, file.damage.length > 0, {
       files,
-      writer,
       maker,
       maxMemberBytes: options.maxMemberBytes,
       fileMode: options.fileMode,

@@ -1,6 +1,7 @@
 /** Takes the good members out of a damaged partition, and the rest out of the way. */
 
 import { basename, dirname, join } from 'node:path';
+import { noWriter } from './closed-partitions.js';
 import type { FileSystem, OpenFile } from './file-system.js';
 import { hasCode, readFully } from './file-system.js';
 import {
@@ -28,7 +29,6 @@ import { type ScannedMember, scanPartition } from './partition-scan.js';
 export interface SalvageOptions {
   readonly files: FileSystem;
   readonly maker: PartitionFileMaker;
-  readonly writer: string;
   readonly maxMemberBytes: number;
   readonly fileMode: number;
   readonly now: () => number;
@@ -171,11 +171,11 @@ class Copy {
   }
 
   async #append(content: MemberContent, method: string | undefined): Promise<void> {
-    const { files, writer, fileMode, now } = this.#options;
+    const { files, fileMode, now } = this.#options;
     this.#file ??= await files.create(this.path, fileMode);
     const frame = frameMember(content, {
       fileId: this.#fileId,
-      writer,
+      writer: noWriter,
       memberNumber: this.members,
       batchIndex: 0,
       writtenAt: now(),
