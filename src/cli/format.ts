@@ -47,9 +47,9 @@ export function formatBytes(bytes: number): string {
   return `${Number.isInteger(amount) || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${byteUnits[power]}`;
 }
 
-/** The text in at most `width` characters, with `…` where it was cut. */
+/** The text in at most `width` characters, but at least one, with `…` where it was cut. */
 export function shorten(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
 }
 
 /** The text without the control characters by which a trace could steer the terminal. */

@@ -1,5 +1,6 @@
 /** Reads files of one JSON object a line, streamed, with file and line number in every complaint. */
 
+import { constants } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { parseJson } from './lossless-json.js';
 import { UsageError } from './usage-error.js';
@@ -24,11 +25,16 @@ export function inputName(path: string): string {
 /**
  * The lines of a file, or of standard input when `path` is `-`, that are not blank.
  *
- * @throws UsageError when the file can't be read, or a line is not UTF-8.
+ * @param longest the most bytes of a line
+ * @throws UsageError when the file can't be read, or a line is too long or not UTF-8.
  */
-export async function* readLines(path: string, onProgress: ReadProgress = () => {}): AsyncGenerator<Line> {
+export async function* readLines(
+  path: string,
+  onProgress: ReadProgress = () => {},
+  longest = constants.MAX_STRING_LENGTH,
+): AsyncGenerator<Line> {
   const input: AsyncIterable<Buffer> = path === '-' ? process.stdin : createReadStream(path);
-  const lines = linesOf(input, inputName(path), onProgress);
+  const lines = linesOf(input, { name: inputName(path), onProgress, longest });
   for (;;) {
     let next: IteratorResult<Line>;
     try {
@@ -53,6 +59,7 @@ export function parseFields(text: string, malformed: Malformed): Map<string, unk
   try {
     value = parseJson(text);
   } catch (error) {
+    if (error instanceof RangeError) throw malformed('nested too deeply to be read', error);
     throw malformed(`not valid JSON: ${error instanceof Error ? error.message : String(error)}`, error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -76,17 +83,31 @@ export function nameOfType(value: unknown): string {
  */
 async function* linesOf(
   input: AsyncIterable<Buffer>,
-  name: string,
-  onProgress: ReadProgress,
+  {
+    name,
+    onProgress,
+    longest,
+  }: { readonly name: string; readonly onProgress: ReadProgress; readonly longest: number },
 ): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let line = 0;
   let bytes = 0;
   let pieces: Buffer[] = [];
+  let piecesBytes = 0;
+  const add = (piece: Buffer) => {
+    pieces.push(piece);
+    piecesBytes += piece.length;
+    if (piecesBytes <= longest) return;
+    throw new UsageError(
+      `${name}:${line + 1}: longer than ${longest} bytes: expected one JSON object a line, each on a line of its own`,
+    );
+  };
   const take = (last: Buffer): Line => {
+    add(last);
     line += 1;
-    const whole = pieces.length === 0 ? last : Buffer.concat([...pieces, last]);
+    const whole = pieces.length === 1 ? last : Buffer.concat(pieces);
     pieces = [];
+    piecesBytes = 0;
     try {
       return { text: decoder.decode(whole), line };
     } catch (cause) {
@@ -99,7 +120,7 @@ async function* linesOf(
       yield take(chunk.subarray(start, end));
       start = end + 1;
     }
-    if (start < chunk.length) pieces.push(chunk.subarray(start));
+    if (start < chunk.length) add(chunk.subarray(start));
     bytes += chunk.length;
     onProgress(bytes);
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -177,6 +178,22 @@ describe('toolstash replay', () => {
     for await (const text of child.stderr.setEncoding('utf8')) stderr += String(text);
     expect(stderr).toBe('');
   });
+});
+
+test('output that can not be written is told in one sentence, exit code 2', async () => {
+  if (!existsSync('/dev/full')) {
+    console.warn('There is no /dev/full here: output without room was not checked.');
+    return;
+  }
+  const full = openSync('/dev/full', 'w');
+  const args = [join(folder, 'cli.js'), 'replay', '--tasks', '1', '--time-scale', '0'];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', full, 'pipe'] });
+  const exit = once(child, 'exit');
+  let stderr = '';
+  for await (const text of child.stderr!.setEncoding('utf8')) stderr += String(text);
+  closeSync(full);
+  expect(stderr).toMatch(/^toolstash: Can't write the output: ENOSPC: .*\n$/);
+  expect(await exit).toEqual([2, null]);
 });
 
 describe('what can not be used is told in one sentence with the fix, exit code 2', () => {

@@ -40,6 +40,7 @@ test.each([
 test('what is too long ends in an ellipsis and keeps to its width', () => {
   expect(shorten('abcdef', 6)).toBe('abcdef');
   expect(shorten('abcdefg', 6)).toBe('abcde…');
+  expect(shorten('abcdefg', -5)).toBe('…');
 });
 
 test('a trace can not steer the terminal', () => {

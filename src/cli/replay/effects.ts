@@ -1,6 +1,7 @@
 /** Which tools of a trace may be cached: those that only read, told apart by globs on their names. */
 
 import picomatch from 'picomatch';
+import { UsageError } from '../usage-error.js';
 
 /** What a tool does to the world: only a `read` may be cached. */
 export type Effect = 'read' | 'write';
@@ -28,11 +29,19 @@ export function unmatchedGlobs(globs: EffectGlobs, tools: Iterable<string>): str
 
 /** Splits `book_*,{get,list}_user` at the commas outside braces. */
 export function splitGlobs(text: string): string[] {
-  return text
+  const globs = text
     .split(/,(?![^{]*\})/)
     .map((glob) => glob.trim())
     .filter((glob) => glob !== '');
+  const long = globs.find((glob) => glob.length > longestGlob);
+  if (long === undefined) return globs;
+  throw new UsageError(
+    `Expected globs of at most ${longestGlob} characters, got one of ${long.length}: put commas between them`,
+  );
 }
+
+/** picomatch takes no longer ones. */
+const longestGlob = 65_536;
 
 /** Tool names are no paths: `*` matches dots and slashes too. */
 function matcher(globs: readonly string[]): (tool: string) => boolean {

@@ -26,6 +26,9 @@ export interface Latencies {
 /** Makes a source of draws in ms. */
 type Distribution = (random: Random) => () => number;
 
+/** The longest that a call may take: some 30 years. Sums of longer ones would lose all that is short, or overflow. */
+export const longestMs = 1e12;
+
 /** What calls take whose latency was not recorded: a median of 300 ms, one in twenty over 1.1 s. */
 const unrecorded = 'lognormal:300,0.8';
 
@@ -86,7 +89,7 @@ export function latenciesOf(calls: readonly ToolCall[], model: LatencyModel, see
       recorded += 1;
       ms.set(call, call.durationMs);
     } else {
-      ms.set(call, draw());
+      ms.set(call, Math.min(draw(), longestMs));
     }
   }
   return { ms, recorded, drawnFrom: text };

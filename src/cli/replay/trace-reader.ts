@@ -9,6 +9,7 @@ import {
   readLines,
 } from '../json-lines.js';
 import { UsageError } from '../usage-error.js';
+import { longestMs } from './latency.js';
 import type { ToolCall, Trace } from './trace.js';
 
 /**
@@ -51,9 +52,12 @@ export function parseCall(text: string, line: number, file: string): ToolCall {
     throw malformed(`expected \`error\` to be true or false, got ${nameOfType(failed)}`);
   }
   const durationMs = fields.get('durationMs') ?? null;
-  if (durationMs !== null && !(typeof durationMs === 'number' && durationMs >= 0 && durationMs < Infinity)) {
+  if (
+    durationMs !== null &&
+    !(typeof durationMs === 'number' && durationMs >= 0 && durationMs <= longestMs)
+  ) {
     throw malformed(
-      `expected \`durationMs\` to be a number of milliseconds from 0 on, got ${nameOfType(durationMs)}`,
+      `expected \`durationMs\` to be a number of milliseconds from 0 to ${longestMs}, got ${nameOfType(durationMs)}`,
     );
   }
   return {

@@ -46,6 +46,13 @@ export function groupByTask(calls: Iterable<ToolCall>): Task[] {
 
 /** The calls that a task makes together in each step: the first of every rollout, then the second, … */
 export function stepsOf(task: Task): ToolCall[][] {
-  const count = task.rollouts.reduce((most, rollout) => Math.max(most, rollout.length), 0);
-  return Array.from({ length: count }, (_, step) => task.rollouts.flatMap((rollout) => rollout[step] ?? []));
+  const steps: ToolCall[][] = [];
+  for (const rollout of task.rollouts) {
+    for (const [index, call] of rollout.entries()) {
+      const step = steps[index];
+      if (step === undefined) steps.push([call]);
+      else step.push(call);
+    }
+  }
+  return steps;
 }
