@@ -27,8 +27,8 @@ export interface RepairCounters {
   readonly quarantinedFiles: number;
 }
 
-/** A file under a temporary name is written in minutes; one that is older, by whatever clock, was left behind. */
-const temporaryLife = 7_200_000;
+/** A file under a temporary name is written in minutes; one that is older, also by a clock an hour off, was left. */
+const temporaryLife = 5_400_000;
 
 export class FolderRepair {
   readonly #init: FolderRepairInit;
