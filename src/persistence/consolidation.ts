@@ -153,7 +153,7 @@ export class Consolidation {
     });
     await this.#host
       .inTurn(async () => {
-        if (!(await this.#areThere(merged.sources))) return;
+        if (!(await this.#areUnchanged(merged))) return;
         if (merged.path !== undefined) {
           const final = await maker.linkToFreeName(merged.path, group);
           await files.syncFolder(dirname(final));
@@ -195,11 +195,15 @@ export class Consolidation {
     return fenced;
   }
 
-  /** Whether nobody has taken the sources meanwhile: then what was read of them may be outdated. */
-  async #areThere(paths: readonly string[]): Promise<boolean> {
-    for (const path of paths) {
+  /**
+   * Whether nobody has taken the sources meanwhile: then what was read of them may be outdated. Nor appended to them: who
+   * did may die before it notices that it has to append elsewhere, and what is in the index of it would count as newer.
+   */
+  async #areUnchanged({ sources, sizes }: Merged): Promise<boolean> {
+    for (const [number, path] of sources.entries()) {
       try {
-        await this.#host.files.status(path);
+        const { size } = await this.#host.files.status(path);
+        if (size !== sizes[number]) return false;
       } catch (error) {
         if (hasCode(error, 'ENOENT')) return false;
         throw error;

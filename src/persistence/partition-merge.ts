@@ -45,6 +45,8 @@ export interface Merged {
   readonly path: string | undefined;
   /** The sources that are in it. */
   readonly sources: readonly string[];
+  /** Their sizes before they were read, in bytes. */
+  readonly sizes: readonly number[];
   /** Sources that were left alone: damaged, plain, or of a later version. */
   readonly skipped: readonly string[];
   readonly readBytes: number;
@@ -60,6 +62,7 @@ export interface Source {
   readonly file: OpenFile;
   readonly members: readonly ScannedMember[];
   readonly bytes: number;
+  readonly size: number;
 }
 
 /** A member whose entries all stay is copied as it is when it is at least this large. */
@@ -90,6 +93,7 @@ export async function mergePartitions(request: MergeRequest): Promise<Merged> {
       ...written,
       path: isDone ? path : undefined,
       sources: sources.map((source) => source.path),
+      sizes: sources.map((source) => source.size),
       skipped,
       readBytes: sources.reduce((sum, { bytes }) => sum + bytes, 0),
     };
@@ -108,6 +112,7 @@ export async function mergePartitions(request: MergeRequest): Promise<Merged> {
 export async function openSource(files: FileSystem, path: string): Promise<Source | undefined> {
   const file = await files.openToRead(path);
   try {
+    const { size } = await file.status();
     const members: ScannedMember[] = [];
     const scan = await scanPartition(file, {
       path,
@@ -117,7 +122,7 @@ export async function openSource(files: FileSystem, path: string): Promise<Sourc
     });
     const isKnown = members.every(({ header }) => hasKnownKinds(header));
     if (scan.damage.length === 0 && !scan.isNewer && isKnown && members.length > 0) {
-      return { path, file, members, bytes: scan.end };
+      return { path, file, members, size, bytes: scan.end };
     }
   } catch (error) {
     await file.close().catch(() => undefined);
