@@ -76,32 +76,6 @@ describe('the soft timeout', () => {
 });
 
 describe('the hard timeout', () => {
-  it('ends a wait with an error; without it a hanging tool holds its callers for ever', async () => {
-    const ask = async (options: CacheOptions) => {
-      const { cache, clock } = makeCache(options);
-      let outcome = 'waiting';
-      let aborted: unknown;
-      const hanging = ({ signal }: { signal: AbortSignal }) => {
-        signal.addEventListener('abort', () => {
-          aborted = (signal.reason as { code: string }).code;
-        });
-        return new Promise(() => {});
-      };
-      void code(cache.getOrSet('tool', 1, hanging)).then((each) => {
-        outcome = String(each);
-      });
-      await clock.advanceAsync(60_000);
-      await settle();
-      return { outcome, aborted, timeouts: cache.stats().hardTimeouts };
-    };
-    expect(await ask({ hardTimeout: '30s' })).toEqual({
-      outcome: 'ERR_LOADER_TIMEOUT',
-      aborted: 'ERR_LOADER_TIMEOUT',
-      timeouts: 1,
-    });
-    expect(await ask({})).toEqual({ outcome: 'waiting', aborted: undefined, timeouts: 0 });
-  });
-
   it('lets the load go on for those who still wait', async () => {
     const { cache, clock } = makeCache();
     const done = gate<string>();

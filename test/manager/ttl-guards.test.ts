@@ -11,25 +11,6 @@ function makeCache(options: CacheOptions = {}) {
 }
 
 describe('jitter', () => {
-  /** Of 10,000 keys set in one instant: how many expire within the fullest tenth of a second of an hour. */
-  async function fullestMoment(options: CacheOptions): Promise<number> {
-    const { cache } = makeCache({ ttl: '1h', maxSize: 10_000, random: seededRandom(11), ...options });
-    const expiring = new Map<number, number>();
-    for (let key = 0; key < 10_000; key++) cache.setSync('tool', key, key);
-    for await (const { metadata } of cache) {
-      const moment = Math.floor(metadata.expiresAt! / 100);
-      expiring.set(moment, (expiring.get(moment) ?? 0) + 1);
-    }
-    return Math.max(...expiring.values());
-  }
-
-  it('spreads the expiry of 10,000 keys over its range; without it all expire at once', async () => {
-    expect(await fullestMoment({})).toBe(10_000);
-    // 6 minutes are 3,600 tenths of a second: about 3 keys in each (seed 11).
-    expect(await fullestMoment({ jitter: 0.1 })).toBeLessThan(20);
-    expect(await fullestMoment({ jitter: '6m' })).toBeLessThan(20);
-  });
-
   it('only shortens: nothing is answered past its ttl, and nothing leaves before its range', async () => {
     const { cache, clock } = makeCache({ ttl: 1000, jitter: 0.5, random: seededRandom(3) });
     for (let key = 0; key < 200; key++) await cache.set('tool', key, key);
@@ -228,24 +209,6 @@ describe('cacheErrors', () => {
 });
 
 describe('sliding expiry', () => {
-  async function readEvery(ms: number, times: number, options: CacheOptions) {
-    const { cache, clock } = makeCache({ ttl: 1000, ...options });
-    await cache.set('session', 1, 'data');
-    for (let read = 1; read <= times; read++) {
-      clock.advance(ms);
-      if (!(await cache.getOrSet('session', 1, () => undefined))) return read * ms;
-    }
-    return 'alive';
-  }
-
-  it('keeps what is read alive, up to its maxAge; without it a session ends in the middle of its use', async () => {
-    const sliding = { sliding: true, maxAge: 5000 } as const;
-    expect(await readEvery(900, 5, sliding)).toBe('alive');
-    expect(await readEvery(900, 10, sliding)).toBe(5400);
-    expect(await readEvery(1000, 10, sliding)).toBe(1000);
-    expect(await readEvery(900, 5, {})).toBe(1800);
-  });
-
   it('does not take a peek for a use, and tells when the entry will leave', async () => {
     const { cache, clock } = makeCache({ ttl: 1000, sliding: true, maxAge: 1500 });
     await cache.set('session', 1, 'data');
@@ -268,20 +231,5 @@ describe('sliding expiry', () => {
     await cache.set('session', 2, 'other');
     clock.advance(1000);
     expect(await cache.get('session', 1)).toBeUndefined();
-  });
-});
-
-describe('worth', () => {
-  it('keeps under gdsf what is dear by its load or by the user; under lru the latest, whatever it cost', async () => {
-    const survivors = async (options: CacheOptions) => {
-      const { cache, clock } = makeCache({ maxSize: 10, ...options });
-      for (let key = 0; key < 5; key++) await cache.getOrSet('dear', key, () => void clock.advance(10_000));
-      for (let key = 0; key < 100; key++) await cache.getOrSet('cheap', key, () => void clock.advance(1));
-      return cache.stats('dear').entries;
-    };
-    expect(await survivors({ eviction: 'gdsf' })).toBe(5);
-    expect(await survivors({ eviction: 'lru' })).toBe(0);
-    const methods = { cheap: { cost: () => 1_000_000 }, dear: { cost: () => 1 } };
-    expect(await survivors({ eviction: 'gdsf', methods })).toBeLessThan(5);
   });
 });
