@@ -25,7 +25,7 @@ export interface DiskOptions {
   /**
    * The most bytes of values that wait in memory, because writing fails or is slower than what comes in. What comes on
    * top is reported, counted and not kept on disk; older entries of its keys are deleted, so that they can't come back
-   * in its place. Where half of it waits, an awaited `set` waits for a flush, a second at most.
+   * in its place. Deletions always wait. Where half of it waits, an awaited `set` waits for a flush, a second at most.
    * @default 67108864 (64 MiB)
    */
   readonly maxPendingBytes?: number;
