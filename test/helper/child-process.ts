@@ -125,15 +125,26 @@ export class Child {
     this.#process.kill('SIGSTOP');
   }
 
-  /** Lets a stopped process go on. Told again, as one that stops itself may not have come to it yet. */
-  resume(): void {
-    for (const delay of [0, 200, 1_000]) setTimeout(() => this.#process.kill('SIGCONT'), delay).unref();
+  /** Lets a stopped process go on; one that is about to stop itself is waited for. */
+  async resume(): Promise<void> {
+    for (let tries = 0; tries < 400 && !this.#isStopped; tries += 1) await wait(5);
+    this.#process.kill('SIGCONT');
   }
 
   async kill(): Promise<void> {
     // A stopped process dies of it too.
     this.#process.kill('SIGKILL');
     await this.ended;
+  }
+
+  get #isStopped(): boolean {
+    try {
+      const state = /^\d+ \(.*\) (\S)/s.exec(readFileSync(`/proc/${this.#process.pid}/stat`, 'latin1'))?.[1];
+      return state === 'T';
+    } catch {
+      // It has ended, or this system does not tell: then the longest wait has to do.
+      return false;
+    }
   }
 
   #hear(text: string): void {

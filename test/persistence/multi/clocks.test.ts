@@ -161,7 +161,7 @@ describe('processes whose clocks are off', () => {
         await fast.obey('load');
         looks += 1;
       }
-      merging.resume();
+      await merging.resume();
     });
     const right = new Node(merging);
     for (const number of [0, 2, 4]) await right.obey(`set ${number} right`);

@@ -97,7 +97,7 @@ export async function runRounds(request: RoundsRequest): Promise<RoundsOutcome> 
     const stalled = all[chance(1) % all.length]!;
     stalled.stop();
     await wait(sums.rounds % 6 === 5 ? 9_000 : 500);
-    stalled.resume();
+    await stalled.resume();
     await wait(chance(2));
     // In every other round the consolidating process takes care of what the dead have left before it dies too.
     const delay = (at: number) => chance(3 + at) + (at === 4 && sums.rounds % 2 === 1 ? 600 : 0);
@@ -170,7 +170,7 @@ export async function unreadable(folder: string): Promise<string[]> {
 async function letGo(child: Child, [, step, path]: Message): Promise<void> {
   await wait(100);
   if (String(step).endsWith('append')) await until(() => !existsSync(String(path)), longestWait / 2);
-  child.resume();
+  await child.resume();
 }
 
 /** Where clocks differ, the time of a reading tells nothing of what came before. */

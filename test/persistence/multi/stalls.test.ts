@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stamp } from '../../../src/stamp.js';
-import { buildScript, type Child, makeWorkFolder } from '../../helper/child-process.js';
+import { buildScript, type Child, makeWorkFolder, wait } from '../../helper/child-process.js';
 import { Oracle, type Seen } from './oracle.js';
 import type { Settings } from './process.js';
 import { judgeAtRest, start, unreadable, until } from './rounds.js';
@@ -68,7 +68,7 @@ describe('a stalled process', () => {
         age(folder, stalling);
         await mergesMore(other, 2);
         const ended = stalling.next('consolidated');
-        stalling.resume();
+        await stalling.resume();
         await ended;
         await stalling.kill();
         for (const [, text] of stalling.of('error')) oracle.wrong.push(`reported: ${String(text)}`);
@@ -96,6 +96,46 @@ describe('a stalled process', () => {
     60_000 + rounds * 40_000,
   );
 
+  it('that dies having appended to a file that was being merged takes nothing of others with it', async () => {
+    const folder = mkdtempSync(join(work, 'cache-'));
+    const settings: Settings = { folder, role: 'node', seed, stopEvery: 1 };
+    const dying = start(script, settings);
+    const merging = start(script, settings);
+    const other = start(script, { folder, role: 'node', seed });
+    await Promise.all([dying, merging, other].map((each) => each.next('ready')));
+    await passing(dying, () => order(dying, 'set 2 dying'));
+    await order(other, 'set 0 other');
+    dying.send('set 0 dying');
+    await stoppedAt(dying, 'before append', '.cache');
+    // Until its file, and the other's, count as closed.
+    await wait(500);
+    merging.send('consolidate');
+    await stoppedAt(merging, 'before append', '.tmp');
+    await dying.resume();
+    await stoppedAt(dying, 'after append', '.cache');
+    // When it goes on, what was just appended comes into its index first, then the merge goes on.
+    await wait(500);
+    const merged = merging.next('consolidated');
+    await passing(merging, async () => {
+      await merging.resume();
+      expect(Number((await merged)[1])).toBeGreaterThan(0);
+      await dying.kill();
+      const newest = await read(merging, 0);
+      expect(['other', 'dying']).toContain(newest);
+      await order(other, 'set 4 other');
+      await order(other, 'consolidate');
+      await order(merging, 'consolidate');
+      expect(await read(merging, 0)).toBe(newest);
+      expect(await read(other, 0)).toBe(newest);
+    });
+    await Promise.all([merging, other].map((each) => each.kill()));
+    const oracle = new Oracle();
+    for (const each of [dying, other]) oracle.take(each.messages);
+    await judgeAtRest(oracle, folder);
+    expect(oracle.wrong).toEqual([]);
+    expect([dying, merging, other].flatMap((each) => each.of('error'))).toEqual([]);
+  }, 120_000);
+
   it('that had the folder alone notices that another has it now, and harms nothing', async () => {
     const folder = mkdtempSync(join(work, 'cache-'));
     const oracle = new Oracle();
@@ -120,7 +160,7 @@ describe('a stalled process', () => {
     for (const number of [0, 2, 4]) expect(await read(heir, number)).toBe('holder');
     for (const text of ['set 0 heir', 'delete 2', 'set 100 heir', 'consolidate']) await order(heir, text);
     const told = holder.next('error');
-    holder.resume();
+    await holder.resume();
     expect((await told)[1]).toMatch(/^ERR_DIRECTORY_TAKEN: The claim on .* was lost/);
     await written;
     // What the heir has done meanwhile is taken in.
@@ -151,6 +191,25 @@ describe('a stalled process', () => {
     expect(errors).toEqual([]);
   }, 120_000);
 });
+
+/** Lets a process that stops at every step go on each time, until the task has ended. */
+async function passing(child: Child, task: () => Promise<void>): Promise<void> {
+  let isPassing = true;
+  child.on('stalled', () => {
+    if (isPassing) void child.resume();
+  });
+  await task();
+  isPassing = false;
+}
+
+/** Lets a process that stops at every step go on until it comes to this one, of a file that ends so. */
+async function stoppedAt(child: Child, step: string, end: string): Promise<void> {
+  for (;;) {
+    const [, at, path] = await child.next('stalled');
+    if (at === step && String(path).endsWith(end)) return;
+    await child.resume();
+  }
+}
 
 async function order(child: Child, text: string): Promise<void> {
   const obeyed = child.next('obeyed');
