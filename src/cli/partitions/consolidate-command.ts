@@ -12,7 +12,10 @@ import { givenPaths, shownPath } from './given-paths.js';
 import { summaryLines } from './merge-summary.js';
 import { Troubles } from './troubles.js';
 
-type ConsolidateFlags = Pick<CacheOptions, 'maxDiskBytes' | 'maxDiskAge' | 'closeAfter'> & {
+type ConsolidateFlags = Pick<
+  CacheOptions,
+  'maxDiskBytes' | 'maxDiskAge' | 'closeAfter' | 'networkCloseAfter'
+> & {
   readonly json: boolean;
 };
 
@@ -32,6 +35,7 @@ export function consolidateCommand(io: CommandIo, exit: (code: number) => void):
       '--close-after <duration>',
       'files that were not appended to for so long are merged; as all who share the folder set it (default: 10m)',
     )
+    .option('--network-close-after <duration>', 'the same on a network file system (default: 1h)')
     .option('--json', 'print one JSON object instead of the report', false)
     .helpOption('-h, --help', 'Show this help')
     .action(async (folder: string, flags: ConsolidateFlags) => exit(await consolidate(folder, flags, io)));
