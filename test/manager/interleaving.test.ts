@@ -1,4 +1,11 @@
-/** Every order in which calls, writes, loads, aborts, flushes and files can meet, drawn by fast-check's scheduler. */
+/**
+ * Every order in which calls, writes, loads, aborts, flushes, files, restarts and kills can meet, drawn by fast-check's
+ * scheduler. Each call of the file system and of zlib's thread pool is a step of it, so a seed tells the whole draw.
+ *
+ * Faults planted once, and the draw at which each was caught, by what lies below memory (nothing, a map, the disk):
+ *
+ * PLANTED
+ */
 
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';

@@ -145,6 +145,8 @@ describe('stale while revalidate, below memory', () => {
       await Promise.all(asking);
       expect(answers).toEqual([old, 'new']);
       expect(loads).toBe(1);
+      await cache.getOrSet('tool', 3, () => 'not there before');
+      expect(cache.stats().hitRate).toBe(who === 'the one who begins' ? 1 / 3 : 2 / 3);
     },
   );
 

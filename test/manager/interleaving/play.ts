@@ -365,9 +365,9 @@ class Play {
       this.#world.problems.push(`bounds: ${entries} entries, ${bytes} bytes, ${running} running`);
   }
 
-  /** With the disk below, so few that most reads go there. */
+  /** With a tier below, so few that most reads go there. */
   get #maxSize(): number {
-    return this.#setting.below === 'the disk' ? 2 : 3;
+    return this.#setting.below === 'nothing' ? 3 : 2;
   }
 }
 
