@@ -50,9 +50,9 @@ export async function buildScript(entry: string, outDir: string, mutation?: Muta
     esbuildPlugins: [
       {
         name: 'mutation',
-        setup(running) {
+        setup(builder) {
           if (mutation === undefined) return;
-          running.onLoad({ filter: /\.ts$/ }, ({ path }) => {
+          builder.onLoad({ filter: /\.ts$/ }, ({ path }) => {
             if (!path.endsWith(mutation.file)) return undefined;
             const source = readFileSync(path, 'utf8');
             const contents = source.replace(mutation.from, mutation.to);
@@ -70,6 +70,13 @@ export async function buildScript(entry: string, outDir: string, mutation?: Muta
 }
 
 export const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+const running = new Set<Child>();
+
+/** Kills what a failed test has left running. */
+export async function killChildren(): Promise<void> {
+  await Promise.all([...running].map((child) => child.kill().catch(() => undefined)));
+}
 
 /** A process, and what it has told. */
 export class Child {
@@ -94,11 +101,13 @@ export class Child {
     this.ended = new Promise((resolve, reject) => {
       this.#process.on('error', reject);
       this.#process.on('close', (code, signal) => {
+        running.delete(this);
         if (signal === 'SIGKILL' || code === 0) resolve();
         else reject(new Error(`A child ended by itself: ${this.#complaints}`));
       });
     });
     this.ended.catch(() => undefined);
+    running.add(this);
   }
 
   of(kind: string): Message[] {

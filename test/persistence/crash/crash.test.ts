@@ -10,7 +10,7 @@ import type { CacheError } from '../../../src/errors.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
 import { inspectFiles } from '../../../src/persistence/inspection.js';
-import { buildScript, Child, makeWorkFolder, wait } from '../../helper/child-process.js';
+import { buildScript, Child, killChildren, makeWorkFolder, wait } from '../../helper/child-process.js';
 import { decode } from '../../helper/disk-tier.js';
 
 const kills = Number(process.env['TOOLSTASH_KILLS'] ?? 50);
@@ -24,7 +24,10 @@ beforeAll(async () => {
   script = await buildScript(fileURLToPath(new URL('writer.ts', import.meta.url)), join(work, 'writer'));
 });
 
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterAll(async () => {
+  await killChildren();
+  rmSync(work, { recursive: true, force: true });
+});
 
 /** What each key may be: the acknowledged state, and those attempted after it. `null` is deleted. */
 type Model = Map<number, (string | null)[]>;

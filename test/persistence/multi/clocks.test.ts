@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { buildScript, type Child, makeWorkFolder } from '../../helper/child-process.js';
+import { buildScript, type Child, killChildren, makeWorkFolder } from '../../helper/child-process.js';
 import {
   type ClockShifter,
   dateShifter,
@@ -41,7 +41,10 @@ beforeAll(async () => {
   };
 });
 
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterAll(async () => {
+  await killChildren();
+  rmSync(work, { recursive: true, force: true });
+});
 
 /** A process that does what it is told, by a clock. */
 class Node {
@@ -249,7 +252,7 @@ describe('processes whose clocks are off', () => {
       expect(outcome.wrong.slice(0, 20)).toEqual([]);
       expect(outcome.consolidations).toBeGreaterThan(0);
     },
-    60_000 + rounds * 40_000,
+    60_000 + rounds * 90_000,
   );
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Stamp } from '../../../src/stamp.js';
-import { buildScript, type Child, makeWorkFolder, wait } from '../../helper/child-process.js';
+import { buildScript, type Child, killChildren, makeWorkFolder, wait } from '../../helper/child-process.js';
 import { Oracle, type Seen } from './oracle.js';
 import type { Settings } from './process.js';
 import { judgeAtRest, start, unreadable, until } from './rounds.js';
@@ -21,7 +21,10 @@ beforeAll(async () => {
   script = await buildScript(fileURLToPath(new URL('process.ts', import.meta.url)), join(work, 'honest'));
 });
 
-afterAll(() => rmSync(work, { recursive: true, force: true }));
+afterAll(async () => {
+  await killChildren();
+  rmSync(work, { recursive: true, force: true });
+});
 
 const merges = (child: Child) => child.of('consolidated').filter(([, merged]) => Number(merged) > 0).length;
 
@@ -93,7 +96,7 @@ describe('a stalled process', () => {
       );
       expect(oracle.wrong.slice(0, 20)).toEqual([]);
     },
-    60_000 + rounds * 40_000,
+    60_000 + rounds * 90_000,
   );
 
   it('that dies having appended to a file that was being merged takes nothing of others with it', async () => {
