@@ -13,7 +13,7 @@ import type { CacheError } from './errors.js';
 /** Where a circuit breaker stands: calls go through, none does, or one does to try the tool again. */
 export type CircuitStateName = 'closed' | 'open' | 'half-open';
 
-/** Every event and what comes with it. Keys are 32 hex digits, times milliseconds. */
+/** Every event and what comes with it. Keys are 32 hex digits, `''` for calls without a key; times milliseconds. */
 export interface CacheEvents {
   /** A fresh value was found. */
   hit: { readonly method: string; readonly key: string; readonly tier: TierName };

@@ -28,7 +28,8 @@ export class MethodNames {
     else if (owner !== fn) {
       throw new InvalidOptionError(
         `Another function is cached as \`${name}\` already, and one would get the other's results: ${fix}. ` +
-          'A function that is made anew each time is better wrapped once.',
+          'A function that is made anew each time is better wrapped once. One that closes over something of its own, ' +
+          'such as a tenant or a session, needs a `scope` too.',
       );
     }
   }
