@@ -83,7 +83,7 @@ export function readEntryBody(reader: MsgpackReader): EntryBody {
   let encoded: Buffer | undefined;
   let fields: Omit<ValueBody, 'kind' | 'encoded'> | undefined;
   let isMarker = false;
-  for (let pairs = reader.mapLength(); pairs > 0; pairs -= 1) {
+  for (let pairs = reader.fieldCount(); pairs > 0; pairs -= 1) {
     const name = reader.stringOrSkip();
     if (name === 'metadata') {
       fields = readMetadata(reader);
@@ -105,7 +105,7 @@ function readMetadata(reader: MsgpackReader): Omit<ValueBody, 'kind' | 'encoded'
   let method: string | undefined;
   let tags: string[] | undefined;
   let encodedParams: Buffer | undefined;
-  for (let pairs = reader.mapLength(); pairs > 0; pairs -= 1) {
+  for (let pairs = reader.fieldCount(); pairs > 0; pairs -= 1) {
     const name = reader.stringOrSkip();
     if (name === 'method') {
       method = reader.stringOrSkip();

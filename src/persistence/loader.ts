@@ -1,14 +1,14 @@
 /** Brings what lies in partition files into an index: headers only, but for plain files, which are inflated. */
 
 import { damageAt, PartitionDamagedError } from './damage.js';
-import { type FileStatus, type FileSystem, hasCode, type OpenFile, readFully } from './file-system.js';
-import { inflatePlain, plainEntries } from './member-body.js';
-import { type MemberHeader, maxStampTime } from './partition-codec.js';
+import { type FileStatus, type FileSystem, hasCode, type OpenFile } from './file-system.js';
+import type { MemberHeader } from './partition-codec.js';
 import type { PartitionFile } from './partition-file.js';
 import type { PartitionIndex } from './partition-index.js';
 import { type FoundFile, listGiven, listPartitions, maxListings, toFound } from './partition-listing.js';
 import { hashMethod } from './partition-path.js';
 import { HeaderWindow, scanPartition } from './partition-scan.js';
+import { takeInPlain } from './plain-file.js';
 import { leavesOpen } from './unreadable-files.js';
 
 /** What a loader works with. */
@@ -47,9 +47,6 @@ export interface LoadReport {
 }
 
 const parallelFiles = 6;
-const noWriter = '0'.repeat(16);
-/** Entries of a plain file that are taken in before others get a turn. */
-const plainSlice = 500;
 
 export class PartitionLoader {
   readonly #options: LoaderOptions;
@@ -225,7 +222,8 @@ class Load {
   async #readOpen(file: OpenFile, status: FileStatus, found: FoundFile): Promise<void> {
     const head = await new HeaderWindow(file, status.size).read(0);
     if (head.kind === 'member') this.#dropOthers(found.path, head.header.fileId);
-    const known = head.kind === 'member' ? this.#index.file(head.header.fileId) : undefined;
+    const givenPath = found.isGiven ? found.path : undefined;
+    const known = head.kind === 'member' ? this.#index.file(head.header.fileId, givenPath) : undefined;
     if (head.kind === 'plain') {
       // One after another: each takes as much memory as its body.
       const reading = this.#plainReads.then(() => this.#readPlain(file, status, found));
@@ -233,8 +231,9 @@ class Load {
       return reading;
     }
     if (known !== undefined) {
+      // A copy that somebody has put beside it may lack its last members.
+      if (known.isGone || status.size >= known.scannedBytes) known.path = found.path;
       known.isGone = false;
-      known.path = found.path;
     }
     let current = known;
     let nextMember = known?.nextMember ?? 0;
@@ -245,7 +244,7 @@ class Load {
       fileId: known?.id,
       methodHash: known?.methodHash,
       onMember: ({ position, header }) => {
-        current ??= this.#index.file(header.fileId) ?? this.#addFile(header, found);
+        current ??= this.#index.file(header.fileId, givenPath) ?? this.#addFile(header, found);
         nextMember = Math.max(nextMember, header.memberNumber + 1);
         this.#index.addMember(current, position, header, this.#options.now());
       },
@@ -293,35 +292,10 @@ class Load {
     const { path, methodHash, isGiven } = found;
     const id = `plain:${path}:${status.identity}:${status.size}:${status.modifiedAt}`;
     this.#dropOthers(path, id);
-    if (this.#index.file(id) !== undefined) return;
+    if (this.#index.file(id, isGiven ? path : undefined) !== undefined) return;
     try {
-      const { maxMemberBytes, now } = this.#options;
-      if (status.size > maxMemberBytes)
-        throw new PartitionDamagedError(`a plain file of ${status.size} bytes`);
-      const body = await inflatePlain(await readFully(file, status.size, 0), maxMemberBytes);
-      const plain = this.#index.addFile({
-        path,
-        id,
-        methodHash,
-        method: undefined,
-        isGiven,
-        isPlain: true,
-        scannedBytes: status.size,
-        nextMember: 1,
-        isGone: false,
-      });
-      const add = this.#index.addPlainMember(plain, status.size);
-      let count = 0;
-      for (const { key, offset, entry } of plainEntries(body)) {
-        count += 1;
-        if (count % plainSlice === 0) await new Promise(setImmediate);
-        if (entry.kind !== 'value') continue;
-        const { createdAt, expiresAt } = entry.metadata;
-        const time = Math.floor(createdAt * 1000);
-        if (time < 0 || time >= maxStampTime || (expiresAt !== null && expiresAt <= now())) continue;
-        const ofMethod = entry.method === undefined ? methodHash : hashMethod(entry.method);
-        add({ key, offset, expiresAt, stamp: { time, writer: noWriter }, methodHash: ofMethod });
-      }
+      const into = { index: this.#index, ...this.#options };
+      await takeInPlain(file, { path, id, methodHash, isGiven, size: status.size }, into);
     } catch (error) {
       if (!(error instanceof PartitionDamagedError)) throw error;
       const damage = damageAt(error, path, 0);

@@ -159,20 +159,32 @@ export function readEntryAt(body: Buffer, offset: number, key: string): EntryBod
   return readEntryBody(new MsgpackReader(body, offset));
 }
 
-/** Where each entry of a plain body starts. A body is one map after another. */
-export function* plainEntries(
-  body: Buffer,
-): IterableIterator<{ key: string; offset: number; entry: EntryBody }> {
+/** An entry of a plain body, and where it starts. */
+interface PlainEntry {
+  readonly key: string;
+  readonly offset: number;
+  readonly entry: EntryBody;
+}
+
+/** The entries of a plain body. A body is one map after another. */
+export function* plainEntries(body: Buffer): IterableIterator<PlainEntry> {
+  for (const step of plainSteps(body)) if (step !== undefined) yield step;
+}
+
+/** The same in small steps, with nothing where something else is passed over: of that there may be millions. */
+export function* plainSteps(body: Buffer): IterableIterator<PlainEntry | undefined> {
   const reader = new MsgpackReader(body);
   while (!reader.atEnd) {
+    yield undefined;
     for (let pairs = reader.mapLength(); pairs > 0; pairs -= 1) {
       const key = reader.stringOrSkip();
       const offset = reader.position;
-      if (key === undefined || !isEntryKey(key)) {
+      if (key !== undefined && isEntryKey(key)) {
+        yield { key, offset, entry: readEntryBody(reader) };
+      } else {
         reader.skip();
-        continue;
+        yield undefined;
       }
-      yield { key, offset, entry: readEntryBody(reader) };
     }
   }
 }

@@ -49,7 +49,8 @@ export class MemberReader {
 
   /** The inflated body of a member, whole and checked. The bytes are shared: nobody changes them. */
   body(place: MemberPlace): Promise<Buffer> {
-    const id = `${place.fileId}:${place.position}`;
+    // With the path: a given file may call itself what another one is.
+    const id = `${place.fileId}:${place.position}:${place.path}`;
     const kept = this.#bodies.get(id);
     if (kept !== undefined) {
       this.#bodies.delete(id);

@@ -4,6 +4,8 @@ import { PartitionDamagedError } from './damage.js';
 
 /** Deeper nesting than any value that can be stored; more is an attack on whoever decodes it. */
 const maxDepth = 2_000;
+/** More fields or tags than any entry has; reading each costs time and memory that a value of that size does not. */
+const maxFields = 100_000;
 
 /** Writes msgpack into one growing buffer. */
 export class MsgpackWriter {
@@ -126,6 +128,12 @@ export class MsgpackReader {
     return true;
   }
 
+  /** The number of fields of the map that starts here, which a person has named. */
+  fieldCount(): number {
+    const count = this.mapLength();
+    return count > maxFields ? malformed(`over ${maxFields} fields`) : count;
+  }
+
   /** The number of pairs of the map that starts here. */
   mapLength(): number {
     const type = this.#byte();
@@ -159,6 +167,7 @@ export class MsgpackReader {
     else if (type === 0xdc) count = this.#unsigned(2);
     else if (type === 0xdd) count = this.#unsigned(4);
     else return malformed('expected an array of strings');
+    if (count > maxFields) malformed(`over ${maxFields} tags`);
     const strings: string[] = [];
     for (let left = this.#plausible(count); left > 0; left -= 1) {
       strings.push(this.stringOrSkip() ?? malformed('expected a string'));

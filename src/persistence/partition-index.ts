@@ -3,6 +3,7 @@
 import type { Stamp } from '../stamp.js';
 import { ChangeLog, type IndexChanges } from './change-log.js';
 import { wordsOfKey } from './entry-table.js';
+import { FileTable, isPreferred } from './file-table.js';
 import {
   chunkMask,
   chunkShift,
@@ -24,11 +25,10 @@ export type { EntryPlace } from './partition-file.js';
 const lost = 255;
 
 export class PartitionIndex {
-  readonly files: PartitionFile[] = [];
   readonly unreadable = new UnreadableFiles();
   /** The newest stamp in any file. */
   newest: Stamp | undefined;
-  readonly #fileNumbers = new Map<string, number>();
+  readonly #files = new FileTable();
   readonly #extents = new Map<PartitionFile, { entries: number; oldest: number }>();
   readonly #keys = new KeyTable();
   readonly #chunks: RecordChunk[] = [];
@@ -48,21 +48,23 @@ export class PartitionIndex {
     return this.#live;
   }
 
-  /** The file of this id. */
-  file(id: string): PartitionFile | undefined {
-    const number = this.#fileNumbers.get(id);
-    return number === undefined ? undefined : this.files[number];
+  /** All files, those that have gone included. */
+  get files(): readonly PartitionFile[] {
+    return this.#files.list;
+  }
+
+  /** The file of this id: the folder's own, or the given one at a path, which may be a copy of it. */
+  file(id: string, givenPath?: string): PartitionFile | undefined {
+    return this.#files.find(id, givenPath);
   }
 
   addFile(file: PartitionFile): PartitionFile {
-    this.#fileNumbers.set(file.id, this.files.length);
-    this.files.push(file);
-    return file;
+    return this.#files.add(file);
   }
 
   /** Takes in a member of ours. Taking it in twice changes nothing; what has expired counts as deleted. */
   addMember(file: PartitionFile, position: number, header: MemberHeader, now: number): void {
-    const member = this.#members.add(this.#fileNumbers.get(file.id)!, position, header.memberLength);
+    const member = this.#members.add(this.#files.numberOf(file), position, header.memberLength);
     const { entries } = header;
     const extent = this.extentOf(file);
     extent.entries += entries.count;
@@ -102,7 +104,7 @@ export class PartitionIndex {
     offset: number;
     methodHash: string | undefined;
   }) => void {
-    const member = this.#members.add(this.#fileNumbers.get(file.id)!, 0, length);
+    const member = this.#members.add(this.#files.numberOf(file), 0, length);
     return ({ key, stamp, expiresAt, offset, methodHash }) => {
       const writer = this.#writers.numberOf(stamp.writer);
       if (this.#isClearedBy(methodHash, stamp.time, writer)) return;
@@ -286,7 +288,10 @@ export class PartitionIndex {
       const order = this.#compare(next.time, next.writer, chunk.time[at]!, chunk.writer[at]!);
       // The same entry in another file: that file is what remains when a consolidation has ended.
       if (order < 0 || (order === 0 && chunk.kind[at] === entryKind.deletion)) return;
-      if (chunk.kind[at] === entryKind.value) this.#live -= 1;
+      if (chunk.kind[at] === entryKind.value) {
+        if (order === 0 && isPreferred(this.#fileOf(chunk.member[at]!), this.#fileOf(next.member))) return;
+        this.#live -= 1;
+      }
     }
     if (next.kind === entryKind.value) this.#live += 1;
     this.#noteStamp(next.time, next.writer);
