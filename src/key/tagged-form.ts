@@ -76,7 +76,10 @@ type Form = Omit<TaggedForm, 'tag'>;
 const forms: Readonly<Record<string, ((value: object) => Form | undefined) | undefined>> = {
   Date: (value) => (types.isDate(value) && isBare(value) ? { parts: [value.getTime()] } : undefined),
   RegExp: (value) =>
-    types.isRegExp(value) && isBare(value) ? { parts: [value.source, value.flags] } : undefined,
+    types.isRegExp(value) && isBare(value)
+      ? // Where the next search begins tells calls apart, though a pattern that has not been used yet says nothing of it.
+        { parts: [value.source, value.flags, ...(searchesOn(value) ? [value.lastIndex] : [])] }
+      : undefined,
   Map: (value) =>
     types.isMap(value) && isBare(value) && !hasTwinKeys(value)
       ? { parts: [...value], unordered: true, access: '.entries()' }
@@ -100,6 +103,10 @@ const forms: Readonly<Record<string, ((value: object) => Form | undefined) | und
   TypeError: errorForm,
   URIError: errorForm,
 };
+
+function searchesOn({ global, sticky, lastIndex }: RegExp): boolean {
+  return (global || sticky) && lastIndex !== 0;
+}
 
 function isPlainArray(value: readonly unknown[]): boolean {
   const prototype: object | null = Object.getPrototypeOf(value);

@@ -208,6 +208,16 @@ describe('arguments that are changed during a call', () => {
     expect(cache.stats('tool')).toMatchObject({ hits: 1, uncached: 0 });
   });
 
+  it('tell calls apart by the place from which a regular expression searches on', async () => {
+    const wrapped = newCache().wrap(async (pattern: RegExp) => pattern.exec('aab')?.index, { name: 'find' });
+    const from = (lastIndex: number, flags: string) => Object.assign(new RegExp('a', flags), { lastIndex });
+    expect(await wrapped(from(0, 'g'))).toBe(0);
+    expect(await wrapped(from(1, 'g'))).toBe(1);
+    expect(await wrapped(from(1, 'y'))).toBe(1);
+    expect(wrapped.key(from(1, ''))).toBe(wrapped.key(/a/));
+    expect(wrapped.key(from(0, 'g'))).toBe(wrapped.key(/a/g));
+  });
+
   it('keep the place of a regular expression in the tool’s copy, and the caller’s where it was', async () => {
     const tool = async (pattern: RegExp) => pattern.exec('aab')?.index;
     const pattern = /a/g;
