@@ -120,14 +120,14 @@ function sharedAccess({ options, clock, writer, onError }: AccessInit): Director
     enter: () => stay.enter(),
     leave: () => stay.leave(),
     async enterConsolidation() {
+      const onFailure = (error: unknown) => onError(leftoverError(folder, error));
+      // Before the claim, which is not to grow old over it. Where it fails, who left without a word counts as there.
+      await presence.sweep(onFailure).catch(onFailure);
       let isHeld = true;
       const onLost = () => {
         isHeld = false;
       };
       const claim = await claimDirectory({ folder, purpose: 'consolidation', onLost });
-      const onFailure = (error: unknown) => onError(leftoverError(folder, error));
-      // Without it, who left without a word counts as there until its files are old.
-      await presence.sweep(onFailure).catch(onFailure);
       return {
         get isHeld() {
           return isHeld;

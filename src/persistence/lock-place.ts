@@ -1,6 +1,6 @@
 /** A lock folder and the note beside it: who holds something of a cache folder, and whether they have left it behind. */
 
-import { readlinkSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ export interface DirectoryHolder {
 
 /** What a holder leaves beside its lock folder. */
 export interface HolderNote extends DirectoryHolder {
-  /** Where the process id means something: ids of two containers on one host are strangers. */
+  /** Where the process id means something: ids of two containers on one host are strangers, as are those of two hosts. */
   readonly space: string;
   /** Tells this holder from all others. */
   readonly token: string;
@@ -242,12 +242,20 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** The namespace of process ids, where the system has such. */
+/** Where the ids of this process's kin mean something: the running system, and its namespace of process ids. */
 function ownSpace(): string {
+  return [bootId, namespace].map((read) => orNothing(read)).join(' ');
+}
+
+/** Hosts may share a name, and the first namespace has the same number everywhere; this tells them apart. */
+const bootId = () => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+const namespace = () => readlinkSync('/proc/self/ns/pid');
+
+function orNothing(read: () => string): string {
   try {
-    return readlinkSync('/proc/self/ns/pid');
+    return read();
   } catch {
-    // No such thing here: one space for all.
+    // No such thing here: one space for all of the host.
     return '';
   }
 }

@@ -472,6 +472,11 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
       /Expected `maxDiskAge` to be a duration .* got `'5x'`$/,
     ],
     [
+      'consolidate: a malformed duration for network file systems',
+      ['consolidate', 'kept', '--network-close-after', 'soon'],
+      /Expected `networkCloseAfter` to be a duration .* got `'soon'`$/,
+    ],
+    [
       'consolidate: a malformed size',
       ['consolidate', 'kept', '--max-disk-bytes', 'x'],
       /such as 64MiB, got `x`$/,

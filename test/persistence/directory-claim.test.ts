@@ -44,6 +44,14 @@ function deadPid(): number {
   return Number(execFileSync(process.execPath, ['-p', 'process.pid']).toString());
 }
 
+/** What the notes of this process say of where its id means something. */
+async function ownSpace(): Promise<string> {
+  const claim = await take();
+  const { space } = JSON.parse(readFileSync(notePath(), 'utf8')) as { space: string };
+  await claim.release();
+  return space;
+}
+
 function leaveNote(changes: Record<string, unknown>): void {
   const note = JSON.parse(readFileSync(notePath(), 'utf8')) as Record<string, unknown>;
   writeFileSync(notePath(), JSON.stringify({ ...note, token: 'of another', ...changes }));
@@ -96,10 +104,17 @@ describe('a claim on a folder', () => {
 
   it('is not taken from another host, or another space of process ids, while it is young', async () => {
     const pid = deadPid();
+    const space = await ownSpace();
     await abandoned({ pid, host: 'elsewhere' });
     await expect(take()).rejects.toMatchObject({ holder: { host: 'elsewhere', pid } });
     await abandonedAgain({ pid, space: 'pid:[1]' });
     await expect(take()).rejects.toMatchObject({ holder: { pid } });
+    // A host of the same name, whose first namespace has the same number as ours.
+    const [, namespace = ''] = space.split(' ');
+    await abandonedAgain({ pid, space: `another-boot ${namespace}` });
+    await expect(take()).rejects.toMatchObject({ holder: { pid } });
+    await abandonedAgain({ pid, space });
+    await take();
   });
 
   for (const [name, shift] of [
@@ -187,12 +202,13 @@ describe('mode: single', () => {
       lock(folder + '/claim', { lockfilePath: folder + '/.claim.lock', realpath: false }).then(() => {
         writeFileSync(folder + '/.claim.json', JSON.stringify({
           host: require('node:os').hostname(), pid: process.pid, since: Date.now(), token: 'theirs',
-          space: (() => { try { return require('node:fs').readlinkSync('/proc/self/ns/pid'); } catch { return ''; } })(),
+          space: process.argv[2],
         }));
         console.log('held');
         setInterval(() => {}, 1000);
       });`;
-    const child = spawn(process.execPath, ['-e', script, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const options: { stdio: ['ignore', 'pipe', 'inherit'] } = { stdio: ['ignore', 'pipe', 'inherit'] };
+    const child = spawn(process.execPath, ['-e', script, folder, await ownSpace()], options);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     await expect(CacheManager.open({ persist: true, persistDir: folder })).rejects.toMatchObject({
       code: 'ERR_DIRECTORY_TAKEN',
