@@ -247,7 +247,10 @@ export class LoadPipeline {
   async #findBelow<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded | undefined> {
     const { tiers, keeper } = this.#core;
     const { key } = request;
-    const found = await tiers.search(key, this.#state);
+    let found = await tiers.search(key, this.#state);
+    // Invalidated on its way here: callers who came after that may have joined this load.
+    while (found !== undefined && 'entry' in found && tiers.tags.isInvalid(found.entry))
+      found = await tiers.search(key, this.#state);
     // An error is no miss: it was counted where it happened, and the tool runs.
     const isError = found !== undefined && 'error' in found;
     const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);

@@ -71,6 +71,21 @@ describe('a cache with a slower tier', () => {
     },
   );
 
+  it('gives who comes after an invalidation nothing that a load found below before it, at whichever turn it comes', async () => {
+    for (let turns = 0; turns < 20; turns++) {
+      const { cache } = makeCache({ maxSize: 1, tags: ['all'] });
+      await cache.set('tool', 1, 'old');
+      await cache.set('tool', 2, 'other');
+      const before = cache.getOrSet('tool', 1, () => 'new');
+      for (let turn = 0; turn < turns; turn++) await null;
+      // Its effect is there when it returns: nobody waits for it.
+      void cache.invalidateTags(['all']);
+      expect(await cache.getOrSet('tool', 1, () => 'new'), `turn ${turns}`).toBe('new');
+      await before;
+      expect(await cache.getOrSet('tool', 1, () => 'new'), `turn ${turns}`).toBe('new');
+    }
+  });
+
   it('tells a failing tier from a miss, and runs the tool', async () => {
     const { cache, disk } = makeCache();
     const errors: string[] = [];
