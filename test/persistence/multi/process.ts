@@ -57,7 +57,8 @@ const tier = new DiskTier({
   options: resolveDiskOptions({
     persistDir: folder,
     mode,
-    partitionBytes: 4_000,
+    // Small enough that files are filled, and so closed, all the time.
+    partitionBytes: role === 'operator' ? 30_000 : 4_000,
     flushInterval: 20,
     syncInterval: 100,
     closeAfter: 300,
