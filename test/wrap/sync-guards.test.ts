@@ -80,6 +80,16 @@ describe('a synchronous tool that fails', () => {
     expect(cache.stats('tool')).toMatchObject({ errorHits: 2, loadErrors: 3, misses: 3 });
   });
 
+  it('forgets a remembered error at a `refresh`, whatever comes of that', () => {
+    const { ask, state } = makeTool({
+      cacheErrors: (error) => ((error as Error).message.startsWith('call 1') ? '1m' : false),
+    });
+    state.fails = true;
+    expect(() => ask(1)).toThrow('call 1 failed');
+    expect(() => ask.refresh(1)).toThrow('call 2 failed');
+    expect(() => ask(1)).toThrow('call 3 failed');
+  });
+
   it('has its remembered error replaced by a stale value', () => {
     const { clock, tool, ask, state } = makeTool({ ttl: 10, staleIfError: 100, cacheErrors: () => 50 });
     ask(1);
