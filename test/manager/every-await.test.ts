@@ -142,7 +142,7 @@ async function runAt(turns: number, { operation, write, after }: Meeting): Promi
   clock.advance(1);
   const next = new Process(files, clock);
   check(await next.cache.get<Answer>('tool', 1), 'the next process');
-  if (turns % 5 === 0) {
+  if (turns % (isLong ? 2 : 10) === 0) {
     await next.tier.consolidate();
     await next.tier.load({ mode: 'full' });
     check(await next.cache.get<Answer>('tool', 1), 'the next process, after a consolidation');
