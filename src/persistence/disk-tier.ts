@@ -57,6 +57,7 @@ export class DiskTier implements SlowTier {
   readonly #options: ResolvedDiskOptions;
   readonly #clock: Clock;
   readonly #onError: (error: CacheError) => void;
+  readonly #onStamp: (stamp: Stamp) => void;
   readonly #store: DiskStore;
   readonly #reader: DiskReader;
   readonly #access: DirectoryAccess;
@@ -73,6 +74,7 @@ export class DiskTier implements SlowTier {
     this.#options = init.options;
     this.#clock = init.clock;
     this.#onError = init.onError;
+    this.#onStamp = init.onStamp ?? (() => undefined);
     const { files = nodeFileSystem, writer = randomBytes(8).toString('hex') } = init;
     const onError = (error: CacheError) => this.#report(error);
     this.#store = new DiskStore({
@@ -81,7 +83,7 @@ export class DiskTier implements SlowTier {
       files,
       writer,
       onError,
-      onStamp: init.onStamp ?? (() => undefined),
+      onStamp: this.#onStamp,
       onChanged: init.onChanged ?? (() => undefined),
       pendingMarkers: () => this.#flushes.markers(),
     });
@@ -287,6 +289,8 @@ export class DiskTier implements SlowTier {
     await this.#store.makeFolder();
     await this.#access.enter();
     await this.#store.open();
+    const stamp = this.#intake.outdoFuture(this.#clock.now());
+    if (stamp !== undefined) this.#onStamp(stamp);
   }
 
   /** What waits to be written of this key: a value, its deletion, or nothing. */

@@ -2,6 +2,7 @@
 
 import type { Clock, Timer } from '../clock.js';
 import type { CacheError } from '../errors.js';
+import { compareStamps, type Stamp } from '../stamp.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { PendingEntries, type PendingEntry, type PendingMarker } from './pending-entries.js';
 
@@ -91,6 +92,21 @@ export class FlushSchedule {
   /** The markers that are in no file yet. */
   markers(): PendingMarker[] {
     return [...this.#writing.markers.values(), ...this.#pending.markers.values()];
+  }
+
+  /**
+   * Makes what waits newer than a stamp, in its order; tells the newest stamp then, if that took anything. Not to be
+   * called while a batch is being encoded.
+   */
+  outdo(stamp: Stamp): Stamp | undefined {
+    const batches = [this.#writing, this.#pending];
+    const stamps = batches.flatMap((batch) => [...batch.stamps()]).sort(compareStamps);
+    const [oldest] = stamps;
+    const newest = stamps.at(-1);
+    if (oldest === undefined || newest === undefined || oldest.time > stamp.time) return undefined;
+    const by = stamp.time + 1 - oldest.time;
+    for (const batch of batches) batch.postdate(by);
+    return { time: newest.time + by, writer: newest.writer };
   }
 
   put(entry: PendingEntry): void {

@@ -81,6 +81,23 @@ export class PendingEntries {
     }
   }
 
+  /** The stamps of all that waits. */
+  *stamps(): IterableIterator<Stamp> {
+    for (const { stamp } of this.entries.values()) yield stamp;
+    for (const { stamp } of this.markers.values()) yield stamp;
+  }
+
+  /** Makes all stamps newer by so many microseconds. */
+  postdate(by: number): void {
+    const later = ({ time, writer }: Stamp): Stamp => ({ time: time + by, writer });
+    for (const [key, entry] of this.entries) {
+      const stamp = later(entry.stamp);
+      if (entry.kind === 'deletion') this.entries.set(key, { ...entry, stamp });
+      else this.entries.set(key, { ...entry, stamp, record: { ...entry.record, stamp } });
+    }
+    for (const [id, marker] of this.markers) this.markers.set(id, { ...marker, stamp: later(marker.stamp) });
+  }
+
   /** Takes in what another has left; what is newer here stays. */
   absorb(other: PendingEntries): void {
     for (const entry of other.entries.values()) this.put(entry);

@@ -67,6 +67,19 @@ export class WriteIntake {
     this.#mark({ scope: { kind: 'tag', tag }, stamp });
   }
 
+  /**
+   * Makes what was taken in before the folder was read newer than what lies there, where that is from the future: a
+   * clock was set back, or is behind the one of another node. Returns the newest stamp then, if that took anything.
+   */
+  outdoFuture(now: number): Stamp | undefined {
+    const { flushes, index } = this.#init;
+    const { newest } = index();
+    if (newest === undefined || newest.time <= now * 1_000) return undefined;
+    const stamp = flushes.outdo(newest);
+    if (stamp !== undefined) for (const marker of flushes.markers()) markIndex(index(), marker);
+    return stamp;
+  }
+
   /** Counts what still waits as given up: nobody will write it any more. */
   giveUpRest(): void {
     for (const { kind } of this.#init.flushes.entries().values()) if (kind === 'value') this.#dropped += 1;
