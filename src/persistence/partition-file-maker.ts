@@ -21,6 +21,8 @@ export interface PartitionFileMakerOptions {
   readonly syncsFolders: boolean;
 }
 
+/** With leave to try further ones: nine digits are read. */
+const lastNumber = 999_990_000;
 /** Tries of a free number before giving up. */
 const maxTries = 1_000;
 
@@ -63,10 +65,10 @@ export class PartitionFileMaker {
 
   /** Makes a folder below the cache folder. */
   async makeFolder(name: string): Promise<string> {
-    const { files, folder, folderMode, syncsFolders } = this.#options;
+    const { folder, files, syncsFolders } = this.#options;
     const path = join(folder, name);
     const kind = await this.#kindOf(path);
-    if (kind === undefined) await files.makeFolder(path, { mode: folderMode, recursive: false });
+    if (kind === undefined) await this.#makeAnew(path);
     // A symlink would lead out of the cache folder.
     if ((kind ?? (await this.#kindOf(path))) !== 'directory') {
       throw Object.assign(new Error(`Expected a folder at ${path}`), { code: 'ENOTDIR' });
@@ -74,6 +76,19 @@ export class PartitionFileMaker {
     if (syncsFolders && !this.#settled.has(name)) await files.syncFolder(folder);
     this.#settled.add(name);
     return path;
+  }
+
+  /** Also the cache folder, where somebody has removed it: writing would fail for ever. */
+  async #makeAnew(path: string): Promise<void> {
+    const { files, folder, folderMode: mode } = this.#options;
+    try {
+      await files.makeFolder(path, { mode, recursive: false });
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error;
+      this.#settled.clear();
+      await files.makeFolder(folder, { mode, recursive: true });
+      await files.makeFolder(path, { mode, recursive: false });
+    }
   }
 
   async #kindOf(path: string): Promise<string | undefined> {
@@ -101,11 +116,16 @@ export class PartitionFileMaker {
   }
 
   async #firstFree(folder: string, { methodHash, day }: Omit<PartitionName, 'partition'>): Promise<number> {
-    let free = 0;
+    const taken = new Set<number>();
     for (const entry of await this.#options.files.list(folder)) {
       const other = parsePartitionFileName(entry.name);
-      if (other?.methodHash === methodHash && other.day === day) free = Math.max(free, other.partition + 1);
+      if (other?.methodHash === methodHash && other.day === day) taken.add(other.partition);
     }
+    let free = 0;
+    for (const partition of taken) free = Math.max(free, partition + 1);
+    if (free <= lastNumber) return free;
+    // Somebody has used the last number there is: a longer one would not be read.
+    for (free = 0; taken.has(free); ) free += 1;
     return free;
   }
 }
