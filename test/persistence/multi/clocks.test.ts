@@ -241,7 +241,7 @@ describe('processes whose clocks are off', () => {
       }, 300);
       const outcome = await runRounds({
         ...{ folder: mkdtempSync(join(work, 'cache-')), rounds, seed, script },
-        clocks: [clocks.fast, clocks.slow, jumping, clocks.right, clocks.fast].map(
+        clocks: [clocks.fast, clocks.slow, jumping, clocks.right, clocks.right].map(
           ({ settings }) => settings,
         ),
       }).finally(() => clearInterval(jumper));

@@ -56,7 +56,11 @@ describe('many processes on one folder', () => {
       from: /keepsDeletion: .*/,
       to: 'keepsDeletion: () => false,',
     });
-    const outcome = await runRounds({ folder: makeFolder(), rounds: 10, seed, script, consolidatorScript });
+    // Many keys, so that not every one that comes back is written again at once.
+    const writer = { keys: 950 };
+    const outcome = await runRounds({
+      ...{ folder: makeFolder(), rounds: 20, seed, script, consolidatorScript, writer },
+    });
     console.log(`seed ${seed}: the forgetful was caught in round ${outcome.rounds}: ${outcome.wrong[0]}`);
     expect(outcome.wrong.length).toBeGreaterThan(0);
   }, 600_000);

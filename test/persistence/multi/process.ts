@@ -20,6 +20,8 @@ export interface Settings {
   readonly seed: number;
   readonly mode?: 'single' | 'multi';
   readonly operations?: number;
+  /** How many keys a writer changes; they are below 1000. */
+  readonly keys?: number;
   /** The longest pause of a writer, in ms. */
   readonly pause?: number;
   /** Stops itself at every so-many-th step that changes a file. */
@@ -31,7 +33,7 @@ export interface Settings {
 }
 
 const settings = JSON.parse(process.argv[2] ?? '{}') as Settings;
-const { folder, role, seed, mode = 'multi', operations = 0, pause = 10 } = settings;
+const { folder, role, seed, mode = 'multi', operations = 0, pause = 10, keys = keyCount } = settings;
 const writer = createHash('md5').update(`${seed} ${process.pid} ${Date.now()}`).digest('hex').slice(0, 16);
 const stamps = new StampClock(systemClock, writer);
 
@@ -144,7 +146,7 @@ function randomChange(text: string): Change {
     const number = kept.from + below(kept.to - kept.from);
     return { kind: 'set', number, value: `${number}:${text}`, stamp };
   }
-  const number = below(keyCount);
+  const number = below(keys);
   if (chance < 0.3) return { kind: 'delete', number, stamp };
   const tag = random() < 0.3 ? { tag: `tag ${number % 3}` } : {};
   return { kind: 'set', number, value: `${number}:${text}`, stamp, ...tag };
