@@ -110,6 +110,7 @@ export class DiskTier implements SlowTier {
       options: init.options,
       flushes: this.#flushes,
       index: () => this.#store.index,
+      isOpen: () => this.#opening.isOpen,
       onError: (error) => this.#report(error),
     });
     this.#opening = new FolderOpening({

@@ -17,6 +17,8 @@ export interface WriteIntakeInit {
   readonly flushes: FlushSchedule;
   /** The index: another one after a full load. */
   readonly index: () => PartitionIndex;
+  /** Whether the index is whole: until then what it knows is from before all that is taken in, whatever its stamp. */
+  readonly isOpen: () => boolean;
   readonly onError: (error: CacheError) => void;
 }
 
@@ -90,6 +92,7 @@ export class WriteIntake {
     const { key, stamp, method } = entry;
     const waiting = this.#init.flushes.find(key)?.stamp;
     if (waiting !== undefined && compareStamps(waiting, stamp) >= 0) return false;
+    if (!this.#init.isOpen()) return true;
     const index = this.#init.index();
     const known = index.stampOf(key);
     const order = known === undefined ? -1 : compareStamps(known, stamp);
@@ -139,8 +142,9 @@ export class WriteIntake {
   }
 
   #put(entry: PendingEntry): void {
-    const known = this.#init.flushes.find(entry.key)?.stamp ?? this.#init.index().stampOf(entry.key);
-    if (known === undefined || compareStamps(known, entry.stamp) <= 0) this.#init.flushes.put(entry);
+    const { flushes, isOpen, index } = this.#init;
+    const known = flushes.find(entry.key)?.stamp ?? (isOpen() ? index().stampOf(entry.key) : undefined);
+    if (known === undefined || compareStamps(known, entry.stamp) <= 0) flushes.put(entry);
   }
 
   #mark(marker: PendingMarker): void {

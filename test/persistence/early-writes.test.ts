@@ -1,9 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { CacheManager } from '../../src/index.js';
+import { type FileSystem, nodeFileSystem } from '../../src/persistence/file-system.js';
+import { hashMethod } from '../../src/persistence/partition-path.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { makeDiskTier, testStart } from '../helper/disk-tier.js';
+import { gate } from '../helper/gate.js';
 
 let folder: string;
 beforeEach(async () => {
@@ -74,4 +79,41 @@ describe('what is written before the folder is open, on a clock that was set bac
     await using cache = await CacheManager.open(options());
     expect((await look(cache)).slice(0, 2)).toEqual(['newer', undefined]);
   });
+});
+
+test('what is written while the folder is being read is kept, though what was read already seems newer', async () => {
+  const clock = new FakeClock(testStart + 3_600_000);
+  {
+    const { tier, set } = makeDiskTier({ persistDir: folder, clock });
+    set('square', 0, 'old');
+    set('square', 1, 'old');
+    set('other', 0, 'old');
+    await tier.close();
+  }
+  const release = gate();
+  const others = `${hashMethod('other')}_`;
+  let isReading = false;
+  const files: FileSystem = {
+    ...nodeFileSystem,
+    async openToRead(path) {
+      if (path.includes(others)) {
+        isReading = true;
+        await release.promise;
+      }
+      return nodeFileSystem.openToRead(path);
+    },
+  };
+  const { tier, set, get, ...one } = makeDiskTier({ persistDir: folder, files });
+  const opening = tier.open();
+  await vi.waitUntil(() => isReading && tier.size === 2);
+  set('square', 0, 'new');
+  one.delete('square', 1);
+  release.open();
+  await opening;
+  expect([await get('square', 0), await get('square', 1), await get('other', 0)]).toEqual([
+    'new',
+    undefined,
+    'old',
+  ]);
+  await tier.close();
 });
