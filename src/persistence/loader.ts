@@ -52,6 +52,8 @@ export class PartitionLoader {
   readonly #options: LoaderOptions;
   /** What each path looked like when it was read last. */
   readonly #seen = new Map<string, FileStatus>();
+  /** Paths of which it was told that they are no partitions. */
+  readonly #told = new Set<string>();
 
   constructor(options: LoaderOptions) {
     this.#options = options;
@@ -64,7 +66,7 @@ export class PartitionLoader {
 
   /** Brings the folder's files up to date in the index. */
   async loadFolder(index: PartitionIndex, folder: string): Promise<LoadReport> {
-    const load = new Load(this.#options, this.#seen, index);
+    const load = new Load(this.#options, { seen: this.#seen, told: this.#told }, index);
     let found = await load.list(folder);
     load.markGone(found);
     await load.readAll(found);
@@ -85,14 +87,14 @@ export class PartitionLoader {
 
   /** Brings files of the folder up to date in the index, without listing it. */
   async loadFiles(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
-    const load = new Load(this.#options, this.#seen, index);
+    const load = new Load(this.#options, { seen: this.#seen, told: this.#told }, index);
     await load.readAll(paths.map((path) => toFound(path, false)));
     return load.report(paths.length);
   }
 
   /** Takes in files from anywhere. They are only read. */
   async loadGiven(index: PartitionIndex, paths: readonly string[]): Promise<LoadReport> {
-    const load = new Load(this.#options, this.#seen, index);
+    const load = new Load(this.#options, { seen: this.#seen, told: this.#told }, index);
     const found: FoundFile[] = [];
     for (const path of paths) found.push(...(await listGiven(this.#options.files, path)));
     await load.readAll(found);
@@ -103,6 +105,7 @@ export class PartitionLoader {
 class Load {
   readonly #options: LoaderOptions;
   readonly #seen: Map<string, FileStatus>;
+  readonly #told: Set<string>;
   readonly #index: PartitionIndex;
   readonly #problems: Error[] = [];
   readonly #ailing: AilingFile[] = [];
@@ -115,9 +118,14 @@ class Load {
   #read = 0;
   #hasGone = false;
 
-  constructor(options: LoaderOptions, seen: Map<string, FileStatus>, index: PartitionIndex) {
+  constructor(
+    options: LoaderOptions,
+    known: { seen: Map<string, FileStatus>; told: Set<string> },
+    index: PartitionIndex,
+  ) {
     this.#options = options;
-    this.#seen = seen;
+    this.#seen = known.seen;
+    this.#told = known.told;
     this.#index = index;
     for (const file of index.files)
       this.#byPath.set(file.path, [...(this.#byPath.get(file.path) ?? []), file]);
@@ -309,8 +317,8 @@ class Load {
   }
 
   #problemOnce(path: string, error: unknown): void {
-    if (this.#seen.has(path)) return;
-    this.#seen.set(path, { kind: 'other', size: 0, modifiedAt: 0, identity: '', owner: 0 });
+    if (this.#told.has(path)) return;
+    this.#told.add(path);
     this.#problem(error);
   }
 }

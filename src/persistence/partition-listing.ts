@@ -79,7 +79,10 @@ async function listMonths(files: FileSystem, folder: string): Promise<PartitionL
     if (!isMonthFolder(month.name)) continue;
     const path = join(folder, month.name);
     if (month.kind === 'directory') await listMonth(files, path, listing);
-    else listing.problems.push({ error: new PartitionDamagedError('not a folder', { file: path }) });
+    else {
+      const error = new PartitionDamagedError('not a folder', { file: path });
+      listing.problems.push({ error, once: path });
+    }
   }
   return listing;
 }
