@@ -304,9 +304,9 @@ export class DiskStore {
     file.nextMember = header.memberNumber + 1;
     this.#counts.writtenBytes += header.memberLength;
     this.#counts.writtenEntries += entries.length;
-    for (const { key, stamp, kind } of entries) {
-      if (kind <= entryKind.deletion) this.#batch?.settle(key, stamp);
-      else this.#batch?.settleMarker(stamp);
+    for (const entry of entries) {
+      if (entry.kind <= entryKind.deletion) this.#batch?.settle(entry.key, entry.stamp);
+      else this.#batch?.settleMarker(entry);
     }
   }
 

@@ -6,6 +6,7 @@ import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 import { PartitionDamagedError } from './damage.js';
 import { type EntryBody, encodeMarkerBody, encodeValueBody, readEntryBody, wholeTime } from './entry-body.js';
+import { noKey } from './marker-table.js';
 import { MsgpackReader } from './msgpack-bytes.js';
 import {
   entryBytes,
@@ -62,17 +63,29 @@ export type MarkerScope =
 export function encodeMarker(scope: MarkerScope, stamp: Stamp): EncodedEntry {
   switch (scope.kind) {
     case 'method':
-      return markerEntry(entryKind.clearMethod, 'clear', scope.method, hashMethod(scope.method), stamp);
+      return markerEntry(markerAddress(scope), 'clear', scope.method, stamp);
     case 'all':
-      return markerEntry(entryKind.clearAll, 'clear-all', null, '0'.repeat(32), stamp);
+      return markerEntry(markerAddress(scope), 'clear-all', null, stamp);
     case 'tag':
-      return markerEntry(entryKind.invalidateTag, 'tag', scope.tag, hashTag(scope.tag), stamp);
+      return markerEntry(markerAddress(scope), 'tag', scope.tag, stamp);
+  }
+}
+
+/** A marker as headers tell it: its kind, and the key of what it covers. */
+export function markerAddress(scope: MarkerScope): { readonly kind: number; readonly key: string } {
+  switch (scope.kind) {
+    case 'method':
+      return { kind: entryKind.clearMethod, key: hashMethod(scope.method) };
+    case 'all':
+      return { kind: entryKind.clearAll, key: noKey };
+    case 'tag':
+      return { kind: entryKind.invalidateTag, key: hashTag(scope.tag) };
   }
 }
 
 /** A marker of which only the header is left: it still covers what it covered. */
 export function encodeBuriedMarker(kind: number, key: string, stamp: Stamp): EncodedEntry {
-  return markerEntry(kind, `buried-${kind}`, key, key, stamp);
+  return markerEntry({ kind, key }, `buried-${kind}`, key, stamp);
 }
 
 /** The name of a tag as headers carry it. */
@@ -214,10 +227,9 @@ function inflate(deflated: Buffer, length: number): Promise<{ body: Buffer; cons
 }
 
 function markerEntry(
-  kind: number,
+  { kind, key }: { readonly kind: number; readonly key: string },
   name: string,
   subject: string | null,
-  key: string,
   stamp: Stamp,
 ): EncodedEntry {
   const text = subject === null || name === 'clear' ? name : `${name}:${subject}`;

@@ -2,7 +2,7 @@
 
 import { compareStamps, type Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
-import type { MarkerScope } from './member-body.js';
+import { type MarkerScope, markerAddress } from './member-body.js';
 
 /** A value or a deletion that waits. */
 export type PendingEntry =
@@ -57,7 +57,7 @@ export class PendingEntries {
   }
 
   mark(marker: PendingMarker): void {
-    const id = markerId(marker.scope);
+    const id = markerId(markerAddress(marker.scope));
     const known = this.markers.get(id);
     if (known === undefined) this.#bytes += markerBytes;
     else if (compareStamps(known.stamp, marker.stamp) >= 0) return;
@@ -72,13 +72,13 @@ export class PendingEntries {
     this.#bytes -= bytesOf(known);
   }
 
-  /** Takes a marker out, if it is still the same; stamps are unique. */
-  settleMarker(stamp: Stamp): void {
-    for (const [id, marker] of this.markers) {
-      if (compareStamps(marker.stamp, stamp) !== 0) continue;
-      this.markers.delete(id);
-      this.#bytes -= markerBytes;
-    }
+  /** Takes a marker out, if it is still the same. Not told by its stamp alone: tags are invalidated many at once. */
+  settleMarker(marker: { readonly kind: number; readonly key: string; readonly stamp: Stamp }): void {
+    const id = markerId(marker);
+    const known = this.markers.get(id);
+    if (known === undefined || compareStamps(known.stamp, marker.stamp) !== 0) return;
+    this.markers.delete(id);
+    this.#bytes -= markerBytes;
   }
 
   /** The stamps of all that waits. */
@@ -111,13 +111,6 @@ export function bytesOf(entry: PendingEntry): number {
   return entry.record.encoded.length + (entry.record.encodedParams?.length ?? 0) + entryOverhead;
 }
 
-function markerId(scope: MarkerScope): string {
-  switch (scope.kind) {
-    case 'method':
-      return `method:${scope.method}`;
-    case 'tag':
-      return `tag:${scope.tag}`;
-    case 'all':
-      return 'all';
-  }
+function markerId({ kind, key }: { readonly kind: number; readonly key: string }): string {
+  return `${kind}:${key}`;
 }

@@ -57,6 +57,32 @@ describe('a failing disk', () => {
     });
   }
 
+  it('while it writes many tags that were invalidated at once keeps those that are in no file yet', async () => {
+    const tags = Array.from({ length: 4_000 }, (_, number) => `tag ${number}`);
+    let failedFlushes = 0;
+    for (let at = 0; at < 8; at += 1) {
+      const files = new FaultyFileSystem();
+      const clock = new FakeClock(testStart);
+      const options = { persistDir: '/data/cache', files, clock };
+      const one = makeDiskTier(options);
+      one.set('search', 'first', 'old', { tags: ['tag 0'] });
+      one.set('search', 'last', 'old', { tags: ['tag 3999'] });
+      await one.tier.flush();
+      const stamp = one.stamps.next();
+      for (const tag of tags) one.tier.invalidateTag(tag, stamp);
+      files.failAt(files.calls.length + at, 'EIO');
+      await one.tier.flush().catch(() => failedFlushes++);
+      files.heal();
+      await one.tier.flush();
+      await one.tier.close();
+      const two = makeDiskTier(options);
+      expect(await two.get('search', 'first'), `call ${at} has failed`).toBeUndefined();
+      expect(await two.get('search', 'last'), `call ${at} has failed`).toBeUndefined();
+      await two.tier.close();
+    }
+    expect(failedFlushes).toBeGreaterThan(2);
+  });
+
   it('that is broken from the start rejects `open`, answers what waits, and opens once it heals', async () => {
     const files = new FaultyFileSystem();
     const clock = new FakeClock(testStart);
