@@ -5,6 +5,7 @@ import { LoaderTimeoutError } from '../errors.js';
 import { withDeadline } from '../guard/deadline.js';
 import type { Flight, SingleFlight } from '../guard/single-flight.js';
 import { refreshBackoff } from '../guard/stale.js';
+import type { ResolvedMethodOptions } from '../options.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { Loaded } from './loaded.js';
@@ -30,6 +31,8 @@ export class BackgroundRefreshes {
   readonly #random: () => number;
   /** By key and not by entry: a value that memory evicts and finds again in a slower tier is still the same. */
   readonly #failures = new Map<string, Failures>();
+  /** Renewals that are waited for in nobody's name, and until when the value they renew answers. */
+  readonly #unattended = new WeakMap<Flight<Loaded>, number>();
 
   constructor(loads: SingleFlight<Loaded>, clock: Clock, random: () => number) {
     this.#loads = loads;
@@ -44,9 +47,14 @@ export class BackgroundRefreshes {
     return failures === undefined || this.#clock.elapsed() >= failures.retryAt;
   }
 
-  /** Waits for a renewal in nobody's name: no caller's abort ends it, only its own `hardTimeout` does. */
-  watch(entry: MemoryEntry, flight: Flight<Loaded>, hardTimeout: number | undefined): void {
+  /** Waits for a renewal in nobody's name: no caller's abort ends it while its value answers, only `hardTimeout` does. */
+  watch(
+    entry: MemoryEntry,
+    flight: Flight<Loaded>,
+    { hardTimeout, staleWhileRevalidate }: ResolvedMethodOptions,
+  ): void {
     flight.waiters++;
+    this.#unattended.set(flight, (entry.staleAt ?? 0) + staleWhileRevalidate);
     const failed = () => this.#failed(entry);
     const settled = hardTimeout === undefined ? flight.promise : this.#withinTime(flight, hardTimeout);
     // Its failure was counted as a load error; here only the next attempt is put off.
@@ -56,13 +64,24 @@ export class BackgroundRefreshes {
     }, failed);
   }
 
+  /**
+   * Leaves a renewal to the callers who join it, once its value answers nobody: from then on it is a load like any
+   * other, which ends when they have all left. A tool that hangs would else be waited for by every later call.
+   */
+  handOver(flight: Flight<Loaded>): void {
+    const answersUntil = this.#unattended.get(flight);
+    if (answersUntil === undefined || this.#clock.now() < answersUntil) return;
+    this.#unattended.delete(flight);
+    flight.waiters--;
+  }
+
   #withinTime(flight: Flight<Loaded>, ms: number): Promise<Loaded> {
     return withDeadline(flight.promise, {
       ms,
       clock: this.#clock,
       onTimeout: () => {
         const error = timeoutError(flight, ms);
-        this.#loads.leave(flight, error);
+        if (this.#unattended.has(flight)) this.#loads.leave(flight, error);
         throw error;
       },
     });

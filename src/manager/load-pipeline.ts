@@ -21,7 +21,7 @@ import type { LoadCall, OwnLoader } from './loader.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
 import type { MethodState } from './method-state.js';
 import { StaleAnswers } from './stale-answers.js';
-import type { Found } from './tiers.js';
+import type { Found, Search } from './tiers.js';
 import { enterLine } from './tool-entry.js';
 import { isUnknownKey } from './unknown-keys.js';
 
@@ -86,6 +86,7 @@ export class LoadPipeline {
       flight = undefined;
     }
     const caller = { key, options, signal, takesStale: true };
+    if (flight !== undefined) this.#core.refreshes.handOver(flight);
     if (flight === undefined) {
       call.prepare?.(key);
       const started = this.#start({ state: this.#state, key, loader, options, isRefresh: false });
@@ -189,7 +190,7 @@ export class LoadPipeline {
     this.#state.counters.refreshes++;
     if (events.isHeard('refresh')) events.emit('refresh', { method: this.#state.name, key, reason });
     const flight = this.#start({ state: this.#state, key, loader, options, isRefresh: true });
-    refreshes.watch(entry, flight, options.hardTimeout);
+    refreshes.watch(entry, flight, options);
   }
 
   /** One load: slower tiers, then the guards of the tool, then the tool. */
@@ -243,14 +244,20 @@ export class LoadPipeline {
     return { value, loadMs: entry.loadMs, share, isError: false };
   }
 
+  async #search(key: string): Promise<Search> {
+    const { tiers } = this.#core;
+    for (;;) {
+      const found = await tiers.search(key, this.#state);
+      // Invalidated on its way here: callers who came after that may have joined this load.
+      if (found === undefined || 'error' in found || !tiers.tags.isInvalid(found.entry)) return found;
+    }
+  }
+
   /** What the slower tiers have for this load; `undefined`: nothing. */
   async #findBelow<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded | undefined> {
     const { tiers, keeper } = this.#core;
     const { key } = request;
-    let found = await tiers.search(key, this.#state);
-    // Invalidated on its way here: callers who came after that may have joined this load.
-    while (found !== undefined && 'entry' in found && tiers.tags.isInvalid(found.entry))
-      found = await tiers.search(key, this.#state);
+    const found = await this.#search(key);
     // An error is no miss: it was counted where it happened, and the tool runs.
     const isError = found !== undefined && 'error' in found;
     const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);

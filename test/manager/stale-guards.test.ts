@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { CacheManager, type CacheOptions, type LoadOptions } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { gate, settle } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
@@ -58,6 +58,52 @@ describe('stale while revalidate', () => {
     expect(await cache.getOrSet('tool', 1, () => 'new')).toBe('old');
     await settle();
     expect(await cache.get('tool', 1)).toBe('new');
+  });
+
+  it('leaves a renewal that hangs to who waits for it, once its value answers nobody', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: 500 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1000);
+    const signals: AbortSignal[] = [];
+    const hanging = ({ signal }: { signal: AbortSignal }) => {
+      signals.push(signal);
+      return new Promise<string>(() => {});
+    };
+    expect(await cache.getOrSet('tool', 1, hanging)).toBe('old');
+    const joinAndLeave = async (options: LoadOptions) => {
+      const controller = new AbortController();
+      const leaving = cache.getOrSet('tool', 1, hanging, { ...options, signal: controller.signal });
+      await settle();
+      controller.abort(new Error('left'));
+      await expect(leaving).rejects.toThrow('left');
+    };
+    await joinAndLeave({ staleWhileRevalidate: 0 });
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    clock.advance(500);
+    const patient = cache.getOrSet('tool', 1, hanging, { hardTimeout: 300 });
+    await joinAndLeave({});
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    clock.advance(300);
+    await expect(patient).rejects.toThrow('took longer than 300 ms');
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(await cache.getOrSet('tool', 1, () => 'new')).toBe('new');
+  });
+
+  it('gives up a renewal once, whether its own time or that of who joined it is over first', async () => {
+    const { cache, clock } = makeCache({ ttl: 1000, staleWhileRevalidate: 100, hardTimeout: 200 });
+    await cache.set('tool', 1, 'old');
+    clock.advance(1000);
+    const hanging = () => new Promise<string>(() => {});
+    expect(await cache.getOrSet('tool', 1, hanging)).toBe('old');
+    clock.advance(150);
+    const joined = cache.getOrSet('tool', 1, hanging).catch((error: Error) => error.name);
+    await clock.advanceAsync(50);
+    await settle();
+    const alsoJoined = cache.getOrSet('tool', 1, hanging).catch((error: Error) => error.name);
+    await clock.advanceAsync(200);
+    expect(await joined).toBe('LoaderTimeoutError');
+    expect(await alsoJoined).toBe('LoaderTimeoutError');
+    expect(await cache.getOrSet('tool', 1, () => 'newer')).toBe('newer');
   });
 });
 
