@@ -1,10 +1,9 @@
 /** Calling the tool for one load, counting how that went, and keeping what it said. */
 
-import { errorTtl } from '../guard/error-cache.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { Stamp } from '../stamp.js';
 import type { CacheCore } from './core.js';
-import { type AnswerPlace, isErrorResult, keepAnswer, rememberFor } from './keeping.js';
+import { type AnswerPlace, isErrorResult, keepAnswer, rememberError } from './keeping.js';
 import type { Loaded } from './loaded.js';
 import { LoadContext, type OwnLoader } from './loader.js';
 import { enterBreaker } from './tool-entry.js';
@@ -23,7 +22,7 @@ export async function callTool<T>(
   flight: Flight<Loaded>,
 ): Promise<Loaded> {
   const { tiers, options } = core;
-  const { state, key } = request;
+  const { state } = request;
   const passage = enterBreaker(core, state, flight);
   const tags = typeof request.options.tags === 'function' ? undefined : request.options.tags;
   const tagged = { tags, stamp: tiers.begin() };
@@ -36,10 +35,7 @@ export async function callTool<T>(
   } catch (error) {
     passage?.threw(error);
     countLoadError(core, request, error);
-    const ttlMs = rememberFor(core, request, (policy) => errorTtl(error, policy));
-    if (ttlMs > 0 && !flight.superseded && !core.isClosed) {
-      state.errors.remember(key, error, { ttlMs, tagged });
-    }
+    rememberError(core, request, { error, tagged, isWanted: () => !flight.superseded && !core.isClosed });
     throw error;
   }
   const loadMs = options.clock.elapsed() - started;

@@ -63,7 +63,9 @@ export class CacheCore implements TierObserver {
       onStamp: (stamp) => stamps.observe(stamp),
       onChanged: (changes) => {
         const isTold = changes !== 'everything' && !changes.hasNewMarkers;
-        this.tiers.dropReplaced(isTold ? changes.keys : undefined);
+        const keys = isTold ? changes.keys : undefined;
+        this.tiers.dropReplaced(keys);
+        for (const { errors } of this.#states.values()) errors.forgetChanged(keys);
       },
     };
     if (options.disk !== undefined) {

@@ -1,11 +1,13 @@
 /** The way of a tool's answer into the cache. A failure on it is counted and costs the caller nothing. */
 
 import { CacheError, UnstorableValueError } from '../errors.js';
+import { errorTtl } from '../guard/error-cache.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import type { Stamp } from '../stamp.js';
 import { asCacheError, type CacheCore } from './core.js';
 import type { DecidedTtl } from './loader.js';
 import type { MethodState } from './method-state.js';
+import type { Tagged } from './tag-invalidations.js';
 import { termsOf } from './terms.js';
 
 /** Where an answer goes, and under which options. */
@@ -75,17 +77,18 @@ export function isErrorResult(
   }
 }
 
-/** For how long to throw a loader's error again, in ms. A policy that fails is counted, and the error not kept. */
-export function rememberFor(
+/** Keeps a loader's error to throw it again, for as long as the policy says. If that fails it is counted, and not kept. */
+export function rememberError(
   core: CacheCore,
   { state, key, options }: AnswerPlace,
-  read: (policy: NonNullable<ResolvedMethodOptions['cacheErrors']>) => number,
-): number {
-  if (options.cacheErrors === undefined) return 0;
+  thrown: { readonly error: unknown; readonly tagged: Tagged; readonly isWanted: () => boolean },
+): void {
+  const { error, tagged, isWanted } = thrown;
+  if (options.cacheErrors === undefined) return;
   try {
-    return read(options.cacheErrors);
-  } catch (error) {
-    core.failed(asCacheError(error, `\`cacheErrors\` of \`${state.name}\` failed`), state, key);
-    return 0;
+    const ttlMs = errorTtl(error, options.cacheErrors);
+    if (ttlMs > 0 && isWanted()) state.errors.remember(key, error, { ttlMs, tagged });
+  } catch (cause) {
+    core.failed(asCacheError(cause, `\`cacheErrors\` of \`${state.name}\` failed`), state, key);
   }
 }

@@ -73,7 +73,7 @@ export class LoadPipeline {
       }
     }
     const { signal } = call;
-    const remembered = this.#state.errors.find(key);
+    const remembered = this.#state.errors.find(key, options);
     if (remembered !== undefined) {
       const { error } = remembered;
       counters.errorHits++;
@@ -244,20 +244,15 @@ export class LoadPipeline {
     return { value, loadMs: entry.loadMs, share, isError: false };
   }
 
-  async #search(key: string): Promise<Search> {
-    const { tiers } = this.#core;
-    for (;;) {
-      const found = await tiers.search(key, this.#state);
-      // Invalidated on its way here: callers who came after that may have joined this load.
-      if (found === undefined || 'error' in found || !tiers.tags.isInvalid(found.entry)) return found;
-    }
-  }
-
   /** What the slower tiers have for this load; `undefined`: nothing. */
   async #findBelow<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded | undefined> {
     const { tiers, keeper } = this.#core;
     const { key } = request;
-    const found = await this.#search(key);
+    let searched: Search;
+    // Invalidated on its way here: callers who came after that may have joined this load.
+    do searched = await tiers.search(key, this.#state);
+    while (searched !== undefined && 'entry' in searched && tiers.tags.isInvalid(searched.entry));
+    const found = searched;
     // An error is no miss: it was counted where it happened, and the tool runs.
     const isError = found !== undefined && 'error' in found;
     const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);

@@ -92,7 +92,8 @@ export class MethodLookups {
 
   /** What a value is good for now, to a caller with these options. */
   freshness(entry: MemoryEntry, options: ResolvedMethodOptions): Freshness {
-    const { staleAt, expiresAt } = entry;
+    // Whoever waits for a load may still have what memory has let go of meanwhile.
+    const { staleAt, validUntil: expiresAt } = entry;
     const { staleWhileRevalidate, staleIfError } = options;
     const now = this.#core.options.clock.now();
     return freshness({ now, staleAt, expiresAt, staleWhileRevalidate, staleIfError });
@@ -165,8 +166,9 @@ export class MethodLookups {
 /** What is known of an entry at this moment, apart from the entry itself. */
 export function metadataOf(entry: MemoryEntry): EntryMetadata {
   const { createdAt, staleAt, accessCount, lastAccess, loadMs, idleMs, cost, isNegative } = entry;
+  const { validUntil } = entry;
   const expiresAt =
-    idleMs > 0 && entry.expiresAt !== null ? Math.min(entry.expiresAt, lastAccess + idleMs) : entry.expiresAt;
+    idleMs > 0 && validUntil !== null ? Math.min(validUntil, lastAccess + idleMs) : validUntil;
   const always = { createdAt, staleAt, expiresAt, accessCount, lastAccess, loadMs };
   return { ...always, ...(cost !== undefined && { cost }), ...(isNegative && { isNegative }) };
 }

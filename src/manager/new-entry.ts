@@ -25,11 +25,12 @@ export function newEntry(
   const { key, method, stamp, now } = place;
   const { tags, idleMs, cost, isNegative, memoryTtl } = terms;
   const staleAt = terms.ttl === null ? null : now + terms.ttl;
+  const validUntil = staleAt === null ? null : staleAt + terms.staleFor;
   return new MemoryEntry({
-    ...{ key, method, kept, loadMs, stamp, tags, idleMs, cost, isNegative, staleAt },
+    ...{ key, method, kept, loadMs, stamp, tags, idleMs, cost, isNegative, staleAt, validUntil },
     bytes: entryBytes(bytes, tags),
     createdAt: now,
-    expiresAt: inMemoryUntil(staleAt === null ? null : staleAt + terms.staleFor, now, memoryTtl),
+    expiresAt: inMemoryUntil(validUntil, now, memoryTtl),
   });
 }
 
@@ -67,7 +68,7 @@ export function entryFrom(
   const { idleMs, staleAt, expiresAt } = { idleMs: 0, ...metadata, ...metadata.sliding };
   return new MemoryEntry({
     ...metadata,
-    ...{ key, method, stamp, tags, kept, idleMs, staleAt },
+    ...{ key, method, stamp, tags, kept, idleMs, staleAt, validUntil: expiresAt },
     expiresAt: inMemoryUntil(expiresAt, now, memoryTtl),
     bytes: entryBytes(bytes, tags),
   });

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.js';
 import { KeptError } from '../guard/error-cache.js';
+import type { ResolvedGuardOptions } from '../guard/resolved-guard-options.js';
 import type { Tagged } from './tag-invalidations.js';
 
 /** An error and until when it is thrown again. */
@@ -37,9 +38,12 @@ export class RememberedErrors {
     this.#errors.set(key, { ...tagged, kept: new KeptError(error), until });
   }
 
-  /** The error to throw for this key, a copy of its own for each caller. */
-  find(key: string): { readonly error: unknown } | undefined {
-    if (this.#errors.size === 0) return undefined;
+  /** The error to throw for this key, a copy of its own for each caller; none for one who wants none. */
+  find(
+    key: string,
+    { cacheErrors }: Pick<ResolvedGuardOptions, 'cacheErrors'>,
+  ): { readonly error: unknown } | undefined {
+    if (this.#errors.size === 0 || cacheErrors === undefined) return undefined;
     const found = this.#errors.get(key);
     if (found === undefined) return undefined;
     if (this.#clock.now() < found.until && !this.#isDoubtful(found)) return { error: found.kept.copy() };
@@ -49,6 +53,12 @@ export class RememberedErrors {
 
   forget(key: string): void {
     this.#errors.delete(key);
+  }
+
+  /** Forgets those of keys that others have written or deleted; not told which, all. */
+  forgetChanged(keys: readonly string[] | undefined): void {
+    if (keys === undefined) this.#errors.clear();
+    else if (this.#errors.size > 0) for (const key of keys) this.#errors.delete(key);
   }
 
   clear(): void {

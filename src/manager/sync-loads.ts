@@ -1,10 +1,9 @@
 /** Loading one method's values with loaders that return at once, from memory alone. */
 
-import { errorTtl } from '../guard/error-cache.js';
 import type { Watch } from '../guard/single-flight.js';
 import type { LoadOptions } from '../options.js';
 import type { CacheCore } from './core.js';
-import { type AnswerPlace, isErrorResult, keepAnswer, rememberFor } from './keeping.js';
+import { type AnswerPlace, isErrorResult, keepAnswer, rememberError } from './keeping.js';
 import type { Withholding } from './loader.js';
 import type { Uncached } from './lone-calls.js';
 import { type MethodLookups, unreadable } from './method-lookups.js';
@@ -57,7 +56,7 @@ export class SyncLoads {
         return value as T;
       }
     }
-    const remembered = this.#state.errors.find(key);
+    const remembered = this.#state.errors.find(key, this.#state.options);
     if (remembered !== undefined) {
       const { error } = remembered;
       counters.errorHits++;
@@ -155,11 +154,9 @@ export class SyncLoads {
       passage?.threw(error);
       this.#countError(place.key, error);
       const { tags } = place.options;
-      const ttlMs = rememberFor(this.#core, place, (policy) => errorTtl(error, policy));
-      if (ttlMs > 0 && !watch.superseded && !isWithheld && !this.#core.isClosed) {
-        const tagged = { tags: typeof tags === 'function' ? undefined : tags, stamp: began };
-        this.#state.errors.remember(place.key, error, { ttlMs, tagged });
-      }
+      const tagged = { tags: typeof tags === 'function' ? undefined : tags, stamp: began };
+      const isWanted = () => !watch.superseded && !isWithheld && !this.#core.isClosed;
+      rememberError(this.#core, place, { error, tagged, isWanted });
       throw error;
     }
     const loadMs = clock.elapsed() - started;

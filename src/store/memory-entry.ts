@@ -28,6 +28,8 @@ export interface MemoryEntryInit extends Omit<EntryMetadata, 'accessCount' | 'la
   readonly bytes: number;
   readonly stamp: Stamp;
   readonly tags?: readonly string[] | undefined;
+  /** @default expiresAt */
+  readonly validUntil?: number | null | undefined;
   /** @default 0 (no limit) */
   readonly idleMs?: number | undefined;
   readonly cost?: number | undefined;
@@ -48,7 +50,10 @@ export class MemoryEntry implements StoreEntry, EntryMetadata {
   readonly bytes: number;
   readonly createdAt: number;
   readonly staleAt: number | null;
+  /** When it leaves memory. */
   readonly expiresAt: number | null;
+  /** From when on the value is not used at all; memory may let go of it sooner. */
+  readonly validUntil: number | null;
   readonly loadMs: number;
   readonly stamp: Stamp;
   readonly tags: readonly string[] | undefined;
@@ -70,6 +75,7 @@ export class MemoryEntry implements StoreEntry, EntryMetadata {
     this.createdAt = init.createdAt;
     this.staleAt = init.staleAt;
     this.expiresAt = init.expiresAt;
+    this.validUntil = init.validUntil === undefined ? init.expiresAt : init.validUntil;
     this.loadMs = init.loadMs;
     this.stamp = init.stamp;
     this.tags = init.tags;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BloomFilter, CacheManager, type CacheOptions } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { seededRandom } from '../guard/seeded-random.js';
-import { gate } from '../helper/gate.js';
+import { gate, settle } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
 
 function makeCache(options: CacheOptions = {}) {
@@ -22,6 +22,25 @@ describe('jitter', () => {
 });
 
 describe('memoryTtl', () => {
+  it('takes no stale value from those who wait for a load, though memory forgets it meanwhile', async () => {
+    for (const isHeld of [false, true]) {
+      const clock = new FakeClock();
+      const options = { ttl: 1000, memoryTtl: 2100, staleIfError: '1h', softTimeout: 700 } as const;
+      const cache = new CacheManager({ clock, maxSize: isHeld ? 10 : 1, ...options }, [new MapTier()]);
+      await cache.set('tool', 1, 'old', { memoryTtl: isHeld ? 2100 : 1 });
+      clock.advance(2000);
+      const failing = gate<string>();
+      const first = cache.getOrSet('tool', 1, () => failing.promise, { memoryTtl: 1, softTimeout: false });
+      const second = cache.getOrSet('tool', 1, () => 'not called');
+      await settle();
+      await clock.advanceAsync(2200);
+      expect(await second).toBe('old');
+      failing.fail(new Error('down'));
+      expect(await first).toBe('old');
+      expect(cache.stats()).toMatchObject({ softTimeouts: 1, staleIfErrors: 1, loadErrors: 1 });
+    }
+  });
+
   async function tiersAfter(options: CacheOptions, ms: number) {
     const clock = new FakeClock();
     const cache = new CacheManager({ clock, ttl: 10_000, ...options }, [new MapTier()]);
@@ -193,6 +212,34 @@ describe('cacheErrors', () => {
     await expect(cache.getOrSet('page', 1, () => Promise.reject(new Error('down')))).rejects.toThrow('down');
     expect(await cache.getOrSet('page', 1, () => 'there')).toBe('there');
     expect(cache.stats().cacheErrors).toBe(1);
+  });
+
+  it('throws the error of the tool even where it can not be copied', async () => {
+    const { cache } = makeCache({ cacheErrors: () => '1h' });
+    const odd = Object.defineProperty(new Error('down'), 'stack', {
+      get() {
+        throw new Error('no stack');
+      },
+    });
+    await expect(cache.getOrSet('page', 1, () => Promise.reject(odd))).rejects.toBe(odd);
+    const tool = cache.wrapSync(
+      () => {
+        throw odd;
+      },
+      { name: 'page' },
+    );
+    expect(tool).toThrow(odd);
+    expect(await cache.getOrSet('page', 1, () => 'there')).toBe('there');
+    expect(cache.stats()).toMatchObject({ cacheErrors: 2, errorHits: 0 });
+  });
+
+  it('is for those who want it: `false` calls the tool', async () => {
+    const { cache } = makeCache({ cacheErrors: () => '1h', methods: { bare: { cacheErrors: false } } });
+    const down = () => Promise.reject(new Error('down'));
+    await expect(cache.getOrSet('page', 1, down)).rejects.toThrow('down');
+    expect(await cache.getOrSet('page', 1, () => 'there', { cacheErrors: false })).toBe('there');
+    await expect(cache.getOrSet('bare', 1, down)).rejects.toThrow('down');
+    expect(await cache.getOrSet('bare', 1, () => 'there')).toBe('there');
   });
 
   it('remembers a bounded number', async () => {
