@@ -58,17 +58,20 @@ export async function claimDirectory(request: ClaimRequest): Promise<DirectoryCl
   const place = new LockPlace(folder, purpose);
   const held = await place.hold(onLost);
   if (held !== undefined) return held;
+  // Before its note, so that it is not an heir's lock folder that is judged by the note of who has left.
+  const seen = await place.sight();
   const note = await place.note();
   if (!(await isAbandoned(place, note, staleAfter))) throw takenError(folder, purpose, note);
   const latest = await place.note();
   if (latest?.token !== note?.token) throw takenError(folder, purpose, latest);
-  await place.clear();
+  const isFree = seen === undefined || (await place.clear(seen));
+  if (!isFree) throw takenError(folder, purpose, await place.note());
   const heir = await place.hold(onLost);
   if (heir === undefined) throw takenError(folder, purpose, await place.note());
   await delay(settleTime);
   const winner = await place.note();
   if (winner?.token === heir.token) return heir;
-  heir.forget();
+  await heir.release();
   throw takenError(folder, purpose, winner);
 }
 

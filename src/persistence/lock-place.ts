@@ -1,7 +1,7 @@
 /** A lock folder and the note beside it: who holds something of a cache folder, and whether they have left it behind. */
 
 import { readFileSync, readlinkSync } from 'node:fs';
-import { readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { lstat, readFile, rename, rm, unlink, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -40,6 +40,16 @@ const longestWatch = 5_000;
  */
 const libraryStale = 7 * 86_400_000;
 
+/** A lock folder as it was seen. */
+export interface LockSight {
+  /** Tells it from one that was made in its place. */
+  readonly identity: string;
+  /** Epoch ms, by the file system's clock. */
+  readonly madeAt: number;
+  /** When its holder last gave a sign of life, epoch ms by the holder's clock. */
+  readonly datedAt: number;
+}
+
 export class LockPlace {
   readonly path: string;
   readonly lockFolder: string;
@@ -60,14 +70,19 @@ export class LockPlace {
     return (await holding.take()) ? holding : undefined;
   }
 
+  /** The lock folder, or whatever lies in its place; `undefined` when nothing does. */
+  sight(): Promise<LockSight | undefined> {
+    return sightOf(this.lockFolder);
+  }
+
   /** When the holder last gave a sign of life, by its own clock; `undefined` when there is no lock. */
   async datedAt(): Promise<number | undefined> {
-    try {
-      return (await stat(this.lockFolder)).mtimeMs;
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return undefined;
-      throw error;
-    }
+    return (await this.sight())?.datedAt;
+  }
+
+  /** When the note was written, epoch ms by the file system's clock; `undefined` when there is none. */
+  async notedAt(): Promise<number | undefined> {
+    return (await sightOf(this.#notePath))?.datedAt;
   }
 
   /** The holder's note, if there is one that can be read. */
@@ -98,16 +113,25 @@ export class LockPlace {
     await this.removeNote();
   }
 
-  /** Takes the lock folder away with whatever lies in it. Moved first, since only one of many can do that. */
-  async clear(): Promise<void> {
+  /**
+   * Takes the lock folder away with whatever lies in it, or only that which was `seen`. Moved first, since only one of
+   * many can do that, and looked at again afterwards: somebody else may have been faster, and hold it by now.
+   * @returns whether it was taken away
+   */
+  async clear(seen?: LockSight): Promise<boolean> {
+    if (seen !== undefined && !isSame(await this.sight(), seen)) return false;
     const aside = join(this.#folder, `.${randomId()}.lock`);
     try {
       await rename(this.lockFolder, aside);
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
+      if (hasCode(error, 'ENOENT')) return false;
       throw error;
     }
+    const isMeant = seen === undefined || isSame(await sightOf(aside), seen);
+    // Where it can't go back, somebody has taken the place meanwhile, and the one who loses it hears of that.
+    if (!isMeant && (await isDone(rename(aside, this.lockFolder)))) return false;
     await rm(aside, { recursive: true, force: true });
+    return isMeant;
   }
 }
 
@@ -123,6 +147,7 @@ export class Holding {
     token: randomId(),
   };
   #unlock: (() => Promise<void>) | undefined;
+  #identity: string | undefined;
 
   constructor(place: LockPlace, onLost: (cause: Error) => void) {
     this.#place = place;
@@ -138,6 +163,7 @@ export class Holding {
     this.#unlock = await this.#lock();
     if (this.#unlock === undefined) return false;
     try {
+      this.#identity = (await this.#place.sight())?.identity;
       await this.#place.writeNote(this.#note);
     } catch (error) {
       await this.release().catch(() => undefined);
@@ -150,6 +176,9 @@ export class Holding {
     const unlock = this.#unlock;
     this.#unlock = undefined;
     if (unlock === undefined) return;
+    const identity = (await this.#place.sight())?.identity;
+    // Somebody else has it by now: it is not ours to free, and our own signs of life end when they notice.
+    if (identity !== undefined && identity !== this.#identity) return;
     if ((await this.#place.note())?.token === this.token) await this.#place.removeNote();
     try {
       await unlock();
@@ -157,11 +186,6 @@ export class Holding {
       // It was lost a moment ago, and that was told.
       if (!hasCode(error, 'ERELEASED', 'ENOTACQUIRED')) throw error;
     }
-  }
-
-  /** Leaves the place to somebody else who has it by now. */
-  forget(): void {
-    this.#unlock = undefined;
   }
 
   async #lock(): Promise<(() => Promise<void>) | undefined> {
@@ -179,7 +203,7 @@ export class Holding {
         },
       });
     } catch (error) {
-      if (hasCode(error, 'ELOCKED', 'ENOTEMPTY', 'EEXIST')) return undefined;
+      if (hasCode(error, 'ELOCKED', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR')) return undefined;
       throw error;
     }
   }
@@ -194,7 +218,7 @@ export async function isAbandoned(
   note: HolderNote | undefined,
   staleAfter: number,
 ): Promise<boolean> {
-  if (note !== undefined && isNear(note) && !isAlive(note.pid)) return true;
+  if (hasEnded(note) && (await isOfNote(place))) return true;
   const first = await place.datedAt();
   if (first === undefined) return true;
   const age = Date.now() - first;
@@ -210,6 +234,17 @@ export async function isAbandoned(
   return true;
 }
 
+/** Whether the process that left a note is known to have ended. */
+export function hasEnded(note: HolderNote | undefined): boolean {
+  return note !== undefined && isNear(note) && !isAlive(note.pid);
+}
+
+/** Whether the lock folder was made before the note: one that was made later is of an heir who has yet to write its own. */
+async function isOfNote(place: LockPlace): Promise<boolean> {
+  const [seen, notedAt] = await Promise.all([place.sight(), place.notedAt()]);
+  return seen === undefined || (notedAt !== undefined && seen.madeAt <= notedAt);
+}
+
 /** What a note says of its holder. */
 export function holderOf(note: HolderNote | undefined): DirectoryHolder | undefined {
   return note && { host: note.host, pid: note.pid, since: note.since };
@@ -218,6 +253,29 @@ export function holderOf(note: HolderNote | undefined): DirectoryHolder | undefi
 /** The holder for people to read. */
 export function describeHolder({ host, pid, since }: DirectoryHolder): string {
   return `process ${pid} on ${host} since ${new Date(since).toISOString()}`;
+}
+
+async function sightOf(path: string): Promise<LockSight | undefined> {
+  try {
+    // A symlink is looked at itself: where it leads to is none of ours.
+    const { dev, ino, birthtimeMs, mtimeMs } = await lstat(path);
+    // Inode numbers are used again at once.
+    return { identity: `${dev}:${ino}:${birthtimeMs}`, madeAt: birthtimeMs, datedAt: mtimeMs };
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+function isSame(one: LockSight | undefined, other: LockSight): boolean {
+  return one?.identity === other.identity && one.datedAt === other.datedAt;
+}
+
+function isDone(task: Promise<void>): Promise<boolean> {
+  return task.then(
+    () => true,
+    () => false,
+  );
 }
 
 function toNote(value: unknown): HolderNote | undefined {

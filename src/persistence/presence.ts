@@ -7,7 +7,15 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CacheError } from '../errors.js';
 import { hasCode } from './file-system.js';
-import { type DirectoryHolder, type Holding, holderOf, isAbandoned, LockPlace } from './lock-place.js';
+import {
+  type DirectoryHolder,
+  type HolderNote,
+  type Holding,
+  hasEnded,
+  holderOf,
+  isAbandoned,
+  LockPlace,
+} from './lock-place.js';
 
 /** A process that shares a folder. */
 export interface PresentProcess {
@@ -31,6 +39,8 @@ const leftoverPattern = /^\.[0-9a-f]{32}\.(?:tmp|lock)$/;
 /** The processes that share a folder. */
 export class PresenceList {
   readonly #folder: string;
+  /** When each writer had given its last sign of life at the last look, by its own clock. */
+  readonly #dates = new Map<string, number>();
 
   /** @param folder the cache folder */
   constructor(folder: string) {
@@ -65,6 +75,7 @@ export class PresenceList {
     try {
       const names = await this.#list();
       const writers = new Set(names.flatMap((name) => placePattern.exec(name)?.[1] ?? []));
+      for (const known of this.#dates.keys()) if (!writers.has(known)) this.#dates.delete(known);
       const present = await Promise.all([...writers].map((writer) => this.#look(writer, onFailure)));
       const leftovers = names.filter((name) => leftoverPattern.test(name));
       await Promise.all(leftovers.map((name) => this.#removeLeftover(name).catch(onFailure)));
@@ -79,11 +90,21 @@ export class PresenceList {
   async #look(writer: string, onFailure: (error: unknown) => void): Promise<PresentProcess | undefined> {
     const place = this.#placeOf(writer);
     const note = await place.note();
-    const isGone = await isAbandoned(place, note, staleAfter);
+    const isGone =
+      !(await this.#hasMoved(place, writer, note)) && (await isAbandoned(place, note, staleAfter));
     // Another note: it has come back meanwhile.
     if (!isGone || (await place.note())?.token !== note?.token) return { writer, holder: holderOf(note) };
+    this.#dates.delete(writer);
     await place.remove().catch(onFailure);
     return undefined;
+  }
+
+  /** Whether a writer has given a sign of life since the last look: then it needs no watching, however far its clock is off. */
+  async #hasMoved(place: LockPlace, writer: string, note: HolderNote | undefined): Promise<boolean> {
+    const dated = await place.datedAt();
+    const known = this.#dates.get(writer);
+    if (dated !== undefined) this.#dates.set(writer, dated);
+    return dated !== undefined && known !== undefined && dated !== known && !hasEnded(note);
   }
 
   #placeOf(writer: string): LockPlace {

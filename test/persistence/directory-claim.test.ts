@@ -3,11 +3,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,6 +19,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { claimDirectory, type DirectoryClaim } from '../../src/persistence/directory-claim.js';
+import { LockPlace } from '../../src/persistence/lock-place.js';
 
 let folder: string;
 const held: DirectoryClaim[] = [];
@@ -63,8 +67,8 @@ async function abandoned(changes: Record<string, unknown>): Promise<void> {
   leaveNote(changes);
   const note = readFileSync(notePath());
   await claim.release();
-  writeFileSync(notePath(), note);
   mkdirSync(lockFolder());
+  writeFileSync(notePath(), note);
 }
 
 describe('a claim on a folder', () => {
@@ -135,6 +139,65 @@ describe('a claim on a folder', () => {
       utimesSync(lockFolder(), new Date(), new Date(beat));
       await expect(take(1_000)).rejects.toMatchObject({ code: 'ERR_DIRECTORY_TAKEN', holder: undefined });
       clearInterval(heart);
+    });
+  }
+
+  it('of a process that has ended says nothing of an heir who has yet to write a note', async () => {
+    await abandoned({ pid: deadPid() });
+    rmSync(lockFolder(), { recursive: true });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    mkdirSync(lockFolder());
+    await expect(take()).rejects.toMatchObject({ code: 'ERR_DIRECTORY_TAKEN' });
+  });
+
+  it('that was left behind is not taken away any more from an heir who was faster', async () => {
+    await abandoned({ pid: deadPid() });
+    const place = new LockPlace(folder, 'claim');
+    const seen = await place.sight();
+    await take();
+    expect(await place.clear(seen)).toBe(false);
+    await expect(take()).rejects.toMatchObject({ holder: { pid: process.pid } });
+    expect(readdirSync(folder).sort()).toEqual(['.claim.json', '.claim.lock']);
+  });
+
+  it('goes back to an heir whose lock folder was moved aside in mistake for the one before', async () => {
+    await abandoned({ pid: deadPid() });
+    const place = new LockPlace(folder, 'claim');
+    const seen = await place.sight();
+    const losses: Error[] = [];
+    // The heir comes between the last look and the move.
+    const sight = place.sight.bind(place);
+    place.sight = async () => {
+      const last = await sight();
+      await take(2_000, losses);
+      return last;
+    };
+    expect(await place.clear(seen)).toBe(false);
+    expect(readdirSync(folder).sort()).toEqual(['.claim.json', '.claim.lock']);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(losses).toEqual([]);
+  });
+
+  it('that was lost to an heir is not freed by who had it, even before that is noticed', async () => {
+    const losses: Error[] = [];
+    const claim = await take(2_000, losses);
+    rmSync(lockFolder(), { recursive: true });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    mkdirSync(lockFolder());
+    await claim.release();
+    expect(existsSync(lockFolder())).toBe(true);
+  });
+
+  for (const [name, make] of [
+    ['a file', () => writeFileSync(lockFolder(), '')],
+    ['a link that leads elsewhere', () => symlinkSync(folder, lockFolder())],
+  ] as const) {
+    it(`is had where ${name} has lain for weeks in the place of its lock folder`, async () => {
+      make();
+      lutimesSync(lockFolder(), 1, 1);
+      await take(600);
+      expect(lstatSync(lockFolder()).isDirectory()).toBe(true);
+      await expect(take()).rejects.toMatchObject({ holder: { pid: process.pid } });
     });
   }
 

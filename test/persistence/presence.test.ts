@@ -15,11 +15,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import type { CacheError } from '../../src/errors.js';
 import { accessByMode, type DirectoryAccess } from '../../src/persistence/directory-access.js';
 import { resolveDiskOptions } from '../../src/persistence/disk-options.js';
+import { LockPlace } from '../../src/persistence/lock-place.js';
 import { PresenceList } from '../../src/persistence/presence.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { testStart } from '../helper/disk-tier.js';
@@ -54,8 +55,8 @@ async function abandoned(writer: string, changes: Record<string, unknown>, age =
   const place = await list.enter({ writer, folderMode: 0o700, onLost: () => undefined });
   const note = JSON.parse(readFileSync(notePath(writer), 'utf8')) as Record<string, unknown>;
   await place.release();
-  writeFileSync(notePath(writer), JSON.stringify({ ...note, token: 'of another', ...changes }));
   mkdirSync(lockFolder(writer));
+  writeFileSync(notePath(writer), JSON.stringify({ ...note, token: 'of another', ...changes }));
   date(lockFolder(writer), age);
 }
 
@@ -75,6 +76,12 @@ function deadPid(): number {
 async function present(): Promise<string[]> {
   const found = await list.sweep((error) => failures.push(error));
   return found.map(({ writer }) => writer).sort();
+}
+
+/** Changes what a process tells of itself. */
+function writeNote(writer: string, changes: Record<string, unknown>): void {
+  const note = JSON.parse(readFileSync(notePath(writer), 'utf8')) as Record<string, unknown>;
+  writeFileSync(notePath(writer), JSON.stringify({ ...note, ...changes }));
 }
 
 describe('those who share a folder', () => {
@@ -121,6 +128,8 @@ describe('those who share a folder', () => {
     await abandoned(two, { pid, space: 'pid:[1]' }, 50_000);
     expect(await present()).toEqual([one, two]);
     date(lockFolder(one), 70_000);
+    // Who has looked before would take another date for a sign of life.
+    list = new PresenceList(folder);
     expect(await present()).toEqual([two]);
   });
 
@@ -136,6 +145,34 @@ describe('those who share a folder', () => {
     }, 300);
     expect(await present()).toEqual([one, two]);
     clearInterval(hearts);
+  });
+
+  it('need no watching where they have given a sign of life since the last look, whatever their clocks say', async () => {
+    await abandoned(one, { host: 'slow' }, hour);
+    await abandoned(two, { host: 'slow, and silent' }, hour);
+    const hearts = setInterval(() => {
+      date(lockFolder(one), hour - (Date.now() % 100_000));
+      date(lockFolder(two), hour - (Date.now() % 100_000));
+    }, 300);
+    expect(await present()).toEqual([one, two]);
+    clearInterval(hearts);
+    date(lockFolder(one), hour + 1);
+    // Each look for a sign of life reads the date of a lock folder once: beyond two it would be watched.
+    const looks = vi.spyOn(LockPlace.prototype, 'datedAt');
+    date(lockFolder(two), hour + 1);
+    expect(await present()).toEqual([one, two]);
+    expect(looks).toHaveBeenCalledTimes(2);
+    looks.mockRestore();
+    date(lockFolder(one), hour + 2);
+    expect(await present()).toEqual([one]);
+  });
+
+  it('are forgotten when their process has ended, though they gave a sign of life since the last look', async () => {
+    await abandoned(one, {}, 50);
+    expect(await present()).toEqual([one]);
+    writeNote(one, { pid: deadPid() });
+    date(lockFolder(one), 10);
+    expect(await present()).toEqual([]);
   });
 
   it('may have left no note that can be read', async () => {
