@@ -7,6 +7,7 @@ import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import { type FileSystem, hasCode } from './file-system.js';
 import type { PartitionLoader } from './loader.js';
+import { noKey } from './marker-table.js';
 import { hashTag } from './member-body.js';
 import type { DropCounts, MergeRules } from './merge-verdict.js';
 import { entryKind } from './partition-codec.js';
@@ -175,8 +176,11 @@ class FolderMerge {
       },
       isCleared: (methodHash, stamp) =>
         own.isCleared(methodHash, stamp) || others.isCleared(methodHash, stamp),
-      isMarkerKnown: (kind, key, stamp) =>
-        kind === entryKind.invalidateTag ? own.isTagInvalid(key, stamp) : own.isCleared(key, stamp),
+      isMarkerKnown: (kind, key, stamp) => {
+        if (kind !== entryKind.invalidateTag) return own.isCleared(key, stamp);
+        // What covers every tag is in no file, and may not be there the next time: it replaces no marker.
+        return own.isTagInvalid(key, stamp) && !own.isTagInvalid(noKey, stamp);
+      },
       // What they cover may come with the next folder; a consolidation drops them in its time.
       keepsDeletion: () => true,
       keepsDroppedKey: () => true,

@@ -1,19 +1,36 @@
 /** The newest marker of each scope: what deletes entries without naming them. */
 
+import { Heap, type HeapNode } from '../heap.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import { entryKind } from './partition-codec.js';
 
 /** The key of the marker that clears everything. */
 export const noKey = '0'.repeat(32);
 
+/** How many tags are told apart in memory, unless told otherwise. */
+const defaultMaxTags = 100_000;
+
+interface TagMarker extends HeapNode {
+  readonly key: string;
+  stamp: Stamp;
+}
+
 export class MarkerTable {
+  readonly #maxTags: number;
   readonly #clears = new Map<string, Stamp>();
   #clearAll: Stamp | undefined;
-  readonly #tags = new Map<string, Stamp>();
+  readonly #tags = new Map<string, TagMarker>();
+  readonly #oldestFirst = new Heap<TagMarker>((a, b) => compareStamps(a.stamp, b.stamp) < 0);
+  /** Of the tags that were too many: whatever carries a tag and is not newer counts as invalid. */
+  #watermark: Stamp | undefined;
+
+  constructor({ maxTags = defaultMaxTags }: { readonly maxTags?: number } = {}) {
+    this.#maxTags = maxTags;
+  }
 
   /** Whether any tag was ever invalidated. */
   get hasTags(): boolean {
-    return this.#tags.size > 0;
+    return this.#tags.size > 0 || this.#watermark !== undefined;
   }
 
   /** Whether a method, or all, was ever cleared. */
@@ -34,9 +51,7 @@ export class MarkerTable {
         this.#clearAll = stamp;
         return true;
       case entryKind.invalidateTag:
-        if (!isNewer(stamp, this.#tags.get(key))) return false;
-        this.#tags.set(key, stamp);
-        return true;
+        return this.#addTag(key, stamp);
       default:
         return false;
     }
@@ -50,7 +65,29 @@ export class MarkerTable {
 
   /** Whether a tag was invalidated later than the stamp. Tags are told as headers carry them. */
   isTagInvalid(tagHash: string, stamp: Stamp): boolean {
-    return isCovered(stamp, this.#tags.get(tagHash));
+    return isCovered(stamp, this.#watermark) || isCovered(stamp, this.#tags.get(tagHash)?.stamp);
+  }
+
+  /** Too many markers fold, the oldest first, into the watermark: too much is loaded anew, and nothing comes back. */
+  #addTag(key: string, stamp: Stamp): boolean {
+    if (isCovered(stamp, this.#watermark)) return false;
+    const known = this.#tags.get(key);
+    if (known === undefined) {
+      const marker = { key, stamp, heapIndex: -1 };
+      this.#tags.set(key, marker);
+      this.#oldestFirst.push(marker);
+    } else {
+      if (!isNewer(stamp, known.stamp)) return false;
+      known.stamp = stamp;
+      this.#oldestFirst.settle(known);
+    }
+    while (this.#tags.size > this.#maxTags) {
+      const oldest = this.#oldestFirst.first!;
+      this.#watermark = oldest.stamp;
+      this.#oldestFirst.remove(oldest);
+      this.#tags.delete(oldest.key);
+    }
+    return true;
   }
 }
 

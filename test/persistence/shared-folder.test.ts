@@ -39,6 +39,38 @@ async function settle(): Promise<void> {
 }
 
 describe('a shared folder', () => {
+  it('tells others of what was deleted and cleared however short `tombstoneTtl` is', async () => {
+    const clock = new FakeClock(testStart);
+    const one = await share(clock, { tombstoneTtl: 1 });
+    const two = await share(clock, { tombstoneTtl: 1 });
+    await one.set('search', 1, 'deleted');
+    await one.set('fetch', 2, 'cleared');
+    await one.set('fetch', 3, 'tagged', { tags: ['a'] });
+    await one.set('search', 4, 'stays');
+    await one.flush();
+    await two.load();
+    expect(await two.get('search', 1)).toBe('deleted');
+    expect(await two.get('fetch', 2)).toBe('cleared');
+    expect(await two.get('fetch', 3)).toBe('tagged');
+    clock.advance(10);
+    await one.delete('search', 1);
+    await one.invalidateTags(['a']);
+    await one.flush();
+    clock.advance(10);
+    // What is deleted is in no file any more, and what tells of that might be in none either.
+    for (let time = 0; time < 3; time += 1) await one.consolidate();
+    await two.load();
+    expect(await two.get('search', 1)).toBeUndefined();
+    expect(await two.get('fetch', 3)).toBeUndefined();
+    await one.clear('fetch');
+    await one.flush();
+    clock.advance(10);
+    for (let time = 0; time < 3; time += 1) await one.consolidate();
+    await two.load();
+    expect(await two.get('fetch', 2)).toBeUndefined();
+    expect(await two.get('search', 4)).toBe('stays');
+  });
+
   it('carries values, replacements, deletions and clears to the memory of others within an interval', async () => {
     const clock = new FakeClock(testStart);
     const one = await share(clock);
@@ -68,6 +100,26 @@ describe('a shared folder', () => {
     expect(two.peek('fetch', 3)).toBeUndefined();
     expect(await two.get('fetch', 3)).toBeUndefined();
     expect(await two.get('search', 1)).toBe('newer');
+  });
+
+  it('forgets a remembered error once another process has written its key, or invalidated its tag', async () => {
+    const clock = new FakeClock(testStart);
+    const one = await share(clock);
+    const two = await share(clock, { cacheErrors: () => '1h', tags: ['pages'] });
+    const fail = (params: number) => two.getOrSet('page', params, () => Promise.reject(new Error('gone')));
+    const sync = async () => {
+      await one.flush();
+      clock.advance(5_000);
+      await settle();
+    };
+    for (const params of [1, 2]) await expect(fail(params)).rejects.toThrow('gone');
+    await one.set('page', 1, 'there');
+    await sync();
+    expect(await two.getOrSet('page', 1, () => 'not called')).toBe('there');
+    await expect(two.getOrSet('page', 2, () => 'not called')).rejects.toThrow('gone');
+    await one.invalidateTags(['pages']);
+    await sync();
+    expect(await two.getOrSet('page', 2, () => 'there too')).toBe('there too');
   });
 
   it('never stores what was loaded while another process deleted it', async () => {
