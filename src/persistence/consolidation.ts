@@ -51,8 +51,11 @@ export interface ConsolidationRequest extends SurveyRequest {
   readonly goesOn: () => boolean;
 }
 
-/** In the place of what is dropped early, keys stay deleted for so long: writers may hold older entries back. */
-const droppedKeyLife = 3_600_000;
+/**
+ * In the place of what is dropped early, keys stay deleted for so long: writers may hold older entries back. Deletions
+ * in a shared folder as well, however short `tombstoneTtl` is: they tell others what to drop from memory.
+ */
+const shortestDeletionLife = 3_600_000;
 /** Times that what was merged is merged again, as a merge takes in so many files at most. */
 const maxPasses = 4;
 /** Times that the bounds are checked again after what was dropped. */
@@ -253,6 +256,8 @@ export class Consolidation {
       (time, file) => Math.min(time, file.isGiven ? 0 : index.extentOf(file).oldest),
       hasOthersUnderWay || hasUnknown || hasUnreadable ? 0 : Number.POSITIVE_INFINITY,
     );
+    const { mode, tombstoneTtl } = options;
+    const deletionLife = mode === 'multi' ? Math.max(tombstoneTtl, shortestDeletionLife) : tombstoneTtl;
     const isYoung = (time: number, life: number) => now() - time / 1000 < life;
     return {
       now: now(),
@@ -262,8 +267,8 @@ export class Consolidation {
       },
       isCleared: (methodHash, stamp) => index.isCleared(methodHash, stamp),
       isMarkerKnown: () => false,
-      keepsDeletion: ({ time }) => oldest <= time || isYoung(time, options.tombstoneTtl),
-      keepsDroppedKey: ({ time }) => oldest <= time || isYoung(time, droppedKeyLife),
+      keepsDeletion: ({ time }) => oldest <= time || isYoung(time, deletionLife),
+      keepsDroppedKey: ({ time }) => oldest <= time || isYoung(time, shortestDeletionLife),
       isTagInvalid: index.hasTags ? (tag, stamp) => index.isTagInvalid(hashTag(tag), stamp) : undefined,
       dropShare,
     };

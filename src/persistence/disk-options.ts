@@ -112,7 +112,8 @@ export interface DiskOptions {
   readonly maxDiskAge?: Duration | null;
   /**
    * How long a consolidation keeps deletions at least, in ms or as text: copies of the folder that are merged later
-   * than that can bring back what was deleted.
+   * than that can bring back what was deleted. With `mode: 'multi'` never less than an hour, as the other processes
+   * learn from them what to drop.
    * @default 2592000000 (30 days)
    */
   readonly tombstoneTtl?: Duration;
