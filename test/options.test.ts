@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CacheManager } from '../src/index.js';
+import { guardOptionNames } from '../src/guard/resolved-guard-options.js';
+import { BloomFilter, CacheManager, type CacheOptions } from '../src/index.js';
 import { defaultOptions, resolveOptions } from '../src/options.js';
 
 describe('the options', () => {
@@ -25,6 +26,17 @@ describe('the options', () => {
     };
     expect(resolveOptions({}).defaults).toMatchObject(off);
     const on = { hardTimeout: '1s', concurrency: 2, circuitBreaker: true, negativeTtl: 5 } as const;
+    const allOn: CacheOptions = {
+      ...{ staleWhileRevalidate: 1, staleIfError: 1, refreshAhead: true, jitter: 0.5, tags: ['a'] },
+      ...{ memoryTtl: 1, negativeTtl: 1, knownKeys: new BloomFilter({ capacity: 1 }), cacheErrors: () => 1 },
+      ...{ isError: () => true, softTimeout: 1, hardTimeout: 1, concurrency: 1, circuitBreaker: true },
+      ...{ sliding: true, ttl: 1, maxAge: 1, cost: () => 1, isNegative: () => true },
+    };
+    const allOff = Object.fromEntries(guardOptionNames.map((name) => [name, false]));
+    expect(resolveOptions({ ...allOn, methods: { tool: allOff } }).methods.get('tool')).toMatchObject({
+      ...off,
+      isNegative: resolveOptions({}).defaults.isNegative,
+    });
     const tool = {
       hardTimeout: false,
       concurrency: false,
@@ -93,6 +105,11 @@ describe('the options', () => {
     ],
     [{ circuitBreaker: { failures: 1, failureRate: 0.5 } }, '`circuitBreaker.failureRate`, got both'],
     [{ circuitBreaker: { openFor: 0 } }, '`circuitBreaker.openFor`'],
+    [{ circuitBreaker: { openFor: null } }, 'Expected `circuitBreaker.openFor` to be a value, or left out'],
+    [{ circuitBreaker: { failure: 3 } }, 'Unknown field `failure` of `circuitBreaker`. Known: failures'],
+    [{ circuitBreaker: { within: '1m' } }, '`circuitBreaker.failureRate` with `circuitBreaker.within`'],
+    [{ concurrency: { limit: 1, queue: 5 } }, 'Unknown field `queue` of `concurrency`. Known: limit'],
+    [{ refreshAhead: { beta: 1, alpha: 1 } }, 'Unknown field `alpha` of `refreshAhead`. Known: beta'],
     [{ circuitBreaker: 5 }, 'Expected `circuitBreaker` to be true, false or a rule, got `5`'],
     [
       { tags: 'all' },

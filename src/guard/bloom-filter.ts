@@ -17,7 +17,11 @@ export interface BloomFilterOptions {
    * @default 0.01
    */
   readonly falsePositiveRate?: number;
-  /** Called once when there are more keys than `capacity`; again only after a rebuild. It must not throw. */
+  /**
+   * Called once when there are more keys than `capacity`; again only after a rebuild. It must not throw.
+   *
+   * @default a process warning
+   */
   readonly onOverfull?: (filter: BloomFilter) => void;
 }
 
@@ -39,13 +43,17 @@ const keysPerTurn = 5000;
  */
 export class BloomFilter implements KnownKeys {
   readonly #falsePositiveRate: number;
-  readonly #onOverfull: ((filter: BloomFilter) => void) | undefined;
+  readonly #onOverfull: (filter: BloomFilter) => void;
   #content: Content;
   /** What a rebuild is filling. Keys that are added meanwhile go into both. */
   #nextContent: Content | undefined;
   #hasWarned = false;
 
-  constructor({ capacity, falsePositiveRate = defaultFalsePositiveRate, onOverfull }: BloomFilterOptions) {
+  constructor({
+    capacity,
+    falsePositiveRate = defaultFalsePositiveRate,
+    onOverfull = warn,
+  }: BloomFilterOptions) {
     if (!(falsePositiveRate > 0 && falsePositiveRate <= 0.5)) {
       throw new InvalidOptionError(
         `Expected \`falsePositiveRate\` to be above 0 and at most 0.5, got \`${inspect(falsePositiveRate)}\``,
@@ -181,8 +189,16 @@ export class BloomFilter implements KnownKeys {
   #warnIfOverfull(): void {
     if (this.#hasWarned || this.size <= this.capacity) return;
     this.#hasWarned = true;
-    this.#onOverfull?.(this);
+    this.#onOverfull(this);
   }
+}
+
+function warn({ size, capacity }: BloomFilter): void {
+  process.emitWarning(
+    `A BloomFilter made for ${capacity} keys holds ${size}, and takes more and more strangers for members: ` +
+      'rebuild it with a larger `capacity`',
+    { type: 'ToolstashWarning' },
+  );
 }
 
 interface Content {

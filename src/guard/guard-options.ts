@@ -62,12 +62,12 @@ export interface GuardOptions {
    * How long after its `ttl` a value is answered at once while one background load renews it, in ms or as text.
    * @default 0
    */
-  readonly staleWhileRevalidate?: Duration;
+  readonly staleWhileRevalidate?: Duration | false;
   /**
    * How long after its `ttl` a value is answered when its load fails or is refused, in ms or as text.
    * @default 0
    */
-  readonly staleIfError?: Duration;
+  readonly staleIfError?: Duration | false;
   /**
    * Whether hits near the end of a value's `ttl` renew it in the background, by lot: the likelier, the nearer the end
    * and the longer its load took. A `beta` above 1 renews earlier, one below 1 later.
@@ -79,7 +79,7 @@ export interface GuardOptions {
    * of it, above that ms, or as text.
    * @default 0
    */
-  readonly jitter?: Duration;
+  readonly jitter?: Duration | false;
   /**
    * How long a value stays in memory at most, in ms or as text; slower tiers keep it for its whole ttl.
    * @default false (as long as it may be used)
@@ -94,7 +94,7 @@ export interface GuardOptions {
    * Whether a result says "nothing found".
    * @default `null` and `undefined` do
    */
-  readonly isNegative?: NegativeTest;
+  readonly isNegative?: NegativeTest | false;
   /**
    * The keys that exist, such as a `BloomFilter`: for a key it surely doesn't hold the loader is not called, and the
    * answer is `undefined`. What is stored is added to it.
@@ -138,7 +138,7 @@ export interface GuardOptions {
    * What `invalidateTags` can make values invalid by: names, or a function of the value.
    * @default []
    */
-  readonly tags?: readonly string[] | ((value: unknown) => readonly string[]);
+  readonly tags?: readonly string[] | ((value: unknown) => readonly string[]) | false;
   /**
    * Whether each hit starts the `ttl` anew, until `maxAge`. Slower tiers don't hear of hits: a value that memory has let
    * go of is there for one `ttl` after it was set. Found there, it slides on.

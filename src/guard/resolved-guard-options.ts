@@ -14,9 +14,9 @@ import {
   guardDefaults,
   ruleDefaults,
 } from './guard-options.js';
-import { parseJitter } from './jitter.js';
+import { noJitter, parseJitter } from './jitter.js';
 import type { KnownKeys } from './known-keys.js';
-import type { NegativeTest } from './negative.js';
+import { isNothing, type NegativeTest } from './negative.js';
 
 /** A circuit breaker's rule with nothing left open. Times in ms. */
 export interface ResolvedCircuitBreaker {
@@ -29,13 +29,13 @@ type Reader = (value: never, path: string) => unknown;
 
 /** How each option is read. Each throws `InvalidOptionError` naming the option, the value and the fix. */
 const readers = {
-  staleWhileRevalidate: parseDuration,
-  staleIfError: parseDuration,
+  staleWhileRevalidate: otherwise(0, parseDuration),
+  staleIfError: otherwise(0, parseDuration),
   refreshAhead: readBeta,
-  jitter: parseJitter,
+  jitter: otherwise(noJitter, parseJitter),
   memoryTtl: unlessOff(positiveDuration),
   negativeTtl: unlessOff(parseDuration),
-  isNegative: aFunction<NegativeTest>,
+  isNegative: otherwise(isNothing, aFunction<NegativeTest>),
   knownKeys: unlessOff(readKnownKeys),
   cacheErrors: unlessOff(aFunction<CacheErrors>),
   isError: unlessOff(aFunction<(value: unknown) => boolean>),
@@ -43,7 +43,7 @@ const readers = {
   hardTimeout: unlessOff(positiveDuration),
   concurrency: unlessOff(readConcurrency),
   circuitBreaker: readCircuitBreaker,
-  tags: readTags,
+  tags: otherwise([], readTags),
   sliding: readFlag,
   maxAge: unlessOff(positiveDuration),
   cost: unlessOff(aFunction<(value: unknown) => number>),
@@ -84,7 +84,11 @@ export const resolvedGuardDefaults: ResolvedGuardOptions = resolveGuardOptions(
 );
 
 function unlessOff<V, R>(read: (value: V, path: string) => R) {
-  return (value: V | false, path: string): R | undefined => (value === false ? undefined : read(value, path));
+  return otherwise<V, R | undefined>(undefined, read);
+}
+
+function otherwise<V, R>(off: R, read: (value: V, path: string) => R) {
+  return (value: V | false, path: string): R => (value === false ? off : read(value, path));
 }
 
 function positiveDuration(value: Duration, path: string): number {
@@ -95,7 +99,9 @@ function positiveDuration(value: Duration, path: string): number {
 
 function readBeta(value: boolean | { readonly beta: number }, path: string): number {
   if (typeof value === 'boolean') return value ? 1 : 0;
-  const beta: unknown = typeof value === 'object' && value !== null ? value.beta : undefined;
+  const isRule = typeof value === 'object' && value !== null;
+  if (isRule) checkFields(value, ['beta'], path);
+  const beta: unknown = isRule ? value.beta : undefined;
   if (typeof beta === 'number' && beta >= 0 && beta < Infinity) return beta;
   throw expected(path, 'true, false or `{ beta }` with a number of at least 0', value);
 }
@@ -130,6 +136,7 @@ function readConcurrency(value: number | ConcurrencyRule, path: string): Require
   const isRule = typeof value === 'object' && value !== null;
   if (!isRule && typeof value !== 'number') throw expected(path, 'a number, `{ limit }` or false', value);
   const { queueLimit } = ruleDefaults;
+  if (isRule) checkFields(value, ['limit', 'queueLimit'], path);
   const rule = isRule ? { queueLimit, ...value } : { limit: value, queueLimit };
   new ConcurrencyLimiter({ name: path, ...rule });
   return rule;
@@ -142,10 +149,17 @@ function readCircuitBreaker(
   if (value === false) return undefined;
   const rule = value === true ? {} : value;
   if (typeof rule !== 'object' || rule === null) throw expected(path, 'true, false or a rule', value);
+  checkFields(rule, [...breakerFields, ...sampleFields], path);
   const { failures, failureRate, minimumCalls, within, openFor, isFailure = everyError } = rule;
   if (failures !== undefined && failureRate !== undefined) {
     throw new InvalidOptionError(
       `Expected \`${path}.failures\` or \`${path}.failureRate\`, got both: leave one out`,
+    );
+  }
+  for (const name of sampleFields) {
+    if (failureRate !== undefined || rule[name] === undefined) continue;
+    throw new InvalidOptionError(
+      `Expected \`${path}.failureRate\` with \`${path}.${name}\`, got none: say which share of the calls is too much`,
     );
   }
   const threshold: FailureThreshold =
@@ -159,6 +173,20 @@ function readCircuitBreaker(
   failureTally(threshold, systemClock);
   const openForMs = positiveDuration(openFor ?? ruleDefaults.openFor, `${path}.openFor`);
   return { threshold, openForMs, isFailure: aFunction(isFailure, `${path}.isFailure`) };
+}
+
+const breakerFields = ['failures', 'failureRate', 'openFor', 'isFailure'] as const;
+/** Those that go with `failureRate`. */
+const sampleFields = ['minimumCalls', 'within'] as const;
+
+/** A misspelt field would leave its guard at the default without a word. */
+function checkFields(rule: object, known: readonly string[], path: string): void {
+  for (const [name, value] of Object.entries(rule)) {
+    if (!known.includes(name)) {
+      throw new InvalidOptionError(`Unknown field \`${name}\` of \`${path}\`. Known: ${known.join(', ')}`);
+    }
+    if (value === null) throw expected(`${path}.${name}`, 'a value, or left out', value);
+  }
 }
 
 /** One function, so that rules which leave it open are equal. */

@@ -85,6 +85,17 @@ describe('BloomFilter', () => {
     expect(filter.falsePositiveRate).toBeGreaterThan(0.0001);
   });
 
+  it('warns the process unless told otherwise', () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    try {
+      filterOf(members.slice(0, 20), { capacity: 10, falsePositiveRate: 0.0001 });
+      const text = expect.stringMatching(/made for 10 keys holds 11.*rebuild it with a larger/);
+      expect(emit).toHaveBeenCalledExactlyOnceWith(text, { type: 'ToolstashWarning' });
+    } finally {
+      emit.mockRestore();
+    }
+  });
+
   it.each(['', 'abc', members[0]!.toUpperCase(), `${members[0]}0`, `${members[0]}\n`, 'g'.repeat(32)])(
     'refuses %o, which is no key, rather than to forget it',
     (key) => {

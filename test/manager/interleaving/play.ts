@@ -296,12 +296,12 @@ class Play {
   }
 
   #answer(key: number, version: number, is: Answer['is']): Answer {
-    const { negativeTtl, jitter = 0, methods } = this.#setting.options;
+    const { negativeTtl, jitter, methods } = this.#setting.options;
     const isShort = is === 'nothing' && negativeTtl !== undefined;
     const longest = methods?.[methodOf(key)]?.maxAge ?? ttl;
     const freshFor = jitteredTtl({
       ttlMs: Number(isShort ? negativeTtl : longest),
-      jitter: parseJitter(jitter, 'jitter'),
+      jitter: parseJitter(jitter || 0, 'jitter'),
       random: () => this.#draw.random,
     });
     return { key, version, is, freshFor, madeAt: this.#clock.now() };
