@@ -140,8 +140,9 @@ export interface GuardOptions {
    */
   readonly tags?: readonly string[] | ((value: unknown) => readonly string[]) | false;
   /**
-   * Whether each hit starts the `ttl` anew, until `maxAge`. Slower tiers don't hear of hits: a value that memory has let
-   * go of is there for one `ttl` after it was set. Found there, it slides on.
+   * Whether each hit starts the `ttl` anew, until `maxAge`. What nobody has read for one `ttl` is gone, also as a stale
+   * value: `staleWhileRevalidate` and `staleIfError` begin at `maxAge`. Slower tiers don't hear of hits: a value that
+   * memory has let go of is there for one `ttl` after it was set. Found there, it slides on.
    * @default false
    */
   readonly sliding?: boolean;
