@@ -104,7 +104,10 @@ export class Consolidation {
     await this.#host.refresh();
   }
 
-  /** Drops the oldest day's oldest values until the rest fits. What remains of deletions may not fit by itself. */
+  /**
+   * Drops the oldest day's oldest values until the rest fits, of the method that takes most. What remains of deletions
+   * may not fit by itself.
+   */
   async #dropBeyondBound(): Promise<void> {
     const { maxDiskBytes } = this.#host.options;
     if (maxDiskBytes === null) return;
@@ -113,9 +116,9 @@ export class Consolidation {
       const excess = this.#survey.bytes - maxDiskBytes;
       if (excess <= 0) return;
       const groups = groupClosed(await this.#survey.take());
-      const group = groups.find(({ day, methodHash }) => !done.has(day + methodHash));
+      const group = largestOfFirstDay(groups.filter(({ day, methodHash }) => !done.has(day + methodHash)));
       if (group === undefined) return;
-      const size = group.files.reduce((sum, file) => sum + file.size, 0);
+      const size = sizeOf(group);
       // A little more than needed, as sizes differ; a group that is nearly gone goes as a whole.
       const share = (excess / size) * 1.1;
       if (share > 0.9) done.add(group.day + group.methodHash);
@@ -291,6 +294,15 @@ export class Consolidation {
       this.#dropped[reason] += merged.dropped[reason];
     }
   }
+}
+
+function largestOfFirstDay([first, ...others]: readonly PlannedGroup[]): PlannedGroup | undefined {
+  const ofItsDay = others.filter(({ day }) => day === first?.day);
+  return ofItsDay.reduce((largest, one) => (sizeOf(one) > sizeOf(largest!) ? one : largest), first);
+}
+
+function sizeOf({ files }: PlannedGroup): number {
+  return files.reduce((sum, file) => sum + file.size, 0);
 }
 
 async function unlinkIfThere(files: FileSystem, path: string): Promise<void> {

@@ -198,6 +198,24 @@ describe('consolidation', () => {
     await expectReadable({ 0: undefined, 1: undefined });
   });
 
+  it('takes the room from the method that takes most of it on the oldest day, not from whichever comes first', async () => {
+    const small = ['fetch', 'read', 'search', 'write'];
+    await leave((one) => {
+      for (const method of small) one.set(method, 0, `${Math.sin(1)}`.repeat(5));
+      for (let key = 0; key < 200; key += 1) {
+        // Nothing that compresses well: what remains of a dropped key takes room too.
+        const parts = Array.from({ length: 40 }, (_, part) => Math.sin(key * 40 + part));
+        one.set('hog', key, parts.join());
+        clock.advance(1);
+      }
+    });
+    const one = make({ maxDiskBytes: Math.floor(bytes() * 0.7) });
+    await one.tier.consolidate();
+    for (const method of small) expect(await one.get(method, 0)).toBeDefined();
+    expect(await one.get('hog', 0)).toBeUndefined();
+    expect(await one.get('hog', 199)).toBeDefined();
+  });
+
   it('runs by itself, merging small files and leaving large ones alone', async () => {
     await leave((one) => {
       for (let key = 0; key < 300; key += 1) one.set('search', key, `${Math.sin(key)}`.repeat(10));
