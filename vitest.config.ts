@@ -11,6 +11,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // All cores: most tests wait for processes and files of their own.
+    maxWorkers: '100%',
     testTimeout: 120_000,
     hookTimeout: 120_000,
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },
