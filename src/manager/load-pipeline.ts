@@ -99,17 +99,23 @@ export class LoadPipeline {
     }
     counters.coalesced++;
     if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
+    let isCounted = false;
+    const unanswered = () => {
+      if (!isCounted) counters.unanswered++;
+      isCounted = true;
+    };
     const joined = this.#waits.for(flight, {
       ...caller,
       looksBelow: this.#stales.mayBeBelow(flight, options),
       own: (loaded) => {
-        if (loaded.stale === undefined) return this.#shared(loaded, loader, call);
+        if (loaded.stale === undefined) return this.#shared(loaded, { loader, call, unanswered });
         counters.countedAgain++;
+        isCounted = true;
         return this.#stale(loaded.stale, { key, loader, call, options });
       },
     });
     return joined.then(undefined, (error: unknown) => {
-      counters.unanswered++;
+      unanswered();
       throw error;
     });
   }
@@ -149,9 +155,12 @@ export class LoadPipeline {
   }
 
   /** What a caller gets who joined a load. */
-  #shared<T>(loaded: Loaded, loader: OwnLoader<T>, call: LoadCall): T | Promise<T> {
+  #shared<T>(
+    loaded: Loaded,
+    { loader, call, unanswered }: { loader: OwnLoader<T>; call: LoadCall; unanswered: () => void },
+  ): T | Promise<T> {
     if (loaded.share === undefined) {
-      this.#state.counters.unanswered++;
+      unanswered();
       return this.#alone(loader, call);
     }
     let value: unknown;
@@ -159,7 +168,7 @@ export class LoadPipeline {
       value = loaded.share();
     } catch (error) {
       this.#core.failed(asCacheError(error, 'A shared value can not be read'), this.#state);
-      this.#state.counters.unanswered++;
+      unanswered();
       return this.#alone(loader, call, error);
     }
     this.#state.counters.saved(loaded.loadMs);

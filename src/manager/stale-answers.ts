@@ -93,8 +93,11 @@ export class StaleAnswers {
     if (reason === 'revalidate' && freshness === 'stale-if-error-only') return undefined;
     const value = this.#lookups.give(entry);
     if (value === unreadable) return undefined;
-    if (freshness === 'fresh') this.#lookups.countHit(entry, tier);
-    else this.#lookups.countStaleHit(entry, tier, reason);
+    if (freshness === 'fresh') {
+      this.#lookups.countHit(entry, tier);
+      // Set while the call waited, which was counted when it began to.
+      if (reason !== 'revalidate') this.#state.counters.countedAgain++;
+    } else this.#lookups.countStaleHit(entry, tier, reason);
     return { value };
   }
 

@@ -108,7 +108,7 @@ export class MethodCounters {
   savedMs = 0;
   /** Calls that joined a load and had no answer from it: it failed, they left, or it could not be shared. */
   unanswered = 0;
-  /** Calls that joined a load and were then answered, and counted, in another way. */
+  /** Calls that were counted when they began to wait for a load, and again when they were answered in another way. */
   countedAgain = 0;
   readonly loadTimes: LoadTimeRecorder;
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { gate } from '../helper/gate.js';
 
 describe('the statistics', () => {
   it('start at nothing', () => {
@@ -99,6 +100,27 @@ describe('the statistics', () => {
     const unshareable = () => cache.getOrSet('tool', 2, async () => () => 'function');
     await Promise.all(Array.from({ length: 10 }, unshareable));
     expect(cache.stats()).toMatchObject({ misses: 2, coalesced: 18, hitRate: 0 });
+  });
+
+  it('count a call once that is answered with what was set while it waited', async () => {
+    const cache = new CacheManager({ staleIfError: '1h', ttl: '1h' });
+    const failing = gate<string>();
+    const calls = [1, 2].map(() => cache.getOrSet('tool', 1, () => failing.promise));
+    await cache.set('tool', 1, 'set meanwhile');
+    failing.fail(new Error('down'));
+    expect(await Promise.all(calls)).toEqual(['set meanwhile', 'set meanwhile']);
+    expect(cache.stats()).toMatchObject({ hits: 2, misses: 1, coalesced: 1, hitRate: 0.5 });
+  });
+
+  it('count a joined call as not answered once, though its own call of the tool fails too', async () => {
+    const cache = new CacheManager();
+    const done = gate<unknown>();
+    const first = cache.getOrSet('tool', 1, () => done.promise);
+    const joined = cache.getOrSet('tool', 1, () => Promise.reject(new Error('down')));
+    done.open(() => 'not to be shared');
+    await first;
+    await expect(joined).rejects.toThrow('down');
+    expect(cache.stats()).toMatchObject({ misses: 1, coalesced: 1, hitRate: 0 });
   });
 
   it('do not take the closing of the cache for deletions', async () => {
