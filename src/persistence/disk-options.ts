@@ -100,8 +100,8 @@ export interface DiskOptions {
    */
   readonly consolidateInterval?: Duration | null;
   /**
-   * The most bytes that the folder's partitions take after a consolidation; the oldest days go first. `null` is
-   * without bound.
+   * The most bytes that the folder's partitions take after a consolidation; the oldest days go first, on a day the
+   * oldest values of the method that takes most. `null` is without bound.
    * @default null
    */
   readonly maxDiskBytes?: number | null;
