@@ -26,6 +26,8 @@ export interface HolderNote extends DirectoryHolder {
   readonly token: string;
 }
 
+/** A longer note is none of ours. */
+const maxNoteBytes = 65_536;
 /** How often a holder gives a sign of life; the shortest that proper-lockfile offers. */
 const heartbeat = 1_000;
 /** Lock folders are dated in whole seconds on some file systems, rounded up. */
@@ -88,6 +90,9 @@ export class LockPlace {
   /** The holder's note, if there is one that can be read. */
   async note(): Promise<HolderNote | undefined> {
     try {
+      const status = await lstat(this.#notePath);
+      // Reading a FIFO would never end.
+      if (!status.isFile() || status.size > maxNoteBytes) return undefined;
       return toNote(JSON.parse(await readFile(this.#notePath, 'utf8')));
     } catch (error) {
       if (error instanceof SyntaxError || hasCode(error, 'ENOENT', 'EACCES', 'EISDIR')) return undefined;
@@ -97,8 +102,13 @@ export class LockPlace {
 
   async writeNote(note: HolderNote): Promise<void> {
     const temporary = join(this.#folder, temporaryFileName(randomId()));
-    await writeFile(temporary, `${JSON.stringify(note)}\n`, { flag: 'wx', mode: 0o600 });
-    await rename(temporary, this.#notePath);
+    try {
+      await writeFile(temporary, `${JSON.stringify(note)}\n`, { flag: 'wx', mode: 0o600 });
+      await rename(temporary, this.#notePath);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
   }
 
   async removeNote(): Promise<void> {

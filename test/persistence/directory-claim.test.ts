@@ -201,6 +201,26 @@ describe('a claim on a folder', () => {
     });
   }
 
+  it('does not wait for a note that is no file, nor read one that is too long', async () => {
+    for (const make of [
+      () => execFileSync('mkfifo', [notePath()]),
+      () => writeFileSync(notePath(), 'x'.repeat(100_000)),
+      () => mkdirSync(notePath()),
+    ]) {
+      mkdirSync(lockFolder());
+      make();
+      await expect(take()).rejects.toMatchObject({ code: 'ERR_DIRECTORY_TAKEN', holder: undefined });
+      rmSync(lockFolder(), { recursive: true });
+      rmSync(notePath(), { recursive: true });
+    }
+  });
+
+  it('leaves nothing half written behind where its note can not be put in place', async () => {
+    mkdirSync(notePath());
+    await expect(take()).rejects.toMatchObject({ code: 'EISDIR' });
+    expect(readdirSync(folder)).toEqual(['.claim.json']);
+  });
+
   it('is told to be lost when its lock folder is taken away, and releasing it then harms nobody', async () => {
     const losses: Error[] = [];
     const claim = await take(2_000, losses);
