@@ -55,13 +55,21 @@ function ttlFrom(own: Duration | null): number | null {
   return own === null ? null : parseDuration(own, 'ttl(value)');
 }
 
+/** Readers of partition files refuse more: see `FORMAT.md`. */
+const maxTags = 100_000;
+
 function tagsFrom(tags: ResolvedMethodOptions['tags'], value: unknown): readonly string[] | undefined {
-  if (typeof tags !== 'function') return tags.length === 0 ? undefined : tags;
+  if (typeof tags !== 'function') return tags.length === 0 ? undefined : counted(tags);
   const own: unknown = tags(value);
   if (!Array.isArray(own) || !own.every((tag) => typeof tag === 'string' && tag !== '')) {
     throw new InvalidOptionError('Expected `tags(value)` to return a list of non-empty strings');
   }
-  return own.length === 0 ? undefined : [...own];
+  return own.length === 0 ? undefined : [...counted(own)];
+}
+
+function counted(tags: readonly string[]): readonly string[] {
+  if (tags.length <= maxTags) return tags;
+  throw new InvalidOptionError(`Expected \`tags\` to hold at most ${maxTags} tags, got ${tags.length}`);
 }
 
 function costFrom(cost: number): number {

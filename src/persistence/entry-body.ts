@@ -79,6 +79,7 @@ export function encodeMarkerBody(kind: string, subject: string | null): Buffer {
 
 /** Reads the entry that starts at the reader's position and leaves the reader behind it. */
 export function readEntryBody(reader: MsgpackReader): EntryBody {
+  reader.startEntry();
   if (reader.takeNil()) return { kind: 'deletion' };
   let encoded: Buffer | undefined;
   let fields: Omit<ValueBody, 'kind' | 'encoded'> | undefined;

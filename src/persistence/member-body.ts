@@ -181,15 +181,15 @@ interface PlainEntry {
 
 /** The entries of a plain body. A body is one map after another. */
 export function* plainEntries(body: Buffer): IterableIterator<PlainEntry> {
-  for (const step of plainSteps(body)) if (step !== undefined) yield step;
+  for (const step of plainSteps(new MsgpackReader(body))) if (step !== undefined) yield step;
 }
 
 /** The same in small steps, with nothing where something else is passed over: of that there may be millions. */
-export function* plainSteps(body: Buffer): IterableIterator<PlainEntry | undefined> {
-  const reader = new MsgpackReader(body);
+export function* plainSteps(reader: MsgpackReader): IterableIterator<PlainEntry | undefined> {
   while (!reader.atEnd) {
     yield undefined;
     for (let pairs = reader.mapLength(); pairs > 0; pairs -= 1) {
+      reader.startEntry();
       const key = reader.stringOrSkip();
       const offset = reader.position;
       if (key !== undefined && isEntryKey(key)) {

@@ -1,11 +1,14 @@
 /** Msgpack read and written as bytes, so that values pass through without being decoded (msgpack specification, 2013). */
 
+import { maxElements } from '../value/element-bound.js';
 import { PartitionDamagedError } from './damage.js';
 
 /** Deeper nesting than any value that can be stored; more is an attack on whoever decodes it. */
 const maxDepth = 2_000;
 /** More fields or tags than any entry has; reading each costs time and memory that a value of that size does not. */
 const maxFields = 100_000;
+/** Values in one entry, keys of maps among them: its result, its params, its fields and tags. Each takes time to pass over. */
+const maxValues = 4 * maxElements + 4 * maxFields;
 
 /** Writes msgpack into one growing buffer. */
 export class MsgpackWriter {
@@ -111,6 +114,7 @@ export class MsgpackWriter {
 export class MsgpackReader {
   readonly bytes: Buffer;
   position: number;
+  #valuesLeft = maxValues;
 
   constructor(bytes: Buffer, position = 0) {
     this.bytes = bytes;
@@ -119,6 +123,11 @@ export class MsgpackReader {
 
   get atEnd(): boolean {
     return this.position >= this.bytes.length;
+  }
+
+  /** To be called where an entry starts: what one holds is bounded. */
+  startEntry(): void {
+    this.#valuesLeft = maxValues;
   }
 
   /** Whether the next value is nil; it is consumed if so. */
@@ -213,6 +222,8 @@ export class MsgpackReader {
         if (open.length >= maxDepth) malformed(`nesting over ${maxDepth} levels`);
         open.push(left);
         left = this.#plausible(children);
+        this.#valuesLeft -= children;
+        if (this.#valuesLeft < 0) malformed(`over ${maxValues} values in one entry`);
       }
     }
   }

@@ -262,6 +262,7 @@ function* entriesFrom(
     const text = reader.stringOrSkip();
     const isIt = reader.position === offset && (kind > entryKind.deletion || text === key);
     if (!isIt) throw new PartitionDamagedError('a header that does not match its body');
+    reader.startEntry();
     reader.skip();
     const stamp = { time: stampTime, writer: stampWriter };
     const valueBytes = body.subarray(offset, reader.position);

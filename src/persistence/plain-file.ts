@@ -3,14 +3,16 @@
 import { PartitionDamagedError } from './damage.js';
 import { type OpenFile, readFully } from './file-system.js';
 import { inflatePlain, plainSteps } from './member-body.js';
+import { MsgpackReader } from './msgpack-bytes.js';
 import { maxStampTime } from './partition-codec.js';
 import type { PartitionFile } from './partition-file.js';
 import type { PartitionIndex } from './partition-index.js';
 import { hashMethod } from './partition-path.js';
 
 const noWriter = '0'.repeat(16);
-/** Steps after which others get a turn. */
+/** Steps, and bytes passed over, after which others get a turn. */
 const slice = 500;
+const sliceBytes = 256 * 1024;
 /**
  * Any program may write any time as `created_at`, and every stamp of ours has to be newer: there must be room for them
  * before stamps end.
@@ -38,10 +40,15 @@ export async function takeInPlain(
     isGone: false,
   });
   const add = index.addPlainMember(plain, size);
+  const reader = new MsgpackReader(body);
   let steps = 0;
-  for (const step of plainSteps(body)) {
+  let nextTurn = sliceBytes;
+  for (const step of plainSteps(reader)) {
     steps += 1;
-    if (steps % slice === 0) await new Promise(setImmediate);
+    if (steps % slice === 0 || reader.position >= nextTurn) {
+      await new Promise(setImmediate);
+      nextTurn = reader.position + sliceBytes;
+    }
     if (step?.entry.kind !== 'value') continue;
     const { createdAt, expiresAt } = step.entry.metadata;
     const time = Math.floor(createdAt * 1000);

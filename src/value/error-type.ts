@@ -85,7 +85,15 @@ function createError(name: string): Error {
   const create = byName.get(name);
   if (create === undefined)
     throw new TypeError(`Expected the name of a built-in class of errors, got ${name}`);
-  const error = create();
+  const { stackTraceLimit } = Error;
+  // The stack's frames would stay in memory with the error, though nobody sees them.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  let error: Error;
+  try {
+    error = create();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
   for (const key of Reflect.ownKeys(error)) Reflect.deleteProperty(error, key);
   return error;
 }

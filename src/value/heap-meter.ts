@@ -1,5 +1,6 @@
 /** Estimates the heap that a value takes from the tokens of a walk over it. */
 
+import { binaryElements, storableElements } from './element-bound.js';
 import type { MsgpackSink } from './msgpack-writer.js';
 import { Tag } from './rich-format.js';
 
@@ -24,6 +25,7 @@ const notLatin1 = /[^\0-\xff]/;
 export class HeapMeter implements MsgpackSink {
   bytes = slot;
   #keysCount = false;
+  #elements = 0;
 
   nil(): void {}
 
@@ -43,19 +45,23 @@ export class HeapMeter implements MsgpackSink {
   }
 
   binary(value: Uint8Array): void {
+    this.#elements = storableElements(this.#elements + binaryElements);
     this.bytes += binaryOverhead + value.byteLength;
   }
 
   array(length: number): void {
+    this.#elements = storableElements(this.#elements + length);
     this.bytes += arrayHeader + length * slot;
   }
 
   map(length: number): void {
+    this.#elements = storableElements(this.#elements + length);
     this.bytes += objectHeader + length * slot;
     this.#keysCount = length > sharedShapeKeys;
   }
 
   begin(tag: number, items: number): void {
+    this.#elements = storableElements(this.#elements + items + 1);
     const [once, perItem] = formBytes[tag] ?? [arrayHeader, slot];
     this.bytes += once + items * perItem;
   }

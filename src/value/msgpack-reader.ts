@@ -1,5 +1,6 @@
 /** A reader of standard msgpack (msgpack specification, 2013) that nobody vouches for. */
 
+import { binaryElements, maxElements } from './element-bound.js';
 import { maxDepth } from './rich-format.js';
 import { ShortStrings } from './short-strings.js';
 import { unreadable } from './unreadable.js';
@@ -32,6 +33,7 @@ class MsgpackReader {
   #position = 0;
   #end = 0;
   #level = 0;
+  #elements = 0;
 
   readWhole(source: Uint8Array, start: number): unknown {
     this.#open(source, start);
@@ -56,6 +58,7 @@ class MsgpackReader {
     this.#position = 0;
     this.#end = size;
     this.#level = 0;
+    this.#elements = 0;
   }
 
   /**
@@ -152,6 +155,7 @@ class MsgpackReader {
   }
 
   #binary(size: number): Buffer {
+    this.#count(binaryElements);
     const at = this.#take(size);
     const copy = Buffer.allocUnsafeSlow(size);
     copy.set(this.#bytes.subarray(at, at + size));
@@ -159,7 +163,7 @@ class MsgpackReader {
   }
 
   #array(length: number): unknown[] {
-    this.#enter(length);
+    this.#enter(length, length);
     const array: unknown[] = length > longestTrusted ? [] : new Array(length);
     for (let index = 0; index < length; index += 1) array[index] = this.#read();
     this.#level -= 1;
@@ -167,7 +171,7 @@ class MsgpackReader {
   }
 
   #map(size: number): object {
-    this.#enter(2 * size);
+    this.#enter(size, 2 * size);
     const object: Record<string, unknown> = {};
     for (let index = 0; index < size; index += 1) {
       const key = this.#key();
@@ -190,6 +194,7 @@ class MsgpackReader {
   }
 
   #ext(size: number): Date {
+    this.#count(binaryElements);
     const type = this.#view.getInt8(this.#take(1));
     if (type !== timestampType)
       throw unreadable(`Expected standard msgpack, got an ext value of type ${type}`);
@@ -216,11 +221,19 @@ class MsgpackReader {
     return at;
   }
 
-  /** Goes one level down, to items of which each takes a byte at least. */
-  #enter(items: number): void {
-    if (items > this.#end - this.#position) throw new RangeError('Expected more bytes');
+  /** Goes one level down, to so many elements that are written as so many values, of which each takes a byte at least. */
+  #enter(elements: number, values: number): void {
+    this.#count(elements);
+    if (values > this.#end - this.#position) throw new RangeError('Expected more bytes');
     if (this.#level === maxLevels) throw new RangeError(`Expected at most ${maxLevels} levels of nesting`);
     this.#level += 1;
+  }
+
+  #count(elements: number): void {
+    this.#elements += elements;
+    if (this.#elements > maxElements) {
+      throw unreadable(`Expected a value of at most ${maxElements} elements, got ${this.#elements} or more`);
+    }
   }
 }
 

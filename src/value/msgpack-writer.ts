@@ -1,6 +1,7 @@
 /** A writer of standard msgpack (msgpack specification, 2013) into one reused buffer. */
 
 import { UnstorableValueError } from '../errors.js';
+import { binaryElements, storableElements } from './element-bound.js';
 
 /** What a walk over a value reports: one call a msgpack token, in the order of the bytes. */
 export interface MsgpackSink {
@@ -39,6 +40,7 @@ export class MsgpackWriter implements MsgpackSink {
   #bytes: Buffer = Buffer.allocUnsafeSlow(firstBytes);
   #view = new DataView(this.#bytes.buffer);
   #position = 0;
+  #elements = 0;
 
   nil(): void {
     this.#bytes[this.#reserve(1)] = 0xc0;
@@ -126,6 +128,7 @@ export class MsgpackWriter implements MsgpackSink {
   }
 
   binary(value: Uint8Array): void {
+    this.#elements = storableElements(this.#elements + binaryElements);
     const size = value.byteLength;
     const at = this.#reserve(size + 5);
     let start = at + 2;
@@ -185,6 +188,7 @@ export class MsgpackWriter implements MsgpackSink {
   /** Forgets what was written. */
   clear(): void {
     this.#position = 0;
+    this.#elements = 0;
     if (this.#bytes.length > maxKeptBytes) this.#use(Buffer.allocUnsafeSlow(firstBytes));
   }
 
@@ -205,6 +209,7 @@ export class MsgpackWriter implements MsgpackSink {
   }
 
   #count(length: number, short: number, long: number): void {
+    this.#elements = storableElements(this.#elements + length);
     const at = this.#reserve(5);
     if (length < 16) {
       this.#bytes[at] = short | length;

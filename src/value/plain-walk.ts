@@ -1,6 +1,7 @@
 /** The walk over values that plain msgpack can say; it stops at the first thing that it can't. */
 
 import { types } from 'node:util';
+import { maxElements } from './element-bound.js';
 import type { MsgpackSink } from './msgpack-writer.js';
 import {
   hasElementsOnly,
@@ -27,6 +28,7 @@ class PlainWalk {
   /** Objects met: a second meeting is a shared reference or a cycle. Made for the first nested object. */
   #met: Set<object> | undefined;
   #root: object | undefined;
+  #elements = 0;
 
   constructor(sink: MsgpackSink) {
     this.#sink = sink;
@@ -61,6 +63,7 @@ class PlainWalk {
   #visitArray(array: readonly unknown[], depth: number): boolean {
     if (!isArrayPrototype(Object.getPrototypeOf(array)) || !hasElementsOnly(array)) return false;
     const { length } = array;
+    if (!this.#hasRoomFor(length)) return false;
     this.#sink.array(length);
     for (let index = 0; index < length; index += 1) {
       if (isGetter(array, index) || !this.visit(array[index], depth)) return false;
@@ -72,6 +75,7 @@ class PlainWalk {
     if (!isObjectPrototype(Object.getPrototypeOf(object))) return false;
     const keys = Object.keys(object);
     if (hasOtherKeys(object, keys)) return false;
+    if (!this.#hasRoomFor(keys.length)) return false;
     this.#sink.map(keys.length);
     for (const key of keys) {
       if (key === '__proto__' || !isWellFormed(key)) return false;
@@ -80,6 +84,12 @@ class PlainWalk {
       if (!this.visit(Object.getOwnPropertyDescriptor(object, key)?.value, depth)) return false;
     }
     return true;
+  }
+
+  /** Beyond the bound the rich form decides: in it, an array may be mere holes. */
+  #hasRoomFor(elements: number): boolean {
+    this.#elements += elements;
+    return this.#elements <= maxElements;
   }
 
   #hasMet(object: object): boolean {

@@ -14,6 +14,9 @@ export function reviveRich(form: unknown, codecs: ClassCodecs): unknown {
 /** Stands in for an instance of a user's class until its codec has made it. */
 const unfinished = Symbol('unfinished');
 
+/** Longer arrays with holes are made without room for each. */
+const mostHoles = 64;
+
 class Revival implements FormSource {
   readonly #codecs: ClassCodecs;
   /** Objects by number. */
@@ -88,7 +91,10 @@ class Revival implements FormSource {
 
   #reviveSparse(items: unknown[]): unknown {
     const array: unknown[] = [];
-    array.length = expectNumber(items[0]);
+    const length = expectNumber(items[0]);
+    // From this length on V8 keeps a hash table and never makes room for the holes, however many a few bytes claim.
+    if (length > mostHoles) array.length = 2 ** 32 - 1;
+    array.length = length;
     return this.#reviveEntries(array, items, 1);
   }
 

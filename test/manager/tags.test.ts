@@ -136,6 +136,17 @@ describe('tags', () => {
     expect(await cache.get('untagged', 1)).toBe('y');
   });
 
+  it('are refused where there are more than a partition file may tell', async () => {
+    const { cache } = makeCache();
+    const tags = Array.from({ length: 100_001 }, (_, number) => `tag ${number}`);
+    await expect(cache.set('page', 1, 'x', { tags })).rejects.toThrow('at most 100000 tags, got 100001');
+    expect(await cache.get('page', 1)).toBeUndefined();
+    const many = tags.slice(1);
+    expect(await cache.set('page', 1, 'x', { tags: many })).toBe(true);
+    await cache.invalidateTags([many.at(-1)!]);
+    expect(await cache.get('page', 1)).toBeUndefined();
+  });
+
   it('that can not be told keep a result from being stored', async () => {
     const { cache } = makeCache({ tags: () => [7 as never] });
     expect(await cache.getOrSet('page', 1, () => page('text'))).toEqual(page('text'));

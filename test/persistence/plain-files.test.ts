@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'msgpackr';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { CacheManager, hashKey } from '../../src/index.js';
+import { maxElements } from '../../src/value/element-bound.js';
 
 const key = 'ab'.repeat(16);
+const keyOf = (params: unknown) => hashKey('far', params);
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'toolstash-plain-'));
@@ -58,6 +60,35 @@ describe('plain files', () => {
     isDone = true;
     expect(turns).toBeGreaterThan(1_000);
     expect(await cache.get('far', 1)).toBeUndefined();
+  });
+
+  test.each([
+    ['lists', 0x90],
+    ['maps', 0x80],
+    ['nils', 0xc0],
+  ])('with a value of 60 million %s are refused before those are walked', async (_what, item) => {
+    const count = 60_000_000;
+    const given = await give(
+      entry(head(0xdd, count), Buffer.alloc(count, item), text('metadata'), Buffer.of(0x80)),
+    );
+    const cache = new CacheManager({ loadCache: given });
+    const errors: string[] = [];
+    cache.on('error', ({ error }) => void errors.push(error.message));
+    await cache.open();
+    expect(errors).toEqual([expect.stringContaining('values in one entry')]);
+    await cache.close();
+  });
+
+  test('with a value of more elements than are decoded miss it, count that, and answer the rest', async () => {
+    const others = pack({ [keyOf(2)]: { result: 'fine', metadata: { created_at: 1, method: 'far' } } });
+    const metadata = pack({ created_at: 1, method: 'far' });
+    const list = Buffer.concat([head(0xdd, maxElements + 1), Buffer.alloc(maxElements + 1, 0xc0)]);
+    const hostile = entry(list, text('metadata'), metadata);
+    hostile.write(keyOf(1), 3);
+    await using cache = await CacheManager.open({ loadCache: await give(Buffer.concat([hostile, others])) });
+    expect(await cache.get('far', 1)).toBeUndefined();
+    expect(cache.stats().cacheErrors).toBe(1);
+    expect(await cache.get('far', 2)).toBe('fine');
   });
 
   test.each([
