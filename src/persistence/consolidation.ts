@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { compareStamps } from '../stamp.js';
 import { noWriter } from './closed-partitions.js';
 import { dayEnd, groupClosed, type PlannedGroup, planConsolidation } from './consolidation-plan.js';
-import { type FileSystem, hasCode } from './file-system.js';
+import { hasCode, unlinkIfThere } from './file-system.js';
 import { hashTag } from './member-body.js';
 import { type DropCounts, expiryGrace, type MergeRules } from './merge-verdict.js';
 import type { PartitionFile } from './partition-file.js';
@@ -303,12 +303,4 @@ function largestOfFirstDay([first, ...others]: readonly PlannedGroup[]): Planned
 
 function sizeOf({ files }: PlannedGroup): number {
   return files.reduce((sum, file) => sum + file.size, 0);
-}
-
-async function unlinkIfThere(files: FileSystem, path: string): Promise<void> {
-  try {
-    await files.unlink(path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
 }

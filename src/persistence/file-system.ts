@@ -73,6 +73,15 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
+/** Removes a file that somebody else may have removed already, having taken it for left behind. */
+export async function unlinkIfThere(files: Pick<FileSystem, 'unlink'>, path: string): Promise<void> {
+  try {
+    await files.unlink(path);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}
+
 /** The file system of this machine. */
 export const nodeFileSystem: FileSystem = {
   async openToRead(path) {

@@ -5,7 +5,7 @@ import { compareStamps, type Stamp } from '../stamp.js';
 import { noWriter } from './closed-partitions.js';
 import { PartitionDamagedError } from './damage.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import { type FileSystem, hasCode } from './file-system.js';
+import { type FileSystem, hasCode, unlinkIfThere } from './file-system.js';
 import type { PartitionLoader } from './loader.js';
 import { noKey } from './marker-table.js';
 import { hashTag } from './member-body.js';
@@ -154,7 +154,7 @@ class FolderMerge {
       const { problems } = await loader.loadFiles(index(), [final]);
       for (const problem of problems) onFailure(problem);
     } finally {
-      await files.unlink(merged.path);
+      await unlinkIfThere(files, merged.path);
     }
     return merged;
   }

@@ -5,7 +5,7 @@ import type { Stamp } from '../stamp.js';
 import { PartitionDamagedError } from './damage.js';
 import { readEntryBody } from './entry-body.js';
 import type { FileSystem, OpenFile } from './file-system.js';
-import { readFully } from './file-system.js';
+import { readFully, unlinkIfThere } from './file-system.js';
 import { deflateMember, type EncodedEntry, encodeDeletion, inflateMember } from './member-body.js';
 import { type DropCounts, type MergeRules, MergeVerdicts, verdict } from './merge-verdict.js';
 import { MsgpackReader } from './msgpack-bytes.js';
@@ -104,7 +104,7 @@ export async function mergePartitions(request: MergeRequest): Promise<Merged> {
     // Nothing is lost when closing a file fails that was only read; the output was synced before.
     for (const { file } of sources) await file.close().catch(onFailure);
     await output.close().catch(onFailure);
-    if (!isDone) await files.unlink(path).catch(onFailure);
+    if (!isDone) await unlinkIfThere(files, path).catch(onFailure);
   }
 }
 

@@ -3,7 +3,7 @@
 import { basename, dirname, join } from 'node:path';
 import { noWriter } from './closed-partitions.js';
 import type { FileSystem, OpenFile } from './file-system.js';
-import { hasCode, readFully } from './file-system.js';
+import { hasCode, readFully, unlinkIfThere } from './file-system.js';
 import {
   deflateMember,
   type EncodedEntry,
@@ -127,10 +127,7 @@ class Copy {
   async discard(): Promise<void> {
     if (this.#file === undefined) return;
     await this.#file.close();
-    await this.#options.files.unlink(this.path).catch((error: unknown) => {
-      // Somebody has taken it for left behind.
-      if (!hasCode(error, 'ENOENT')) throw error;
-    });
+    await unlinkIfThere(this.#options.files, this.path);
   }
 
   async #copy(
