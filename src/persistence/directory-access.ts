@@ -104,15 +104,15 @@ function sharedAccess({ options, clock, writer, onError }: AccessInit): Director
     onError,
     async take(onLost) {
       const entering = presence.enter({ writer, folderMode: options.dirMode, onLost });
+      // Whatever comes of it: nobody shares a folder that somebody has alone.
+      const place = await entering.catch(() => undefined);
       try {
-        // Whatever comes of it: nobody shares a folder that somebody has alone.
-        await entering.catch(() => undefined);
         await assertUnclaimed(folder);
       } catch (error) {
-        await entering.then((place) => place.release()).catch(() => undefined);
+        await place?.release().catch((failure: unknown) => onError(leftoverError(folder, failure)));
         throw error;
       }
-      return entering;
+      return place ?? entering;
     },
     failure: `Telling others that ${folder} is shared failed`,
   });
