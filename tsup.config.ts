@@ -1,13 +1,33 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
+import { chosenPersistence, persistenceIn, quickBuiltins, requiredPersistence } from './tsup.quick-import.js';
 
-const shared = {
+/** What the benches are built with, too. */
+export const shared = {
   target: 'node20',
   splitting: true,
   sourcemap: true,
   treeshake: true,
+  silent: true,
+  esbuildOptions(options) {
+    // Puts constants where they are used: bundled, they are variables, which V8 takes for changeable.
+    options.minifySyntax = true;
+  },
 } as const satisfies Options;
+
+const entries = {
+  index: 'src/index.ts',
+  ...Object.fromEntries(
+    ['testing', 'keyv', 'mcp', 'langchain', 'redis'].map((name) => [name, `src/${name}/index.ts`]),
+  ),
+};
+
+/** All in one file, which `tsup.declarations.mjs` lays out as pages. */
+const dts = {
+  entry: { index: 'src/public-face.ts' },
+  compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true },
+};
 
 /** The command line: its own libraries are development dependencies, bundled, with their licences beside it. */
 export const cli: Options = {
@@ -30,10 +50,22 @@ export const cli: Options = {
 export default defineConfig([
   {
     ...shared,
-    entry: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
-    format: ['esm', 'cjs'],
-    dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+    entry: entries,
+    format: ['esm'],
+    esbuildPlugins: [chosenPersistence()],
+    plugins: [quickBuiltins()],
+    dts,
   },
+  {
+    ...shared,
+    entry: entries,
+    format: ['cjs'],
+    ...requiredPersistence(),
+    dts,
+  },
+  { ...shared, entry: { 'persistence-lazy': 'src/persistence/load-lazily.ts' }, format: ['esm'] },
+  { ...shared, ...persistenceIn('esm') },
+  { ...shared, ...persistenceIn('cjs') },
   cli,
 ]);
 

@@ -1,7 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+
+/** Left out of `npm test`, which a person waits for; CI runs both. */
+const slow = 'test/**/*.slow.test.ts';
 
 export default defineConfig({
   resolve: {
@@ -11,15 +15,33 @@ export default defineConfig({
     ],
   },
   test: {
-    // All cores: most tests wait for processes and files of their own.
-    maxWorkers: '100%',
+    // One more than there are cores: many tests wait for processes and files of their own.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // On a busy machine a server, or another process, takes its time.
+    expect: { poll: { timeout: 15_000 } },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       {
         extends: true,
-        test: { name: 'all', include: ['test/**/*.test.ts'], env: { DECORATORS: 'standard' } },
+        test: {
+          name: 'all',
+          include: ['test/**/*.test.ts'],
+          // Libraries that some tests install have tests of their own.
+          exclude: [slow, '**/node_modules/**'],
+          env: { DECORATORS: 'standard' },
+        },
+      },
+      {
+        extends: true,
+        // What takes long by its nature, in all its rounds; `x.slow.test.ts` may be the long form of `x.test.ts`.
+        test: {
+          name: 'slow',
+          include: [slow],
+          exclude: ['**/node_modules/**'],
+          env: { TOOLSTASH_FORM: 'long' },
+        },
       },
       {
         extends: true,
@@ -30,6 +52,11 @@ export default defineConfig({
           include: ['test/wrap/decorators.test.ts'],
           env: { DECORATORS: 'legacy' },
         },
+      },
+      {
+        extends: true,
+        // Once more in a `node:vm` context, as Jest runs everything.
+        test: { name: 'vm threads', pool: 'vmThreads', include: ['test/realm/*.test.ts'] },
       },
     ],
   },

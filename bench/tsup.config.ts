@@ -1,7 +1,12 @@
 import { defineConfig } from 'tsup';
+import { shared } from '../tsup.config.js';
+import { quickBuiltins } from '../tsup.quick-import.js';
 
 /** Builds the benches with the library's own settings, so that what is timed is what is published. */
 export default defineConfig({
+  ...shared,
+  sourcemap: false,
+  plugins: [quickBuiltins()],
   entry: {
     throughput: 'bench/throughput/main.ts',
     'store-child': 'bench/throughput/store-child.ts',
@@ -9,14 +14,11 @@ export default defineConfig({
     persistence: 'bench/persistence/main.ts',
     'persistence-child': 'bench/persistence/child.ts',
     'persistence-sync': 'bench/persistence/sync.ts',
+    'persistence-flights': 'bench/persistence/flights.ts',
   },
   outDir: 'bench/dist',
   format: ['esm'],
-  target: 'node20',
-  splitting: true,
-  treeshake: true,
   clean: true,
   dts: false,
   skipNodeModulesBundle: true,
-  silent: true,
 });

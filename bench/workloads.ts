@@ -50,6 +50,26 @@ export function searchResult(n: number): SearchResult {
   return { total: n, rows };
 }
 
+const line = '  total = total + rows[index].amount * rate(index)  # next\n';
+const program = line.repeat(72).slice(0, 4096);
+
+/** The small argument with a program of 4 KB in it. Different numbers give programs that differ all over. */
+export function codeArgs(n: number): SearchArgs & { code: string } {
+  return asReceived({ ...searchArgs(n), code: program.replaceAll('rate', `rate${n}`).slice(0, 4096) });
+}
+
+/** The same argument each time, but for one character of the program: 64 near-duplicates. */
+export function nearDuplicateArgs(n: number): SearchArgs & { code: string } {
+  const at = 64 * (n % 64) + 7;
+  return asReceived({ ...searchArgs(0), code: `${program.slice(0, at)}#${program.slice(at + 1)}` });
+}
+
+/** A result of about so many bytes, as most tools answer: text in a shell. */
+export function textResult(n: number, bytes: number): { content: { type: 'text'; text: string }[] } {
+  const text = `${n} ${words[n % 10]} ${words[(n >> 2) % 8]}. `;
+  return { content: [{ type: 'text', text: text.repeat(Math.ceil(bytes / text.length)).slice(0, bytes) }] };
+}
+
 /** About 4 KB of arguments, as code tools get them: a program, some records, some flags. */
 export function largeArgs(n: number): Record<string, unknown> {
   const line = `  total = total + rows[index].amount * rate("${n}")  # next\n`;

@@ -5,22 +5,22 @@
  * and can't read `'1h30m'`.
  */
 
-import { inspect } from 'node:util';
-import { InvalidOptionError } from './errors.js';
+import { expected } from './option-checks.js';
 
 /**
- * Milliseconds as a number, or whole or decimal amounts with a unit, largest unit first:
- * `'250ms'`, `'30s'`, `'5m'`, `'1.5h'`, `'7d'`, `'1h30m'`.
+ * Milliseconds as a number, or amounts with a unit, largest unit first: `'250ms'`, `'30s'`, `'5m'`, `'1.5h'`, `'7d'`,
+ * `'1h30m'`. What is computed is best given as a number: `minutes * 60_000`.
  */
 export type Duration =
   | number
-  | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
-  | `${number}d${number}h`
-  | `${number}d${number}h${number}m`
-  | `${number}h${number}m`
-  | `${number}h${number}m${number}s`
-  | `${number}m${number}s`
-  | `${number}s${number}ms`;
+  // `bigint`, because `number` would let `'5 m'` through.
+  | `${bigint | `${bigint}.${bigint}` | `${bigint}.0${bigint}`}${'ms' | 's' | 'm' | 'h' | 'd'}`
+  | `${bigint}d${bigint}h`
+  | `${bigint}d${bigint}h${bigint}m`
+  | `${bigint}h${bigint}m`
+  | `${bigint}h${bigint}m${bigint}s`
+  | `${bigint}m${bigint}s`
+  | `${bigint}s${bigint}ms`;
 
 const unitMs = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const;
 const units = ['d', 'h', 'm', 's', 'ms'] as const;
@@ -40,12 +40,20 @@ const pattern = new RegExp(`^(?:${amount}d)?(?:${amount}h)?(?:${amount}m)?(?:${a
 export function parseDuration(value: Duration, optionName: string): number {
   const ms = typeof value === 'number' ? value : typeof value === 'string' ? parseText(value) : Number.NaN;
   if (!(ms >= 0 && ms <= longestMs)) {
-    throw new InvalidOptionError(
-      `Expected \`${optionName}\` to be a duration from 0 to 10,000 years, in ms or as text with units d, h, m, s, ms ` +
-        `such as '5m' or '1h30m', got \`${inspect(value, { depth: 0 })}\``,
+    throw expected(
+      optionName,
+      "a duration from 0 to 10,000 years, in ms or as text with units d, h, m, s, ms such as '5m' or '1h30m'",
+      value,
     );
   }
   return ms > 0 ? Math.max(1, Math.round(ms)) : 0;
+}
+
+/** A duration above 0. @throws InvalidOptionError, which calls it `what` */
+export function positiveDuration(value: Duration, optionName: string, what = 'a duration above 0'): number {
+  const ms = parseDuration(value, optionName);
+  if (ms === 0) throw expected(optionName, what, value);
+  return ms;
 }
 
 function parseText(text: string): number {

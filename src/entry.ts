@@ -14,7 +14,7 @@ export interface EntryMetadata {
   readonly lastAccess: number;
   /** What its load took, in ms; 0 when it was set without a load. */
   readonly loadMs: number;
-  /** What it is worth by the option `cost`, in the user's own unit. */
+  /** What it cost by the option `cost`, in the user's own unit. */
   readonly cost?: number | undefined;
   /** `true` where it says "nothing found", by the option `negativeTtl`. */
   readonly isNegative?: boolean | undefined;

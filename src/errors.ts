@@ -1,4 +1,6 @@
-/** The errors Toolstash throws: one class tree, told apart by `code`. */
+/** The errors Toolstash throws: one class tree, distinguished by `code`. */
+
+import { types } from 'node:util';
 
 /** Stable names of what went wrong. ESM and CJS builds have separate classes, so compare codes, not classes. */
 export type CacheErrorCode =
@@ -16,8 +18,26 @@ export type CacheErrorCode =
   | 'ERR_PARTITION_DAMAGED'
   | 'ERR_STORAGE';
 
+/**
+ * Whether a value is an error, of whichever realm. `instanceof` alone knows none of Node's own errors where this module
+ * runs in a `node:vm` context, as under Jest, and `isNativeError` no DOMException on Node 20.
+ */
+export function isError(value: unknown): value is Error {
+  return (
+    types.isNativeError(value) ||
+    value instanceof Error ||
+    Object.prototype.toString.call(value) === '[object DOMException]'
+  );
+}
+
+/** What to say of anything that was thrown. */
+export function messageOf(thrown: unknown): string {
+  return isError(thrown) ? thrown.message : String(thrown);
+}
+
 /** Any error that Toolstash itself raises. `code` is stable; `cause` keeps what lies beneath. */
 export class CacheError extends Error {
+  /** What went wrong. Tell errors apart by it. */
   readonly code: CacheErrorCode;
 
   constructor(code: CacheErrorCode, message: string, options?: ErrorOptions) {
@@ -43,7 +63,7 @@ export class InvalidArgumentError extends CacheError {
   }
 }
 
-/** Params that can't be told apart from others by a key: functions, symbols, cycles, class instances. */
+/** Params that can't have a key of their own: functions, symbols, cycles, class instances. */
 export class UnhashableParamsError extends CacheError {
   /** Where in the params, e.g. `params.filter[2].callback`. */
   readonly path: string;
@@ -91,7 +111,7 @@ export class QueueFullError extends CacheError {
   }
 }
 
-/** A tool failed too often of late and is left alone for a while: it was not called. */
+/** The circuit breaker is open, since the tool failed too often of late: it was not called. */
 export class CircuitOpenError extends CacheError {
   /** When the next call will be let through, in ms from now; 0 while a probe is under way. */
   readonly retryAfterMs: number;

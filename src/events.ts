@@ -1,5 +1,5 @@
 /**
- * What a cache tells about: typed events for listeners, and the same on `node:diagnostics_channel`.
+ * What a cache reports: typed events for listeners, and the same on `node:diagnostics_channel`.
  *
  * A listener that fails is a process warning. A diagnostics channel's subscriber is not ours: what it throws Node throws
  * again on the next tick, as an uncaught exception.
@@ -8,61 +8,119 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { inspect, types } from 'node:util';
 import type { RemovalReason, TierName } from './entry.js';
-import type { CacheError } from './errors.js';
+import { type CacheError, InvalidArgumentError } from './errors.js';
+import { shown } from './option-checks.js';
 
 /** Where a circuit breaker stands: calls go through, none does, or one does to try the tool again. */
 export type CircuitStateName = 'closed' | 'open' | 'half-open';
 
-/** Every event and what comes with it. Keys are 32 hex digits, `''` for calls without a key; times milliseconds. */
+/** What comes with the events of a call. */
+export interface CallEvent {
+  /** The tool's name. */
+  readonly method: string;
+  /** The key, 32 hex digits; `''` for calls without one. */
+  readonly key: string;
+}
+
+/** Every event and what comes with it. */
 export interface CacheEvents {
   /** A fresh value was found. */
-  hit: { readonly method: string; readonly key: string; readonly tier: TierName };
-  /** A stale value was handed out. */
-  staleHit: {
-    readonly method: string;
-    readonly key: string;
+  hit: CallEvent & {
+    /** Where it was found. */
     readonly tier: TierName;
-    /** What stands behind it: a renewal in the background, a load that failed or was refused, one that is slow. */
+  };
+  /** A stale value was handed out. */
+  staleHit: CallEvent & {
+    /** Where it was found. */
+    readonly tier: TierName;
+    /** Why: a refresh in the background, a load that failed or was refused, one that is slow. */
     readonly reason: 'revalidate' | 'error' | 'timeout';
   };
   /** No value was found. */
-  miss: { readonly method: string; readonly key: string };
+  miss: CallEvent;
   /** A caller joined a load under way. */
-  coalesced: { readonly method: string; readonly key: string };
+  coalesced: CallEvent;
   /** A loader returned. */
-  load: { readonly method: string; readonly key: string; readonly loadMs: number };
-  /** A loader failed; the error is what it threw, or a result that `isError` took for one. */
-  loadError: { readonly method: string; readonly key: string; readonly error: unknown };
-  /** A load was begun in the background, for a stale value or ahead of its expiry. */
-  refresh: { readonly method: string; readonly key: string; readonly reason: 'stale' | 'ahead' };
+  load: CallEvent & {
+    /** What it took, in ms. */
+    readonly loadMs: number;
+  };
+  /** A loader failed. */
+  loadError: CallEvent & {
+    /** What it threw, or the result that `isError` took for an error. */
+    readonly error: unknown;
+  };
+  /** A load was begun in the background. */
+  refresh: CallEvent & {
+    /** For a stale value, or ahead of its expiry. */
+    readonly reason: 'stale' | 'ahead';
+  };
   /** A remembered error was thrown in place of a call of the tool. */
-  errorHit: { readonly method: string; readonly key: string; readonly error: unknown };
+  errorHit: CallEvent & {
+    /** The copy that was thrown. */
+    readonly error: unknown;
+  };
   /** The key surely doesn't exist: the tool was not called. */
-  unknownKey: { readonly method: string; readonly key: string };
+  unknownKey: CallEvent;
   /** A caller gave up at `hardTimeout`. */
-  hardTimeout: { readonly method: string; readonly key: string; readonly ms: number };
-  /** A load was refused: the circuit is open, or the queue full. */
-  rejected: { readonly method: string; readonly key: string; readonly reason: 'circuit' | 'queue' };
+  hardTimeout: CallEvent & {
+    /** The timeout, in ms. */
+    readonly ms: number;
+  };
+  /** A load was refused. */
+  rejected: CallEvent & {
+    /** The circuit is open, or the queue full. */
+    readonly reason: 'circuit' | 'queue';
+  };
   /** A circuit breaker changed its state. */
   circuit: {
+    /** The tool's name. */
     readonly method: string;
+    /** The state it is in now. */
     readonly state: CircuitStateName;
+    /** The state it was in. */
     readonly previous: CircuitStateName;
   };
   /** A value was stored. */
-  set: { readonly method: string; readonly key: string; readonly bytes: number };
+  set: CallEvent & {
+    /** What it takes in memory. */
+    readonly bytes: number;
+  };
   /** The caller deleted a key. */
-  delete: { readonly method: string; readonly key: string };
-  /** The caller cleared a method, or everything when it is undefined. */
-  clear: { readonly method: string | undefined };
+  delete: CallEvent;
+  /** The caller cleared a method, or everything. */
+  clear: {
+    /** The tool's name; `undefined`: all of them. */
+    readonly method: string | undefined;
+  };
   /** The caller invalidated tags. */
-  invalidateTags: { readonly tags: readonly string[] };
-  /** An entry left the memory tier, for any reason. */
-  remove: { readonly method: string; readonly key: string; readonly reason: RemovalReason };
-  /** A wrapped call ran its tool without the cache: params that can't be hashed, a value that can't be stored, … */
-  uncached: { readonly method: string; readonly reason: string; readonly cause?: unknown };
+  invalidateTags: {
+    /** Those that were given. */
+    readonly tags: readonly string[];
+  };
+  /** An entry left the memory tier. */
+  remove: CallEvent & {
+    /** Why it left. */
+    readonly reason: RemovalReason;
+  };
+  /** A wrapped call ran its tool without the cache. */
+  uncached: {
+    /** The tool's name. */
+    readonly method: string;
+    /** Why, in a sentence: params that can't be hashed, a value that can't be stored, … */
+    readonly reason: string;
+    /** The error behind it, if there is one. */
+    readonly cause?: unknown;
+  };
   /** The cache itself failed. The tool call went on. */
-  error: { readonly error: CacheError; readonly method?: string; readonly key?: string };
+  error: {
+    /** What failed. */
+    readonly error: CacheError;
+    /** The tool whose call it was, if it was one. */
+    readonly method?: string;
+    /** The key of that call. */
+    readonly key?: string;
+  };
 }
 
 /** The name of an event. */
@@ -105,12 +163,6 @@ type Listeners = { [N in CacheEventName]?: CacheListener<N>[] };
 /** Hands events to their listeners. Ask `isHeard` before building an event: mostly nobody listens. */
 export class EventHub {
   readonly #listeners: Listeners = {};
-
-  static readonly names = eventNames;
-
-  static isEventName(name: string): name is CacheEventName {
-    return (eventNames as readonly string[]).includes(name);
-  }
 
   isHeard(name: CacheEventName): boolean {
     return this.#listeners[name] !== undefined || channels[name].hasSubscribers;
@@ -165,4 +217,17 @@ function warn(name: string, error: unknown): void {
   // Anything may be thrown, also what can't become a string.
   const detail = inspect(error, { customInspect: false });
   process.emitWarning(`A listener of \`${name}\` failed: ${detail}`, { type: 'ToolstashWarning' });
+}
+
+/** @throws InvalidArgumentError for what is no event, or a listener that is no function */
+export function checkedEvent<N extends CacheEventName>(event: N, listener: unknown): N {
+  if (eventNames.includes(event)) {
+    if (typeof listener === 'function') return event;
+    throw new InvalidArgumentError(
+      `Expected the listener of \`${event}\` to be a function, got ${shown(listener)}`,
+    );
+  }
+  throw new InvalidArgumentError(
+    `Unknown event \`${String(event)}\`. Known: ${eventNames.map((name) => `\`${name}\``).join(', ')}`,
+  );
 }

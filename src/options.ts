@@ -1,30 +1,41 @@
 /** The options of a cache, of a method and of one call, their defaults, and how they are checked and resolved. */
 
-import { inspect } from 'node:util';
-import { type Clock, systemClock } from './clock.js';
+import { atOnce, notPromised, soundRandom } from './at-once.js';
+import type { Clock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
-import {
-  type GuardOptions,
-  guardDefaults,
-  type LoadGuardName,
-  type SetGuardName,
-} from './guard/guard-options.js';
+import { type GuardOptions, guardDefaults } from './guard/guard-options.js';
+import { refuseIdleMaxAge, refuseIdleOptions } from './guard/idle-options.js';
 import {
   guardOptionNames,
   type ResolvedGuardOptions,
   resolvedGuardDefaults,
   resolveGuardOptions,
 } from './guard/resolved-guard-options.js';
+import { resolveClock, resolveRemote, resolveTiers } from './implementations.js';
 import { type IgnoredPath, ignoredMembers } from './key/ignored-path.js';
+import { type KeepParams, resolveKeepParams } from './key/key-origin.js';
+import {
+  functionOf,
+  integer,
+  objectOf,
+  oneOf,
+  refuseUnknown,
+  text,
+  textOrNumber,
+  trueOrFalse,
+} from './option-checks.js';
 import {
   type DiskOptions,
   diskOptionNames,
   type ResolvedDiskOptions,
+  refuseIdleDiskOptions,
   resolveDiskOptions,
 } from './persistence/disk-options.js';
 import type { StoreFactory } from './store/store.js';
-import type { ClassCodec } from './value/value-codec.js';
+import type { StoreNames } from './store/store-names.js';
+import type { Remote, SlowTier } from './tier.js';
+import type { ClassCodec } from './value/codec.js';
 
 /**
  * How long a value is fresh: a duration in ms or as text (`'5m'`), `null` for ever, or a function of the value.
@@ -54,6 +65,12 @@ export interface MethodOptions extends GuardOptions {
    * @default []
    */
   readonly ignore?: readonly IgnoredPath[];
+  /**
+   * Whether the params, scope and version of a call are kept beside its entry, in memory and on disk, for
+   * `toolstash export` and `deleteWhere`. They can hold secrets; `redact` names paths that are never kept.
+   * @default false
+   */
+  readonly keepParams?: boolean | KeepParams;
 }
 
 /** The options of a `CacheManager`. */
@@ -64,11 +81,11 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly persist?: boolean;
   /**
-   * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, `'gdsf'`, another registered name, or
-   * a store factory.
+   * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, `'gdsf'`, the name of a registered
+   * store (added to `StoreNames`), or a store factory.
    * @default 'lru'
    */
-  readonly eviction?: string | StoreFactory;
+  readonly eviction?: keyof StoreNames | StoreFactory;
   /**
    * The most entries in memory: 1 to 16,777,216.
    * @default 1000
@@ -86,7 +103,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
   readonly maxEntryBytes?: number;
   /**
    * `'copy'` hands out a private copy at each hit, so that no caller can corrupt the cache; `'reference'` hands
-   * out the value itself, which is quicker and trusts all callers not to change it.
+   * out the value itself, which is quicker and trusts all callers not to change it. A string in such a value that was
+   * cut from a larger one (`text.slice(…)`) keeps that in memory, uncounted; a copy never does.
    * @default 'copy'
    */
   readonly values?: 'copy' | 'reference';
@@ -95,6 +113,16 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    * @default []
    */
   readonly codecs?: readonly ClassCodec[];
+  /**
+   * Slower tiers of your own behind memory and disk, fastest first. What they find goes to memory, what is set goes to them.
+   * @default []
+   */
+  readonly tiers?: readonly SlowTier[];
+  /**
+   * A tier that many machines share, behind all others: `redis({ url })` of `toolstash/redis`.
+   * @default undefined
+   */
+  readonly remote?: Remote;
   /**
    * Options by method name; what a method does not set comes from the cache's own.
    * @default {}
@@ -106,7 +134,7 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly clock?: Clock;
   /**
-   * Random numbers in [0, 1), for stores and guards that draw lots.
+   * Random numbers in [0, 1), for stores and guards that draw lots. Where it gives none, `Math.random` does.
    * @default Math.random
    */
   readonly random?: () => number;
@@ -116,10 +144,16 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
 export type LookupOptions = Pick<MethodOptions, 'scope'>;
 
 /** The options of one `set`. */
-export type SetOptions = Pick<MethodOptions, 'scope' | 'ttl' | SetGuardName>;
+export type SetOptions = Pick<
+  MethodOptions,
+  | ('scope' | 'ttl' | 'jitter' | 'memoryTtl' | 'negativeTtl' | 'isNegative' | 'sliding' | 'maxAge')
+  | ('staleWhileRevalidate' | 'staleIfError' | 'tags' | 'cost')
+>;
 
 /** The options of one `getOrSet`. */
-export interface LoadOptions extends Pick<MethodOptions, 'scope' | 'ttl' | LoadGuardName> {
+export interface LoadOptions
+  extends SetOptions,
+    Pick<MethodOptions, 'refreshAhead' | 'cacheErrors' | 'isError' | 'softTimeout' | 'hardTimeout'> {
   /** Aborts this caller's wait; when nobody else waits for the load, the load too. */
   readonly signal?: AbortSignal;
 }
@@ -130,6 +164,8 @@ export interface ResolvedMethodOptions extends ResolvedGuardOptions {
   readonly scope: string | undefined;
   readonly version: string | number | undefined;
   readonly ignore: readonly IgnoredPath[];
+  /** `undefined`: params are not kept. */
+  readonly keepParams: Required<KeepParams> | undefined;
 }
 
 /** A cache's options with nothing left open. */
@@ -140,6 +176,8 @@ export interface ResolvedCacheOptions {
   readonly maxEntryBytes: number;
   readonly values: 'copy' | 'reference';
   readonly codecs: readonly ClassCodec[];
+  readonly tiers: readonly SlowTier[];
+  readonly remote: Remote | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly defaults: ResolvedMethodOptions;
@@ -161,38 +199,80 @@ export const defaultOptions = {
 } as const;
 
 /** Every option that a method can have. */
-export const methodOptionNames = ['ttl', 'scope', 'version', 'ignore', ...guardOptionNames] as const;
+export const methodOptionNames = [
+  'ttl',
+  'scope',
+  'version',
+  'ignore',
+  'keepParams',
+  ...guardOptionNames,
+] as const;
 const cacheOptionNames = [
   ...methodOptionNames,
-  ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs', 'methods', 'clock', 'random'],
+  ...[
+    'eviction',
+    'maxSize',
+    'maxBytes',
+    'maxEntryBytes',
+    'values',
+    'codecs',
+    'tiers',
+    'remote',
+    'methods',
+    'clock',
+    'random',
+  ],
   ...['persist', ...diskOptionNames],
 ] as const;
 
+/** What to say of an option of the whole cache that is given to one method, function or call. */
+export function ofTheCache(name: string): string | undefined {
+  if (!(cacheOptionNames as readonly string[]).includes(name)) return undefined;
+  return `\`${name}\` is an option of the whole cache: give it to the CacheManager`;
+}
+
 /** @throws InvalidOptionError naming the option, its value and the fix */
 export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
-  refuseUnknown(options, cacheOptionNames, 'CacheManager');
+  refuseUnknown(objectOf(options, 'CacheManager', 'an object of options'), cacheOptionNames, {
+    of: 'CacheManager',
+  });
   const defaults = resolveMethodOptions(options, '', {
     ...resolvedGuardDefaults,
     ttl: defaultOptions.ttl,
     scope: undefined,
     version: undefined,
     ignore: [],
+    keepParams: undefined,
   });
   const methods = new Map<string, ResolvedMethodOptions>();
-  for (const [name, own] of Object.entries(methodsOf(given(options.methods, {})))) {
-    refuseUnknown(own, methodOptionNames, `methods.${name}`);
-    methods.set(name, resolveMethodOptions(own, `methods.${name}.`, defaults));
+  const byMethod = objectOf(given(options.methods, {}), 'methods', 'an object of options by method name');
+  for (const [name, own] of Object.entries(byMethod)) {
+    const of = `methods.${name}`;
+    refuseUnknown(objectOf(own, of, 'an object of options'), methodOptionNames, {
+      of,
+      elsewhere: ofTheCache,
+    });
+    const path = `${of}.`;
+    const resolved = resolveMethodOptions(own, path, defaults);
+    refuseIdleOptions(own, path, resolved);
+    methods.set(name, resolved);
   }
-  const maxBytes = positiveInteger(given(options.maxBytes, defaultOptions.maxBytes), 'maxBytes');
+  refuseIdleMaxAge(
+    options,
+    [...methods.values()].some(({ sliding }) => sliding),
+  );
+  const maxBytes = integer(given(options.maxBytes, defaultOptions.maxBytes), 'maxBytes');
   return {
     eviction: given(options.eviction, defaultOptions.eviction),
-    maxSize: positiveInteger(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
+    maxSize: integer(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
     maxBytes,
-    maxEntryBytes: positiveInteger(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
-    values: oneOf(given(options.values, defaultOptions.values), ['copy', 'reference'], 'values'),
+    maxEntryBytes: integer(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
+    values: oneOf(given(options.values, defaultOptions.values), 'values', ['copy', 'reference']),
     codecs: given(options.codecs, []),
+    tiers: resolveTiers(given(options.tiers, [])),
+    remote: resolveRemote(options.remote),
     clock: resolveClock(options.clock),
-    random: functionOption(options.random, 'random') ?? Math.random,
+    random: soundRandom(functionOf(given(options.random, Math.random), 'random')),
     defaults,
     methods,
     ...resolveDisk(options),
@@ -205,8 +285,8 @@ function resolveDisk(options: CacheOptions): Pick<ResolvedCacheOptions, 'persist
     (diskOptionNames as readonly string[]).includes(name),
   );
   const disk = resolveDiskOptions(Object.fromEntries(own));
-  const persist = given(options.persist, defaultOptions.persist);
-  if (typeof persist !== 'boolean') throw expected('persist', 'true or false', persist);
+  const persist = trueOrFalse(given(options.persist, defaultOptions.persist), 'persist');
+  refuseIdleDiskOptions(options, disk.loadCache.length > 0);
   return { persist, disk: persist || disk.loadCache.length > 0 ? disk : undefined };
 }
 
@@ -222,6 +302,10 @@ export function resolveMethodOptions(
     scope: own.scope === undefined ? inherited.scope : text(own.scope, `${path}scope`),
     version: own.version === undefined ? inherited.version : textOrNumber(own.version, `${path}version`),
     ignore: own.ignore === undefined ? inherited.ignore : paths(own.ignore, `${path}ignore`),
+    keepParams:
+      own.keepParams === undefined
+        ? inherited.keepParams
+        : resolveKeepParams(own.keepParams, `${path}keepParams`),
   };
   if (resolved.sliding && resolved.ttl === null) {
     throw new InvalidOptionError(
@@ -241,42 +325,13 @@ export function resolveCallOptions(own: MethodOptions, method: ResolvedMethodOpt
 
 /** A ttl as given, its text read. @throws InvalidOptionError */
 export function resolveTtl(ttl: Ttl, path: string): ResolvedMethodOptions['ttl'] {
-  return ttl === null || typeof ttl === 'function' ? ttl : parseDuration(ttl, path);
+  if (typeof ttl === 'function') return atOnce(ttl, path);
+  return ttl === null ? null : parseDuration(notPromised(ttl, path), path);
 }
 
 /** `null` is no way to ask for the default: it would hide a value that went missing. */
 function given<T>(value: T | undefined, otherwise: T): T {
   return value === undefined ? otherwise : value;
-}
-
-function methodsOf(
-  methods: Readonly<Record<string, MethodOptions>>,
-): Readonly<Record<string, MethodOptions>> {
-  if (typeof methods !== 'object' || methods === null)
-    throw expected('methods', 'an object of options by method name', methods);
-  return methods;
-}
-
-function positiveInteger(value: number, path: string): number {
-  if (!Number.isSafeInteger(value) || value < 1) throw expected(path, 'a positive integer', value);
-  return value;
-}
-
-function oneOf<const T extends string>(value: string, allowed: readonly T[], path: string): T {
-  const found = allowed.find((each) => each === value);
-  if (found === undefined) throw expected(path, allowed.map((each) => `'${each}'`).join(' or '), value);
-  return found;
-}
-
-function text(value: string, path: string): string {
-  if (typeof value !== 'string') throw expected(path, 'a string', value);
-  return value;
-}
-
-function textOrNumber(value: string | number, path: string): string | number {
-  if (typeof value !== 'string' && !Number.isFinite(value))
-    throw expected(path, 'a string or finite number', value);
-  return value;
 }
 
 function paths(value: readonly IgnoredPath[], path: string): readonly IgnoredPath[] {
@@ -286,32 +341,4 @@ function paths(value: readonly IgnoredPath[], path: string): readonly IgnoredPat
     throw new InvalidOptionError(`Wrong \`${path}\`: ${(cause as Error).message}`, { cause });
   }
   return value;
-}
-
-function functionOption<F>(value: F | undefined, path: string): F | undefined {
-  if (value !== undefined && typeof value !== 'function') throw expected(path, 'a function', value);
-  return value;
-}
-
-function resolveClock(clock: Clock | undefined): Clock {
-  if (clock === undefined) return systemClock;
-  for (const name of ['now', 'elapsed', 'schedule'] as const) {
-    if (typeof clock[name] !== 'function')
-      throw expected('clock', `an object with a method \`${name}()\``, clock);
-  }
-  return clock;
-}
-
-function refuseUnknown(options: object, known: readonly string[], owner: string): void {
-  if (typeof options !== 'object' || options === null) throw expected(owner, 'an object of options', options);
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue;
-    throw new InvalidOptionError(`Unknown option \`${name}\` of ${owner}. Known: ${known.join(', ')}`);
-  }
-}
-
-function expected(path: string, what: string, value: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    `Expected \`${path}\` to be ${what}, got \`${inspect(value, { depth: 0 })}\``,
-  );
 }

@@ -16,24 +16,96 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : 0;
 }
 
+/** How the machine's clock stands to the one that the processes of a shared folder go by, in microseconds. */
+export interface ClockOffset {
+  /** By how much the machine's clock is ahead. */
+  readonly ahead: number;
+  /** How far off that may be. */
+  readonly uncertainty: number;
+}
+
 /** Gives out stamps, each newer than every stamp this process has given out or seen. */
 export class StampClock {
   readonly writer: string;
-  readonly #clock: Clock;
+  readonly #wall: WallClock;
   #newest = 0;
+  #offset: ClockOffset = { ahead: 0, uncertainty: 0 };
 
   constructor(clock: Clock, writer: string) {
-    this.#clock = clock;
+    this.#wall = new WallClock(clock);
     this.writer = writer;
   }
 
+  /** The stamp of a change that is made now. */
   next(): Stamp {
-    this.#newest = Math.max(this.#clock.now() * 1000, this.#newest + 1);
-    return { time: this.#newest, writer: this.writer };
+    return this.#stamp(this.#wall.now() - this.#offset.ahead);
+  }
+
+  /**
+   * The stamp of what is loaded from now on: as early as the moment may have been, so that it can't outrank a deletion
+   * that another process makes after it.
+   */
+  begin(): Stamp {
+    const { ahead, uncertainty } = this.#offset;
+    return this.#stamp(this.#wall.now() - ahead - uncertainty);
   }
 
   /** Takes note of another writer's stamp, so that the next own one is newer. */
   observe(stamp: Stamp): void {
     if (stamp.time > this.#newest) this.#newest = stamp.time;
   }
+
+  /** The newest that was given out or seen. */
+  get newest(): Stamp {
+    return { time: this.#newest, writer: this.writer };
+  }
+
+  /** Goes by the clock of a shared folder from now on. */
+  follow(offset: ClockOffset): void {
+    this.#offset = offset;
+  }
+
+  /** Takes so many microseconds off what was given out, where all of it is stamped anew by as much. */
+  setBack(by: number): void {
+    this.#newest = Math.max(0, this.#newest - by);
+  }
+
+  #stamp(now: number): Stamp {
+    this.#newest = Math.max(now, this.#newest + 1);
+    return { time: this.#newest, writer: this.writer };
+  }
+}
+
+/** A sample of two clocks that took longer says little about how they stand to each other, in ms. */
+const longestSample = 0.05;
+
+/**
+ * Wall time in whole microseconds: a clock tells milliseconds, and the time elapsed since one began tells the rest. The
+ * time always lies within the millisecond that the clock tells, also after it was set.
+ */
+class WallClock {
+  readonly #clock: Clock;
+  /** The wall time at which the elapsed time was 0, in ms; the machine knows that of its own process. */
+  #origin = performance.timeOrigin;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  now(): number {
+    const before = this.#clock.elapsed();
+    const wall = this.#clock.now();
+    const after = this.#clock.elapsed();
+    const time = this.#origin + after;
+    const fits = time >= wall && time < wall + 1;
+    if (fits) return Math.floor(time * 1_000);
+    const bounded = boundedBy(time, wall);
+    if (after - before < longestSample) this.#origin = bounded - after;
+    return Math.floor(bounded * 1_000);
+  }
+}
+
+/** The nearest time in a millisecond; its beginning when the two have nothing to do with each other. */
+function boundedBy(time: number, wall: number): number {
+  return time >= wall + 1 && time < wall + 2 ? wall + 0.999 : wall;
 }

@@ -22,7 +22,13 @@ describe('the options', () => {
       ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: 0, jitter: { fraction: 0 }, tags: [] },
       ...{ memoryTtl: undefined, negativeTtl: undefined, knownKeys: undefined, cacheErrors: undefined },
       ...{ isError: undefined, softTimeout: undefined, hardTimeout: undefined, concurrency: undefined },
-      ...{ circuitBreaker: undefined, sliding: false, maxAge: undefined, cost: undefined },
+      ...{
+        circuitBreaker: undefined,
+        sliding: false,
+        maxAge: undefined,
+        cost: undefined,
+        coherence: 'bounded',
+      },
     };
     expect(resolveOptions({}).defaults).toMatchObject(off);
     const on = { hardTimeout: '1s', concurrency: 2, circuitBreaker: true, negativeTtl: 5 } as const;
@@ -31,6 +37,7 @@ describe('the options', () => {
       ...{ memoryTtl: 1, negativeTtl: 1, knownKeys: new BloomFilter({ capacity: 1 }), cacheErrors: () => 1 },
       ...{ isError: () => true, softTimeout: 1, hardTimeout: 1, concurrency: 1, circuitBreaker: true },
       ...{ sliding: true, ttl: 1, maxAge: 1, cost: () => 1, isNegative: () => true },
+      coherence: 'available',
     };
     const allOff = Object.fromEntries(guardOptionNames.map((name) => [name, false]));
     expect(resolveOptions({ ...allOn, methods: { tool: allOff } }).methods.get('tool')).toMatchObject({
@@ -76,9 +83,9 @@ describe('the options', () => {
     [{ ttl: 'soon' }, '`ttl`'],
     [{ ttl: -1 }, '`ttl`'],
     [{ methods: { tool: { ttl: '5 parsecs' } } }, '`methods.tool.ttl`'],
-    [{ methods: { tool: { tll: 5 } } }, 'Unknown option `tll` of methods.tool'],
+    [{ methods: { tool: { tll: 5 } } }, 'Unknown option `tll` of methods.tool: did you mean `ttl`?'],
     [{ staleWhileRevalidate: 'x' }, '`staleWhileRevalidate`'],
-    [{ maxsize: 10 }, 'Unknown option `maxsize` of CacheManager. Known: '],
+    [{ maxsize: 10 }, 'Unknown option `maxsize` of CacheManager: did you mean `maxSize`?'],
     [{ clock: { now: Date.now } }, 'Expected `clock` to be an object with a method `elapsed()`'],
     [{ random: 4 }, 'Expected `random` to be a function, got `4`'],
     [{ scope: 7 }, 'Expected `scope` to be a string, got `7`'],
@@ -96,7 +103,7 @@ describe('the options', () => {
     [{ isError: true }, 'Expected `isError` to be a function, got `true`'],
     [{ softTimeout: 0 }, 'Expected `softTimeout` to be a duration above 0'],
     [{ hardTimeout: 'x' }, '`hardTimeout`'],
-    [{ concurrency: 0 }, 'Expected `concurrency.limit` to be an integer of at least 1, got `0`'],
+    [{ concurrency: 0 }, 'Expected `concurrency.limit` to be a positive integer, got `0`'],
     [{ concurrency: { limit: 1, queueLimit: -1 } }, '`concurrency.queueLimit`'],
     [{ concurrency: 'many' }, 'Expected `concurrency` to be a number, `{ limit }` or false'],
     [
@@ -106,9 +113,15 @@ describe('the options', () => {
     [{ circuitBreaker: { failures: 1, failureRate: 0.5 } }, '`circuitBreaker.failureRate`, got both'],
     [{ circuitBreaker: { openFor: 0 } }, '`circuitBreaker.openFor`'],
     [{ circuitBreaker: { openFor: null } }, 'Expected `circuitBreaker.openFor` to be a value, or left out'],
-    [{ circuitBreaker: { failure: 3 } }, 'Unknown field `failure` of `circuitBreaker`. Known: failures'],
+    [
+      { circuitBreaker: { failure: 3 } },
+      'Unknown field `failure` of `circuitBreaker`: did you mean `failures`?',
+    ],
     [{ circuitBreaker: { within: '1m' } }, '`circuitBreaker.failureRate` with `circuitBreaker.within`'],
-    [{ concurrency: { limit: 1, queue: 5 } }, 'Unknown field `queue` of `concurrency`. Known: limit'],
+    [
+      { concurrency: { limit: 1, queue: 5 } },
+      'Unknown field `queue` of `concurrency`: here it is called `queueLimit`',
+    ],
     [{ refreshAhead: { beta: 1, alpha: 1 } }, 'Unknown field `alpha` of `refreshAhead`. Known: beta'],
     [{ circuitBreaker: 5 }, 'Expected `circuitBreaker` to be true, false or a rule, got `5`'],
     [
@@ -119,6 +132,8 @@ describe('the options', () => {
     [{ sliding: true, ttl: 5 }, 'Expected `maxAge` with `sliding: true`, got none'],
     [{ sliding: true, maxAge: '1h' }, 'Expected `ttl` with `sliding: true`, got none'],
     [{ methods: { tool: { maxAge: 'x' } } }, '`methods.tool.maxAge`'],
+    [{ coherence: 'none' }, "Expected `coherence` to be 'bounded' or 'available', got `'none'`"],
+    [{ remote: {} }, 'Expected `remote` to be an object with a method `connect()`, as `redis({ url })`'],
     [{ cost: 5 }, 'Expected `cost` to be a function, got `5`'],
   ])('refuse %o with the value and the fix', (options, message) => {
     expect(() => new CacheManager(options as never)).toThrow(

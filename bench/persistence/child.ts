@@ -2,6 +2,7 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { contenders } from './contenders.js';
+import { Spent } from './spent.js';
 import { seeded, textOf } from './texts.js';
 
 const [step = '', name = '', folder = '', entriesText = '0', bytesText = '0'] = process.argv.slice(2);
@@ -10,31 +11,33 @@ const bytes = Number(bytesText);
 const open = contenders[name]!;
 const startMemory = process.memoryUsage().rss;
 const result: Record<string, number> = {};
-const started = performance.now();
 const random = seeded(99);
 
 switch (step) {
   case 'write': {
+    const spent = new Spent();
     const store = await open(folder);
-    let making = 0;
-    for (let number = 0; number < entries; number += 1) {
-      const before = performance.now();
-      const text = textOf(number, bytes);
-      making += performance.now() - before;
-      const taken = store.set(number, text);
-      if (taken !== undefined) await taken;
-      if (number % 4_000 === 3_999) await store.flush();
+    for (let from = 0; from < entries; from += 4_000) {
+      const count = Math.min(4_000, entries - from);
+      spent.pause();
+      const texts = Array.from({ length: count }, (_, at) => textOf(from + at, bytes));
+      spent.goOn();
+      for (const [at, text] of texts.entries()) {
+        const taken = store.set(from + at, text);
+        if (taken !== undefined) await taken;
+      }
+      await store.flush();
     }
-    await store.flush();
-    result['ms'] = performance.now() - started - making;
+    Object.assign(result, spent.result());
     await store.close();
     break;
   }
   case 'open': {
+    const spent = new Spent();
     const store = await open(folder);
     const number = Math.floor(entries / 3);
     const text = await store.get(number);
-    result['ms'] = performance.now() - started;
+    Object.assign(result, spent.result());
     assertSame(text, number);
     result['rss'] = process.memoryUsage().rss;
     result['added'] = result['rss'] - startMemory;
@@ -42,9 +45,10 @@ switch (step) {
     break;
   }
   case 'load': {
+    const spent = new Spent();
     const store = await open(folder);
     const count = await store.loadAll();
-    result['ms'] = performance.now() - started;
+    Object.assign(result, spent.result());
     if (count !== entries) throw new Error(`Expected ${entries} entries, got ${count}`);
     await store.close();
     break;
@@ -53,15 +57,14 @@ switch (step) {
     const store = await open(folder);
     const lookups = 2_000;
     for (let at = 0; at < 200; at += 1) await store.get(Math.floor(random() * entries));
-    let spent = 0;
-    for (let at = 0; at < lookups; at += 1) {
-      const number = Math.floor(random() * entries);
-      const before = performance.now();
-      const text = await store.get(number);
-      spent += performance.now() - before;
-      assertSame(text, number);
-    }
-    result['us'] = (spent * 1_000) / lookups;
+    const numbers = Array.from({ length: lookups }, () => Math.floor(random() * entries));
+    const texts: (string | undefined)[] = [];
+    const spent = new Spent();
+    for (const number of numbers) texts.push(await store.get(number));
+    const { ms, cpuMs } = spent.result();
+    result['us'] = (ms * 1_000) / lookups;
+    result['cpuUs'] = (cpuMs * 1_000) / lookups;
+    for (const [at, number] of numbers.entries()) assertSame(texts[at], number);
     await store.close();
     break;
   }

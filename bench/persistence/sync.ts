@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/clock.js';
 import { type DiskOptions, resolveDiskOptions } from '../../src/persistence/disk-options.js';
 import { DiskTier } from '../../src/persistence/disk-tier.js';
-import { MsgpackWriter } from '../../src/persistence/msgpack-bytes.js';
 import { StampClock } from '../../src/stamp.js';
+import { MsgpackWriter } from '../../src/value/msgpack/writer.js';
 import { printTable, runLine } from '../report.js';
 
 const rounds = 7;
@@ -76,7 +76,7 @@ function value(number: number): Uint8Array {
   }
   const bytes = new MsgpackWriter();
   bytes.string(text);
-  return Uint8Array.from(bytes.finish());
+  return bytes.take();
 }
 
 function at(times: number[], share: number): number {

@@ -4,14 +4,20 @@ import { parseArgs } from 'node:util';
 import { runLine } from '../report.js';
 import { seededRandom } from '../workloads.js';
 import { type BenchOptions, benchCoalescing, benchHits } from './calls.js';
+import { benchImports } from './imports.js';
 import { benchKeys } from './keys.js';
+import { benchSizes } from './sizes.js';
 import { benchStores } from './stores.js';
+import { benchTools } from './tools.js';
 
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
   keys: benchKeys,
   calls: benchHits,
+  sizes: benchSizes,
   coalescing: benchCoalescing,
+  tools: benchTools,
   stores: benchStores,
+  imports: benchImports,
 };
 
 const { values } = parseArgs({

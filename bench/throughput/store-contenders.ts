@@ -119,14 +119,14 @@ function oursWithClock(): StoreContender {
         onRemove: () => undefined,
       });
       return {
-        get: (key) => tier.get(key)?.kept as number | undefined,
+        get: (key) => tier.get(key)?.stored as number | undefined,
         set(key, value) {
           const createdAt = Date.now();
           tier.set(
             new MemoryEntry({
               key,
               method: 'search',
-              kept: value,
+              stored: value,
               bytes: entryBytes(16),
               createdAt,
               staleAt: null,

@@ -1,5 +1,5 @@
 /**
- * Trouble: a call that is sure to fail (a page that doesn't exist) is made again by every caller. `cacheErrors` throws an
+ * Problem: a call that is sure to fail (a page that doesn't exist) is made again by every caller. `cacheErrors` throws an
  * equal error for a while. Run it with `npx tsx examples/guards/cached-errors.ts`.
  */
 

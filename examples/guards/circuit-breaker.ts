@@ -1,6 +1,6 @@
 /**
- * Trouble: a tool that is down is called by everybody, who each wait for it to fail, and keep it from getting up. A
- * `circuitBreaker` leaves it alone for a while and then tries it with one call. Run it with
+ * Problem: a tool that is down is called by everybody, who each wait for it to fail, and keep it from getting up. A
+ * `circuitBreaker` stops calling it for a while and then tries it with one call. Run it with
  * `npx tsx examples/guards/circuit-breaker.ts`.
  */
 

@@ -1,6 +1,6 @@
 /**
- * Trouble: a batch of rollouts calls one tool a thousand times at once. `concurrency` lets a few through, the others wait
- * in a fair line, and nobody waits for ever: when the line is full, callers hear of it at once. Run it with
+ * Problem: a batch of rollouts calls one tool a thousand times at once. `concurrency` lets a few through, the others wait
+ * in a fair queue, and nobody waits for ever: when the queue is full, callers hear of it at once. Run it with
  * `npx tsx examples/guards/concurrency.ts`.
  */
 

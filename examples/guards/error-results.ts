@@ -1,5 +1,5 @@
 /**
- * Trouble: a tool reports failures as results, and the cache pins them as answers. `isError` tells them apart: they are
+ * Problem: a tool reports failures as results, and the cache pins them as answers. `isError` recognises them: they are
  * handed out, never stored, and count as failures. Run it with `npx tsx examples/guards/error-results.ts`.
  */
 

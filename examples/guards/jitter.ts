@@ -1,5 +1,5 @@
 /**
- * Trouble: a batch fills the cache within a second, so an hour later everything expires within a second, and the
+ * Problem: a batch fills the cache within a second, so an hour later everything expires within a second, and the
  * backend is hit by all of it at once. `jitter` spreads the expiry. Run it with `npx tsx examples/guards/jitter.ts`.
  */
 

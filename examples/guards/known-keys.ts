@@ -1,5 +1,5 @@
 /**
- * Trouble: a flood of calls for things that don't exist, each of them a new one, gets past every cache to the source. A
+ * Problem: a flood of calls for things that don't exist, each of them a new one, gets past every cache to the source. A
  * Bloom filter of the keys that exist stops it there. Run it with `npx tsx examples/guards/known-keys.ts`.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Trouble: "nothing found" is asked for again and again, or it is cached for as long as real answers and hides what
+ * Problem: "nothing found" is asked for again and again, or it is cached for as long as real answers and hides what
  * was created meanwhile. `negativeTtl` remembers it for a short time. Run it with
  * `npx tsx examples/guards/negative-results.ts`.
  */

@@ -1,6 +1,6 @@
 /**
- * Trouble: the callers of a hot and slow tool wait each time its value expires. `refreshAhead` lets one of them, drawn
- * by lot near the end of the ttl, renew it while all go on. Run it with `npx tsx examples/guards/refresh-ahead.ts`.
+ * Problem: the callers of a hot and slow tool wait each time its value expires. `refreshAhead` lets one of them, drawn
+ * at random near the end of the ttl, refresh it while all go on (probabilistic early expiration). Run it with `npx tsx examples/guards/refresh-ahead.ts`.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';

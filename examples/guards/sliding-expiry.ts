@@ -1,5 +1,5 @@
 /**
- * Trouble: a session's data expires while it is in use. With `sliding` each hit starts its ttl anew, until `maxAge`. Run
+ * Problem: a session's data expires while it is in use. With `sliding` each hit starts its ttl anew, until `maxAge`. Run
  * it with `npx tsx examples/guards/sliding-expiry.ts`.
  */
 

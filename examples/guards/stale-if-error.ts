@@ -1,5 +1,5 @@
 /**
- * Trouble: a tool fails for a while, and with it everything that needs its answer, although a good one is at hand.
+ * Problem: a tool fails for a while, and with it everything that needs its answer, although a good one is at hand.
  * `staleIfError` answers the last good value for a bounded time. Run it with
  * `npx tsx examples/guards/stale-if-error.ts`.
  */

@@ -1,6 +1,6 @@
 /**
- * Trouble: each time a hot value expires, callers wait for the tool. `staleWhileRevalidate` answers the old value at
- * once and renews it in the background. Run it with `npx tsx examples/guards/stale-while-revalidate.ts`.
+ * Problem: each time a hot value expires, callers wait for the tool. `staleWhileRevalidate` answers the old value at
+ * once and refreshes it in the background. Run it with `npx tsx examples/guards/stale-while-revalidate.ts`.
  */
 
 import { CacheManager } from 'toolstash';
@@ -18,4 +18,4 @@ console.log('just expired:     ', await news());
 await clock.flush();
 console.log('a moment later:   ', await news());
 const { staleHits, refreshes } = cache.stats('news');
-console.log(`${staleHits} stale hit, ${refreshes} renewal in the background, nobody waited twice`);
+console.log(`${staleHits} stale hit, ${refreshes} refresh in the background, nobody waited twice`);

@@ -1,5 +1,5 @@
 /**
- * Trouble: something changes, and many cached answers of many tools are wrong at once. Give entries `tags` and invalidate
+ * Problem: something changes, and many cached answers of many tools are wrong at once. Give entries `tags` and invalidate
  * those: it costs the same for ten entries and for ten million, on disk too. Run it with
  * `npx tsx examples/guards/tags.ts`.
  */

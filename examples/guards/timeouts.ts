@@ -1,5 +1,5 @@
 /**
- * Trouble: a slow or hanging tool holds up whoever waits for it. After `softTimeout` a stale value will do, while the
+ * Problem: a slow or hanging tool holds up whoever waits for it. After `softTimeout` a stale value will do, while the
  * load goes on; after `hardTimeout` callers get an error. Run it with `npx tsx examples/guards/timeouts.ts`.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Trouble: one ttl for all is too long for some tools and too short for others, and what memory has forgotten need not
+ * Problem: one ttl for all is too long for some tools and too short for others, and what memory has forgotten need not
  * be loaded again. Each method has a ttl of its own, and `memoryTtl` lets memory forget before the disk does. Run it
  * with `npx tsx examples/guards/ttl-classes.ts`.
  */

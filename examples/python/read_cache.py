@@ -22,7 +22,18 @@ NO_WRITER = "0" * 16
 
 def hash_key(method, params):
     """The key of a call, the same as Toolstash's hashKey(method, params)."""
-    return hashlib.md5(f"{method}:{json.dumps(params, sort_keys=True)}".encode()).hexdigest()
+    return hashlib.md5(f"{method}:{json.dumps(normalized(params), sort_keys=True)}".encode()).hexdigest()
+
+
+def normalized(value):
+    """Integral floats as integers: to JavaScript 1.0 and 1 are one number, and Toolstash prints all its digits."""
+    if isinstance(value, float) and value.is_integer() and str(value) != "-0.0":
+        return int(value)
+    if isinstance(value, dict):
+        return {key: normalized(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [normalized(member) for member in value]
+    return value
 
 
 def hash_method(method):
@@ -52,7 +63,7 @@ def read_field(extra):
 
 
 def read_entries(field):
-    """Key, kind, stamp and expiry of each entry, as the header tells them."""
+    """Key, kind, stamp and expiry of each entry, as the header has them."""
     writer = field[24:32].hex()
     count, others = struct.unpack_from("<HH", field, 56)
     writers = [writer] + [field[64 + 8 * i : 72 + 8 * i].hex() for i in range(others)]
@@ -63,7 +74,7 @@ def read_entries(field):
 
 
 def read_members(data):
-    """Each member's TS field (None in a plain file), method name (None if not told) and body."""
+    """Each member's TS field (None in a plain file), method name (None if it has none) and body."""
     at = 0
     while at < len(data):
         if data[at : at + 2] != b"\x1f\x8b" or len(data) < at + 12:

@@ -17,7 +17,18 @@ import msgpack
 
 def hash_key(method, params):
     """The key of a call, the same as Toolstash's hashKey(method, params)."""
-    return hashlib.md5(f"{method}:{json.dumps(params, sort_keys=True)}".encode()).hexdigest()
+    return hashlib.md5(f"{method}:{json.dumps(normalized(params), sort_keys=True)}".encode()).hexdigest()
+
+
+def normalized(value):
+    """Integral floats as integers: to JavaScript 1.0 and 1 are one number, and Toolstash prints all its digits."""
+    if isinstance(value, float) and value.is_integer() and str(value) != "-0.0":
+        return int(value)
+    if isinstance(value, dict):
+        return {key: normalized(member) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [normalized(member) for member in value]
+    return value
 
 
 def write_entries(folder, method, entries):

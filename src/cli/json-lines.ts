@@ -2,6 +2,7 @@
 
 import { constants } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { isError, messageOf } from '../errors.js';
 import { parseJson } from './lossless-json.js';
 import { UsageError } from './usage-error.js';
 
@@ -60,7 +61,7 @@ export function parseFields(text: string, malformed: Malformed): Map<string, unk
     value = parseJson(text);
   } catch (error) {
     if (error instanceof RangeError) throw malformed('nested too deeply to be read', error);
-    throw malformed(`not valid JSON: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw malformed(`not valid JSON: ${messageOf(error)}`, error);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw malformed(`expected a JSON object, got ${nameOfType(value)}`);
@@ -128,13 +129,13 @@ async function* linesOf(
 }
 
 function unreadable(name: string, error: unknown): Error {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
   const fixes: Partial<Record<string, string>> = {
     ENOENT: 'there is no such file: check the path',
     EISDIR: 'this is a folder: name a JSONL file in it',
     EACCES: 'no permission to read it: check its mode',
   };
   const fix = typeof code === 'string' ? (fixes[code] ?? code) : undefined;
-  if (fix === undefined) return error instanceof Error ? error : new Error(String(error));
+  if (fix === undefined) return isError(error) ? error : new Error(String(error));
   return new UsageError(`Can't read ${name}: ${fix}`, { cause: error });
 }

@@ -1,4 +1,4 @@
-/** JSON text to values and back without losing digits: integers beyond 2^53 are BigInts. */
+/** JSON text to values and back without losing digits: integers that no number holds are BigInts. */
 
 import { parse, stringify } from 'lossless-json';
 
@@ -19,14 +19,26 @@ export function parseJson(text: string): unknown {
   return parse(text, null, { parseNumber, onDuplicateKey: ({ newValue }) => newValue });
 }
 
-/** The JSON text of a value; BigInts are written with all their digits. */
+/** The JSON text of a value; BigInts are written with all their digits, and so are numbers below 1e21. */
 export function formatJson(value: unknown, indent?: number): string {
-  return stringify(value, null, indent) ?? 'null';
+  return stringify(value, null, indent, [longIntegers]) ?? 'null';
 }
+
+/** JavaScript itself prints only so many digits as tell the number from its neighbours, and then zeros. */
+const longIntegers = {
+  test: (value: unknown) =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value as number) < 1e21,
+  stringify: (value: unknown) => `${BigInt(value as number)}`,
+};
 
 function parseNumber(digits: string): number | bigint {
   const value = Number(digits);
   if (!/^-?\d+$/.test(digits)) return value;
-  if (!Number.isSafeInteger(value)) return BigInt(digits);
-  return value === 0 ? 0 : value;
+  if (value === 0) return 0;
+  // As Python's keys have it: an integer that a number holds exactly is that number.
+  return Number.isSafeInteger(value) || isHeld(value, digits) ? value : BigInt(digits);
+}
+
+function isHeld(value: number, digits: string): boolean {
+  return Number.isFinite(value) && BigInt(value) === BigInt(digits);
 }

@@ -4,7 +4,9 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CacheError } from '../index.js';
 import type { CommandIo } from './command-io.js';
+import { exampleText } from './examples.js';
 import { consolidateCommand } from './partitions/consolidate-command.js';
+import { deleteCommand } from './partitions/delete-command.js';
 import { exportCommand } from './partitions/export-command.js';
 import { getCommand } from './partitions/get-command.js';
 import { importCommand } from './partitions/import-command.js';
@@ -12,6 +14,7 @@ import { inspectCommand } from './partitions/inspect-command.js';
 import { mergeCommand } from './partitions/merge-command.js';
 import { verifyCommand } from './partitions/verify-command.js';
 import { replayCommand } from './replay/flags.js';
+import { systemComplaint } from './system-error.js';
 import { UsageError } from './usage-error.js';
 
 /** Adds a command; it reports its exit code to `exit`. */
@@ -25,6 +28,7 @@ const commands: readonly CommandFactory[] = [
   getCommand,
   exportCommand,
   importCommand,
+  deleteCommand,
   consolidateCommand,
   mergeCommand,
 ];
@@ -39,8 +43,12 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     .description('Caches the results of agent tool calls.')
     .version(packageJson.version)
     .helpOption('-h, --help', 'Show this help')
-    .helpCommand(false);
-  for (const create of commands) program.addCommand(create(io, (code) => (exitCode = code)));
+    .helpCommand('help [command]', 'Show the help of a command')
+    .addHelpText('after', exampleText(''));
+  for (const create of commands) {
+    const command = create(io, (code) => (exitCode = code));
+    program.addCommand(command.addHelpText('after', exampleText(command.name())));
+  }
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.stdout.write(text),
@@ -50,17 +58,31 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     });
   }
   try {
-    await program.parseAsync(args.map(withTwoDashes), { from: 'user' });
+    await program.parseAsync(withCommand(args.map(withTwoDashes)), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (error instanceof CommanderError && error.code === 'commander.help') return 2;
-    const known = program.commands.find((command) => command.name() === args[0]);
+    if (error instanceof CommanderError && error.code === 'commander.help') {
+      // What was asked for is not there, so the help of all commands was shown.
+      if (args[0] === 'help' && args.length > 1) io.stderr.write(`toolstash: unknown command '${args[1]}'\n`);
+      return 2;
+    }
+    const name = withCommand(args)[0];
+    const known = program.commands.find((command) => command.name() === name);
     const complaint = complaintOf(error, known === undefined ? 'toolstash' : `toolstash ${known.name()}`);
     if (complaint === undefined) throw error;
     io.stderr.write(`toolstash: ${complaint}\n`);
     return 2;
   }
+}
+
+const ownFlags = ['-h', '--help', '-V', '--version'];
+
+/** Flags without a command are those of `replay`, which is what the program is mostly for. */
+function withCommand(args: readonly string[]): string[] {
+  const [first] = args;
+  const isFlag = first?.startsWith('-') && !ownFlags.includes(first);
+  return isFlag ? ['replay', ...args] : [...args];
 }
 
 /** Long flags have two dashes; `-loadCache` is an older spelling that scripts may use. */
@@ -72,7 +94,7 @@ function withTwoDashes(arg: string): string {
 function complaintOf(error: unknown, command: string): string | undefined {
   if (error instanceof UsageError) return error.message;
   if (error instanceof CacheError) return error.message;
-  if (!(error instanceof CommanderError)) return undefined;
+  if (!(error instanceof CommanderError)) return systemComplaint(error);
   const [what = '', near] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = near === undefined ? undefined : /Did you mean (.+)\?/.exec(near)?.[1];
   const fix =

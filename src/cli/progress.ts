@@ -1,7 +1,7 @@
 /** A progress bar on a terminal; on anything else, nothing. */
 
 import { Presets, SingleBar } from 'cli-progress';
-import { formatCount, plural } from './format.js';
+import { formatCount, plural } from '../report/format.js';
 
 /** Something that takes a while. */
 export interface Progress {
@@ -43,7 +43,7 @@ const noProgress: Progress = { update() {}, stop() {} };
 
 /** Starts a bar on the stream, if that is a terminal. */
 export function startProgress({ stream, label, total }: ProgressOptions): Progress {
-  if (!stream.isTTY || total === 0) return noProgress;
+  if (!stream.isTTY || process.env['TERM'] === 'dumb' || total === 0) return noProgress;
   const bar = new SingleBar(
     {
       stream,
@@ -55,8 +55,20 @@ export function startProgress({ stream, label, total }: ProgressOptions): Progre
     Presets.shades_classic,
   );
   bar.start(total, 0, { note: '' });
+  // However the process ends, the terminal must wrap lines and show its cursor again.
+  const restore = () => stream.write('\u{1b}[?7h\u{1b}[?25h');
+  const interrupted = (signal: NodeJS.Signals) => {
+    restore();
+    // Where nobody else sees to it, the signal does what it does without us.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted).once('exit', restore);
   return {
     update: (done, note = '') => bar.update(done, { note }),
-    stop: () => bar.stop(),
+    stop() {
+      bar.stop();
+      restore();
+      process.off('SIGINT', interrupted).off('SIGTERM', interrupted).off('exit', restore);
+    },
   };
 }

@@ -39,7 +39,7 @@ export class BloomBits implements BloomShape {
     this.#onesCount = countOnes(words);
   }
 
-  /** The share of strangers that are taken for members, going by the bits that are set. */
+  /** The share of unknown keys that are taken for known ones, going by the bits that are set. */
   get falsePositiveRate(): number {
     return (this.#onesCount / this.bitCount) ** this.hashCount;
   }
@@ -50,7 +50,7 @@ export class BloomBits implements BloomShape {
     return Math.round((-this.bitCount / this.hashCount) * Math.log(zerosShare));
   }
 
-  /** Puts a key in and tells whether that changed anything. */
+  /** Puts a key in and returns whether that changed anything. */
   add(key: string): boolean {
     let { position, step } = this.#firstPosition(key);
     let added = false;

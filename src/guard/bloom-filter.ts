@@ -1,18 +1,18 @@
 /** A Bloom filter of known keys, with a stated rate of errors on the harmless side. */
 
-import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { inspect } from 'node:util';
 import { CacheError, InvalidArgumentError, InvalidOptionError } from '../errors.js';
+import { nextTurn } from '../next-turn.js';
+import { nodeCrypto } from '../node-crypto.js';
+import { expected, integer, objectOf, refuseUnknown } from '../option-checks.js';
 import { BloomBits, bloomShape, mostBits } from './bloom-bits.js';
 import type { KnownKeys } from './known-keys.js';
 
-/** What the filter is told to promise. */
+/** How large the filter is, and how often it may be wrong. */
 export interface BloomFilterOptions {
   /** How many keys it is to hold. */
   readonly capacity: number;
   /**
-   * The share of strangers it may take for members while it holds no more: above 0, at most 0.5.
+   * The share of unknown keys it may take for known ones while it holds no more: above 0, at most 0.5.
    *
    * @default 0.01
    */
@@ -26,6 +26,7 @@ export interface BloomFilterOptions {
 }
 
 export const defaultFalsePositiveRate = 0.01;
+const optionNames: readonly string[] = ['capacity', 'falsePositiveRate', 'onOverfull'];
 
 /** `TSBF`, version, hash count, capacity, rate, size, bit count, SHA-256 of all the rest; little-endian. */
 const header = { magic: 0x46425354, version: 1, checksumAt: 40, bytes: 72 } as const;
@@ -34,7 +35,7 @@ const header = { magic: 0x46425354, version: 1, checksumAt: 40, bytes: 72 } as c
 const keysPerTurn = 5000;
 
 /**
- * A set of keys in about ten bits each (at 1 %). It forgets no key and takes a few strangers for members.
+ * A set of keys in about ten bits each (at 1 %). It forgets no key and takes a few unknown keys for known ones.
  *
  * @example
  * const known = new BloomFilter({ capacity: 1_000_000 });
@@ -49,16 +50,13 @@ export class BloomFilter implements KnownKeys {
   #nextContent: Content | undefined;
   #hasWarned = false;
 
-  constructor({
-    capacity,
-    falsePositiveRate = defaultFalsePositiveRate,
-    onOverfull = warn,
-  }: BloomFilterOptions) {
-    if (!(falsePositiveRate > 0 && falsePositiveRate <= 0.5)) {
-      throw new InvalidOptionError(
-        `Expected \`falsePositiveRate\` to be above 0 and at most 0.5, got \`${inspect(falsePositiveRate)}\``,
-      );
-    }
+  constructor(options: BloomFilterOptions) {
+    refuseUnknown(objectOf(options, 'BloomFilter', 'an object of options'), optionNames, {
+      of: 'BloomFilter',
+    });
+    const { capacity, falsePositiveRate = defaultFalsePositiveRate, onOverfull = warn } = options;
+    if (!(falsePositiveRate > 0 && falsePositiveRate <= 0.5))
+      throw expected('falsePositiveRate', 'above 0 and at most 0.5', falsePositiveRate);
     this.#falsePositiveRate = falsePositiveRate;
     this.#onOverfull = onOverfull;
     this.#content = emptyContent(capacity, falsePositiveRate);
@@ -73,7 +71,7 @@ export class BloomFilter implements KnownKeys {
     return this.#content.capacity;
   }
 
-  /** The share of strangers it takes for members now: well below the asked rate until it is full, above it after. */
+  /** The share of unknown keys it takes for known ones now: well below the asked rate until it is full, above it after. */
   get falsePositiveRate(): number {
     return this.#content.bits.falsePositiveRate;
   }
@@ -195,7 +193,7 @@ export class BloomFilter implements KnownKeys {
 
 function warn({ size, capacity }: BloomFilter): void {
   process.emitWarning(
-    `A BloomFilter made for ${capacity} keys holds ${size}, and takes more and more strangers for members: ` +
+    `A BloomFilter made for ${capacity} keys holds ${size}, and takes more and more unknown keys for known ones: ` +
       'rebuild it with a larger `capacity`',
     { type: 'ToolstashWarning' },
   );
@@ -208,11 +206,7 @@ interface Content {
 }
 
 function emptyContent(capacity: number, falsePositiveRate: number): Content {
-  if (!isCount(capacity)) {
-    throw new InvalidOptionError(
-      `Expected \`capacity\` to be a positive integer, got \`${inspect(capacity)}\``,
-    );
-  }
+  integer(capacity, 'capacity');
   const shape = bloomShape(capacity, falsePositiveRate);
   if (shape.bitCount > mostBits) {
     throw new InvalidOptionError(
@@ -237,7 +231,8 @@ function isShapeOf({ bitCount, hashCount }: { bitCount: number; hashCount: numbe
 }
 
 function checksumOf(bytes: Uint8Array): Buffer {
-  return createHash('sha256')
+  return nodeCrypto()
+    .createHash('sha256')
     .update(bytes.subarray(0, header.checksumAt))
     .update(bytes.subarray(header.bytes))
     .digest();

@@ -1,5 +1,5 @@
 /**
- * Circuit breaker: a tool that fails too often is left alone for a while, then tried with a single call.
+ * Circuit breaker: a tool that fails too often is not called for a while, then tried with a single call.
  *
  * After Nygard, "Release It!", 2007. Our own and not cockatiel's, because that one reads `Date.now` (a clock set back
  * keeps it open, and tests can't move it), lets callers wait for the probe (up to a tool's 60 s, with a stale answer
@@ -8,7 +8,7 @@
 
 import type { Clock } from '../clock.js';
 import { CircuitOpenError } from '../errors.js';
-import { type FailureTally, type FailureThreshold, failureTally } from './failure-threshold.js';
+import { type FailureCounter, type FailureThreshold, failureCounter } from './failure-threshold.js';
 
 /** Where a breaker stands. Moments are `Clock.elapsed()` milliseconds. */
 export type CircuitState =
@@ -24,7 +24,7 @@ export interface CircuitBreakerOptions {
   readonly name: string;
   /** How many failures are too many. */
   readonly threshold: FailureThreshold;
-  /** How long the tool is left alone, in ms. */
+  /** How long the circuit stays open, in ms. */
   readonly openForMs: number;
   readonly clock: Clock;
   /** Told of every change, after it. It must not throw. */
@@ -32,7 +32,7 @@ export interface CircuitBreakerOptions {
 }
 
 /** One call let through. Exactly one of these is called when its outcome is known; later ones do nothing. */
-export interface Passage {
+export interface Attempt {
   succeeded(): void;
   failed(): void;
   /** The outcome tells nothing about the tool: the caller gave up, or the params were wrong. */
@@ -42,12 +42,12 @@ export interface Passage {
 /** A breaker, one per tool. */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions;
-  readonly #tally: FailureTally;
+  readonly #failures: FailureCounter;
   #state: CircuitState = { kind: 'closed' };
 
   constructor(options: CircuitBreakerOptions) {
     this.#options = options;
-    this.#tally = failureTally(options.threshold, options.clock);
+    this.#failures = failureCounter(options.threshold, options.clock);
   }
 
   get state(): CircuitState {
@@ -57,19 +57,19 @@ export class CircuitBreaker {
   /**
    * Lets a call through.
    *
-   * @throws CircuitOpenError when the tool is to be left alone
+   * @throws CircuitOpenError while the circuit is open
    */
-  enter(): Passage {
+  enter(): Attempt {
     const { clock, openForMs } = this.#options;
     this.check();
     if (this.#state.kind !== 'closed') {
       this.#become({ kind: 'half-open', until: clock.elapsed() + openForMs });
     }
-    return this.#passage(this.#state);
+    return this.#attempt(this.#state);
   }
 
   /**
-   * Changes nothing and lets nobody through: for those who would have to stand in line before they enter.
+   * Changes nothing and lets nobody through: for those who would have to queue before they enter.
    *
    * @throws CircuitOpenError when a call would not be let through now
    */
@@ -83,26 +83,8 @@ export class CircuitBreaker {
       : new CircuitOpenError(0, `\`${name}\` failed too often and is being tried with another call just now`);
   }
 
-  /** Calls `task` if it may be called. Failures for which `isFailure` does not hold count neither way. */
-  async run<T>(
-    task: () => PromiseLike<T> | T,
-    isFailure: (error: unknown) => boolean = () => true,
-  ): Promise<T> {
-    const passage = this.enter();
-    let value: T;
-    try {
-      value = await task();
-    } catch (error) {
-      if (isFailure(error)) passage.failed();
-      else passage.withdrawn();
-      throw error;
-    }
-    passage.succeeded();
-    return value;
-  }
-
   /** What a call from an earlier state says is out of date: only the current state's calls are heard. */
-  #passage(admittedIn: CircuitState): Passage {
+  #attempt(admittedIn: CircuitState): Attempt {
     let isOver = false;
     const once = (outcome: () => void) => () => {
       if (isOver) return;
@@ -113,10 +95,10 @@ export class CircuitBreaker {
     return {
       succeeded: once(() => {
         if (isProbe) this.#close();
-        else this.#tally.succeeded();
+        else this.#failures.succeeded();
       }),
       failed: once(() => {
-        if (isProbe || this.#tally.failed()) this.#open(this.#options.openForMs);
+        if (isProbe || this.#failures.failed()) this.#open(this.#options.openForMs);
       }),
       withdrawn: once(() => {
         if (isProbe) this.#open(0);
@@ -129,7 +111,7 @@ export class CircuitBreaker {
   }
 
   #close(): void {
-    this.#tally.reset();
+    this.#failures.reset();
     this.#become({ kind: 'closed' });
   }
 

@@ -1,8 +1,8 @@
-/** Concurrency: a tool runs at most so many times at once; who comes later waits in line, first come first served. */
+/** Concurrency: a tool runs at most so many times at once; who comes later waits in a queue, first come first served. */
 
-import { inspect } from 'node:util';
-import { InvalidOptionError, QueueFullError } from '../errors.js';
-import { LinkedQueue } from './linked-queue.js';
+import { QueueFullError } from '../errors.js';
+import { type Linked, LinkedList } from '../linked-list.js';
+import { integer } from '../option-checks.js';
 
 /** How many may run and how many may wait. */
 export interface ConcurrencyOptions {
@@ -14,12 +14,12 @@ export interface ConcurrencyOptions {
   readonly queueLimit: number;
 }
 
-/** Who is asking for a turn. */
-export interface TurnOptions {
+/** Who is asking for a permit. */
+export interface PermitOptions {
   /** Aborting it gives up waiting. It does not end a run. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * How many turns are held by those who wait for this one: 0 for a call from outside, 1 for a load that such a call's
+   * How many permits are held by those who wait for this one: 0 for a call from outside, 1 for a load that such a call's
    * loader waits for while it runs, …
    *
    * @default 0
@@ -30,21 +30,21 @@ export interface TurnOptions {
 /**
  * A fair limiter, one per tool.
  *
- * Every depth of nesting has `limit` turns and a queue of its own. Therefore a load never waits for a turn that its
- * own parent holds, nor do two tools that call each other: whoever holds a turn waits only for deeper ones, and the
+ * Every depth of nesting has `limit` permits and a queue of its own. Therefore a load never waits for a permit that its
+ * own parent holds, nor do two tools that call each other: whoever holds a permit waits only for deeper ones, and the
  * deepest waits for none.
  *
- * That covers loads that a loader *starts*. If it *joins* one that started elsewhere and may still be in line, the
- * caller must `hurry` that one's turn, and the turns of those that one waits for.
+ * That covers loads that a loader *starts*. If it *joins* one that started elsewhere and may still be queued, the
+ * caller must `grantNow` that one's permit, and the permits of those that one waits for.
  */
 export class ConcurrencyLimiter {
   readonly #options: ConcurrencyOptions;
   readonly #lanes = new Map<number, Lane>();
 
   constructor(options: ConcurrencyOptions) {
-    checkCount('concurrency.limit', options.limit, 1);
+    integer(options.limit, 'concurrency.limit');
     if (options.queueLimit !== Number.POSITIVE_INFINITY) {
-      checkCount('concurrency.queueLimit', options.queueLimit, 0);
+      integer(options.queueLimit, 'concurrency.queueLimit', { from: 0 });
     }
     this.#options = options;
   }
@@ -56,7 +56,7 @@ export class ConcurrencyLimiter {
     return active;
   }
 
-  /** Callers in line. */
+  /** Callers in the queue. */
   get queued(): number {
     let queued = 0;
     for (const lane of this.#lanes.values()) queued += lane.waiting.size;
@@ -64,11 +64,11 @@ export class ConcurrencyLimiter {
   }
 
   /**
-   * Asks for a turn. Wait for its `granted`, run, and then `leave` it, whatever happened.
+   * Asks for a permit. Wait for its `granted`, run, and then `leave` it, whatever happened.
    *
-   * @throws QueueFullError when all turns are taken and the queue is full
+   * @throws QueueFullError when all permits are taken and the queue is full
    */
-  enter({ signal, depth = 0 }: TurnOptions = {}): Turn {
+  enter({ signal, depth = 0 }: PermitOptions = {}): Permit {
     let lane = this.#lanes.get(depth);
     if (lane === undefined) {
       lane = new Lane(this.#options.limit, () => this.#lanes.delete(depth));
@@ -81,35 +81,28 @@ export class ConcurrencyLimiter {
           'raise `concurrency`, or call it less often at once',
       );
     }
-    return new Turn(lane, signal);
-  }
-
-  /** Runs `task` when it is its turn. Rejects with the signal's reason if that is aborted before. */
-  async run<T>(task: () => PromiseLike<T> | T, options?: TurnOptions): Promise<T> {
-    const turn = this.enter(options);
-    if (turn.granted !== undefined) await turn.granted;
-    try {
-      return await task();
-    } finally {
-      turn.leave();
-    }
+    return new Permit(lane, signal);
   }
 }
 
-type TurnState =
+type PermitState =
   | { readonly kind: 'waiting'; readonly grant: () => void }
   | { readonly kind: 'running' }
   | { readonly kind: 'over' };
 
-/** One caller's place: first in line, then running. */
-export class Turn {
+/** One caller's permit: first queued, then running. */
+export class Permit implements Linked<Permit> {
   /**
-   * Fulfilled when the turn has come; `undefined` when it came at once. Rejects with the signal's reason if that was
-   * aborted first; such a turn is over.
+   * Fulfilled when it is granted; `undefined` when it was granted at once. Rejects with the signal's reason if that was
+   * aborted first; such a permit is over.
    */
   readonly granted: Promise<void> | undefined;
+  /** @internal The lane's queue's alone to change, as is `next`. */
+  previous: Permit | undefined = undefined;
+  /** @internal */
+  next: Permit | undefined = undefined;
   readonly #lane: Lane;
-  #state: TurnState;
+  #state: PermitState;
 
   /** @internal Made by `ConcurrencyLimiter.enter`. */
   constructor(lane: Lane, signal: AbortSignal | undefined) {
@@ -139,11 +132,11 @@ export class Turn {
     });
     this.granted = heard(granted);
     this.#state = { kind: 'waiting', grant };
-    lane.waiting.push(this);
+    lane.waiting.append(this);
   }
 
-  /** Ends the wait now, over the limit if need be. For a turn whose wait would block who holds another. */
-  hurry(): void {
+  /** Grants the permit at once, even above the limit, to avoid a deadlock. */
+  grantNow(): void {
     if (this.#state.kind !== 'waiting') return;
     const { grant } = this.#state;
     this.#state = { kind: 'running' };
@@ -163,10 +156,10 @@ export class Turn {
   }
 }
 
-/** The turns of one depth. */
+/** The permits of one depth. */
 class Lane {
   active = 0;
-  readonly waiting = new LinkedQueue<Turn>();
+  readonly waiting = new LinkedList<Permit>();
   readonly #limit: number;
   readonly #close: () => void;
 
@@ -180,7 +173,7 @@ class Lane {
   }
 
   admitNext(): void {
-    if (!this.isFull) this.waiting.first?.hurry();
+    if (!this.isFull) this.waiting.first?.grantNow();
     this.closeIfUnused();
   }
 
@@ -189,15 +182,8 @@ class Lane {
   }
 }
 
-/** Whoever left a turn may never look at its `granted` again: its rejection must not end the process. */
+/** Whoever left a permit may never look at its `granted` again: its rejection must not end the process. */
 function heard<T>(promise: Promise<T>): Promise<T> {
   promise.then(undefined, () => undefined);
   return promise;
-}
-
-function checkCount(name: string, value: number, least: number): void {
-  if (Number.isSafeInteger(value) && value >= least) return;
-  throw new InvalidOptionError(
-    `Expected \`${name}\` to be an integer of at least ${least}, got \`${inspect(value)}\``,
-  );
 }

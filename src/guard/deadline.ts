@@ -1,12 +1,45 @@
 /** A deadline: somebody waits only so long, whatever becomes of what they waited for. */
 
-import type { Clock } from '../clock.js';
+import type { Clock, TimerOptions } from '../clock.js';
+import { onNextTurn } from '../next-turn.js';
+
+/** A deadline that has not passed yet. */
+export interface Deadline {
+  cancel(): void;
+  /** From now on it keeps no process alive. */
+  unref(): void;
+}
 
 /**
- * Settles as `promise` does, or, once `ms` have passed, as `onTimeout` returns or throws.
+ * Calls `expire` once `ms` have passed, unless it is cancelled before.
  *
- * What was waited for goes on and is not aborted; its late result or error is no longer heard here. An expired
- * deadline first grants one turn of the event loop: if this process itself was stalled, the answer may lie unread.
+ * An expired deadline first grants one turn of the event loop: if this process itself was stalled, the answer may lie
+ * unread.
+ */
+export function startDeadline({
+  ms,
+  clock,
+  expire,
+  holdsProcess = false,
+}: TimerOptions & { readonly ms: number; readonly clock: Clock; readonly expire: () => void }): Deadline {
+  let callOff: (() => void) | undefined;
+  const passed = () => {
+    callOff = onNextTurn(expire);
+  };
+  const timer = clock.schedule(passed, ms, { holdsProcess });
+  return {
+    cancel() {
+      timer.cancel();
+      callOff?.();
+    },
+    unref: () => timer.unref?.(),
+  };
+}
+
+/**
+ * Settles as `promise` does, or, once `ms` have passed, as `onTimeout` returns or throws. The process is held meanwhile.
+ *
+ * What was waited for goes on and is not aborted; its late result or error is no longer heard here.
  *
  * @example
  * await withDeadline(load, { ms: 500, clock, onTimeout: () => staleValue });
@@ -16,7 +49,6 @@ export function withDeadline<T, Late = T>(
   { ms, clock, onTimeout }: { readonly ms: number; readonly clock: Clock; readonly onTimeout: () => Late },
 ): Promise<T | Awaited<Late>> {
   return new Promise<T | Awaited<Late>>((resolve, reject) => {
-    let lastTurn: NodeJS.Immediate | undefined;
     const expire = () => {
       try {
         resolve(onTimeout() as Awaited<Late>);
@@ -24,20 +56,14 @@ export function withDeadline<T, Late = T>(
         reject(error);
       }
     };
-    const timer = clock.schedule(() => {
-      lastTurn = setImmediate(expire);
-    }, ms);
-    const callOff = () => {
-      timer.cancel();
-      if (lastTurn !== undefined) clearImmediate(lastTurn);
-    };
+    const deadline = startDeadline({ ms, clock, expire, holdsProcess: true });
     promise.then(
       (value) => {
-        callOff();
+        deadline.cancel();
         resolve(value);
       },
       (error: unknown) => {
-        callOff();
+        deadline.cancel();
         reject(error);
       },
     );

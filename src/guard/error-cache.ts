@@ -1,11 +1,9 @@
-/**
- * Cached errors: a failure that is sure to repeat is remembered for a short time and thrown again as an equal error.
- *
- * Every caller gets a copy of its own, because callers write on errors (`error.message += …`, `error.handled = true`).
- */
+/** Cached errors: a failure that is sure to repeat is remembered for a short time and thrown again as an equal error. */
 
-import { types } from 'node:util';
+import type { Clock, Timer } from '../clock.js';
 import { type Duration, parseDuration } from '../duration.js';
+import { ErrorSnapshot } from './error-snapshot.js';
+import type { Tagged } from './tag-invalidation.js';
 
 /** For how long a loader's error is remembered; `false` is not at all. */
 export type CacheErrors = (error: unknown) => Duration | false;
@@ -16,68 +14,147 @@ export function errorTtl(error: unknown, cacheErrors: CacheErrors): number {
   return ttl === false ? 0 : parseDuration(ttl, 'cacheErrors()');
 }
 
-/** An error as it was when it was caught. */
-export class KeptError {
-  readonly #original: unknown;
-
-  constructor(error: unknown) {
-    this.#original = copyOf(error);
-  }
-
-  /**
-   * A fresh copy to throw: of the same class, with the same name, message, stack, code, cause and own properties.
-   *
-   * Its plain objects, arrays and nested errors are copies too; what can't be copied (functions, instances of other
-   * classes such as a response) is shared. A class that keeps private `#fields` loses those.
-   */
-  copy(): unknown {
-    return copyOf(this.#original);
-  }
+/** An error and until when it is thrown again. */
+interface RememberedError extends Tagged {
+  readonly snapshot: ErrorSnapshot;
+  /** By `Clock.now()`: it ages as entries do. */
+  readonly until: number;
+  /** By `Clock.elapsed()`. */
+  readonly untilElapsed: number;
 }
 
-/** Deeper down, parts are shared and not copied: no error may overflow the stack. */
-const deepestCopy = 50;
+/** More errors than this of one method are no few odd calls but an outage, which is the circuit breaker's business. */
+const mostErrors = 1000;
 
-function copyOf(value: unknown): unknown {
-  return copyInto(value, new Map(), 0);
-}
+/** The most bytes that the errors of all methods of a cache take. */
+const mostBytes = 16 * 2 ** 20;
 
-/** `copies` holds what was copied already, because parts may refer to each other in circles. */
-function copyInto(value: unknown, copies: Map<object, object>, depth: number): unknown {
-  if (typeof value !== 'object' || value === null || depth > deepestCopy) return value;
-  const known = copies.get(value);
-  if (known !== undefined) return known;
-  const copy = emptyCopy(value);
-  if (copy === undefined) return value;
-  copies.set(value, copy);
-  for (const key of Reflect.ownKeys(value)) {
-    const descriptor = Reflect.getOwnPropertyDescriptor(value, key)!;
-    if (isError(value) && key === 'stack') {
-      // Newer versions of V8 make it an accessor, which would tell the copy's own stack.
-      Reflect.defineProperty(copy, key, { value: value.stack, writable: true, configurable: true });
-    } else {
-      if ('value' in descriptor) descriptor.value = copyInto(descriptor.value, copies, depth + 1);
-      Reflect.defineProperty(copy, key, descriptor);
+/** What a remembered error takes besides the error itself. */
+const overheadBytes = 400;
+
+/** Milliseconds between two looks for errors that have expired. */
+const sweepInterval = 10_000;
+
+/** The memory that remembered errors of one cache share. When there is too little, the oldest is forgotten. */
+export class ErrorMemory {
+  readonly #clock: Clock;
+  /** All errors, the oldest first, with what forgets each. */
+  readonly #forgetters = new Map<RememberedError, () => void>();
+  #bytes = 0;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Takes an error in unless it is too large, forgetting older ones as needed; returns whether it did. */
+  add(error: RememberedError, forget: () => void): boolean {
+    const bytes = bytesOf(error);
+    if (this.#isClosed || bytes > mostBytes) return false;
+    for (const [, forgetOldest] of this.#forgetters) {
+      if (this.#bytes + bytes <= mostBytes) break;
+      forgetOldest();
     }
+    this.#forgetters.set(error, forget);
+    this.#bytes += bytes;
+    if (this.#timer === undefined) this.#sweepLater();
+    return true;
   }
-  return copy;
+
+  remove(error: RememberedError): void {
+    if (this.#forgetters.delete(error)) this.#bytes -= bytesOf(error);
+  }
+
+  /** Forgets all errors, and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    for (const forget of this.#forgetters.values()) forget();
+  }
+
+  #sweepLater(): void {
+    // Weak, so that its timer keeps no cache alive.
+    const reference = new WeakRef(this);
+    this.#timer = this.#clock.schedule(() => {
+      const memory = reference.deref();
+      if (memory) memory.#sweep();
+    }, sweepInterval);
+  }
+
+  #sweep(): void {
+    this.#timer = undefined;
+    for (const [error, forget] of this.#forgetters) if (isOver(error, this.#clock)) forget();
+    if (this.#forgetters.size > 0) this.#sweepLater();
+  }
 }
 
-/** A copy yet without own properties, or `undefined` if `value` is to be shared. */
-function emptyCopy(value: object): object | undefined {
-  const prototype = Reflect.getPrototypeOf(value);
-  if (isError(value)) {
-    // A DOMException keeps its message and name where only its constructor can put them.
-    const error: Error =
-      value instanceof DOMException ? new DOMException(value.message, value.name) : new Error();
-    delete error.stack;
-    return Object.setPrototypeOf(error, prototype);
-  }
-  if (Array.isArray(value)) return prototype === Array.prototype ? [] : undefined;
-  return prototype === Object.prototype || prototype === null ? Object.create(prototype) : undefined;
+/** Whichever clock says so first: wall time may be set back. */
+function isOver({ until, untilElapsed }: RememberedError, clock: Clock): boolean {
+  return clock.now() >= until || clock.elapsed() >= untilElapsed;
 }
 
-/** Neither test alone will do: one misses DOMExceptions on Node 20, the other the errors of `vm` contexts. */
-function isError(value: object): value is Error {
-  return types.isNativeError(value) || value instanceof Error;
+function bytesOf({ snapshot }: RememberedError): number {
+  return overheadBytes + snapshot.bytes;
+}
+
+/** One method's remembered errors, by key. When there are too many, the oldest is forgotten. */
+export class RememberedErrors {
+  readonly #clock: Clock;
+  readonly #memory: ErrorMemory;
+  readonly #mayBeInvalidated: (tagged: Tagged) => boolean;
+  readonly #errors = new Map<string, RememberedError>();
+
+  constructor(clock: Clock, memory: ErrorMemory, mayBeInvalidated: (tagged: Tagged) => boolean) {
+    this.#clock = clock;
+    this.#memory = memory;
+    this.#mayBeInvalidated = mayBeInvalidated;
+  }
+
+  remember(key: string, error: unknown, { ttlMs, tagged }: { ttlMs: number; tagged: Tagged }): void {
+    this.forget(key);
+    if (this.#errors.size >= mostErrors) {
+      for (const oldest of this.#errors.keys()) {
+        this.forget(oldest);
+        break;
+      }
+    }
+    const snapshot = ErrorSnapshot.toStore(error);
+    if (snapshot === undefined) return;
+    const until = this.#clock.now() + ttlMs;
+    const untilElapsed = this.#clock.elapsed() + ttlMs;
+    const remembered = { ...tagged, snapshot, until, untilElapsed };
+    if (this.#memory.add(remembered, () => this.forget(key))) this.#errors.set(key, remembered);
+  }
+
+  /** The error to throw for this key, a copy of its own for each caller; none for one who wants none. */
+  find(
+    key: string,
+    { cacheErrors }: { readonly cacheErrors: CacheErrors | undefined },
+  ): { readonly error: unknown } | undefined {
+    if (this.#errors.size === 0 || cacheErrors === undefined) return undefined;
+    const found = this.#errors.get(key);
+    if (found === undefined) return undefined;
+    if (!isOver(found, this.#clock) && !this.#mayBeInvalidated(found))
+      return { error: found.snapshot.copy() };
+    this.forget(key);
+    return undefined;
+  }
+
+  forget(key: string): void {
+    const error = this.#errors.get(key);
+    if (error === undefined) return;
+    this.#errors.delete(key);
+    this.#memory.remove(error);
+  }
+
+  /** Forgets those of keys that others have written or deleted; not told which, all. */
+  forgetChanged(keys: readonly string[] | undefined): void {
+    if (this.#errors.size > 0) for (const key of keys ?? [...this.#errors.keys()]) this.forget(key);
+  }
+
+  clear(): void {
+    this.forgetChanged(undefined);
+  }
 }

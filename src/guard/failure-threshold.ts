@@ -1,8 +1,7 @@
 /** Failure thresholds: how many failures are too many. */
 
-import { inspect } from 'node:util';
 import type { Clock } from '../clock.js';
-import { InvalidOptionError } from '../errors.js';
+import { expected, integer } from '../option-checks.js';
 
 /** So many failures in a row. */
 export interface ConsecutiveThreshold {
@@ -13,7 +12,7 @@ export interface ConsecutiveThreshold {
 export interface SampledThreshold {
   /** From above 0 to 1. */
   readonly failureRate: number;
-  /** Fewer calls than this within the window tell nothing. */
+  /** Fewer calls than this within the window never open the circuit. */
   readonly minimumCalls: number;
   /** How far back calls count, in ms. Old ones leave in steps of a tenth of it. */
   readonly withinMs: number;
@@ -22,28 +21,28 @@ export interface SampledThreshold {
 export type FailureThreshold = ConsecutiveThreshold | SampledThreshold;
 
 /** A running judgement of outcomes. */
-export interface FailureTally {
+export interface FailureCounter {
   succeeded(): void;
-  /** Notes a failure and tells whether there are now too many. */
+  /** Notes a failure and returns whether there are now too many. */
   failed(): boolean;
   /** Forgets all outcomes. */
   reset(): void;
 }
 
 /** Makes the tally of a threshold. Throws `InvalidOptionError` on one that makes no sense. */
-export function failureTally(threshold: FailureThreshold, clock: Clock): FailureTally {
+export function failureCounter(threshold: FailureThreshold, clock: Clock): FailureCounter {
   if ('failures' in threshold) {
-    check('failures', threshold.failures, isPositiveInteger, 'a positive integer');
-    return new ConsecutiveTally(threshold.failures);
+    integer(threshold.failures, 'circuitBreaker.failures');
+    return new ConsecutiveCounter(threshold.failures);
   }
   const isRate = (value: number) => value > 0 && value <= 1;
   check('failureRate', threshold.failureRate, isRate, 'above 0 and at most 1');
-  check('minimumCalls', threshold.minimumCalls, isPositiveInteger, 'a positive integer');
+  integer(threshold.minimumCalls, 'circuitBreaker.minimumCalls');
   check('withinMs', threshold.withinMs, (value) => value > 0 && value < Infinity, 'a positive number of ms');
-  return new SampledTally(threshold, clock);
+  return new SampledCounter(threshold, clock);
 }
 
-class ConsecutiveTally implements FailureTally {
+class ConsecutiveCounter implements FailureCounter {
   readonly #most: number;
   #inARow = 0;
 
@@ -67,7 +66,7 @@ class ConsecutiveTally implements FailureTally {
 const sliceCount = 10;
 
 /** Counts per tenth of the window, in a ring; a slice is emptied when its place is needed again. */
-class SampledTally implements FailureTally {
+class SampledCounter implements FailureCounter {
   readonly #threshold: SampledThreshold;
   readonly #clock: Clock;
   readonly #slices = Array.from({ length: sliceCount }, () => ({ ordinal: -1, calls: 0, failures: 0 }));
@@ -108,13 +107,11 @@ class SampledTally implements FailureTally {
   }
 }
 
-function isPositiveInteger(value: number): boolean {
+function _isPositiveInteger(value: number): boolean {
   return Number.isSafeInteger(value) && value > 0;
 }
 
-function check(name: string, value: number, isRight: (value: number) => boolean, expected: string): void {
+function check(name: string, value: number, isRight: (value: number) => boolean, what: string): void {
   if (typeof value === 'number' && isRight(value)) return;
-  throw new InvalidOptionError(
-    `Expected \`circuitBreaker.${name}\` to be ${expected}, got \`${inspect(value)}\``,
-  );
+  throw expected(`circuitBreaker.${name}`, what, value);
 }

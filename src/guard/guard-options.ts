@@ -3,9 +3,9 @@
 import type { Duration } from '../duration.js';
 import type { CacheErrors } from './error-cache.js';
 import type { KnownKeys } from './known-keys.js';
-import { isNothing, type NegativeTest } from './negative.js';
+import { isNothing } from './negative.js';
 
-/** How many failures are too many, and for how long the tool is then left alone. */
+/** How many failures open the circuit, and for how long. */
 export interface CircuitBreakerRule {
   /**
    * Opens after so many failures in a row.
@@ -18,7 +18,7 @@ export interface CircuitBreakerRule {
    */
   readonly failureRate?: number;
   /**
-   * With `failureRate`: fewer calls than this tell nothing.
+   * With `failureRate`: fewer calls than this never open the circuit.
    * @default 10
    */
   readonly minimumCalls?: number;
@@ -28,7 +28,7 @@ export interface CircuitBreakerRule {
    */
   readonly within?: Duration;
   /**
-   * How long the tool is left alone before one call tries it again, in ms or as text.
+   * How long the circuit stays open (the tool is not called) before one call tries it again, in ms or as text.
    * @default '30s'
    */
   readonly openFor?: Duration;
@@ -43,23 +43,28 @@ export interface CircuitBreakerRule {
 export interface ConcurrencyRule {
   /**
    * Loads at once. Loads that a loader itself starts have a limit of their own at each depth, and an aborted load gives
-   * its turn back at once: a tool that doesn't heed its signal may then run more often.
+   * its permit back at once: a tool that doesn't heed its signal may then run more often.
    */
   readonly limit: number;
   /**
-   * Loads that may wait in line; one more fails with a `QueueFullError`.
+   * Loads that may wait in the queue; one more fails with a `QueueFullError`.
    * @default 1000
    */
   readonly queueLimit?: number;
 }
 
+/** How early hits refresh a value before it expires. */
+export interface RefreshAheadRule {
+  /** Above 1 refreshes earlier, below 1 later: 0 or more. */
+  readonly beta: number;
+}
+
 /**
  * The options of the guards. All are off, or do no harm, by default. `false` switches off what would be inherited.
- * The order in which they act is that of `load-pipeline.ts`.
  */
 export interface GuardOptions {
   /**
-   * How long after its `ttl` a value is answered at once while one background load renews it, in ms or as text.
+   * How long after its `ttl` a value is answered at once while one background load refreshes it, in ms or as text.
    * @default 0
    */
   readonly staleWhileRevalidate?: Duration | false;
@@ -69,11 +74,11 @@ export interface GuardOptions {
    */
   readonly staleIfError?: Duration | false;
   /**
-   * Whether hits near the end of a value's `ttl` renew it in the background, by lot: the likelier, the nearer the end
-   * and the longer its load took. A `beta` above 1 renews earlier, one below 1 later.
+   * Whether a hit near the end of a value's `ttl` refreshes it in the background (probabilistic early expiration): the
+   * likelier, the nearer the end and the longer its load took.
    * @default false
    */
-  readonly refreshAhead?: boolean | { readonly beta: number };
+  readonly refreshAhead?: boolean | RefreshAheadRule;
   /**
    * By how much a ttl is shortened at random, so that what was set together doesn't expire together: up to 1 a fraction
    * of it, above that ms, or as text.
@@ -94,7 +99,7 @@ export interface GuardOptions {
    * Whether a result says "nothing found".
    * @default `null` and `undefined` do
    */
-  readonly isNegative?: NegativeTest | false;
+  readonly isNegative?: ((value: unknown) => boolean) | false;
   /**
    * The keys that exist, such as a `BloomFilter`: for a key it surely doesn't hold the loader is not called, and the
    * answer is `undefined`. What is stored is added to it.
@@ -119,8 +124,11 @@ export interface GuardOptions {
    */
   readonly softTimeout?: Duration | false;
   /**
-   * How long a caller waits at all, in ms or as text; then it gets a `LoaderTimeoutError`. The load goes on for those
-   * who still wait; if nobody does, it is aborted.
+   * The longest that a caller waits, in ms or as text, and that a load takes in all: then `LoaderTimeoutError`, or a
+   * stale value within `staleIfError`. A load that takes longer is aborted, whoever waits for it, counts as failed, also
+   * for `circuitBreaker`, and gives its permit back; the next caller starts a fresh one. It has the bound of the call that
+   * began it, from then on: slower tiers and waiting for a permit included.
+   *
    * @default false
    */
   readonly hardTimeout?: Duration | false;
@@ -130,7 +138,7 @@ export interface GuardOptions {
    */
   readonly concurrency?: number | ConcurrencyRule | false;
   /**
-   * When a failing tool is left alone for a while; `true` takes the defaults.
+   * When a failing tool is not called for a while; `true` takes the defaults.
    * @default false
    */
   readonly circuitBreaker?: boolean | CircuitBreakerRule;
@@ -152,10 +160,17 @@ export interface GuardOptions {
    */
   readonly maxAge?: Duration | false;
   /**
-   * What a value is worth to the `gdsf` store in a unit of your own, such as tokens or money: above 0.
+   * What a value cost, in a unit of your own, such as tokens or money, for the `gdsf` store: above 0.
    * @default false (the ms that its load took)
    */
   readonly cost?: ((value: unknown) => number) | false;
+  /**
+   * With `remote`, what is answered from memory and disk while the shared tier can't be reached. `'bounded'`: a value only
+   * until a bound after it was loaded or known to be unchanged, then the tool is asked; `'available'`: whatever there is,
+   * checked once the tier is back.
+   * @default 'bounded'
+   */
+  readonly coherence?: 'bounded' | 'available' | false;
 }
 
 /** The default of every guard option. */
@@ -178,6 +193,7 @@ export const guardDefaults = {
   sliding: false,
   maxAge: false,
   cost: false,
+  coherence: 'bounded',
 } as const satisfies Required<GuardOptions>;
 
 /** The defaults within `circuitBreaker` and `concurrency`. */
@@ -188,25 +204,3 @@ export const ruleDefaults = {
   openFor: '30s',
   queueLimit: 1000,
 } as const;
-
-/** Those that can be set for a single call of `set`. */
-export type SetGuardName =
-  | 'staleWhileRevalidate'
-  | 'staleIfError'
-  | 'jitter'
-  | 'memoryTtl'
-  | 'negativeTtl'
-  | 'isNegative'
-  | 'tags'
-  | 'sliding'
-  | 'maxAge'
-  | 'cost';
-
-/** Those that can be set for a single call of `getOrSet`. */
-export type LoadGuardName =
-  | SetGuardName
-  | 'refreshAhead'
-  | 'cacheErrors'
-  | 'isError'
-  | 'softTimeout'
-  | 'hardTimeout';

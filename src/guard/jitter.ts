@@ -1,8 +1,7 @@
 /** Jitter: entries set in one instant don't all expire in one instant, so their loads don't come as one wave. */
 
-import { inspect } from 'node:util';
 import { type Duration, parseDuration } from '../duration.js';
-import { InvalidOptionError } from '../errors.js';
+import { expected } from '../option-checks.js';
 
 /** By how much a ttl may be shortened: a fraction of itself, or at most so many milliseconds. */
 export type Jitter = { readonly fraction: number } | { readonly ms: number };
@@ -17,9 +16,7 @@ export const noJitter: Jitter = { fraction: 0 };
  */
 export function parseJitter(value: Duration, optionName: string): Jitter {
   if (typeof value === 'number' && !(value >= 0)) {
-    throw new InvalidOptionError(
-      `Expected \`${optionName}\` to be a fraction from 0 to 1 or a duration such as '30s', got \`${inspect(value)}\``,
-    );
+    throw expected(optionName, "a fraction from 0 to 1 or a duration such as '30s'", value);
   }
   return typeof value === 'number' && value <= 1
     ? { fraction: value }

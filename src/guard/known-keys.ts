@@ -1,6 +1,6 @@
 /** The contract of known keys: what stands between a flood of calls for things that don't exist and their source. */
 
-/** A set of keys that may take a stranger for a member, but never a member for a stranger. */
+/** A set of keys that may take an unknown key for a known one, but never a known one for unknown. */
 export interface KnownKeys {
   /** Keys added, as far as it can tell them apart. */
   readonly size: number;

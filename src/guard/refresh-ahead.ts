@@ -1,5 +1,6 @@
 /**
- * Refresh ahead: a hot entry is loaded anew shortly before it expires, by one of its callers, drawn by lot.
+ * Refresh ahead (probabilistic early expiration): a hot entry is loaded anew shortly before it expires, by one of its
+ * callers, chosen at random.
  *
  * XFetch of Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015.
  */
@@ -8,7 +9,8 @@
  * Whether this read should start a refresh although the value is still fresh.
  *
  * The nearer the expiry and the longer the load takes, the likelier; a read `gap` ms before the expiry starts one
- * with the probability exp(-gap / (loadMs × beta)). A value whose load time is not known (0) is never refreshed early, an expired one always.
+ * with the probability exp(-gap / (loadMs × beta)). A value whose load time is not known (0) is never refreshed early,
+ * an expired one always.
  */
 export function shouldRefreshEarly({
   now,

@@ -1,12 +1,21 @@
 /** How the options of the guards are checked and resolved. */
 
-import { inspect } from 'node:util';
+import { atOnce } from '../at-once.js';
 import { systemClock } from '../clock.js';
-import { type Duration, parseDuration } from '../duration.js';
+import { type Duration, parseDuration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
+import {
+  expected,
+  functionOf,
+  missing,
+  objectOf,
+  oneOf,
+  refuseUnknown,
+  trueOrFalse,
+} from '../option-checks.js';
 import { ConcurrencyLimiter } from './concurrency.js';
 import type { CacheErrors } from './error-cache.js';
-import { type FailureThreshold, failureTally } from './failure-threshold.js';
+import { type FailureThreshold, failureCounter } from './failure-threshold.js';
 import {
   type CircuitBreakerRule,
   type ConcurrencyRule,
@@ -33,20 +42,21 @@ const readers = {
   staleIfError: otherwise(0, parseDuration),
   refreshAhead: readBeta,
   jitter: otherwise(noJitter, parseJitter),
-  memoryTtl: unlessOff(positiveDuration),
+  memoryTtl: unlessOff(durationOrOff),
   negativeTtl: unlessOff(parseDuration),
-  isNegative: otherwise(isNothing, aFunction<NegativeTest>),
+  isNegative: otherwise(isNothing, readIsNegative),
   knownKeys: unlessOff(readKnownKeys),
   cacheErrors: unlessOff(aFunction<CacheErrors>),
   isError: unlessOff(aFunction<(value: unknown) => boolean>),
-  softTimeout: unlessOff(positiveDuration),
-  hardTimeout: unlessOff(positiveDuration),
+  softTimeout: unlessOff(durationOrOff),
+  hardTimeout: unlessOff(durationOrOff),
   concurrency: unlessOff(readConcurrency),
   circuitBreaker: readCircuitBreaker,
   tags: otherwise([], readTags),
-  sliding: readFlag,
-  maxAge: unlessOff(positiveDuration),
+  sliding: trueOrFalse,
+  maxAge: unlessOff(durationOrOff),
   cost: unlessOff(aFunction<(value: unknown) => number>),
+  coherence: otherwise('bounded' as const, readCoherence),
 } as const satisfies { readonly [N in keyof GuardOptions]-?: Reader };
 
 /** The guards' options with nothing left open: durations in ms, `undefined` for what is off. */
@@ -69,8 +79,10 @@ export function resolveGuardOptions(
     if (value !== undefined) resolved[name] = (readers[name] as Reader)(value as never, `${path}${name}`);
   }
   if (resolved['sliding'] === true && resolved['maxAge'] === undefined) {
-    throw new InvalidOptionError(
-      `Expected \`${path}maxAge\` with \`sliding: true\`, got none: say how old a value may get however often it is read`,
+    throw missing(
+      `\`${path}maxAge\``,
+      'sliding: true',
+      'say how old a value may get however often it is read',
     );
   }
   return resolved as ResolvedGuardOptions;
@@ -91,10 +103,8 @@ function otherwise<V, R>(off: R, read: (value: V, path: string) => R) {
   return (value: V | false, path: string): R => (value === false ? off : read(value, path));
 }
 
-function positiveDuration(value: Duration, path: string): number {
-  const ms = parseDuration(value, path);
-  if (ms === 0) throw expected(path, 'a duration above 0, or `false` for none', value);
-  return ms;
+function durationOrOff(value: Duration, path: string): number {
+  return positiveDuration(value, path, 'a duration above 0, or `false` for none');
 }
 
 function readBeta(value: boolean | { readonly beta: number }, path: string): number {
@@ -106,14 +116,12 @@ function readBeta(value: boolean | { readonly beta: number }, path: string): num
   throw expected(path, 'true, false or `{ beta }` with a number of at least 0', value);
 }
 
-function readFlag(value: boolean, path: string): boolean {
-  if (typeof value !== 'boolean') throw expected(path, 'true or false', value);
-  return value;
+function aFunction<F extends (...args: never[]) => unknown>(value: F, path: string): F {
+  return atOnce(functionOf(value, path), path) as F;
 }
 
-function aFunction<F>(value: F, path: string): F {
-  if (typeof value !== 'function') throw expected(path, 'a function', value);
-  return value;
+function readIsNegative(value: NegativeTest, path: string): NegativeTest {
+  return value === isNothing ? value : aFunction(value, path);
 }
 
 function readKnownKeys(value: KnownKeys, path: string): KnownKeys {
@@ -126,7 +134,7 @@ function readTags(
   value: readonly string[] | ((value: unknown) => readonly string[]),
   path: string,
 ): readonly string[] | ((value: unknown) => readonly string[]) {
-  if (typeof value === 'function') return value;
+  if (typeof value === 'function') return atOnce(value, path);
   const isList = Array.isArray(value) && value.every((tag) => typeof tag === 'string' && tag !== '');
   if (!isList) throw expected(path, 'a list of non-empty strings, or a function that returns one', value);
   return [...value];
@@ -148,8 +156,7 @@ function readCircuitBreaker(
 ): ResolvedCircuitBreaker | undefined {
   if (value === false) return undefined;
   const rule = value === true ? {} : value;
-  if (typeof rule !== 'object' || rule === null) throw expected(path, 'true, false or a rule', value);
-  checkFields(rule, [...breakerFields, ...sampleFields], path);
+  checkFields(objectOf(rule, path, 'true, false or a rule'), [...breakerFields, ...sampleFields], path);
   const { failures, failureRate, minimumCalls, within, openFor, isFailure = everyError } = rule;
   if (failures !== undefined && failureRate !== undefined) {
     throw new InvalidOptionError(
@@ -158,9 +165,7 @@ function readCircuitBreaker(
   }
   for (const name of sampleFields) {
     if (failureRate !== undefined || rule[name] === undefined) continue;
-    throw new InvalidOptionError(
-      `Expected \`${path}.failureRate\` with \`${path}.${name}\`, got none: say which share of the calls is too much`,
-    );
+    throw missing(`\`${path}.failureRate\``, `${path}.${name}`, 'say which share of the calls is too much');
   }
   const threshold: FailureThreshold =
     failureRate === undefined
@@ -170,7 +175,7 @@ function readCircuitBreaker(
           minimumCalls: minimumCalls ?? ruleDefaults.minimumCalls,
           withinMs: positiveDuration(within ?? ruleDefaults.within, `${path}.within`),
         };
-  failureTally(threshold, systemClock);
+  failureCounter(threshold, systemClock);
   const openForMs = positiveDuration(openFor ?? ruleDefaults.openFor, `${path}.openFor`);
   return { threshold, openForMs, isFailure: aFunction(isFailure, `${path}.isFailure`) };
 }
@@ -181,10 +186,8 @@ const sampleFields = ['minimumCalls', 'within'] as const;
 
 /** A misspelt field would leave its guard at the default without a word. */
 function checkFields(rule: object, known: readonly string[], path: string): void {
+  refuseUnknown(rule, known, { of: `\`${path}\``, noun: 'field' });
   for (const [name, value] of Object.entries(rule)) {
-    if (!known.includes(name)) {
-      throw new InvalidOptionError(`Unknown field \`${name}\` of \`${path}\`. Known: ${known.join(', ')}`);
-    }
     if (value === null) throw expected(`${path}.${name}`, 'a value, or left out', value);
   }
 }
@@ -192,8 +195,6 @@ function checkFields(rule: object, known: readonly string[], path: string): void
 /** One function, so that rules which leave it open are equal. */
 const everyError = () => true;
 
-function expected(path: string, what: string, value: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    `Expected \`${path}\` to be ${what}, got \`${inspect(value, { depth: 0 })}\``,
-  );
+function readCoherence(value: unknown, path: string): 'bounded' | 'available' {
+  return oneOf(value, path, ['bounded', 'available']);
 }

@@ -1,7 +1,8 @@
 /** Single flight: concurrent calls of one key share one load, and no caller is made to wait for itself. */
 
 import { ReentrantLoadError } from '../errors.js';
-import { onAbort } from './shared-abort.js';
+import { ErrorSnapshot } from './error-snapshot.js';
+import { type AbortSource, onAbort } from './shared-abort.js';
 import { enclosingLoad, WaitNode } from './wait-graph.js';
 
 /** One load under way, and who waits for it. */
@@ -9,30 +10,65 @@ export class Flight<T> {
   readonly node: WaitNode;
   /** Callers still waiting. A load that nobody waits for any more is aborted. */
   waiters = 0;
-  /** Everybody who has waited, those who left included. */
+  /** Everybody who has waited, those who left and the cache itself (for a background refresh) included. */
   callers = 0;
   /** The key was written, deleted, cleared or invalidated since: the result must not be stored. */
   superseded = false;
+  /** When it began, by `Clock.elapsed()`; not known for loads that nobody bounds. */
+  beganAt: number | undefined;
+  /** How long it may take in all, in ms; `undefined` for ever. */
+  boundMs: number | undefined;
+  /** It fails, if it does, for a reason that is its first caller's own: those who joined ask again. */
+  failsAlone = false;
+  /** Told when the load is ended because it took too long. */
+  onExpired: ((error: unknown) => void) | undefined;
   #promise: Promise<T> | undefined;
+  #fail: ((error: unknown) => void) | undefined;
+  #failure: { readonly error: unknown; readonly snapshot: ErrorSnapshot } | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
-  /** Nobody waits for it any more. */
-  isAborted = false;
+  #isAborted = false;
+  #isExpired = false;
 
   constructor(key: string, method: string) {
     this.node = new WaitNode(key, method);
   }
 
-  /** Settles as the load does. */
+  /** Settles as the load does, or when that has taken too long. */
   get promise(): Promise<T> {
     return this.#promise!;
   }
 
-  /** Aborted once the last waiter has left. Made only when somebody asks for it. */
+  /** Nobody waits for it any more. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  /** Whether it was ended because it took too long. */
+  get isExpired(): boolean {
+    return this.#isExpired;
+  }
+
+  /** Whether this is the error that it was ended with because it took too long. */
+  isExpiry(error: unknown): boolean {
+    return this.#isExpired && error === this.#abortReason;
+  }
+
+  /** Whether this is the error that it failed with for a reason of its first caller's own. */
+  isLoneFailure(error: unknown): boolean {
+    return this.failsAlone && error === this.#failure?.error;
+  }
+
+  /** Whether what it comes to may be stored. */
+  get isStorable(): boolean {
+    return !this.superseded && !this.#isAborted;
+  }
+
+  /** Aborted once the last waiter has left, or when it has taken too long. Made only when somebody asks for it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.isAborted) this.#controller.abort(this.#abortReason);
+      if (this.#isAborted) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
   }
@@ -45,52 +81,77 @@ export class Flight<T> {
       onSettled();
     };
     let resolve!: (value: T) => void;
-    let reject!: (error: unknown) => void;
-    this.#promise = new Promise<T>((...functions) => {
-      [resolve, reject] = functions;
+    this.#promise = new Promise<T>((fulfil, reject) => {
+      resolve = fulfil;
+      this.#fail = (error) => {
+        settle();
+        // Before any of those who wait can write on it.
+        if (this.callers > 1) this.#failure ??= { error, snapshot: new ErrorSnapshot(error) };
+        reject(error);
+      };
     });
     // Every waiter may have left by the time the load fails; those who stay have promises of their own.
     this.#promise.then(undefined, () => undefined);
     // Whoever joins from within and leaves at once is not the last: the one who begins the load is yet to join.
     this.waiters++;
-    void this.node.run(async () => {
-      try {
-        const value = await load(this);
-        settle();
-        resolve(value);
-      } catch (error) {
-        settle();
-        reject(error);
-      }
-    });
-    this.waiters--;
+    try {
+      void this.node.run(async () => {
+        try {
+          const value = await load(this);
+          settle();
+          resolve(value);
+        } catch (error) {
+          this.#fail?.(error);
+        }
+      });
+    } catch (error) {
+      // At the end of the stack not even this can be called.
+      this.#fail?.(error);
+      throw error;
+    } finally {
+      this.waiters--;
+    }
   }
 
   /** Throws what the load was aborted with, if it was. */
   throwIfAborted(): void {
-    if (this.isAborted) throw this.#abortReason;
+    if (this.#isAborted) throw this.#abortReason;
   }
 
   abort(reason: unknown): void {
-    this.isAborted = true;
+    this.#isAborted = true;
     this.#abortReason = reason;
-    this.superseded = true;
     this.#controller?.abort(reason);
+  }
+
+  /** Fails everybody who waits, whatever becomes of the loader. */
+  expire(error: unknown): void {
+    this.#isExpired = true;
+    this.onExpired?.(error);
+    this.abort(error);
+    this.#fail?.(error);
+  }
+
+  /** What one caller of several is thrown when the load has failed with `error`: an equal one that is nobody else's. */
+  ownError(error: unknown): unknown {
+    return this.#failure !== undefined && this.#failure.error === error
+      ? this.#failure.snapshot.copy()
+      : error;
   }
 }
 
-/** A load that returns at once: it can't be joined, but it can be overtaken by what its own loader does. */
+/** A key of which something is under way that can't be joined, but can be overtaken: a load that returns at once, a decoding. */
 export interface Watch {
   readonly key: string;
   readonly method: string;
-  /** The key was written, deleted or cleared from within the load: the result must not be stored. */
+  /** The key was written, deleted or cleared meanwhile: the result must not be stored. */
   superseded: boolean;
 }
 
 /** All loads under way, at most one joinable a key. */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
-  readonly #watches: Watch[] = [];
+  readonly #watches = new Set<Watch>();
 
   /** Loads that may still be joined. */
   get size(): number {
@@ -107,7 +168,12 @@ export class SingleFlight<T> {
     const flight = new Flight<T>(key, method);
     // Known before it runs: a loader may ask for, or delete, its own key at once.
     this.#flights.set(key, flight);
-    flight.begin(load, () => this.retire(flight));
+    try {
+      flight.begin(load, () => this.retire(flight));
+    } catch (error) {
+      this.retire(flight);
+      throw error;
+    }
     return flight;
   }
 
@@ -116,16 +182,29 @@ export class SingleFlight<T> {
    * one waiting, the load is aborted too and can't be joined any more.
    * @throws ReentrantLoadError when the caller runs inside a load that `flight` itself waits for
    */
-  join(flight: Flight<T>, signal?: AbortSignal): Promise<T> {
+  join(flight: Flight<T>, signal?: AbortSource): Promise<T> {
     const parent = enclosingLoad();
     let leaveParent: (() => void) | undefined;
     if (parent !== undefined) {
       if (flight.node.reaches(parent)) return Promise.reject(reentrantLoad(parent, flight.node));
       leaveParent = parent.waitFor(flight.node);
     }
+    try {
+      if (signal !== undefined) return this.#joinUntilAborted(flight, signal, leaveParent);
+    } catch (error) {
+      // At the end of the stack: who does not wait is counted nowhere.
+      leaveParent?.();
+      throw error;
+    }
     flight.waiters++;
     flight.callers++;
-    return signal === undefined ? flight.promise : this.#joinUntilAborted(flight, signal, leaveParent);
+    return flight.promise;
+  }
+
+  /** Whether the caller runs inside a load that `flight` itself waits for, or inside `flight`. */
+  isWaitedForHere(flight: Flight<T>): boolean {
+    const parent = enclosingLoad();
+    return parent !== undefined && flight.node.reaches(parent);
   }
 
   /** Makes a superseded load joinable and storable again: it has not read anything yet. */
@@ -136,13 +215,19 @@ export class SingleFlight<T> {
 
   /** Runs a load that returns before anybody else runs; told what was written or deleted from within it. */
   runAtOnce<R>(key: string, method: string, load: (watch: Watch) => R): R {
-    const watch = { key, method, superseded: false };
-    this.#watches.push(watch);
+    const watch = this.watch(key, method);
     try {
       return load(watch);
     } finally {
-      this.#watches.pop();
+      watch.end();
     }
+  }
+
+  /** Watches a key until `end` is called. */
+  watch(key: string, method: string): Watch & { end(): void } {
+    const watch = { key, method, superseded: false, end: () => void this.#watches.delete(watch) };
+    this.#watches.add(watch);
+    return watch;
   }
 
   /** The key was written or deleted: its load may be awaited by who already does, but not joined or stored. */
@@ -152,6 +237,12 @@ export class SingleFlight<T> {
     if (flight === undefined) return;
     flight.superseded = true;
     this.#flights.delete(key);
+  }
+
+  /** Another process has changed what this load answers with: it may be awaited, but not joined or stored. */
+  overtake(flight: Flight<T>): void {
+    flight.superseded = true;
+    this.retire(flight);
   }
 
   /** Supersedes every load of a method, or all. */
@@ -171,6 +262,13 @@ export class SingleFlight<T> {
     flight.abort(reason);
   }
 
+  /** Ends a load that has taken too long, whoever waits for it: the next caller starts a fresh one. */
+  expire(flight: Flight<T>, error: unknown): void {
+    if (flight.node.isSettled) return;
+    this.retire(flight);
+    flight.expire(error);
+  }
+
   /** Nobody may join this load any more: its value is in, or nobody waits for it. */
   retire(flight: Flight<T>): void {
     if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
@@ -178,28 +276,37 @@ export class SingleFlight<T> {
 
   #joinUntilAborted(
     flight: Flight<T>,
-    signal: AbortSignal,
+    signal: AbortSource,
     leaveParent: (() => void) | undefined,
   ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const abort = () => {
-        leaveParent?.();
-        this.leave(flight, signal.reason);
-        reject(signal.reason);
-      };
-      if (signal.aborted) return abort();
-      const release = onAbort(signal, abort);
+    let resolve!: (value: T) => void;
+    let reject!: (error: unknown) => void;
+    const joined = new Promise<T>((...functions) => {
+      [resolve, reject] = functions;
+    });
+    let release: (() => void) | undefined;
+    const abort = () => {
+      leaveParent?.();
+      this.leave(flight, signal.reason);
+      reject(signal.reason);
+    };
+    if (!signal.aborted) {
       flight.promise.then(
         (value) => {
-          release();
+          release?.();
           resolve(value);
         },
         (error: unknown) => {
-          release();
+          release?.();
           reject(error);
         },
       );
-    });
+      release = onAbort(signal, abort);
+    }
+    flight.waiters++;
+    flight.callers++;
+    if (signal.aborted) abort();
+    return joined;
   }
 }
 

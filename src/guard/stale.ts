@@ -55,7 +55,7 @@ export function freshness({
 /**
  * How long to leave a value unrefreshed after so many failed refreshes in a row, in ms.
  *
- * Doubles from `firstMs` up to `mostMs`; the upper half of each wait is drawn by lot, so that keys which failed
+ * Doubles from `firstMs` up to `mostMs`; the upper half of each wait is random, so that keys which failed
  * together don't return together, while none returns at once.
  */
 export function refreshBackoff({

@@ -8,20 +8,20 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  */
 const currentLoad = new AsyncLocalStorage<WaitNode>();
 
-/** Where a load stands with its tool's limiter. The depth is the one at which it got in line: it keeps that turn. */
-type TurnState =
+/** Where a load stands with its tool's limiter. The depth is the one at which it queued: it keeps that permit. */
+type PermitState =
   | { readonly kind: 'none' }
-  | { readonly kind: 'in line'; readonly depth: number; readonly hurry: () => void }
+  | { readonly kind: 'queued'; readonly depth: number; readonly grantNow: () => void }
   | { readonly kind: 'held'; readonly depth: number };
 
-const noTurn: TurnState = { kind: 'none' };
+const noPermit: PermitState = { kind: 'none' };
 
 /** One load's place in the graph. */
 export class WaitNode {
   readonly key: string;
   readonly method: string;
   #isSettled = false;
-  #turn: TurnState = noTurn;
+  #permit: PermitState = noPermit;
   #depth: number;
   /** The loads that this load's loader waits for, each with how many times. Most loads wait for none. */
   #waitsFor: Map<WaitNode, number> | undefined;
@@ -39,9 +39,14 @@ export class WaitNode {
     return this.#isSettled;
   }
 
+  /** Whether another load waits for this one. */
+  get isWaitedFor(): boolean {
+    return this.#waitedForBy !== undefined;
+  }
+
   /**
-   * Greater than the depth of every turn that is held by a load that waits for this one, itself or through others.
-   * Turns are handed out by depth, so that nobody stands in line for a turn that is held by somebody who waits for him.
+   * Greater than the depth of every permit that is held by a load that waits for this one, itself or through others.
+   * Permits are granted by depth, so that nobody queues for a permit that is held by somebody who waits for him.
    */
   get depth(): number {
     return this.#depth;
@@ -49,7 +54,7 @@ export class WaitNode {
 
   /** The least depth of what this load waits for. */
   get depthBelow(): number {
-    return this.#turn.kind === 'held' ? Math.max(this.#depth, this.#turn.depth + 1) : this.#depth;
+    return this.#permit.kind === 'held' ? Math.max(this.#depth, this.#permit.depth + 1) : this.#depth;
   }
 
   /** Runs a loader as this load. */
@@ -58,22 +63,22 @@ export class WaitNode {
   }
 
   /**
-   * Gets in line for a turn of its depth.
-   * @param hurry called when a load that holds a turn of that depth or a greater one begins to wait for this one: it
-   *   must not stand in line any longer
+   * Queues for a permit of its depth.
+   * @param grantNow called when a load that holds a permit of that depth or a greater one begins to wait for this one: it
+   *   must not wait any longer
    */
-  getInLine(hurry: () => void): void {
-    this.#turn = { kind: 'in line', depth: this.#depth, hurry };
+  queue(grantNow: () => void): void {
+    this.#permit = { kind: 'queued', depth: this.#depth, grantNow };
   }
 
-  /** Its turn has come. */
-  takeTurn(): void {
-    if (this.#turn.kind === 'in line') this.#turn = { kind: 'held', depth: this.#turn.depth };
+  /** It has its permit. */
+  holdPermit(): void {
+    if (this.#permit.kind === 'queued') this.#permit = { kind: 'held', depth: this.#permit.depth };
   }
 
-  /** Gives its turn, or its place in line, back. */
-  leaveTurn(): void {
-    this.#turn = noTurn;
+  /** Gives its permit, or its place in the queue, back. */
+  releasePermit(): void {
+    this.#permit = noPermit;
   }
 
   /** Notes a wait for `other`, until that has settled or the returned function is called, once. */
@@ -94,7 +99,7 @@ export class WaitNode {
   /** The load is over. Its context may live on for as long as a socket does, and must hold nothing else. */
   settle(): void {
     this.#isSettled = true;
-    this.#turn = noTurn;
+    this.#permit = noPermit;
     for (const other of this.#waitsFor?.keys() ?? []) this.#forget(other);
     for (const other of this.#waitedForBy ?? []) other.#forget(this);
   }
@@ -126,16 +131,16 @@ export class WaitNode {
   }
 
   /**
-   * Joined from further in than it was started, a load and all it waits for come to lie deeper. Only turns make depth,
-   * so this ends at once where no limiter is, and where all hold turns of one depth.
+   * Joined from further in than it was started, a load and all it waits for come to lie deeper. Only permits make depth,
+   * so this ends at once where no limiter is, and where all hold permits of one depth.
    */
   #sinkTo(depth: number): void {
     const open: WaitNode[] = [this];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       if (node.#depth >= depth) continue;
       node.#depth = depth;
-      if (node.#turn.kind === 'in line') node.#turn.hurry();
-      // What waits below a turn of this depth, or of a greater one, lies deeper already.
+      if (node.#permit.kind === 'queued') node.#permit.grantNow();
+      // What waits below a permit of this depth, or of a greater one, lies deeper already.
       if (node.depthBelow === depth) for (const other of node.#waitsFor?.keys() ?? []) open.push(other);
     }
   }

@@ -3,23 +3,34 @@
 import { UnhashableParamsError } from '../errors.js';
 import { type KnownTexts, resolveDeepParts } from './deep-walk.js';
 import type { IgnoredMembers } from './ignored-path.js';
-import { numberText, stringText } from './json-leaf.js';
+import { escapeInPieces } from './json-escape.js';
+import {
+  bigIntText,
+  escapedLength,
+  isBestInPieces,
+  longestText,
+  numberText,
+  stringText,
+  tooLong,
+} from './json-leaf.js';
 import { type KeyOrder, KeyOrders } from './key-order.js';
 import { isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /**
  * The canonical JSON of a value: printable ASCII that is equal for two values exactly when they are the same
- * data, whatever the order of their keys.
+ * data, whatever the order of the keys of plain objects.
  *
  * For JSON values it is what Python's `json.dumps(value, sort_keys=True)` prints. An integral number is printed
- * as an integer with all its digits, and so is a BigInt: JavaScript can't tell `1.0` from `1`, nor `1e22` from
- * `10 ** 22`. `undefined`, Date, Map, Set, RegExp, Error, typed arrays, Buffer, boxed primitives and arrays with
- * holes or named fields get a form that begins with `@`, as no JSON does.
+ * as an integer with all its digits, since JavaScript can't tell `1.0` from `1`, nor `1e22` from `10 ** 22`; so is a
+ * BigInt that no number equals. Other BigInts (`7n`), `undefined`, Date, Map, Set, RegExp, Error, typed arrays, Buffer,
+ * boxed primitives and arrays with holes or named fields get a form that begins with `@`, as no JSON does. The order
+ * of Maps and Sets counts.
  *
  * As in JSON and `structuredClone`, only own enumerable fields with string keys count, and getters are read.
  * Plain objects with and without a prototype are the same.
  *
- * @throws UnhashableParamsError that names the path of a function, a symbol, a class instance or a cycle.
+ * @throws UnhashableParamsError that names the path of a function, a symbol, a class instance or a cycle, or that tells
+ * of a text of more than 2^27 (134,217,728) characters.
  */
 export function canonicalJson(value: unknown): string {
   return canonicalText(value, 'params', undefined);
@@ -27,10 +38,62 @@ export function canonicalJson(value: unknown): string {
 
 /** The canonical JSON of `value` without its ignored members; errors name paths that start with `root`. */
 export function canonicalText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
-  containersLeft = quickContainers;
+  const printed = printedText(value, root, ignored);
+  if (typeof printed === 'string') return printed;
+  let whole = '';
+  escapeInPieces(printed, (bytes) => {
+    whole += bytes.toString('latin1');
+  });
+  return whole;
+}
+
+/**
+ * `canonicalText`, but where it has long strings with characters beyond ASCII, by turns what is JSON already and those
+ * strings, for `escapeInPieces`.
+ */
+export function printedText(
+  value: unknown,
+  root: string,
+  ignored: IgnoredMembers | undefined,
+): string | readonly string[] {
+  // A getter may ask for another key meanwhile.
+  const outer = apart;
+  apart = undefined;
   try {
-    return print(value, ignored, undefined);
-  } catch {
+    const text = quickText(value, root, ignored);
+    return apart === undefined ? text : partsOf(text, apart, root);
+  } finally {
+    apart = outer;
+  }
+}
+
+function partsOf(text: string, stringsApart: readonly StringApart[], root: string): readonly string[] {
+  const parts = text.split('\0');
+  let length = text.length;
+  for (let at = 1; at < parts.length; at += 2) {
+    const part = stringsApart[Number(parts[at])] as StringApart;
+    // Parts that occur again count each time.
+    length += part.length;
+    parts[at] = part.value;
+  }
+  if (length > longestText) throw tooLongError(root);
+  return parts;
+}
+
+/** A string of which the text that is being printed has but the number, between two U+0000: no canonical JSON has those. */
+interface StringApart {
+  readonly value: string;
+  /** How many characters it takes in the canonical JSON, at most. */
+  readonly length: number;
+}
+
+function quickText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
+  containersLeft = quickContainers;
+  charactersLeft = longestText;
+  try {
+    return withinBound(print(value, ignored, undefined));
+  } catch (cause) {
+    if (cause === tooLong) throw tooLongError(root);
     return slowText(value, root, ignored);
   }
 }
@@ -38,14 +101,51 @@ export function canonicalText(value: unknown, root: string, ignored: IgnoredMemb
 /** The quick walk keeps no path and trusts the call stack: the slow one copes, or says what is wrong and where. */
 function slowText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
   containersLeft = Number.POSITIVE_INFINITY;
+  // Twice, because parts that occur again are printed for themselves too.
+  charactersLeft = 2 * longestText;
   try {
     const printPart = (part: object, texts: KnownTexts) => textOf(part, levels, texts);
-    return print(value, ignored, resolveDeepParts({ value, root, ignored, print: printPart }));
+    return withinBound(print(value, ignored, resolveDeepParts({ value, root, ignored, print: printPart })));
   } catch (cause) {
     if (cause instanceof UnhashableParamsError) throw cause;
+    if (cause === tooLong) throw tooLongError(root);
     const message = `Expected \`${root}\` to stay as it is while it is read, and its JSON to fit a string`;
     throw new UnhashableParamsError(root, message, { cause });
   }
+}
+
+/** Strings' share of what may still be printed; counted as it is printed, before all of it takes memory. */
+let charactersLeft = longestText;
+
+/** The long strings of the text that is being printed. */
+let apart: StringApart[] | undefined;
+
+function tooLongError(root: string): UnhashableParamsError {
+  const message =
+    `Expected \`${root}\` to have a canonical JSON of at most ${longestText} characters, got more: ` +
+    'pass a digest of what is long, or leave it out of the key with `ignore`';
+  return new UnhashableParamsError(root, message, { cause: tooLong });
+}
+
+function withinBound(text: string): string {
+  if (text.length > longestText) throw tooLong;
+  return text;
+}
+
+/** The text of a string, counted. No text is shorter than its string. */
+function countedText(value: string): string {
+  if (value.length > charactersLeft) throw tooLong;
+  if (isBestInPieces(value, longestText - charactersLeft)) {
+    // Six characters for each is the most; it is seldom worth while to count them.
+    const length = 6 * value.length <= charactersLeft ? 6 * value.length : escapedLength(value);
+    charactersLeft -= length;
+    if (charactersLeft < 0) throw tooLong;
+    apart ??= [];
+    return `\0${apart.push({ value, length }) - 1}\0`;
+  }
+  const text = stringText(value);
+  charactersLeft -= text.length;
+  return text;
 }
 
 /** How deep the quick walk goes on the call stack: enough for what is left between resolved parts and ignored paths. */
@@ -72,7 +172,7 @@ function print(value: unknown, ignored: IgnoredMembers | undefined, known: Known
 function textOf(value: unknown, room: number, known: KnownTexts | undefined): string {
   switch (typeof value) {
     case 'string':
-      return stringText(value);
+      return countedText(value);
     case 'number':
       return numberText(value);
     case 'boolean':
@@ -82,7 +182,7 @@ function textOf(value: unknown, room: number, known: KnownTexts | undefined): st
     case 'undefined':
       return '@undefined';
     case 'bigint':
-      return value.toString();
+      return bigIntText(value);
     default:
       throw unprintable;
   }
@@ -114,7 +214,6 @@ function arrayText(value: readonly unknown[], room: number, known: KnownTexts | 
 function formText(form: TaggedForm | undefined, room: number, known: KnownTexts | undefined): string {
   if (form === undefined) throw unprintable;
   const texts = form.parts.map((part) => textOf(part, room - 1, known));
-  if (form.unordered === true) texts.sort();
   return `@${form.tag}(${texts.join(', ')})`;
 }
 

@@ -2,6 +2,7 @@
 
 import { UnhashableParamsError } from '../errors.js';
 import type { IgnoredMembers } from './ignored-path.js';
+import { tooLong } from './json-leaf.js';
 import { describeKind, isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /** Texts of deep parts that are printed already, so that printing what is above them need not go down there again. */
@@ -98,6 +99,7 @@ function openFrame(container: object, member: Member, isMade: boolean, frames: r
     if (form !== undefined)
       return { ...frame, members: partsOf(form), makesMembers: form.partsAreMembers !== true };
   } catch (cause) {
+    if (cause === tooLong) throw cause;
     throw unhashable(frames, member, 'an object that throws when it is read', { cause });
   }
   throw unhashable(frames, member, describeKind(container));

@@ -1,9 +1,11 @@
 /** Keys: the md5 of a method and its params, the same from JavaScript and from Python. */
 
-import { hash } from 'node:crypto';
 import { InvalidArgumentError } from '../errors.js';
-import { canonicalJson, canonicalText } from './canonical-json.js';
+import { nodeCrypto } from '../node-crypto.js';
+import { refuseUnknown } from '../option-checks.js';
+import { canonicalJson, canonicalText, printedText } from './canonical-json.js';
 import { type IgnoredPath, ignoredMembers } from './ignored-path.js';
+import { escapeInPieces } from './json-escape.js';
 
 /** What enters a key beside the method and the params. */
 export interface KeyOptions {
@@ -15,8 +17,15 @@ export interface KeyOptions {
   readonly ignore?: readonly IgnoredPath[] | undefined;
 }
 
+const noOptions: KeyOptions = Object.freeze({});
+
 /** Gives the keys of one method: 32 hex digits. */
 export type KeyHasher = (params: unknown, scope?: unknown) => string;
+
+/** What enters all keys of one method under one version, before and behind the params; no two have the same. */
+export function keyFrame(method: string, version: string | number | undefined): string {
+  return `${method}:${versionTail(version)}`;
+}
 
 /**
  * The key of one call: the md5, as 32 hex digits, of `method + ":" + canonicalJson(params)`, followed, if scope or
@@ -36,13 +45,19 @@ export type KeyHasher = (params: unknown, scope?: unknown) => string;
  * As in JSON, fields that are hidden or named by a symbol don't enter the key: calls may differ in them unnoticed.
  *
  * @throws InvalidArgumentError for a method that is empty, no string or not well-formed, or a malformed option.
- * @throws UnhashableParamsError for params that no key can tell apart from others.
+ * @throws UnhashableParamsError for params that can't have a key of their own.
  *
  * @example
  * hashKey('search', { query: 'otters', limit: 10 }); // '26518cab557116298782478c6024f43f'
  * hashKey('search', { query: 'otters', trace_id: 7 }, { scope: 'task-1', ignore: ['trace_id'] });
  */
-export function hashKey(method: string, params: unknown, options: KeyOptions = {}): string {
+export function hashKey(method: string, params: unknown, options: KeyOptions = noOptions): string {
+  // biome-ignore lint/complexity/noArguments: only their number tells what was left out from what is undefined.
+  if (arguments.length === 1)
+    throw new InvalidArgumentError(
+      'Expected `hashKey(method, params)`, got 1 argument: give the params, too',
+    );
+  if (options !== noOptions) checkOptions(options);
   return createKeyHasher(method, options)(params, options.scope);
 }
 
@@ -53,11 +68,19 @@ export function createKeyHasher(method: string, options: Omit<KeyOptions, 'scope
   checkVersion(version);
   const prefix = `${method}:`;
   const ignored = ignoredMembers(options.ignore);
-  const unscoped = version === undefined ? '' : `\n${canonicalJson({ version })}`;
+  const unscoped = versionTail(version);
   return (params, scope) => {
-    const text = prefix + canonicalText(params, 'params', ignored);
-    return hash('md5', text + (scope === undefined ? unscoped : scopedTail(scope, version)));
+    const printed = printedText(params, 'params', ignored);
+    const tail = scope === undefined ? unscoped : scopedTail(scope, version);
+    if (typeof printed === 'string') return nodeCrypto().hash('md5', prefix + printed + tail);
+    const digest = nodeCrypto().createHash('md5').update(prefix);
+    escapeInPieces(printed, (bytes) => digest.update(bytes));
+    return digest.update(tail).digest('hex');
   };
+}
+
+function versionTail(version: string | number | undefined): string {
+  return version === undefined ? '' : `\n${canonicalJson({ version })}`;
 }
 
 function scopedTail(scope: unknown, version: string | number | undefined): string {
@@ -65,7 +88,18 @@ function scopedTail(scope: unknown, version: string | number | undefined): strin
   return `\n{"scope": ${canonicalText(scope, 'scope', undefined)}${versionField}}`;
 }
 
+const optionNames = ['scope', 'version', 'ignore'] as const satisfies (keyof KeyOptions)[];
+
 const loneSurrogate = /\p{Surrogate}/u;
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new InvalidArgumentError(
+      `Expected \`hashKey(method, params, { scope, version, ignore })\`, got \`${shown(options)}\` for the options`,
+    );
+  }
+  refuseUnknown(options, optionNames, { of: '`hashKey`', Refusal: InvalidArgumentError });
+}
 
 function checkMethod(method: unknown): void {
   if (typeof method !== 'string' || method === '') {

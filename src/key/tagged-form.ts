@@ -2,13 +2,13 @@
 
 import { types } from 'node:util';
 import { isBareView } from '../value/bare-view.js';
+import { builtInName } from '../value/built-in-name.js';
+import { longestText, tooLong } from './json-leaf.js';
 
 /** A value JSON can't say, as the name of its kind and parts that canonical JSON can say. */
 export interface TaggedForm {
   readonly tag: string;
   readonly parts: readonly unknown[];
-  /** Whether the parts have no order: they are printed sorted. */
-  readonly unordered?: boolean;
   /** How a part is reached from the value, to name it in errors: `.values()`, then `[0]`. */
   readonly access?: string;
   /** Whether the parts are the value's own members, and not objects made for the form. */
@@ -23,7 +23,7 @@ export function isPlain(value: object): boolean {
 
 /** Whether an array's elements are all there is to it: no holes, no fields beside them, no class of its own. */
 export function isOrdinaryArray(value: readonly unknown[]): boolean {
-  if (!isPlainArray(value)) return false;
+  if (!isPlainArray(value) || Object.hasOwn(value, 'raw')) return false;
   // Far quicker than listing the keys, since no index becomes a string. As many holes as fields add up, though.
   const elements = Object.values(value);
   if (elements.length !== value.length) return false;
@@ -62,7 +62,7 @@ export function describeKind(value: unknown): string {
 }
 
 /** Why an object of a class that has a form may have none. */
-const reasons = ' that is a Proxy, has fields of its own, or (a Map) has keys such as 1 and 1n';
+const reasons = ' that is a Proxy or has fields of its own';
 
 function hasForm(value: object, className: string): boolean {
   return (
@@ -81,12 +81,10 @@ const forms: Readonly<Record<string, ((value: object) => Form | undefined) | und
         { parts: [value.source, value.flags, ...(searchesOn(value) ? [value.lastIndex] : [])] }
       : undefined,
   Map: (value) =>
-    types.isMap(value) && isBare(value) && !hasTwinKeys(value)
-      ? { parts: [...value], unordered: true, access: '.entries()' }
-      : undefined,
+    types.isMap(value) && isBare(value) ? { parts: [...value], access: '.entries()' } : undefined,
   Set: (value) =>
     types.isSet(value) && isBare(value)
-      ? { parts: [...value], unordered: true, access: '.values()', partsAreMembers: true }
+      ? { parts: [...value], access: '.values()', partsAreMembers: true }
       : undefined,
   ArrayBuffer: bufferForm,
   SharedArrayBuffer: bufferForm,
@@ -114,12 +112,15 @@ function isPlainArray(value: readonly unknown[]): boolean {
 }
 
 function unusualArrayForm(value: readonly unknown[]): TaggedForm {
-  return { tag: 'Array', parts: [value.length, pickFields(value, Object.keys(value))] };
+  const keys = Object.keys(value);
+  // Hidden in the strings of a tagged template, and all that tells `\n` from a line break.
+  if (Object.hasOwn(value, 'raw') && !keys.includes('raw')) keys.push('raw');
+  return { tag: 'Array', parts: [value.length, pickFields(value, keys)] };
 }
 
 function bufferForm(value: object): Form | undefined {
   return types.isAnyArrayBuffer(value) && isBare(value)
-    ? { parts: [Buffer.from(value).toString('base64')] }
+    ? { parts: [base64(new Uint8Array(value))] }
     : undefined;
 }
 
@@ -158,22 +159,13 @@ function withOneNaN(floats: Float64Array): ArrayBufferView {
 }
 
 function base64(view: ArrayBufferView): string {
+  if (view.byteLength > (longestText / 4) * 3) throw tooLong;
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('base64');
 }
 
 /** Whether an object has no fields of its own beside its built-in content. */
 function isBare(value: object): boolean {
   return Object.keys(value).length === 0;
-}
-
-/** Whether two keys are one number to JSON, so that their values could be exchanged unseen. */
-function hasTwinKeys(map: ReadonlyMap<unknown, unknown>): boolean {
-  for (const key of map.keys()) {
-    if (typeof key !== 'bigint') continue;
-    const number = Number(key);
-    if (Number.isFinite(number) && BigInt(number) === key && map.has(number)) return true;
-  }
-  return false;
 }
 
 function pickFields(value: object, keys: readonly string[]): Record<string, unknown> {
@@ -185,23 +177,4 @@ function pickFields(value: object, keys: readonly string[]): Record<string, unkn
 /** Plain assignment would take `__proto__` for the prototype. */
 function defineField(fields: Record<string, unknown>, key: string, value: unknown): void {
   Object.defineProperty(fields, key, { value, enumerable: true, configurable: true, writable: true });
-}
-
-const knownNames = new WeakMap<object, string>();
-
-/** The name of the built-in class that `prototype` belongs to, whichever realm it is from. */
-function builtInName(prototype: object): string | undefined {
-  let name = knownNames.get(prototype);
-  if (name === undefined) {
-    name = findBuiltInName(prototype);
-    knownNames.set(prototype, name);
-  }
-  return name === '' ? undefined : name;
-}
-
-function findBuiltInName(prototype: object): string {
-  const owner: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-  if (typeof owner !== 'function' || owner.prototype !== prototype) return '';
-  const isNative = Function.prototype.toString.call(owner) === `function ${owner.name}() { [native code] }`;
-  return isNative ? owner.name : '';
 }

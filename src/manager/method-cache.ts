@@ -1,16 +1,37 @@
+// biome-ignore-all lint/complexity/noArguments: only their number tells what was left out from what is undefined.
 /** One method's part of a cache: every operation, for one tool. */
 
 import { CacheClosedError } from '../errors.js';
+import { allInSlices } from '../next-turn.js';
 import { type LoadOptions, type LookupOptions, resolveCallOptions, type SetOptions } from '../options.js';
 import type { CacheStats } from '../stats/counters.js';
-import { checkCallOptions, loadCall, lookupCall, setCall } from './call-options.js';
-import { clearCache } from './clearing.js';
-import type { CacheCore } from './core.js';
-import type { Loader } from './loader.js';
+import type { CacheCore } from './cache-context.js';
+import {
+  checkCallOptions,
+  checkHandleCount,
+  checkList,
+  checkPair,
+  loadCall,
+  lookupCall,
+  refuseArguments,
+  setCall,
+  withNativeSignal,
+} from './call-checks.js';
+import { lifetimeOf } from './create-entry.js';
+import {
+  checkKey,
+  clearCache,
+  type DeleteCriteria,
+  type DeletionReport,
+  deleteEntry,
+  deleteWhere,
+  expireEntry,
+} from './deletion.js';
+import { type Loader, steady } from './loader.js';
+import { type Lookup, MethodLookups, unreadable } from './lookup.js';
+import { type MethodState, statsOf } from './method-context.js';
 import { MethodLoads } from './method-loads.js';
-import { type Lookup, MethodLookups, unreadable } from './method-lookups.js';
-import { type MethodState, statsOf } from './method-state.js';
-import { termsOf } from './terms.js';
+import { addKnownKey, storedOrigin } from './store-result.js';
 
 const noOptions: LoadOptions = Object.freeze({});
 
@@ -39,38 +60,44 @@ export class MethodCache {
 
   /** The key of a call. @throws UnhashableParamsError */
   key(params: unknown, options: LookupOptions = noOptions): string {
+    checkHandleCount('key', arguments.length);
     if (options !== noOptions) checkCallOptions(options, lookupCall, this.#state.options);
     return this.#state.key(params, options.scope);
   }
 
-  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` tells a stored `undefined`). */
+  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` distinguishes a stored `undefined`). */
   async get<T = unknown>(params: unknown, options?: LookupOptions): Promise<T | undefined> {
+    checkHandleCount('get', arguments.length);
     const key = this.#openKey(params, options);
     return valueIn(this.#lookups.inMemory<T>(key) ?? (await this.#lookups.below<T>(key)));
   }
 
   /** The value of a call from memory alone, at once. */
   getSync<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
+    checkHandleCount('getSync', arguments.length);
     const key = this.#openKey(params, options);
-    return valueIn(this.#lookups.inMemory<T>(key) ?? this.#lookups.missed<T>(key));
+    return valueIn(this.#lookups.inMemory<T>(key, true) ?? this.#lookups.missed<T>(key));
   }
 
   /** The value of a call and all that is known of it, a miss, or an error of the cache. Counts as a use. */
   async lookup<T = unknown>(params: unknown, options?: LookupOptions): Promise<Lookup<T>> {
+    checkHandleCount('lookup', arguments.length);
     const key = this.#openKey(params, options);
     return this.#lookups.inMemory<T>(key) ?? this.#lookups.below<T>(key);
   }
 
   /** `get` from memory alone, without counting as a use or in the statistics. */
   peek<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
+    checkHandleCount('peek', arguments.length);
     const entry = this.#lookups.held(this.#openKey(params, options));
     if (entry === undefined || !this.#lookups.isAnswered(entry)) return undefined;
-    const value = this.#lookups.give(entry);
+    const value = this.#lookups.decode(entry);
     return value === unreadable ? undefined : (value as T);
   }
 
   /** Whether there is a value in any tier. Not counted. */
   async has(params: unknown, options?: LookupOptions): Promise<boolean> {
+    checkHandleCount('has', arguments.length);
     const key = this.#openKey(params, options);
     const { tiers } = this.#core;
     const entry = this.#lookups.held(key);
@@ -81,11 +108,12 @@ export class MethodCache {
   }
 
   /**
-   * Stores a value; tells whether it was stored. A value that is too large, or has a ttl of 0, is not, and what was
+   * Stores a value; returns whether it was stored. A value that is too large, or has a ttl of 0, is not, and what was
    * there before is gone then too. Where much waits to be written to disk, it resolves later, by a second at most.
    * @throws UnhashableParamsError, UnstorableValueError, InvalidOptionError
    */
   async set(params: unknown, value: unknown, options?: SetOptions): Promise<boolean> {
+    checkHandleCount('set', arguments.length);
     const isStored = this.setSync(params, value, options);
     const room = this.#core.tiers.room();
     if (room !== undefined) await room;
@@ -94,17 +122,27 @@ export class MethodCache {
 
   /** `set`, at once: memory has it on return, slower tiers have it in their buffers. */
   setSync(params: unknown, value: unknown, options: SetOptions = noOptions): boolean {
+    checkHandleCount('setSync', arguments.length);
     if (options !== noOptions) checkCallOptions(options, setCall, this.#state.options);
-    const key = this.#keyWhileOpen(params, options);
+    this.#assertOpen();
+    const key = this.#state.keyInPassing(params, options.scope);
     const resolved = resolveCallOptions(options, this.#state.options);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
     const { random } = this.#core.options;
     try {
-      const terms = termsOf(resolved, value, { decidedTtl: undefined, random });
-      const { kept, bytes } = this.#core.keeper.keep(value);
-      if (!resolved.isNegative(value)) resolved.knownKeys?.add(key);
-      return this.#core.tiers.put(this.#state, key, { kept, bytes, loadMs: 0, terms, began: undefined });
+      const lifetime = lifetimeOf(resolved, value, {
+        decidedTtl: undefined,
+        random,
+        method: this.#state.options,
+      });
+      const { stored, bytes } = this.#core.keeper.encode(value);
+      addKnownKey(this.#core, { state: this.#state, key, options: resolved }, value);
+      const origin = storedOrigin(this.#core, this.#state, { params, scope: options.scope, key });
+      return this.#core.tiers.put(this.#state, key, {
+        ...{ stored, bytes, loadMs: 0, lifetime, origin },
+        began: undefined,
+      });
     } catch (error) {
       // The caller meant to overwrite what was there.
       this.#state.counters.refused++;
@@ -123,71 +161,116 @@ export class MethodCache {
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
     const malformed = options === noOptions ? undefined : this.#problemWith(options);
     if (malformed !== undefined) return Promise.reject(malformed);
-    return this.#loads.getOrSet(params, loader, options);
+    return this.#loads.getOrSet(
+      params,
+      steady(this.#state, params, loader, options.scope),
+      withNativeSignal(options),
+    );
   }
 
   /** Loads a call anew, whatever the cache holds, and stores the result. Rejects as `getOrSet` does. */
   refresh<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
     const malformed = options === noOptions ? undefined : this.#problemWith(options);
     if (malformed !== undefined) return Promise.reject(malformed);
-    return this.#loads.refresh(params, loader, options);
+    return this.#loads.refresh(
+      params,
+      steady(this.#state, params, loader, options.scope),
+      withNativeSignal(options),
+    );
   }
 
-  /** Deletes a call's value; tells whether memory had it. */
+  /** Deletes a call's value; returns whether memory had it. */
   async delete(params: unknown, options?: LookupOptions): Promise<boolean> {
-    const key = this.#openKey(params, options);
-    this.#core.loads.supersede(key);
-    this.#state.errors.forget(key);
-    const existed = this.#core.tiers.remove(this.#state, key, 'delete');
-    const { events } = this.#core;
-    if (events.isHeard('delete')) events.emit('delete', { method: this.name, key });
-    return existed;
+    checkHandleCount('delete', arguments.length);
+    return deleteEntry(this.#core, this.#state, this.#openKey(params, options));
   }
 
-  /** Deletes all values of this method. */
+  /** `delete` by key. @throws InvalidArgumentError for what is no key */
+  async deleteKey(key: string): Promise<boolean> {
+    checkHandleCount('deleteKey', arguments.length);
+    checkKey(this.#core, key);
+    return deleteEntry(this.#core, this.#state, key);
+  }
+
+  /**
+   * Makes a call's value stale as of now, in every tier: the next load replaces it, and until then it may stand in as
+   * `staleWhileRevalidate` and `staleIfError` allow. Tells whether there was one.
+   */
+  async expire(params: unknown, options?: LookupOptions): Promise<boolean> {
+    checkHandleCount('expire', arguments.length);
+    return expireEntry(this.#core, this.#state, this.#openKey(params, options));
+  }
+
+  /** `expire` by key. @throws InvalidArgumentError for what is no key */
+  async expireKey(key: string): Promise<boolean> {
+    checkHandleCount('expireKey', arguments.length);
+    checkKey(this.#core, key);
+    return expireEntry(this.#core, this.#state, key);
+  }
+
+  /**
+   * Deletes this method's values by scope, version or a predicate on params, in every tier; returns how many, and how many
+   * it could not judge. It goes through all of them. Needs `keepParams`.
+   * @throws InvalidArgumentError where nothing is kept, or for malformed criteria; what the predicate throws
+   */
+  async deleteWhere(criteria: DeleteCriteria): Promise<DeletionReport> {
+    checkHandleCount('deleteWhere', arguments.length);
+    return deleteWhere(this.#core, this.#state, criteria);
+  }
+
+  /** Deletes all values of this method, at once for all who ask; resolves when memory has let go of them. */
   async clear(): Promise<void> {
-    clearCache(this.#core, this.#state.name);
+    refuseArguments(
+      'clear()',
+      arguments.length,
+      'it clears the whole method, `delete(params)` is for one call',
+    );
+    await clearCache(this.#core, this.#state.name);
   }
 
-  /** `get` for many, in their order. */
+  /** `get` for many, in their order. Long lists are gone through in slices of some milliseconds, so that others run meanwhile. */
   async getMany<T = unknown>(params: Iterable<unknown>, options?: LookupOptions): Promise<(T | undefined)[]> {
-    return Promise.all(Array.from(params, (each) => this.get<T>(each, options)));
+    checkList('getMany', params);
+    // All are read before the first is looked up: the list may change meanwhile.
+    return allInSlices(Array.from(params), (each) => this.get<T>(each, options));
   }
 
-  /** `set` for many pairs of params and value; tells of each whether it was stored. */
+  /**
+   * `set` for many pairs of params and value; returns for each whether it was stored. Like `getMany` in slices: leave pairs
+   * and values as they are until it resolves.
+   */
   async setMany(
     pairs: Iterable<readonly [params: unknown, value: unknown]>,
     options?: SetOptions,
   ): Promise<boolean[]> {
-    const stored: boolean[] = [];
-    let together: Promise<boolean>[] = [];
-    for (const [params, value] of pairs) {
-      together.push(this.set(params, value, options));
-      if (this.#core.tiers.room() === undefined) continue;
-      stored.push(...(await Promise.all(together)));
-      together = [];
-    }
-    return [...stored, ...(await Promise.all(together))];
+    checkList('setMany', pairs);
+    const set = (pair: readonly [unknown, unknown]) => {
+      checkPair(pair);
+      return this.set(pair[0], pair[1], options);
+    };
+    return allInSlices(pairs, set, () => this.#core.tiers.room() !== undefined);
   }
 
-  /** `delete` for many; tells of each whether memory had it. */
+  /** `delete` for many, like `getMany` in slices; returns for each whether memory had it. */
   async deleteMany(params: Iterable<unknown>, options?: LookupOptions): Promise<boolean[]> {
-    return Promise.all(Array.from(params, (each) => this.delete(each, options)));
+    checkList('deleteMany', params);
+    return allInSlices(Array.from(params), (each) => this.delete(each, options));
   }
 
   /** This method's statistics. */
   stats(): CacheStats {
+    refuseArguments('stats()', arguments.length, "a handle's statistics are its method's");
     return statsOf([this.#state]);
   }
 
   #openKey(params: unknown, options: LookupOptions = noOptions): string {
     if (options !== noOptions) checkCallOptions(options, lookupCall, this.#state.options);
-    return this.#keyWhileOpen(params, options);
+    this.#assertOpen();
+    return this.#state.key(params, options.scope);
   }
 
-  #keyWhileOpen(params: unknown, { scope }: LookupOptions): string {
+  #assertOpen(): void {
     if (this.#core.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
-    return this.#state.key(params, scope);
   }
 
   #problemWith(options: LoadOptions): unknown {

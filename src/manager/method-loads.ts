@@ -1,71 +1,114 @@
 /** Loading one method's values, or running its tool without the cache where there can be no key. */
 
 import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
-import type { CacheCore } from './core.js';
-import { LoadPipeline } from './load-pipeline.js';
-import type { LoadCall, OwnLoader } from './loader.js';
-import { LoneCalls, type Uncached } from './lone-calls.js';
-import type { MethodLookups } from './method-lookups.js';
-import type { MethodState } from './method-state.js';
+import { warnOfIdleSoftTimeout } from '../guard/idle-options.js';
+import type { KeyOrigin } from '../key/key-origin.js';
+import { shown } from '../option-checks.js';
+import type { KnownCall } from '../wrap/host.js';
+import { BypassedCalls, type Uncached } from './bypass.js';
+import type { CacheCore } from './cache-context.js';
+import { LoadPipeline } from './get-or-set.js';
+import type { CallToLoad, LoadCall, OwnLoader } from './loader.js';
+import type { MethodLookups } from './lookup.js';
+import type { MethodState } from './method-context.js';
+import { storedOrigin } from './store-result.js';
 
 /** One method's loads. */
 export class MethodLoads {
   readonly #core: CacheCore;
   readonly #state: MethodState;
   readonly #pipeline: LoadPipeline;
-  readonly #alone: LoneCalls;
+  readonly #bypass: BypassedCalls;
 
   constructor(core: CacheCore, state: MethodState, lookups: MethodLookups) {
     this.#core = core;
     this.#state = state;
-    this.#alone = new LoneCalls(core, state, lookups);
-    this.#pipeline = new LoadPipeline(core, state, lookups, (loader, call, cause) =>
-      this.#alone.run(loader, call, { reason: 'unshareable value', cause }),
-    );
+    warnOfIdleSoftTimeout(core, state.name, state.options);
+    this.#bypass = new BypassedCalls(core, state, lookups);
+    this.#pipeline = new LoadPipeline(core, state, lookups, ({ made, since }, cause) => {
+      const { loader, call } = made();
+      return this.#bypass.run(loader, call, { reason: 'unshareable value', cause, since });
+    });
   }
 
   getOrSet<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
-      return this.#pipeline.answer(key, loader, options);
+      return this.#pipeline.answer(key, {
+        loader,
+        call: options,
+        origin: this.#originOf(params, options.scope, key),
+      });
     } catch (error) {
       // A malformed option of this call.
       return Promise.reject(error);
     }
   }
 
+  /** `getOrSet` of a call whose key is known, and that has no options but a signal. */
+  answer(known: KnownCall): Promise<unknown> {
+    try {
+      return this.#pipeline.answerKnown(known, this.#loadOf);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  readonly #loadOf = (known: KnownCall): CallToLoad<unknown> => {
+    const call = known.toolCall();
+    return {
+      loader: (context) => call.run(context),
+      call,
+      origin: this.#originOf(known.params, known.scope, known.key),
+    };
+  };
+
   refresh<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
-      return this.#pipeline.renew(key, loader, options);
+      return this.#pipeline.renew(key, {
+        loader,
+        call: options,
+        origin: this.#originOf(params, options.scope, key),
+      });
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** Runs the tool without the cache, and counts it. What protects the tool still does. */
-  alone<T>(loader: OwnLoader<T>, options: LoadCall, uncached: Uncached): Promise<T> {
-    return this.#alone.run(loader, options, uncached);
+  bypass<T>(loader: OwnLoader<T>, options: LoadCall, uncached: Uncached): Promise<T> {
+    return this.#bypass.run(loader, options, uncached);
+  }
+
+  /** How to take down what the key was made from, once a load starts; `undefined` where it is not kept. */
+  #originOf(
+    params: unknown,
+    scope: string | undefined,
+    key: string,
+  ): (() => KeyOrigin | undefined) | undefined {
+    if (this.#state.unkept === undefined) return undefined;
+    return () => storedOrigin(this.#core, this.#state, { params, scope, key });
   }
 
   /** The call's key, or what becomes of a call that can have none. */
   #keyOf<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): string | Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
-    if (this.#core.isClosed) return this.alone(loader, options, { reason: 'closed' });
+    if (this.#core.isClosed) return this.bypass(loader, options, { reason: 'closed' });
     try {
       return this.#state.key(params, options.scope);
     } catch (error) {
       if (error instanceof InvalidOptionError) return Promise.reject(error);
-      return this.alone(loader, options, { reason: 'unhashable params', cause: error });
+      return this.bypass(loader, options, { reason: 'unhashable params', cause: error });
     }
   }
 }
 
 function notALoader(loader: unknown): InvalidArgumentError {
   return new InvalidArgumentError(
-    `Expected the loader to be a function that calls the tool, got \`${typeof loader}\``,
+    `Expected the loader to be a function, as \`() => callTool(params)\` after the params, got ${shown(loader)}`,
   );
 }

@@ -1,9 +1,8 @@
 /** The options of the disk tier, their defaults, and how they are checked and resolved. */
 
 import { resolve } from 'node:path';
-import { inspect } from 'node:util';
-import { type Duration, parseDuration } from '../duration.js';
-import { InvalidOptionError } from '../errors.js';
+import { type Duration, positiveDuration } from '../duration.js';
+import { expected, filePath, integer, missing, oneOf, trueOrFalse } from '../option-checks.js';
 
 /** What a user can set of the disk tier. */
 export interface DiskOptions {
@@ -35,7 +34,9 @@ export interface DiskOptions {
    */
   readonly partitionBytes?: number;
   /**
-   * The largest inflated member that is read, and so the largest entry that is written, in bytes.
+   * The largest inflated member that is read, and so the largest entry that is written, in bytes. What another process
+   * has written with a larger limit is an error when it is looked up, and stays as it is. Small entries, which share
+   * members of 8 to 16 KiB (once 64 KiB), are always read.
    * @default 67108864 (64 MiB)
    */
   readonly maxMemberBytes?: number;
@@ -95,6 +96,19 @@ export interface DiskOptions {
    */
   readonly syncInterval?: Duration;
   /**
+   * With `mode: 'multi'`: whether the processes share their loads too. While one of them calls a tool, the others wait for
+   * what it says instead of calling it themselves. `false` lets each process load for itself.
+   * @default true
+   */
+  readonly shareLoads?: boolean;
+  /**
+   * The longest that a call waits for another process's load, in ms or as text; then it calls the tool itself. Its own
+   * `hardTimeout`, `softTimeout` and signal hold besides. A load that another load waits for waits for 5 s at most: two
+   * processes whose loaders wait for each other's loads can't be told from slow ones.
+   * @default 60000 (1 minute)
+   */
+  readonly shareLoadsTimeout?: Duration;
+  /**
    * How often closed partitions are merged, in ms or as text; `null` is only when `consolidate()` is called.
    * @default 3600000 (1 hour)
    */
@@ -118,7 +132,8 @@ export interface DiskOptions {
    */
   readonly tombstoneTtl?: Duration;
   /**
-   * Whether what waits is written when the process runs out of work (Node's `beforeExit`).
+   * Whether what waits is written when the process runs out of work (Node's `beforeExit`), and, at once and blocking, when
+   * it exits otherwise: by `process.exit()` or an uncaught error. A signal that nobody handles leaves no time for it.
    * @default true
    */
   readonly flushOnExit?: boolean;
@@ -142,6 +157,8 @@ export interface ResolvedDiskOptions {
   readonly loadCache: readonly string[];
   readonly mode: 'single' | 'multi';
   readonly syncInterval: number;
+  readonly shareLoads: boolean;
+  readonly shareLoadsTimeout: number;
   readonly consolidateInterval: number | null;
   readonly maxDiskBytes: number | null;
   readonly maxDiskAge: number | null;
@@ -167,6 +184,8 @@ export const defaultDiskOptions = {
   loadCache: [],
   mode: 'single',
   syncInterval: 5_000,
+  shareLoads: true,
+  shareLoadsTimeout: 60_000,
   consolidateInterval: 3_600_000,
   maxDiskBytes: null,
   maxDiskAge: null,
@@ -182,40 +201,66 @@ const largestMember = 2 ** 31;
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
 export function resolveDiskOptions(options: DiskOptions): ResolvedDiskOptions {
-  const given: DiskOptions = { ...defaultDiskOptions, ...withoutUndefined(options) };
+  const given = { ...defaultDiskOptions, ...withoutUndefined(options) } as Required<DiskOptions>;
   const loadCache = typeof given.loadCache === 'string' ? [given.loadCache] : given.loadCache;
   return {
-    persistDir: resolve(text('persistDir', given.persistDir)),
-    flushInterval: duration('flushInterval', given.flushInterval),
-    flushBytes: whole('flushBytes', given.flushBytes, { from: 1 }),
-    maxPendingBytes: whole('maxPendingBytes', given.maxPendingBytes, { from: 1 }),
-    partitionBytes: whole('partitionBytes', given.partitionBytes, { from: 1 }),
-    maxMemberBytes: whole('maxMemberBytes', given.maxMemberBytes, { from: 1_024, to: largestMember }),
-    durability: oneOf('durability', given.durability, ['os', 'disk']),
-    closeAfter: duration('closeAfter', given.closeAfter),
-    networkCloseAfter: duration('networkCloseAfter', given.networkCloseAfter),
-    openTimeout: duration('openTimeout', given.openTimeout),
-    fileMode: whole('fileMode', given.fileMode, { from: 0, to: 0o777 }),
-    dirMode: whole('dirMode', given.dirMode, { from: 0, to: 0o7777 }),
-    compressionLevel: whole('compressionLevel', given.compressionLevel, { from: 1, to: 9 }),
-    loadCache: texts('loadCache', loadCache).map((path) => resolve(path)),
-    mode: oneOf('mode', given.mode, ['single', 'multi']),
-    syncInterval: duration('syncInterval', given.syncInterval),
-    consolidateInterval: orNull(given.consolidateInterval, (value) => duration('consolidateInterval', value)),
-    maxDiskBytes: orNull(given.maxDiskBytes, (value) => whole('maxDiskBytes', value, { from: 1 })),
-    maxDiskAge: orNull(given.maxDiskAge, (value) => duration('maxDiskAge', value)),
-    tombstoneTtl: duration('tombstoneTtl', given.tombstoneTtl),
-    flushOnExit: truth('flushOnExit', given.flushOnExit),
+    persistDir: resolve(filePath(given.persistDir, 'persistDir')),
+    flushInterval: positiveDuration(given.flushInterval, 'flushInterval'),
+    flushBytes: integer(given.flushBytes, 'flushBytes'),
+    maxPendingBytes: integer(given.maxPendingBytes, 'maxPendingBytes'),
+    partitionBytes: integer(given.partitionBytes, 'partitionBytes'),
+    maxMemberBytes: integer(given.maxMemberBytes, 'maxMemberBytes', { from: 1_024, to: largestMember }),
+    durability: oneOf(given.durability, 'durability', ['os', 'disk']),
+    closeAfter: positiveDuration(given.closeAfter, 'closeAfter'),
+    networkCloseAfter: positiveDuration(given.networkCloseAfter, 'networkCloseAfter'),
+    openTimeout: positiveDuration(given.openTimeout, 'openTimeout'),
+    fileMode: integer(given.fileMode, 'fileMode', { from: 0, to: 0o777 }),
+    dirMode: integer(given.dirMode, 'dirMode', { from: 0, to: 0o7777 }),
+    compressionLevel: integer(given.compressionLevel, 'compressionLevel', { from: 1, to: 9 }),
+    loadCache: filePaths(loadCache, 'loadCache').map((path) => resolve(path)),
+    mode: oneOf(given.mode, 'mode', ['single', 'multi']),
+    syncInterval: positiveDuration(given.syncInterval, 'syncInterval'),
+    shareLoads: trueOrFalse(given.shareLoads, 'shareLoads'),
+    shareLoadsTimeout: positiveDuration(given.shareLoadsTimeout, 'shareLoadsTimeout'),
+    consolidateInterval: orNull(given.consolidateInterval, (value) =>
+      positiveDuration(value, 'consolidateInterval'),
+    ),
+    maxDiskBytes: orNull(given.maxDiskBytes, (value) => integer(value, 'maxDiskBytes')),
+    maxDiskAge: orNull(given.maxDiskAge, (value) => positiveDuration(value, 'maxDiskAge')),
+    tombstoneTtl: positiveDuration(given.tombstoneTtl, 'tombstoneTtl'),
+    flushOnExit: trueOrFalse(given.flushOnExit, 'flushOnExit'),
   };
+}
+
+/** Disk options that also concern files which are only read. */
+const readingOptions: readonly string[] = ['maxMemberBytes', 'openTimeout'] satisfies (keyof DiskOptions)[];
+
+/** Refuses options that do nothing because another is missing. One that is given and says no is meant so. */
+export function refuseIdleDiskOptions(
+  options: DiskOptions & { readonly persist?: boolean },
+  hasGiven: boolean,
+): void {
+  if (options.persist === undefined) {
+    const names = diskOptionNames.filter((name) => name !== 'loadCache' && options[name] !== undefined);
+    const idle = names.find((name) => !hasGiven || !readingOptions.includes(name));
+    if (idle !== undefined) {
+      throw readingOptions.includes(idle)
+        ? missing('`persist` or `loadCache`', idle, 'without them nothing is read')
+        : missing('`persist`', idle, 'without it nothing is written');
+    }
+  }
+  if (options.mode !== undefined) return;
+  if (options.syncInterval !== undefined) {
+    throw missing(`\`mode: 'multi'\``, 'syncInterval', 'a folder that is not shared has nothing to pull in');
+  }
+  for (const name of ['shareLoads', 'shareLoadsTimeout'] as const) {
+    if (options[name] !== undefined)
+      throw missing(`\`mode: 'multi'\``, name, 'a folder that is not shared has nobody to share loads with');
+  }
 }
 
 function withoutUndefined(options: DiskOptions): DiskOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-}
-
-function duration(name: string, value: Duration | undefined): number {
-  const ms = parseDuration(value ?? 0, name);
-  return ms > 0 ? ms : wrong(name, 'a duration above 0', value);
 }
 
 /** `null` as it is, anything else resolved. */
@@ -223,34 +268,7 @@ function orNull<T>(value: T | null, resolveValue: (value: T) => number): number 
   return value === null ? null : resolveValue(value);
 }
 
-function whole(name: string, value: unknown, range: { from: number; to?: number }): number {
-  const { from, to = Number.MAX_SAFE_INTEGER } = range;
-  const isWhole = typeof value === 'number' && Number.isSafeInteger(value) && value >= from && value <= to;
-  if (isWhole) return value;
-  const limit = to === Number.MAX_SAFE_INTEGER ? `of at least ${from}` : `from ${from} to ${to}`;
-  return wrong(name, `an integer ${limit}`, value);
-}
-
-function text(name: string, value: unknown): string {
-  const isPath = typeof value === 'string' && value !== '' && !value.includes('\0');
-  return isPath ? value : wrong(name, 'a path', value);
-}
-
-function texts(name: string, value: unknown): readonly string[] {
-  if (!Array.isArray(value)) return wrong(name, 'a path or an array of paths', value);
-  return value.map((path: unknown) => text(name, path));
-}
-
-function truth(name: string, value: unknown): boolean {
-  return typeof value === 'boolean' ? value : wrong(name, 'true or false', value);
-}
-
-function oneOf<T extends string>(name: string, value: unknown, choices: readonly T[]): T {
-  const choice = choices.find((one) => one === value);
-  const list = choices.map((one) => `'${one}'`).join(' or ');
-  return choice ?? wrong(name, list, value);
-}
-
-function wrong(name: string, expected: string, value: unknown): never {
-  throw new InvalidOptionError(`Expected \`${name}\` to be ${expected}, got \`${inspect(value)}\``);
+function filePaths(value: unknown, path: string): readonly string[] {
+  if (!Array.isArray(value)) throw expected(path, 'a path or an array of paths', value);
+  return value.map((each: unknown) => filePath(each, path));
 }

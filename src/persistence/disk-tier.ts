@@ -1,53 +1,35 @@
 /** The disk tier: what memory has evicted, and what earlier processes have left, in partition files. */
 
-import { randomBytes } from 'node:crypto';
 import type { Clock } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
+import { nodeCrypto } from '../node-crypto.js';
 import { compareStamps, type Stamp } from '../stamp.js';
-import type { SlowTier, TierRecord } from '../tier.js';
-import type { ConsolidationReport } from './consolidation.js';
-import { ConsolidationTurns } from './consolidation-turns.js';
-import { accessByMode, type DirectoryAccess, freeAccess } from './directory-access.js';
-import { DirectoryTakenError } from './directory-claim.js';
+import type { LoadWatch, LoadWatchListener, SlowTier, TierRecord } from '../tier.js';
+import type { ConsolidationReport } from './consolidate/consolidation.js';
+import type { FolderMergeReport } from './consolidate/merge-folders.js';
+import { ConsolidationQueue } from './consolidation-queue.js';
+import { toStorageError } from './disk-errors.js';
+import { DiskFolder } from './disk-folder.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import { DiskReader } from './disk-reader.js';
-import { DiskStore, type LoadMode, type StoreCounters } from './disk-store.js';
-import { flushBeforeExit } from './exit-flush.js';
-import { type FileSystem, nodeFileSystem } from './file-system.js';
-import { type FlushCounters, FlushSchedule } from './flush-schedule.js';
-import type { DirectoryMergeReport } from './folder-merge.js';
+import type { DiskCounters, DiskTierInit } from './disk-tier-init.js';
+import { EntryReader } from './entry-reader.js';
+import { nodeFileSystem } from './file-system.js';
+import type { Flights } from './flight/flights.js';
+import type { LoadMode } from './folder-context.js';
+import { folderFlights } from './folder-flights.js';
 import { FolderOpening } from './folder-opening.js';
-import { hashTag } from './member-body.js';
-import type { IndexChanges } from './partition-index.js';
-import { hashMethod } from './partition-path.js';
-import { answerOf } from './pending-answer.js';
+
+import { hashMethod } from './format/partition-name.js';
+import { hashTag } from './format/tombstone.js';
+import { DirectoryTakenError } from './lock/acquire-lock.js';
+import { accessByMode, type FolderAccess, freeAccess } from './lock/folder-access.js';
+import { FolderTime } from './lock/folder-time.js';
 import { PeriodicTask } from './periodic-task.js';
-import { toStorageError } from './storage-error.js';
-import { WriteIntake } from './write-intake.js';
-
-/** What a disk tier is made from. */
-export interface DiskTierInit {
-  readonly options: ResolvedDiskOptions;
-  readonly clock: Clock;
-  /** Gets every failure. They are counted too, and none is thrown at a tool call. */
-  readonly onError: (error: CacheError) => void;
-  /** Gets the newest stamp of what was read, so that new ones are newer. */
-  readonly onStamp?: (stamp: Stamp) => void;
-  /** Hears which keys others' files have changed; `everything` when that can't be told key by key. */
-  readonly onChanged?: (changes: IndexChanges | 'everything') => void;
-  /** The id of this process's writer, 16 hex digits; random by default. */
-  readonly writer?: string;
-  readonly files?: FileSystem;
-  /** How it enters the folder: as `mode` says, but on a file system of another making without asking. */
-  readonly access?: DirectoryAccess;
-}
-
-/** What the disk tier has done since it was made. */
-export interface DiskCounters extends FlushCounters, StoreCounters {
-  /** Entries that could not be written and were given up. */
-  readonly droppedEntries: number;
-  readonly errors: number;
-}
+import { flushAtExit } from './write/exit-flush.js';
+import { writeAtExit } from './write/exit-writer.js';
+import { FlushScheduler } from './write/flush-scheduler.js';
+import { answerOf, newestOf } from './write/pending-answer.js';
+import { WriteAdmission } from './write/write-admission.js';
 
 /** How often a lookup starts over because what it read has been replaced meanwhile. */
 const maxLookups = 4;
@@ -58,15 +40,19 @@ export class DiskTier implements SlowTier {
   readonly #clock: Clock;
   readonly #onError: (error: CacheError) => void;
   readonly #onStamp: (stamp: Stamp) => void;
-  readonly #store: DiskStore;
-  readonly #reader: DiskReader;
-  readonly #access: DirectoryAccess;
+  readonly #folder: DiskFolder;
+  readonly #reader: EntryReader;
+  readonly #access: FolderAccess;
   readonly #tasks: PeriodicTask[] = [];
-  readonly #consolidations: ConsolidationTurns;
-  readonly #flushes: FlushSchedule;
-  readonly #intake: WriteIntake;
+  readonly #consolidations: ConsolidationQueue;
+  readonly #flushes: FlushScheduler;
+  readonly #admission: WriteAdmission;
   readonly #opening: FolderOpening;
+  readonly #flights: Flights | undefined;
+  /** Where processes share their loads. */
+  readonly takeTurn: SlowTier['takeTurn'];
   #isClosed = false;
+  readonly #time: FolderTime;
   readonly #stopExitFlush: () => void;
   #errors = 0;
 
@@ -75,9 +61,9 @@ export class DiskTier implements SlowTier {
     this.#clock = init.clock;
     this.#onError = init.onError;
     this.#onStamp = init.onStamp ?? (() => undefined);
-    const { files = nodeFileSystem, writer = randomBytes(8).toString('hex') } = init;
+    const { files = nodeFileSystem, writer = nodeCrypto().randomBytes(8).toString('hex') } = init;
     const onError = (error: CacheError) => this.#report(error);
-    this.#store = new DiskStore({
+    this.#folder = new DiskFolder({
       options: init.options,
       clock: init.clock,
       files,
@@ -85,20 +71,25 @@ export class DiskTier implements SlowTier {
       onError,
       onStamp: this.#onStamp,
       onChanged: init.onChanged ?? (() => undefined),
-      pendingMarkers: () => this.#flushes.markers(),
+      bufferedTombstones: () => this.#flushes.tombstones(),
     });
-    this.#reader = new DiskReader(this.#store, init.clock);
+    this.#reader = new EntryReader(this.#folder, init.clock);
     const isMachines = init.files === undefined;
+    this.#time = new FolderTime({ ...init, files, isMachines });
     const pull = () => this.#pull();
     const entering = { ...init, writer, onError, onOthers: () => void pull() };
     this.#access = init.access ?? (isMachines ? accessByMode(entering) : freeAccess);
-    this.#consolidations = new ConsolidationTurns(this.#store, this.#access);
-    this.#flushes = new FlushSchedule({
+    this.#consolidations = new ConsolidationQueue(this.#folder, this.#access);
+    this.#flushes = new FlushScheduler({
       options: init.options,
       clock: init.clock,
       write: async (batch) => {
         await this.#opening.open();
-        await this.#store.write(batch);
+        try {
+          await this.#folder.write(batch);
+        } finally {
+          this.#flights?.flushed();
+        }
       },
       onFailure: (error) => {
         const failure = toStorageError(error, `Writing to ${init.options.persistDir} failed`);
@@ -106,10 +97,10 @@ export class DiskTier implements SlowTier {
         return failure;
       },
     });
-    this.#intake = new WriteIntake({
+    this.#admission = new WriteAdmission({
       options: init.options,
       flushes: this.#flushes,
-      index: () => this.#store.index,
+      index: () => this.#folder.index,
       isOpen: () => this.#opening.isOpen,
       onError: (error) => this.#report(error),
     });
@@ -122,27 +113,39 @@ export class DiskTier implements SlowTier {
       },
       onError: (error) => this.#report(error),
     });
+    this.#flights = folderFlights({
+      ...{ options: init.options, clock: init.clock, files, onError },
+      ...{ folder: this.#folder, flushes: this.#flushes },
+      isOpen: () => this.#opening.isOpen,
+      aheadMs: () => this.#time.aheadMs,
+    });
+    this.takeTurn = this.#flights?.takeTurn;
     if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
     const { consolidateInterval } = init.options;
     if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());
-    this.#stopExitFlush = init.options.flushOnExit
-      ? flushBeforeExit(() => this.#flushes.flushAtExit())
-      : () => undefined;
+    const isTaken = () => !this.#opening.isOpen && this.#access.isTaken();
+    const exitWriter = { options: init.options, writer, now: () => init.clock.now(), isTaken, onError };
+    const exitFlush = {
+      beforeExit: () => this.#flushes.flushAtExit(),
+      onExit: () => writeAtExit(this.#flushes.unwritten(), exitWriter),
+    };
+    const isFlushed = init.options.flushOnExit && isMachines;
+    this.#stopExitFlush = isFlushed ? flushAtExit(exitFlush) : () => undefined;
   }
 
   get size(): number {
-    let size = this.#store.index.size;
+    let size = this.#folder.index.size;
     for (const entry of this.#flushes.entries().values()) {
-      const isKnown = this.#store.index.find(entry.key, hashMethod(entry.method)) !== undefined;
+      const isKnown = this.#folder.index.find(entry.key, hashMethod(entry.method)) !== undefined;
       if (entry.kind === 'value' && !isKnown) size += 1;
-      else if (entry.kind === 'deletion' && isKnown) size -= 1;
+      else if (entry.kind === 'tombstone' && isKnown) size -= 1;
     }
     return size;
   }
 
   get counters(): DiskCounters {
-    const { droppedEntries } = this.#intake;
-    return { ...this.#flushes.counters, ...this.#store.counters, droppedEntries, errors: this.#errors };
+    const { droppedEntries } = this.#admission;
+    return { ...this.#flushes.counters, ...this.#folder.counters, droppedEntries, errors: this.#errors };
   }
 
   async open(): Promise<void> {
@@ -153,45 +156,66 @@ export class DiskTier implements SlowTier {
   async lookup(key: string, method: string): Promise<TierRecord | undefined> {
     this.#refuseClosed();
     for (let attempt = 0; attempt < maxLookups; attempt += 1) {
-      const pending = this.#pendingRecord(key);
+      const pending = this.#bufferedRecord(key, this.#flights?.given(key));
       if (pending !== undefined) return pending === 'deleted' ? undefined : pending;
       if (!this.#opening.isOpen) await this.#opening.wait();
-      const found = await this.#reader.read(key, method);
-      if (found === undefined || (found !== 'changed' && this.#pendingRecord(key) === undefined)) {
-        return found;
-      }
+      const reading = this.#reader.read(key, method);
+      const found = reading instanceof Promise ? await reading : reading;
+      if (found === undefined) return undefined;
+      // At once, nothing can have been taken in meanwhile.
+      const isNewest =
+        found === reading || this.#bufferedRecord(key, this.#flights?.given(key)) === undefined;
+      if (found !== 'changed' && isNewest) return found;
     }
     throw new CacheError('ERR_STORAGE', `Expected the entry ${key} to stay in place while it is read`);
   }
 
   /** Takes an entry in; one that is given up for lack of room is counted and reported. */
   write(record: TierRecord): boolean {
-    return !this.#isClosed && this.#intake.write(record);
+    this.#flights?.dropKey(record.key);
+    return !this.#isClosed && this.#admission.write(record);
   }
 
   delete(key: string, method: string, stamp: Stamp): void {
-    if (!this.#isClosed) this.#intake.delete(key, method, stamp);
+    if (this.#isClosed) return;
+    this.#flights?.dropKey(key);
+    this.#admission.delete(key, method, stamp);
   }
 
   clear(method: string | undefined, stamp: Stamp): void {
-    if (!this.#isClosed) this.#intake.clear(method, stamp);
+    if (this.#isClosed) return;
+    this.#flights?.drop((record) => method === undefined || record.method === method);
+    this.#admission.clear(method, stamp);
   }
 
   invalidateTag(tag: string, stamp: Stamp): void {
-    if (!this.#isClosed) this.#intake.invalidateTag(tag, stamp);
+    if (this.#isClosed) return;
+    this.#flights?.drop(({ tags }) => tags?.includes(tag) ?? false);
+    this.#admission.invalidateTag(tag, stamp);
   }
 
-  room(): Promise<void> | undefined {
-    return this.#flushes.room();
+  backpressure(): Promise<void> | undefined {
+    return this.#flushes.backpressure();
   }
 
   /** What waits to be written takes in memory, about. */
-  get pendingBytes(): number {
+  get bufferedBytes(): number {
     return this.#flushes.bytes;
   }
 
+  watch(load: Pick<TierRecord, 'key' | 'method'>, onChange: LoadWatchListener): LoadWatch {
+    return this.#folder.watches.watch(load, onChange);
+  }
+
+  holds(key: string, method: string): boolean {
+    // What other processes have written since was not read yet.
+    if (this.#options.mode === 'multi') return true;
+    if (this.#flushes.find(key)?.kind === 'value' || !this.#opening.isOpen) return true;
+    return this.#folder.index.find(key, hashMethod(method)) !== undefined;
+  }
+
   isReplaced({ key, method, stamp, tags }: Parameters<SlowTier['isReplaced']>[0]): boolean {
-    const { index } = this.#store;
+    const { index } = this.#folder;
     const known = index.stampOf(key);
     if (known !== undefined && compareStamps(known, stamp) > 0) return true;
     if (index.isCleared(hashMethod(method), stamp)) return true;
@@ -209,7 +233,7 @@ export class DiskTier implements SlowTier {
   async load(request: { mode?: LoadMode; files?: readonly string[] } = {}): Promise<void> {
     this.#refuseClosed();
     await this.#opening.open();
-    await this.#store.load({ mode: request.mode ?? 'incremental', files: request.files });
+    await this.#folder.load({ mode: request.mode ?? 'incremental', files: request.files });
   }
 
   /**
@@ -225,10 +249,10 @@ export class DiskTier implements SlowTier {
   }
 
   /** Takes over what other cache folders hold that is newer. They are only read. */
-  async mergeFrom(folders: readonly string[]): Promise<DirectoryMergeReport> {
+  async mergeFrom(folders: readonly string[]): Promise<FolderMergeReport> {
     this.#refuseClosed();
     await this.#opening.open();
-    return this.#store.mergeFrom(folders);
+    return this.#folder.mergeFrom(folders);
   }
 
   async *entries(): AsyncGenerator<TierRecord> {
@@ -236,29 +260,33 @@ export class DiskTier implements SlowTier {
     await this.#opening.open();
     const pending = this.#flushes.entries();
     for (const key of pending.keys()) {
-      const record = this.#pendingRecord(key);
+      const record = this.#bufferedRecord(key);
       if (record !== undefined && record !== 'deleted') yield record;
     }
-    for await (const record of this.#reader.all()) {
-      const isNewer = pending.has(record.key) || this.#pendingRecord(record.key) !== undefined;
-      if (!isNewer) yield record;
+    for await (const records of this.#reader.all()) {
+      for (const record of records) {
+        const isNewer = pending.has(record.key) || this.#bufferedRecord(record.key) !== undefined;
+        if (!isNewer) yield record;
+      }
     }
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopExitFlush();
     this.#flushes.stop();
+    this.#flights?.stop();
     this.#consolidations.stop();
     await Promise.all(this.#tasks.map((task) => task.stop()));
     await this.#consolidations.settle();
     try {
       await this.flush();
     } finally {
-      this.#intake.giveUpRest();
-      await this.#opening.settle();
-      await this.#store.close();
+      this.#stopExitFlush();
+      await this.#flights?.close();
+      this.#admission.dropRest();
+      await this.#opening.close();
+      await this.#folder.close();
       await this.#access.leave();
     }
   }
@@ -270,14 +298,17 @@ export class DiskTier implements SlowTier {
   /** Takes in what others have written. */
   async #pull(): Promise<void> {
     try {
-      await this.#store.load({ mode: 'incremental', files: undefined });
+      await this.#time.follow().catch((error: unknown) => this.#folder.noteFailure(error));
+      await this.#folder.load({ mode: 'incremental', files: undefined });
     } catch (error) {
+      if (this.#isClosed) return;
       this.#report(toStorageError(error, `Reading ${this.#options.persistDir} failed`));
     }
   }
 
   /** Consolidates what is worth it. Where another process does, there is nothing left to do. */
   async #lookBack(): Promise<void> {
+    this.#flights?.sweep();
     try {
       await this.#consolidations.run(false);
     } catch (error) {
@@ -287,17 +318,22 @@ export class DiskTier implements SlowTier {
   }
 
   async #enter(): Promise<void> {
-    await this.#store.makeFolder();
+    await this.#folder.makeFolder();
     await this.#access.enter();
-    await this.#store.open();
-    const stamp = this.#intake.outdoFuture(this.#clock.now());
+    await this.#time.follow((setBack) => {
+      this.#flushes.shiftStamps(-setBack);
+      this.#folder.resetIndex();
+    });
+    await this.#folder.open();
+    const stamp = this.#admission.rebaseStamps(this.#clock.now() - this.#time.aheadMs);
     if (stamp !== undefined) this.#onStamp(stamp);
+    this.#flights?.sweep();
   }
 
-  /** What waits to be written of this key: a value, its deletion, or nothing. */
-  #pendingRecord(key: string): TierRecord | 'deleted' | undefined {
-    const entry = this.#flushes.find(key);
-    return entry && answerOf(entry, this.#store.index, this.#clock.now());
+  /** What waits to be written of this key, or is handed over: a value, its deletion, or nothing. */
+  #bufferedRecord(key: string, given?: TierRecord): TierRecord | 'deleted' | undefined {
+    const entry = newestOf(this.#flushes.find(key), given);
+    return entry && answerOf(entry, this.#folder.index, this.#clock.now());
   }
 
   #refuseClosed(): void {

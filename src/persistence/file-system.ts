@@ -1,8 +1,9 @@
 /** The file operations that persistence needs, few enough to be injected, and the machine's own. */
 
-import { constants } from 'node:fs';
+import { constants, lstatSync, readSync } from 'node:fs';
 import type { FileHandle as NodeFileHandle } from 'node:fs/promises';
 import { link, lstat, mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
+import { isError } from '../errors.js';
 
 /** What is known of a file. */
 export interface FileStatus {
@@ -19,6 +20,8 @@ export interface FileStatus {
 export interface OpenFile {
   /** Reads up to `length` bytes from `position`; fewer at the end of the file. They may be put into `room`. */
   read(length: number, position: number, room?: Buffer): Promise<Buffer>;
+  /** The same at once, blocking; not there where it can't be done. Only for what is small and near. */
+  readSync?(length: number, position: number, room?: Buffer): Buffer;
   /** Appends with a single write, and tells how many bytes were taken. */
   append(bytes: Uint8Array): Promise<number>;
   status(): Promise<FileStatus>;
@@ -39,10 +42,14 @@ export interface FileSystem {
   openToRead(path: string): Promise<OpenFile>;
   /** Creates a file to append to; `EEXIST` when there is anything of that name. */
   create(path: string, mode: number): Promise<OpenFile>;
+  /** Opens an existing regular file to append to it; anything else is refused as by `openToRead`. */
+  openToAppend(path: string): Promise<OpenFile>;
   /** The folder's entries. */
   list(path: string): Promise<FolderEntry[]>;
   /** The status of what the name stands for, links not followed. */
   status(path: string): Promise<FileStatus>;
+  /** The same at once, blocking; not there where it can't be done. Only for what is near. */
+  statusSync?(path: string): FileStatus;
   /** Makes a folder, with the folders above it where `recursive`; one that is there is left alone. */
   makeFolder(path: string, options: { mode: number; recursive: boolean }): Promise<void>;
   /** Gives a file a second name; `EEXIST` when that is taken. */
@@ -68,9 +75,14 @@ export async function readFully(
   throw Object.assign(new Error(message), { code: 'EIO' });
 }
 
+/** Whether it is the same file, and nobody has written to it. Inodes are used again, but not with the same time. */
+export function isSameStatus(one: FileStatus, other: FileStatus): boolean {
+  return one.identity === other.identity && one.size === other.size && one.modifiedAt === other.modifiedAt;
+}
+
 /** Whether an error carries one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && codes.includes((error as NodeJS.ErrnoException).code ?? '');
+  return isError(error) && codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** Removes a file that somebody else may have removed already, having taken it for left behind. */
@@ -84,15 +96,8 @@ export async function unlinkIfThere(files: Pick<FileSystem, 'unlink'>, path: str
 
 /** The file system of this machine. */
 export const nodeFileSystem: FileSystem = {
-  async openToRead(path) {
-    // O_NONBLOCK: opening a FIFO would wait for a writer for ever.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = await open(path, flags);
-    const status = await handle.stat();
-    if (status.isFile()) return new NodeFile(handle);
-    await handle.close();
-    throw Object.assign(new Error(`Expected a regular file at ${path}`), { code: 'EINVAL', path });
-  },
+  openToRead: (path) => openRegular(path, constants.O_RDONLY),
+  openToAppend: (path) => openRegular(path, constants.O_RDWR | constants.O_APPEND),
   async create(path, mode) {
     const flags =
       constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -105,6 +110,7 @@ export const nodeFileSystem: FileSystem = {
   async status(path) {
     return toStatus(await lstat(path));
   },
+  statusSync: (path) => toStatus(lstatSync(path)),
   async makeFolder(path, options) {
     try {
       await mkdir(path, options);
@@ -130,6 +136,19 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+async function openRegular(path: string, access: number): Promise<OpenFile> {
+  // O_NONBLOCK: opening a FIFO would wait for a writer for ever.
+  const handle = await open(path, access | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  let isFile = false;
+  try {
+    isFile = (await handle.stat()).isFile();
+  } finally {
+    if (!isFile) await handle.close();
+  }
+  if (isFile) return new NodeFile(handle);
+  throw Object.assign(new Error(`Expected a regular file at ${path}`), { code: 'EINVAL', path });
+}
+
 class NodeFile implements OpenFile {
   readonly #handle: NodeFileHandle;
 
@@ -146,6 +165,11 @@ class NodeFile implements OpenFile {
       filled += bytesRead;
     }
     return bytes.subarray(0, filled);
+  }
+
+  readSync(length: number, position: number, room?: Buffer): Buffer {
+    const bytes = room !== undefined && room.length >= length ? room : Buffer.allocUnsafeSlow(length);
+    return bytes.subarray(0, readSync(this.#handle.fd, bytes, 0, length, position));
   }
 
   async append(bytes: Uint8Array): Promise<number> {

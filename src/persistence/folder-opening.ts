@@ -1,9 +1,9 @@
 /** Opens the cache folder once, and after a failure again; those who look something up wait, but not for ever. */
 
 import type { Clock, Timer } from '../clock.js';
-import { CacheError } from '../errors.js';
+import { CacheClosedError, CacheError } from '../errors.js';
+import { toStorageError } from './disk-errors.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import { toStorageError } from './storage-error.js';
 
 /** What an opening is made from. */
 export interface FolderOpeningInit {
@@ -18,6 +18,7 @@ export class FolderOpening {
   readonly #init: FolderOpeningInit;
   #running: Promise<void> | undefined;
   #isOpen = false;
+  #isClosed = false;
   #failedAt = Number.NEGATIVE_INFINITY;
 
   constructor(init: FolderOpeningInit) {
@@ -30,6 +31,7 @@ export class FolderOpening {
 
   open(): Promise<void> {
     const { options, clock, enter, onOpened, onError } = this.#init;
+    if (this.#isClosed) return Promise.reject(new CacheClosedError('The disk tier is closed'));
     this.#running ??= enter().then(
       () => {
         this.#isOpen = true;
@@ -65,8 +67,9 @@ export class FolderOpening {
     }
   }
 
-  /** Waits for an opening under way, whatever comes of it. */
-  async settle(): Promise<void> {
+  /** Opens no more, and waits for an opening under way, whatever comes of it. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#running?.catch(() => undefined);
   }
 }

@@ -22,9 +22,9 @@ export interface CacheStats {
   readonly coalesced: number;
   /** Loaders that returned. */
   readonly loads: number;
-  /** Loaders that failed, by an error they threw or one they returned. */
+  /** Loaders that failed, by an error they threw or one they returned, or that took longer than `hardTimeout`. */
   readonly loadErrors: number;
-  /** Background loads that were begun to renew a value. */
+  /** Background loads that were begun to refresh a value. */
   readonly refreshes: number;
   /** Calls that were thrown a remembered error. */
   readonly errorHits: number;
@@ -58,6 +58,8 @@ export interface CacheStats {
   readonly entries: number;
   /** Bytes in memory now. */
   readonly bytes: number;
+  /** Bytes that arguments seen lately take now, besides `bytes`: a sixteenth of `maxBytes` at most, over all methods. */
+  readonly indexBytes: number;
   /**
    * Lookups that were answered without a load of their own, of all lookups; 0 before the first. A stale value in place
    * of a load counts as what the call was before: a miss, or coalesced.
@@ -65,10 +67,11 @@ export interface CacheStats {
   readonly hitRate: number;
   /** Tool time that was not spent: for each hit and coalesced call what the load had taken, in ms. */
   readonly savedMs: number;
+  /** How long loads took, in ms. */
   readonly loadTime: LoadTimes;
   /** Where the circuit breaker stands, of several the worst; `undefined` without one. */
   readonly circuit: CircuitStateName | undefined;
-  /** Loads that hold a turn of `concurrency` now. */
+  /** Loads that hold a permit of `concurrency` now. */
   readonly running: number;
   /** Loads that wait for one now. */
   readonly queued: number;
@@ -105,11 +108,12 @@ export class MethodCounters {
   uncached = 0;
   entries = 0;
   bytes = 0;
+  indexBytes = 0;
   savedMs = 0;
   /** Calls that joined a load and had no answer from it: it failed, they left, or it could not be shared. */
-  unanswered = 0;
+  failedJoins = 0;
   /** Calls that were counted when they began to wait for a load, and again when they were answered in another way. */
-  countedAgain = 0;
+  doubleCounted = 0;
   readonly loadTimes: LoadTimeRecorder;
 
   constructor(loadTimes = new LoadTimeRecorder()) {
@@ -121,19 +125,25 @@ export class MethodCounters {
     this.bytes += bytes;
   }
 
-  removed(bytes: number, reason: RemovalReason): void {
+  removed(bytes: number, reason: Exclude<RemovalReason, 'clear'>): void {
     this.entries--;
     this.bytes -= bytes;
     if (reason === 'evict') this.evicted++;
     else if (reason === 'expire') this.expired++;
     else if (reason === 'replace') this.replaced++;
     else if (reason === 'invalidate') this.invalidated++;
-    else if (reason === 'clear' || reason === 'delete') this.deletes++;
+    else if (reason === 'delete') this.deletes++;
   }
 
-  /** An entry left because the cache was closed. */
-  released(bytes: number): void {
-    this.entries--;
+  /** Entries were cleared together. */
+  cleared(bytes: number, entries: number): void {
+    this.released(bytes, entries);
+    this.deletes += entries;
+  }
+
+  /** Entries left because the cache was closed. */
+  released(bytes: number, entries: number): void {
+    this.entries -= entries;
     this.bytes -= bytes;
   }
 
@@ -169,18 +179,19 @@ export class MethodCounters {
     this.uncached += other.uncached;
     this.entries += other.entries;
     this.bytes += other.bytes;
+    this.indexBytes += other.indexBytes;
     this.savedMs += other.savedMs;
-    this.unanswered += other.unanswered;
-    this.countedAgain += other.countedAgain;
+    this.failedJoins += other.failedJoins;
+    this.doubleCounted += other.doubleCounted;
     this.loadTimes.add(other.loadTimes);
   }
 
   summary(guards: GuardSummary): CacheStats {
-    const { loadTimes, unanswered, countedAgain, ...counts } = this;
+    const { loadTimes, failedJoins, doubleCounted, ...counts } = this;
     const inPlaceOfLoads = this.staleIfErrors + this.softTimeouts;
-    const coalesced = this.coalesced - countedAgain;
-    const answered = this.hits + this.staleHits - inPlaceOfLoads + coalesced - unanswered;
-    const lookups = answered + unanswered + this.misses;
+    const coalesced = this.coalesced - doubleCounted;
+    const answered = this.hits + this.staleHits - inPlaceOfLoads + coalesced - failedJoins;
+    const lookups = answered + failedJoins + this.misses;
     const hitRate = lookups === 0 ? 0 : answered / lookups;
     return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards };
   }

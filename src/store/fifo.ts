@@ -1,8 +1,9 @@
 /** First in, first out: neither reads nor overwrites keep an entry longer. */
 
-import { PolicyStore } from './policy-store.js';
-import { QueuePolicy } from './queue-policy.js';
+import { BoundedStore } from './bounded-store.js';
+import { QueueOrder } from './queue-order.js';
 import type { StoreFactory } from './store.js';
 
 /** Makes a store that evicts the key that came in first. A key that is set again keeps its place. */
-export const fifo: StoreFactory = (options) => new PolicyStore(options, new QueuePolicy('first in'));
+export const fifo: StoreFactory = (options) =>
+  new BoundedStore(options, new QueueOrder(options.maxSize, 'first in'));

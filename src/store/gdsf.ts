@@ -5,100 +5,16 @@
  * HP Laboratories HPL-98-69R1, 1998.
  */
 
-import { Heap, type HeapNode } from '../heap.js';
-import { type EvictionPolicy, type PolicyNode, PolicyStore } from './policy-store.js';
+import { BoundedStore } from './bounded-store.js';
+import { GreedyDualOrder } from './greedy-dual.js';
 import type { StoreEntry, StoreFactory } from './store.js';
-
-class GdsfNode<E> implements PolicyNode<E>, HeapNode {
-  entry: E | undefined;
-  uses = 0;
-  /** What one use is worth: cost by size. */
-  worth = 0;
-  priority = 0;
-  /** Grows with each use, and breaks ties. */
-  lastUse = 0;
-  heapIndex = -1;
-
-  constructor(entry: E) {
-    this.entry = entry;
-  }
-}
-
-/**
- * The inflation from which on it is taken off all priorities. Doubles near it are 2^-22 apart, so what a use is worth
- * (milliseconds by bytes) stays visible beside it however long the store lives.
- */
-const highestInflation = 2 ** 30;
-
-/** The order of the `gdsf` store. */
-export class GdsfPolicy<E extends StoreEntry> implements EvictionPolicy<E, GdsfNode<E>> {
-  readonly #heap = new Heap<GdsfNode<E>>((a, b) =>
-    a.priority === b.priority ? a.lastUse < b.lastUse : a.priority < b.priority,
-  );
-  readonly #costs = new Costs();
-  /** The priority of the last evicted entry, which new priorities start from: the paper's `L`. */
-  #inflation = 0;
-  #uses = 0;
-
-  insert(entry: E): GdsfNode<E> {
-    const node = new GdsfNode(entry);
-    node.worth = this.#worthOf(entry);
-    this.#use(node);
-    this.#heap.push(node);
-    return node;
-  }
-
-  read(node: GdsfNode<E>): void {
-    this.#use(node);
-    this.#heap.settle(node);
-  }
-
-  overwrite(node: GdsfNode<E>): void {
-    if (node.entry !== undefined) node.worth = this.#worthOf(node.entry);
-    this.read(node);
-  }
-
-  remove(node: GdsfNode<E>): void {
-    this.#heap.remove(node);
-  }
-
-  victim(spared: GdsfNode<E> | undefined): GdsfNode<E> | undefined {
-    const victim = this.#heap.firstBut(spared);
-    if (victim !== undefined) {
-      this.#inflation = victim.priority;
-      if (this.#inflation > highestInflation) this.#deflate();
-    }
-    return victim;
-  }
-
-  clear(): void {
-    this.#heap.clear();
-    this.#inflation = 0;
-  }
-
-  #use(node: GdsfNode<E>): void {
-    node.uses += 1;
-    node.priority = this.#inflation + node.uses * node.worth;
-    node.lastUse = this.#uses++;
-  }
-
-  #worthOf(entry: E): number {
-    return this.#costs.of(entry) / entry.bytes;
-  }
-
-  /** Subtracting one number from doubles that are no smaller keeps their order, so the heap stays a heap. */
-  #deflate(): void {
-    for (const node of this.#heap.nodes()) node.priority -= this.#inflation;
-    this.#inflation = 0;
-  }
-}
 
 /** The loads of a method that its typical load is told from: the latest count most once there are so many. */
 const rememberedLoads = 1000;
 
 /**
  * What entries cost. The user's own `cost` counts as it is. A load's time is a single measurement, and one that was slow by
- * chance would keep its entry for as long as it seemed dear; so it counts as the geometric mean of itself and the
+ * chance would keep its entry for as long as it seemed expensive; so it counts as the geometric mean of itself and the
  * method's typical load: half of what sets it apart is taken for chance. (Wooster, Abrams 1997 estimate by the server.)
  */
 class Costs {
@@ -133,9 +49,15 @@ class Costs {
 
 /**
  * Makes a store that keeps what is expensive to load, small and often used. It evicts the entry with the lowest
- * `inflation + uses × cost / bytes`, among equals the least recently used; the inflation is the priority of the last
+ * `inflation + frequency × cost / bytes`, among equals the least recently used; the inflation is the priority of the last
  * evicted entry, so that what was popular long ago leaves in time. Being set is a use; a key that is set again keeps
  * its count. The cost is the user's own or what the load took, tempered by what loads of its method typically take; an
  * entry set without a load counts as a typical one. O(log n).
  */
-export const gdsf: StoreFactory = (options) => new PolicyStore(options, new GdsfPolicy());
+export const gdsf: StoreFactory = (options) => new BoundedStore(options, gdsfOrder(options.maxSize));
+
+/** The order of a `gdsf` store. */
+export function gdsfOrder<E extends StoreEntry>(maxSize: number, largestMap?: number): GreedyDualOrder<E> {
+  const costs = new Costs();
+  return new GreedyDualOrder(maxSize, (entry) => costs.of(entry) / entry.bytes, largestMap);
+}

@@ -1,148 +1,75 @@
 /**
- * Least recently used goes first: `lru-cache` behind the store contract. Above `largestMap` entries our own queue takes
- * its place, because lru-cache keeps its keys in one Map, which can't serve that many.
+ * Least recently used goes first: an order over `lru-cache`. Above `largestMap` entries our own queue takes its place,
+ * because lru-cache keeps its keys in one Map, which can't serve that many.
  */
 
 import { LRUCache } from 'lru-cache';
+import { BoundedStore, type EvictionOrder, type OrderNode } from './bounded-store.js';
 import { largestMap } from './key-map.js';
-import { PolicyStore } from './policy-store.js';
-import { QueuePolicy } from './queue-policy.js';
-import type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
-
-/** What lru-cache holds, so that an overwrite changes a slot and not lru-cache's map: that takes a third of the time. */
-class Slot<E> {
-  /** `undefined` only while the entry is being overwritten. */
-  entry: E | undefined;
-
-  constructor(entry: E) {
-    this.entry = entry;
-  }
-}
+import { QueueOrder } from './queue-order.js';
+import type { StoreEntry, StoreFactory } from './store.js';
 
 /**
- * A store that evicts the entry not read or set for the longest time.
- *
- * It keeps both bounds by itself and makes room before it inserts, because lru-cache tells of evictions only once the
- * new entry is in. lru-cache's own `max` stays unused: it would allocate for that many entries at once.
+ * The order of entries by when they were last read or set. lru-cache holds nodes rather than entries, so that an overwrite
+ * leaves its map alone: that takes a third of the time.
  */
-export class LruStore<E extends StoreEntry> implements Store<E> {
-  readonly #maxSize: number;
-  readonly #maxBytes: number;
-  readonly #onRemove: (entry: E, reason: RemovalReason) => void;
-  #slots = noSlots<E>();
-  #size = 0;
-  #bytes = 0;
+class LruOrder<E extends StoreEntry> implements EvictionOrder<E, OrderNode<E>> {
+  #nodes = emptyCache<E>();
 
-  constructor(options: StoreOptions<E>) {
-    this.#maxSize = options.maxSize;
-    this.#maxBytes = options.maxBytes;
-    this.#onRemove = options.onRemove;
+  peek(key: string): OrderNode<E> | undefined {
+    return this.#nodes.peek(key);
   }
 
-  get size(): number {
-    return this.#size;
+  use(key: string): OrderNode<E> | undefined {
+    return this.#nodes.get(key);
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  /** Makes the node the last to leave, so that `evict` meets all others first. */
+  reserve(key: string): OrderNode<E> | undefined {
+    return this.#nodes.get(key);
   }
 
-  get(key: string): E | undefined {
-    return this.#slots.get(key)?.entry;
+  insert(entry: E): void {
+    this.#nodes.set(entry.key, { entry });
   }
 
-  peek(key: string): E | undefined {
-    return this.#slots.peek(key)?.entry;
-  }
+  overwritten(): void {}
 
-  has(key: string): boolean {
-    return this.peek(key) !== undefined;
-  }
-
-  set(entry: E): boolean {
-    if (entry.bytes > this.#maxBytes) {
-      this.delete(entry.key, 'refuse');
-      return false;
-    }
-    // This makes it the last to go, so making room for its own entry spares it.
-    const slot = this.#slots.get(entry.key);
-    if (slot === undefined) {
-      this.#makeRoom(entry.bytes);
-      this.#slots.set(entry.key, new Slot(entry));
-    } else {
-      this.#empty(slot, entry);
-      slot.entry = entry;
-    }
-    this.#size += 1;
-    this.#bytes += entry.bytes;
-    return true;
-  }
-
-  delete(key: string, reason: RemovalReason = 'delete'): boolean {
-    const slot = this.#slots.peek(key);
-    if (slot === undefined) return false;
-    this.#drop(key);
-    return this.#vacate(slot, reason);
-  }
-
-  clear(): void {
-    const cleared = this.#slots;
-    // A new one, because lru-cache would keep the memory of all its places.
-    this.#slots = noSlots();
-    this.#size = 0;
-    this.#bytes = 0;
-    for (const { entry } of cleared.values()) if (entry !== undefined) this.#onRemove(entry, 'clear');
-  }
-
-  *entries(): IterableIterator<E> {
-    for (const { entry } of this.#slots.values()) if (entry !== undefined) yield entry;
-  }
-
-  #makeRoom(bytes: number): void {
-    while (this.#size >= this.#maxSize || this.#bytes + bytes > this.#maxBytes) {
-      const victim = this.#slots.pop();
-      if (victim === undefined) return;
-      this.#vacate(victim, 'evict');
-    }
-  }
-
-  /** Lets the older entry of a slot go and makes room for its successor. */
-  #empty(slot: Slot<E>, successor: E): void {
-    try {
-      this.#vacate(slot, 'replace');
-      this.#makeRoom(successor.bytes);
-    } catch (error) {
-      // `onRemove` failed: without an entry, the slot must not stay.
-      this.#drop(successor.key);
-      throw error;
-    }
-  }
-
-  /** Lets a slot's entry go, and tells whether there was one. */
-  #vacate(slot: Slot<E>, reason: RemovalReason): boolean {
-    const { entry } = slot;
-    if (entry === undefined) return false;
-    slot.entry = undefined;
-    this.#size -= 1;
-    this.#bytes -= entry.bytes;
-    this.#onRemove(entry, reason);
-    return true;
-  }
-
-  #drop(key: string): void {
+  remove(key: string): OrderNode<E> | undefined {
+    const node = this.#nodes.peek(key);
+    if (node === undefined) return undefined;
     // lru-cache deletes its only entry by wiping all the places it ever grew to; popping it is O(1).
-    if (this.#slots.size === 1) this.#slots.pop();
-    else this.#slots.delete(key);
+    if (this.#nodes.size === 1) return this.#nodes.pop();
+    this.#nodes.delete(key);
+    return node;
+  }
+
+  evict(): OrderNode<E> | undefined {
+    return this.#nodes.pop();
+  }
+
+  nodes(): IterableIterator<OrderNode<E>> {
+    return this.#nodes.values();
+  }
+
+  clear(): IterableIterator<OrderNode<E>> {
+    const cleared = this.#nodes;
+    // A new one, because lru-cache would keep the memory of all its places.
+    this.#nodes = emptyCache();
+    return cleared.values();
   }
 }
 
 /** Makes a store that evicts the entry not read or set for the longest time. */
 export const lru: StoreFactory = (options) =>
   options.maxSize <= largestMap
-    ? new LruStore(options)
-    : new PolicyStore(options, new QueuePolicy('least recently used'));
+    ? new BoundedStore(options, new LruOrder())
+    : new BoundedStore(options, new QueueOrder(options.maxSize, 'least recently used'));
 
-function noSlots<E>(): LRUCache<string, Slot<E>> {
-  // lru-cache wants some bound; this one is never reached.
+/**
+ * A cache without a bound that is ever reached, though lru-cache wants one. It tells of evictions only once the new entry
+ * is in, so the store makes room before; and its own `max` would allocate for that many entries at once.
+ */
+function emptyCache<E>(): LRUCache<string, OrderNode<E>> {
   return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: () => 1 });
 }

@@ -1,8 +1,12 @@
 /** The memory tier: a store that knows the time, so that nothing expired is ever handed out. */
 
 import type { Clock, Timer } from '../clock.js';
-import { ExpiryRing } from './expiry-ring.js';
+import { CacheError } from '../errors.js';
+import { TimeSlice } from '../next-turn.js';
+import { compareStamps } from '../stamp.js';
+import { ExpiryRing } from './expiry-sweep.js';
 import type { MemoryEntry } from './memory-entry.js';
+import { type MethodGroup, MethodGroups } from './method-groups.js';
 import { createStore } from './registry.js';
 import type { RemovalReason, Store, StoreFactory } from './store.js';
 
@@ -20,10 +24,12 @@ export interface MemoryTierOptions {
    */
   readonly maxEntryBytes?: number | undefined;
   readonly clock: Clock;
-  /** A number in [0, 1), for stores that draw lots. */
+  /** A number in [0, 1), for stores that choose at random. */
   readonly random: () => number;
   /** Called for every entry that leaves, once it has left. It must not change the tier. */
   readonly onRemove: (entry: MemoryEntry, reason: RemovalReason) => void;
+  /** Called for each method that is cleared, before any of its entries leaves with the reason `clear`. */
+  readonly onClear?: ((cleared: Cleared) => void) | undefined;
   /**
    * Called when the background sweep fails, which only a faulty store or `onRemove` can cause.
    * @default throws
@@ -36,11 +42,17 @@ export interface MemoryTierOptions {
   readonly sweepInterval?: number | undefined;
 }
 
+/** What is cleared of one method. */
+export type Cleared = Pick<MethodGroup<MemoryEntry>, 'method' | 'size' | 'bytes'>;
+
 /** Milliseconds between background sweeps, unless told otherwise. */
 export const defaultSweepInterval = 1000;
 
 /** Entries one slice of a sweep looks at: some tens of microseconds. */
 const sliceSteps = 1000;
+
+/** Entries that leave between two looks at the time: as many as were cleared leave at once. */
+const releaseSteps = 500;
 
 /** Sweeps in which the hand comes around once, so that a dead entry leaves within about a minute. */
 const sweepsPerRound = 60;
@@ -49,18 +61,26 @@ const sweepsPerRound = 60;
 const worthwhileShare = 10;
 
 /**
- * A bounded map from key to `MemoryEntry` that never returns an expired entry. An expired entry leaves with the
+ * A bounded map from key to `MemoryEntry` that never returns an expired or cleared entry. An expired entry leaves with the
  * reason `expire` when it is met, when it is evicted, or when the background sweep finds it; until then it still
- * counts in `size` and `bytes`.
+ * counts in `size` and `bytes`. So do the many entries of a method that was cleared, which leave in slices.
  */
 export class MemoryTier {
   readonly #store: Store<MemoryEntry>;
+  readonly #maxSize: number;
+  readonly #maxBytes: number;
   readonly #maxEntryBytes: number;
   readonly #clock: Clock;
   readonly #onRemove: (entry: MemoryEntry, reason: RemovalReason) => void;
+  readonly #onClear: ((cleared: Cleared) => void) | undefined;
   readonly #onError: (error: unknown) => void;
   readonly #sweepInterval: number;
   readonly #ring = new ExpiryRing();
+  readonly #groups = new MethodGroups<MemoryEntry>();
+  /** What was cleared and is in the store still. */
+  readonly #cleared: MethodGroup<MemoryEntry>[] = [];
+  /** The release of it under way. */
+  #release: Promise<void> | undefined;
   #timer: Timer | undefined;
   /** Steps the current sweep still owes. */
   #stepsLeft = 0;
@@ -69,8 +89,11 @@ export class MemoryTier {
   constructor(options: MemoryTierOptions) {
     this.#clock = options.clock;
     this.#onRemove = options.onRemove;
+    this.#onClear = options.onClear;
     this.#onError = options.onError ?? rethrow;
     this.#sweepInterval = options.sweepInterval ?? defaultSweepInterval;
+    this.#maxSize = options.maxSize;
+    this.#maxBytes = options.maxBytes;
     this.#maxEntryBytes = Math.min(options.maxEntryBytes ?? options.maxBytes, options.maxBytes);
     this.#store = createStore<MemoryEntry>(options.store, {
       maxSize: options.maxSize,
@@ -80,12 +103,12 @@ export class MemoryTier {
     });
   }
 
-  /** Entries held, those that expired but were not met yet included. */
+  /** Entries held, those that expired or were cleared but have not left yet included. */
   get size(): number {
     return this.#store.size;
   }
 
-  /** Bytes held, those of entries that expired but were not met yet included. */
+  /** Bytes held, those of entries that expired or were cleared but have not left yet included. */
   get bytes(): number {
     return this.#store.bytes;
   }
@@ -94,8 +117,9 @@ export class MemoryTier {
   get(key: string): MemoryEntry | undefined {
     const entry = this.#store.get(key);
     if (entry === undefined) return undefined;
-    const now = this.#clock.now();
-    if (this.#expire(entry, now)) return undefined;
+    const now = entry.now(this.#clock);
+    const isOver = entry.isCleared || (entry.expiresAt !== null && entry.isExpired(now));
+    if (isOver) return this.#letGo(entry);
     entry.touch(now);
     return entry;
   }
@@ -103,7 +127,15 @@ export class MemoryTier {
   /** The entry of this key, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
     const entry = this.#store.peek(key);
-    return entry === undefined || this.#expire(entry, this.#clock.now()) ? undefined : entry;
+    if (entry === undefined || (entry.expiresAt === null && !entry.isCleared)) return entry;
+    const isOver = entry.isCleared || entry.isExpired(entry.now(this.#clock));
+    return isOver ? this.#letGo(entry) : entry;
+  }
+
+  /** Whether it holds a newer entry of the same key: a synchronous load ends before one that began earlier. */
+  holdsNewer({ key, stamp }: MemoryEntry): boolean {
+    const held = this.peek(key);
+    return held !== undefined && compareStamps(held.stamp, stamp) > 0;
   }
 
   /** Whether there is an entry of this key; not counted as a use. */
@@ -120,7 +152,9 @@ export class MemoryTier {
       this.#store.delete(entry.key, 'refuse');
       return false;
     }
+    this.#makeRoom(entry.bytes);
     if (!this.#store.set(entry)) return false;
+    this.#groups.add(entry);
     this.#ring.add(entry);
     if (this.#timer === undefined) this.#arm(this.#sweepInterval);
     return true;
@@ -131,20 +165,28 @@ export class MemoryTier {
     return this.peek(key) !== undefined && this.#store.delete(key, reason);
   }
 
-  /** Takes out all entries, or those of one method. Either way it looks at every entry held. */
-  clear(method?: string): void {
-    if (method === undefined) {
-      this.#store.clear();
-      return;
+  /**
+   * Clears all entries, or those of one method: none of them is returned any more. Those that take longer than a slice to
+   * leave the store do so in the background, which the promise tells the end of.
+   */
+  clear(method?: string): Promise<void> | undefined {
+    for (const group of this.#groups.clear(method)) {
+      this.#cleared.push(group);
+      this.#onClear?.(group);
     }
-    const keys: string[] = [];
-    for (const entry of this.#store.entries()) if (entry.method === method) keys.push(entry.key);
-    for (const key of keys) this.#store.delete(key, 'clear');
+    if (this.#release !== undefined) return this.#release;
+    const slice = new TimeSlice();
+    const failures: unknown[] = [];
+    if (!this.#releaseSlice(slice, failures)) this.#release = this.#releaseRest(slice, failures);
+    else if (failures.length > 0) throw failures[0];
+    return this.#release;
   }
 
-  /** All live entries, in no stated order. Don't change the tier while iterating. */
-  *entries(): IterableIterator<MemoryEntry> {
-    for (const entry of this.#store.entries()) if (!entry.isExpired(this.#clock.now())) yield entry;
+  /** All live entries, or those of one method, in no stated order. Those set meanwhile may be missing. */
+  *entries(method?: string): IterableIterator<MemoryEntry> {
+    for (const entry of this.#groups.entries(method)) {
+      if (entry.place >= 0 && !entry.isCleared && !entry.isExpired(entry.now(this.#clock))) yield entry;
+    }
   }
 
   /** Stops the background sweep for good. The entries stay. */
@@ -154,16 +196,64 @@ export class MemoryTier {
     this.#timer = undefined;
   }
 
-  #expire(entry: MemoryEntry, now: number): boolean {
-    if (!entry.isExpired(now)) return false;
-    this.#store.delete(entry.key, 'expire');
-    return true;
+  /** An entry that is not to be used any more leaves. */
+  #letGo(entry: MemoryEntry): undefined {
+    this.#store.delete(entry.key, entry.isCleared ? 'clear' : 'expire');
   }
 
   #removed(entry: MemoryEntry, reason: RemovalReason): void {
+    this.#forget(entry);
+    const isDead = reason === 'evict' && entry.isExpired(entry.now(this.#clock));
+    this.#onRemove(entry, entry.isCleared ? 'clear' : isDead ? 'expire' : reason);
+  }
+
+  #forget(entry: MemoryEntry): void {
     this.#ring.remove(entry);
-    const isDead = reason === 'evict' && entry.isExpired(this.#clock.now());
-    this.#onRemove(entry, isDead ? 'expire' : reason);
+    this.#groups.remove(entry);
+  }
+
+  /** Lets cleared entries leave rather than live ones. */
+  #makeRoom(bytes: number): void {
+    while (
+      this.#cleared.length > 0 &&
+      (this.#store.size >= this.#maxSize || this.#store.bytes + bytes > this.#maxBytes)
+    ) {
+      this.#releaseOne();
+    }
+  }
+
+  async #releaseRest(slice: TimeSlice, failures: unknown[]): Promise<void> {
+    try {
+      do await slice.next();
+      while (!this.#releaseSlice(slice, failures));
+    } finally {
+      this.#release = undefined;
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** Lets cleared entries leave while the slice lasts, a few in any case; tells whether all have left. */
+  #releaseSlice(slice: TimeSlice, failures: unknown[]): boolean {
+    for (let steps = 1; this.#cleared.length > 0; steps += 1) {
+      if (steps % releaseSteps === 0 && slice.isOver) return false;
+      try {
+        this.#releaseOne();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    // Empty, it lets go of what it has grown to.
+    if (this.#store.size === 0) this.#store.clear();
+    return true;
+  }
+
+  #releaseOne(): void {
+    const entry = this.#cleared.at(-1)?.last;
+    if (entry === undefined) {
+      this.#cleared.pop();
+      return;
+    }
+    this.#drop(entry, 'clear');
   }
 
   #arm(delayMs: number): void {
@@ -179,10 +269,14 @@ export class MemoryTier {
   #sweep(): void {
     this.#timer = undefined;
     if (this.#stepsLeft <= 0) this.#stepsLeft = Math.ceil(this.#ring.size / sweepsPerRound);
-    const now = this.#clock.now();
+    const clock = this.#clock;
     let expired = 0;
     try {
-      expired = this.#ring.sweep({ now, steps: sliceSteps, onExpired: (entry) => this.#drop(entry) });
+      expired = this.#ring.sweep({
+        clock,
+        steps: sliceSteps,
+        onExpired: (entry) => this.#drop(entry, 'expire'),
+      });
     } catch (error) {
       this.#arm(this.#sweepInterval);
       this.#onError(error);
@@ -193,12 +287,21 @@ export class MemoryTier {
     this.#arm(goesOn ? 0 : this.#sweepInterval);
   }
 
-  #drop(entry: MemoryEntry): void {
-    // A user's store may have lost the entry without saying so; what has its key now is not ours to drop.
-    if (this.#store.peek(entry.key) === entry) this.#store.delete(entry.key, 'expire');
+  #drop(entry: MemoryEntry, reason: RemovalReason): void {
+    try {
+      // A user's store may have lost the entry without saying so; what has its key now is not ours to drop.
+      if (this.#store.peek(entry.key) === entry) this.#store.delete(entry.key, reason);
+    } finally {
+      this.#forget(entry);
+    }
   }
 }
 
 function rethrow(error: unknown): never {
   throw error;
+}
+
+/** What a faulty store is told as. */
+export function storeFailure(operation: string, cause: unknown): CacheError {
+  return new CacheError('ERR_STORAGE', `The memory store failed in \`${operation}\``, { cause });
 }

@@ -1,7 +1,9 @@
 /** The stores there are, by name, and how one is made from a name or a factory. */
 
-import { inspect } from 'node:util';
+import { notPromised } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
+import { evaluationCalling, isEvaluatedAgain, type ModuleEvaluation } from '../module-evaluation.js';
+import { shown } from '../option-checks.js';
 import { fifo } from './fifo.js';
 import { gdsf } from './gdsf.js';
 import { lfu } from './lfu.js';
@@ -21,6 +23,8 @@ const builtIns = {
 } satisfies Record<string, StoreFactory>;
 
 const factories = new Map<string, StoreFactory>(Object.entries(builtIns));
+/** Where the registered ones come from. */
+const origins = new Map<string, ModuleEvaluation | undefined>();
 
 const storeMethods = ['get', 'peek', 'has', 'set', 'delete', 'clear', 'entries'] as const;
 const storeCounts = ['size', 'bytes'] as const;
@@ -32,7 +36,7 @@ export function storeNames(): string[] {
 
 /**
  * Gives a store of your own a name that `eviction` takes, for this process and this build (ESM and CJS have a
- * registry each). A name can be taken again only by the same factory.
+ * registry each). A name can be taken again by the same factory, and by that of a module which is evaluated again.
  *
  * @example
  * registerStore('random', (options) => new RandomStore(options));
@@ -40,19 +44,23 @@ export function storeNames(): string[] {
  */
 export function registerStore(name: string, factory: StoreFactory): void {
   if (typeof name !== 'string' || name === '') {
-    throw new InvalidOptionError(
-      `Expected a store's name to be a non-empty string, got \`${inspect(name)}\``,
-    );
+    throw new InvalidOptionError(`Expected a store's name to be a non-empty string, got ${shown(name)}`);
   }
   if (typeof factory !== 'function') {
     throw new InvalidOptionError(
-      `Expected the factory of the store \`${name}\` to be a function, got \`${inspect(factory)}\``,
+      `Expected the factory of the store \`${name}\` to be a function, got ${shown(factory)}`,
     );
   }
-  if ((factories.get(name) ?? factory) !== factory) {
-    throw new InvalidOptionError(`A store named \`${name}\` is registered already: choose another name`);
+  const from = evaluationCalling(registerStore);
+  const isTaken = (factories.get(name) ?? factory) !== factory;
+  if (isTaken && !isEvaluatedAgain(origins.get(name), from)) {
+    throw new InvalidOptionError(
+      `A store named \`${name}\` is registered already: choose another name. Where a module is evaluated again (hot ` +
+        'reloading), give the factory itself as `eviction`',
+    );
   }
   factories.set(name, factory);
+  origins.set(name, from);
 }
 
 /** Makes a store by its registered name or through a factory. Throws `InvalidOptionError` on what can't work. */
@@ -62,7 +70,7 @@ export function createStore<E extends StoreEntry>(
 ): Store<E> {
   checkMaxSize(options.maxSize);
   checkMaxBytes(options.maxBytes);
-  return checkStore(findFactory(eviction)(options));
+  return checkStore(notPromised(findFactory(eviction)(options), 'eviction(options)'));
 }
 
 function findFactory(eviction: string | StoreFactory): StoreFactory {
@@ -72,16 +80,14 @@ function findFactory(eviction: string | StoreFactory): StoreFactory {
   throw new InvalidOptionError(
     `Expected \`eviction\` to be ${storeNames()
       .map((name) => `'${name}'`)
-      .join(', ')} or a store factory, got \`${inspect(eviction)}\`. ` +
+      .join(', ')} or a store factory, got ${shown(eviction)}. ` +
       'Name your own store with `registerStore(name, factory)` or pass its factory.',
   );
 }
 
 function checkMaxSize(maxSize: number): void {
   if (!isPositiveInteger(maxSize)) {
-    throw new InvalidOptionError(
-      `Expected \`maxSize\` to be a positive integer, got \`${inspect(maxSize)}\``,
-    );
+    throw new InvalidOptionError(`Expected \`maxSize\` to be a positive integer, got ${shown(maxSize)}`);
   }
   if (maxSize > largestMaxSize) {
     throw new InvalidOptionError(
@@ -94,7 +100,7 @@ function checkMaxSize(maxSize: number): void {
 function checkMaxBytes(maxBytes: number): void {
   if (!isPositiveInteger(maxBytes)) {
     throw new InvalidOptionError(
-      `Expected \`maxBytes\` to be a positive integer, got \`${inspect(maxBytes)}\`. ` +
+      `Expected \`maxBytes\` to be a positive integer, got ${shown(maxBytes)}. ` +
         'For no bound but `maxSize`, use `Number.MAX_SAFE_INTEGER`.',
     );
   }
@@ -106,7 +112,7 @@ function isPositiveInteger(value: unknown): boolean {
 
 function checkStore<E extends StoreEntry>(store: Store<E>): Store<E> {
   if (typeof store !== 'object' || store === null) {
-    throw new InvalidOptionError(`Expected the store factory to return a store, got \`${inspect(store)}\``);
+    throw new InvalidOptionError(`Expected the store factory to return a store, got ${shown(store)}`);
   }
   const lacking = [
     ...storeMethods.filter((name) => typeof store[name] !== 'function').map((name) => `${name}()`),

@@ -14,7 +14,7 @@ export interface StoreEntry {
   readonly expiresAt: number | null;
   /** What loading the value took, in ms; 0 when unknown. */
   readonly loadMs: number;
-  /** What the value is worth in a unit of the user's own; `undefined`: what loading it took. */
+  /** What the value cost in a unit of the user's own; `undefined`: what loading it took. */
   readonly cost?: number | undefined;
   /** The tool it is a result of, if known: its loads take similar times. */
   readonly method?: string | undefined;
@@ -31,7 +31,7 @@ export interface StoreOptions<E extends StoreEntry> {
    * hold inside the call. It must not change the store.
    */
   readonly onRemove: (entry: E, reason: RemovalReason) => void;
-  /** A number in [0, 1), for stores that draw lots. */
+  /** A number in [0, 1), for stores that choose at random. */
   readonly random: () => number;
 }
 
@@ -56,7 +56,7 @@ export interface Store<E extends StoreEntry = StoreEntry> {
    * with the reason `refuse`, and nothing else changes.
    */
   set(entry: E): boolean;
-  /** Takes an entry out and tells whether there was one. `reason` (default `delete`) is passed to `onRemove`. */
+  /** Takes an entry out and returns whether there was one. `reason` (default `delete`) is passed to `onRemove`. */
   delete(key: string, reason?: RemovalReason): boolean;
   /** Takes all entries out, each with the reason `clear`. */
   clear(): void;

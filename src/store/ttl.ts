@@ -1,10 +1,11 @@
 /** Soonest to expire goes first: a binary heap by time of expiry. */
 
 import { Heap, type HeapNode } from '../heap.js';
-import { type EvictionPolicy, type PolicyNode, PolicyStore } from './policy-store.js';
+import { BoundedStore, type OrderNode } from './bounded-store.js';
+import { KeyedOrder } from './keyed-order.js';
 import type { StoreEntry, StoreFactory } from './store.js';
 
-class TtlNode<E> implements PolicyNode<E>, HeapNode {
+class TtlNode<E> implements OrderNode<E>, HeapNode {
   entry: E | undefined;
   /** Epoch ms; infinite for entries that never expire. */
   expiresAt: number;
@@ -20,35 +21,35 @@ class TtlNode<E> implements PolicyNode<E>, HeapNode {
 }
 
 /** The order of the `ttl` store. */
-export class TtlPolicy<E extends StoreEntry> implements EvictionPolicy<E, TtlNode<E>> {
+export class TtlOrder<E extends StoreEntry> extends KeyedOrder<E, TtlNode<E>> {
   readonly #heap = new Heap<TtlNode<E>>((a, b) =>
     a.expiresAt === b.expiresAt ? a.order < b.order : a.expiresAt < b.expiresAt,
   );
   #order = 0;
 
-  insert(entry: E): TtlNode<E> {
+  protected link(entry: E): TtlNode<E> {
     const node = new TtlNode(entry, expiryOf(entry), this.#order++);
     this.#heap.push(node);
     return node;
   }
 
-  read(): void {}
+  protected read(): void {}
 
-  overwrite(node: TtlNode<E>): void {
+  overwritten(node: TtlNode<E>): void {
     node.expiresAt = expiryOf(node.entry);
     node.order = this.#order++;
     this.#heap.settle(node);
   }
 
-  remove(node: TtlNode<E>): void {
+  protected unlink(node: TtlNode<E>): void {
     this.#heap.remove(node);
   }
 
-  victim(spared: TtlNode<E> | undefined): TtlNode<E> | undefined {
-    return this.#heap.firstBut(spared);
+  protected victim(reserved: TtlNode<E> | undefined): TtlNode<E> | undefined {
+    return this.#heap.firstBut(reserved);
   }
 
-  clear(): void {
+  protected unlinkAll(): void {
     this.#heap.clear();
   }
 }
@@ -61,4 +62,4 @@ function expiryOf(entry: StoreEntry | undefined): number {
  * Makes a store that evicts the entry that expires soonest. Those that never expire go last. Among equals the one
  * set least recently goes first; reads don't matter.
  */
-export const ttl: StoreFactory = (options) => new PolicyStore(options, new TtlPolicy());
+export const ttl: StoreFactory = (options) => new BoundedStore(options, new TtlOrder(options.maxSize));

@@ -10,7 +10,7 @@ interface PendingTimer {
 }
 
 /**
- * A `Clock` whose time stands still until it is told to move.
+ * A `Clock` whose time stands still until a test moves it.
  *
  * As with Node's own timers, a delay below 1 ms counts as 1 ms, so a timer that arms itself again with a delay of 0
  * runs once for every millisecond that passes.

@@ -61,7 +61,7 @@ class Probe {
 
   set(entry: StoreEntry): boolean {
     const isStored = this.store.set(entry);
-    assert.equal(isStored, entry.bytes <= this.#maxBytes, '`set` tells whether it stored the entry');
+    assert.equal(isStored, entry.bytes <= this.#maxBytes, '`set` returns whether it stored the entry');
     if (isStored) this.#expected.set(entry.key, entry);
     this.check();
     return isStored;
@@ -69,7 +69,7 @@ class Probe {
 
   delete(key: string, reason?: RemovalReason): boolean {
     const isThere = this.#expected.has(key);
-    assert.equal(this.store.delete(key, reason), isThere, '`delete` tells whether there was an entry');
+    assert.equal(this.store.delete(key, reason), isThere, '`delete` returns whether there was an entry');
     assert.equal(this.#expected.has(key), false, 'a deleted entry is reported to `onRemove`');
     this.check();
     return isThere;
@@ -83,7 +83,7 @@ class Probe {
 
   read(key: string, operation: 'get' | 'peek'): void {
     assert.equal(this.store[operation](key), this.#expected.get(key), `\`${operation}\` finds what is there`);
-    assert.equal(this.store.has(key), this.#expected.has(key), '`has` tells what is there');
+    assert.equal(this.store.has(key), this.#expected.has(key), '`has` returns whether the entry is there');
     this.check();
   }
 

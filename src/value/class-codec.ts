@@ -1,8 +1,9 @@
 /** Codecs for users' own classes, and the checked list of them that a value codec works with. */
 
-import { inspect } from 'node:util';
+import { atOnce } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
-import { isWellFormed } from './well-formed.js';
+import { expected, functionOf } from '../option-checks.js';
+import { isWellFormed } from './plain.js';
 
 /**
  * Makes instances of one class storable.
@@ -36,13 +37,10 @@ export class ClassCodecs {
 
   constructor(codecs: readonly ClassCodec[]) {
     if (!Array.isArray(codecs)) {
-      throw new InvalidOptionError(
-        `Expected \`codecs\` to be an array, got \`${inspect(codecs, { depth: 0 })}\``,
-      );
+      throw expected('codecs', 'an array', codecs);
     }
-    this.#codecs = [...codecs];
-    for (const [index, codec] of this.#codecs.entries()) {
-      checkCodec(codec, index);
+    this.#codecs = codecs.map(checkedCodec);
+    for (const codec of this.#codecs) {
       if (this.#byTag.has(codec.tag)) {
         throw new InvalidOptionError(`Expected each tag in \`codecs\` once, got \`${codec.tag}\` twice`);
       }
@@ -61,22 +59,32 @@ export class ClassCodecs {
   }
 }
 
+/** The same codec, whose functions have to answer at once. */
+function checkedCodec(codec: ClassCodec, index: number): ClassCodec {
+  checkCodec(codec, index);
+  const { tag } = codec;
+  const checked = {
+    test: (value: unknown) => codec.test(value),
+    encode: (value: unknown) => codec.encode(value),
+    decode: (data: unknown) => codec.decode(data),
+  };
+  return {
+    tag,
+    test: atOnce(checked.test, `${tag}.test`) as ClassCodec['test'],
+    encode: atOnce(checked.encode, `${tag}.encode`),
+    decode: atOnce(checked.decode, `${tag}.decode`),
+  };
+}
+
 function checkCodec(codec: unknown, index: number): void {
   const place = `codecs[${index}]`;
   if (typeof codec !== 'object' || codec === null) {
-    throw new InvalidOptionError(`Expected \`${place}\` to be an object, got \`${inspect(codec)}\``);
+    throw expected(place, 'an object', codec);
   }
   const { tag, test, encode, decode } = codec as Partial<ClassCodec>;
   if (typeof tag !== 'string' || tag === '' || !isWellFormed(tag)) {
-    throw new InvalidOptionError(
-      `Expected \`${place}.tag\` to be a well-formed, non-empty string, got \`${inspect(tag)}\``,
-    );
+    throw expected(`${place}.tag`, 'a well-formed, non-empty string', tag);
   }
-  for (const [name, method] of Object.entries({ test, encode, decode })) {
-    if (typeof method !== 'function') {
-      throw new InvalidOptionError(
-        `Expected \`${place}.${name}\` to be a function, got \`${inspect(method, { depth: 0 })}\``,
-      );
-    }
-  }
+  for (const [name, method] of Object.entries({ test, encode, decode }))
+    functionOf(method, `${place}.${name}`);
 }

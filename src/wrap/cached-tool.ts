@@ -1,23 +1,48 @@
 /** A tool and its cache: decides for each call whether it may use the cache, and under which params. */
 
 import { CacheError, InvalidArgumentError } from '../errors.js';
-import { argumentsAsParams, CallArguments, namedParams, type ParamsOf } from './call-arguments.js';
+import {
+  argumentsAsParams,
+  CallArguments,
+  listAsParams,
+  namedParams,
+  type ParamsOf,
+  paramsByKey,
+} from './call-arguments.js';
+import { ContextWatch } from './context-watch.js';
 import type { WhyUncached, WrapTarget } from './host.js';
+import { IndexedCall } from './indexed-call.js';
 import type { ReceiverRule } from './receiver.js';
+import { isSeenAborted, withoutLastSignal, withoutSignals } from './signal-places.js';
 import { blindCall, type CalledTool, CallUnderWay } from './tool-call.js';
 import type { ResolvedWrapOptions } from './wrap-options.js';
 import type { Callable } from './wrapped-types.js';
 
-/** What a cached tool is made from. */
-export interface ToolDefinition {
-  readonly fn: Callable;
-  readonly options: ResolvedWrapOptions;
-  readonly receivers: ReceiverRule;
+/** Where a wrapped function finds its method. */
+export interface TargetSource {
   /**
    * The method in the cache; its name may have to be found on the object that the function is called on.
    * `undefined`: it has none that could be found, which was reported.
    */
-  readonly targetFor: (self: unknown) => WrapTarget | undefined;
+  for(self: unknown): WrapTarget | undefined;
+  /** The same, where it doesn't depend on the object. */
+  readonly fixed?: WrapTarget;
+  /** The method's name as far as it is known, for warnings. */
+  readonly name: string;
+  /** Whether the module was evaluated again, and other code goes by the name now: calls run uncached. */
+  readonly isReplaced: boolean;
+}
+
+/** What a cached tool is made from. */
+export interface ToolDefinition {
+  readonly fn: Callable;
+  /** The function as its user knows it. */
+  readonly original: Callable;
+  /** Whether a result is its caller's alone, neither stored nor shared: asked of the call's arguments once it is done. */
+  readonly isPrivate: ((given: readonly unknown[]) => boolean) | undefined;
+  readonly options: ResolvedWrapOptions;
+  readonly receivers: ReceiverRule;
+  readonly target: TargetSource;
   /** Whether the function can only be called on an object. */
   readonly needsReceiver: boolean;
 }
@@ -25,21 +50,34 @@ export interface ToolDefinition {
 /** One function under a cache. */
 export class CachedTool implements CalledTool {
   readonly fn: Callable;
+  readonly original: Callable;
+  readonly isPrivate: ToolDefinition['isPrivate'];
   readonly paramsOf: ParamsOf;
   readonly hasOwnKey: boolean;
   readonly isScoped: boolean;
+  readonly watch: ContextWatch;
   readonly #receivers: ReceiverRule;
-  readonly #targetFor: ToolDefinition['targetFor'];
+  readonly #source: TargetSource;
   readonly #needsReceiver: boolean;
+  /** The user's own function that makes the params. */
+  readonly #key: ResolvedWrapOptions['key'];
+  /** The arguments' names. */
+  readonly #names: ResolvedWrapOptions['params'];
 
-  constructor({ fn, options, receivers, targetFor, needsReceiver }: ToolDefinition) {
+  constructor(definition: ToolDefinition) {
+    const { fn, original, isPrivate, options, receivers, target, needsReceiver } = definition;
     this.fn = fn;
+    this.original = original;
+    this.isPrivate = isPrivate;
     this.#receivers = receivers;
-    this.#targetFor = targetFor;
+    this.#source = target;
     this.#needsReceiver = needsReceiver;
     const { key, params } = options;
-    if (key !== undefined) this.paramsOf = ({ given }) => key(...given);
+    this.watch = new ContextWatch(() => target.name, params);
+    if (key !== undefined) this.paramsOf = paramsByKey(key);
     else this.paramsOf = params === undefined ? argumentsAsParams : namedParams(params);
+    this.#key = key;
+    this.#names = params;
     this.hasOwnKey = key !== undefined;
     this.isScoped = options.scopeOf !== undefined;
   }
@@ -49,11 +87,20 @@ export class CachedTool implements CalledTool {
   }
 
   call(self: unknown, given: readonly unknown[]): Promise<unknown> {
-    return this.#ask('getOrSet', self, given);
+    const target = this.#source.fixed ?? this.#source.for(self);
+    if (target === undefined) return promised(() => Reflect.apply(this.fn, self, given));
+    const request = this.#request(target, self, given);
+    if (!(request instanceof IndexedCall)) return this.#ask('getOrSet', target, self, given, request);
+    const answer = target.answer(request);
+    request.returned();
+    return answer;
   }
 
   async refresh(self: unknown, given: readonly unknown[]): Promise<unknown> {
-    return this.#ask('refresh', this.#receiverFor(self), given);
+    const receiver = this.#receiverFor(self);
+    const target = this.#source.fixed ?? this.#source.for(receiver);
+    if (target === undefined) return Reflect.apply(this.fn, receiver, given);
+    return this.#ask('refresh', target, receiver, given, this.#request(target, receiver, given));
   }
 
   callSync(self: unknown, given: readonly unknown[]): unknown {
@@ -76,45 +123,74 @@ export class CachedTool implements CalledTool {
     return this.#namedTarget(self).delete(this.paramsOf(args), this.scopeOf(self));
   }
 
-  #ask(how: 'getOrSet' | 'refresh', self: unknown, given: readonly unknown[]): Promise<unknown> {
-    const target = this.#targetFor(self);
-    if (target === undefined) return promised(() => Reflect.apply(this.fn, self, given));
-    if (!this.#receivers.admits(self))
-      return target.alone(this.#loneCall(target, self, given), furtherInstance);
-    let call: CallUnderWay;
-    let params: unknown;
-    try {
-      const scope = this.scopeOf(self);
-      const args = new CallArguments(given);
-      params = this.paramsOf(args);
-      call = new CallUnderWay(this, target, self, args, scope);
-    } catch (error) {
-      return target.alone(this.#loneCall(target, self, given), untold(target, error));
-    }
-    const result = target[how](params, call);
+  #ask(
+    how: 'getOrSet' | 'refresh',
+    target: WrapTarget,
+    self: unknown,
+    given: readonly unknown[],
+    request: Request,
+  ): Promise<unknown> {
+    if ('reason' in request) return target.bypass(this.#bypassCall(target, self, given), request);
+    const call = request.toolCall();
+    const result = target[how](request.params, call);
     call.isLate = true;
     return result;
   }
 
   #askSync(how: 'getOrSetSync' | 'refreshSync', self: unknown, given: readonly unknown[]): unknown {
-    const target = this.#targetFor(self);
+    const target = this.#source.fixed ?? this.#source.for(self);
     if (target === undefined) return Reflect.apply(this.fn, self, given);
-    if (!this.#receivers.admits(self))
-      return target.aloneSync(this.#loneCall(target, self, given), furtherInstance);
-    let call: CallUnderWay;
-    let params: unknown;
-    try {
-      const scope = this.scopeOf(self);
-      const args = new CallArguments(given);
-      params = this.paramsOf(args);
-      call = new CallUnderWay(this, target, self, args, scope);
-    } catch (error) {
-      return target.aloneSync(this.#loneCall(target, self, given), untold(target, error));
-    }
-    return target[how](params, call);
+    const request = this.#request(target, self, given);
+    if ('reason' in request) return target.bypassSync(this.#bypassCall(target, self, given), request);
+    return request instanceof IndexedCall && how === 'getOrSetSync'
+      ? target.answerSync(request)
+      : target[how](request.params, request.toolCall());
   }
 
-  #loneCall(target: WrapTarget, self: unknown, given: readonly unknown[]) {
+  /** What the cache is asked with, or why it can't be asked. */
+  #request(target: WrapTarget, self: unknown, given: readonly unknown[]): Request {
+    if (this.#source.isReplaced) return replaced;
+    if (!this.#receivers.admits(self)) return furtherInstance;
+    try {
+      const scope = this.isScoped ? this.scopeOf(self) : undefined;
+      const params = this.#paramsInSight(given);
+      const key = target.plainKey(params, scope);
+      if (key !== undefined && !(this.hasOwnKey && isSeenAborted(given)))
+        return new IndexedCall(key, params, scope, this, target, self, given);
+      const args = new CallArguments(given);
+      const call = new CallUnderWay(this, target, self, args, scope);
+      return {
+        params: this.hasOwnKey ? withoutSignals(params) : this.paramsOf(args),
+        toolCall: () => call,
+      };
+    } catch (error) {
+      return this.#unreported(target, error);
+    }
+  }
+
+  /** The params, if no signals are among the arguments but one at their end. */
+  #paramsInSight(given: readonly unknown[]): unknown {
+    if (this.#key !== undefined) return this.#key(...given);
+    const data = given.length > 1 ? withoutLastSignal(given) : given;
+    if (this.#names === undefined) return listAsParams(data);
+    return data.length > this.#names.length ? notInSight : this.paramsOf({ given, data });
+  }
+
+  /** The call is not to fail for what only the cache wanted to know. */
+  #unreported(target: WrapTarget, cause: unknown): WhyUncached {
+    target.failed(
+      cause instanceof CacheError
+        ? cause
+        : new CacheError('ERR_INVALID_ARGUMENT', 'The `key` or `scope` function, or an argument, threw', {
+            cause,
+          }),
+    );
+    // Too many arguments for `params`; what a function of the user's throws is another matter.
+    if (!this.hasOwnKey && !this.isScoped) this.watch.unkeyed(cause);
+    return { reason: 'params or scope unknown', cause };
+  }
+
+  #bypassCall(target: WrapTarget, self: unknown, given: readonly unknown[]) {
     try {
       return new CallUnderWay(this, target, self, new CallArguments(given), undefined);
     } catch {
@@ -124,7 +200,7 @@ export class CachedTool implements CalledTool {
   }
 
   #namedTarget(self: unknown): WrapTarget {
-    const target = this.#targetFor(self);
+    const target = this.#source.for(self);
     if (target !== undefined) return target;
     throw new InvalidArgumentError(
       'The name of this method is known once an instance was made: make one, or give the method a `name`',
@@ -140,17 +216,19 @@ export class CachedTool implements CalledTool {
   }
 }
 
-const furtherInstance: WhyUncached = { reason: 'further instance' };
+/** A call of known key, one to find the key of, or why it is neither. */
+type Request = IndexedCall | NewCall | WhyUncached;
 
-/** The call is not to fail for what only the cache wanted to know. */
-function untold(target: WrapTarget, cause: unknown): WhyUncached {
-  target.failed(
-    cause instanceof CacheError
-      ? cause
-      : new CacheError('ERR_INVALID_ARGUMENT', 'What tells this call from others threw', { cause }),
-  );
-  return { reason: 'params or scope unknown', cause };
+interface NewCall {
+  readonly params: unknown;
+  toolCall(): CallUnderWay;
 }
+
+/** Stands for params that only a closer look can tell; it has no key. */
+const notInSight = Symbol('not in sight');
+
+const replaced: WhyUncached = { reason: 'replaced by a module evaluated again' };
+const furtherInstance: WhyUncached = { reason: 'further instance' };
 
 /** What it throws at once is a rejection too. */
 function promised(call: () => unknown): Promise<unknown> {

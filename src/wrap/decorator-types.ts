@@ -1,7 +1,7 @@
 /** The types of the decorators: one call signature for each decorator mode, so that misuse doesn't compile. */
 
 import type { SyncWrapOptions, WrapOptions } from './wrap-options.js';
-import type { AnyFunction, AsyncFunction, PlainPromiseOnly, SyncOnly } from './wrapped-types.js';
+import type { AnyFunction, ArgumentsOf, AsyncFunction, PlainPromiseOnly, SyncOnly } from './wrapped-types.js';
 
 /** Decorates methods that return promises, of `Self` and its subclasses. */
 export interface CachedMethod<Self, Args extends readonly unknown[]> {
@@ -45,7 +45,7 @@ export interface CachedSync extends CachedSyncMethod<unknown, never> {
 }
 
 /**
- * What standard decorators are told of a method of `Self`. Without `access.get`, which would refuse methods that
+ * What standard decorators are given of a method of `Self`. Without `access.get`, which would refuse methods that
  * declare their `this`.
  */
 interface MethodContext<Self>
@@ -56,6 +56,6 @@ interface MethodContext<Self>
 /** Whether a `key` function that takes `Args` can be given the arguments of `F`. */
 type TakenBy<F extends AnyFunction, Args extends readonly unknown[]> = [Args] extends [never]
   ? unknown
-  : ((...args: Args) => void) extends (...args: Parameters<F>) => void
+  : ((...args: Args) => void) extends (...args: ArgumentsOf<F>) => void
     ? unknown
     : never;

@@ -1,14 +1,16 @@
 /** `@cache.cached`: decorates methods, under standard decorators and under `experimentalDecorators`. */
 
 import { CacheError, InvalidArgumentError } from '../errors.js';
+import { evaluationCalling, type ModuleEvaluation } from '../module-evaluation.js';
+import type { TargetSource } from './cached-tool.js';
 import type { WrapTarget } from './host.js';
 import { classMethodName, namedKey } from './method-name.js';
 import { type ResolvedWrapOptions, resolveWrapOptions } from './wrap-options.js';
 import type { WrappedFunction } from './wrapped-function.js';
 import type { Callable } from './wrapped-types.js';
-import { type TargetSource, type Wrapping, wrappedFunction } from './wrapping.js';
+import { type Wrapping, wrappedFunction } from './wrapping.js';
 
-/** What standard decorators are told of a method; the part that is used. */
+/** What standard decorators are given of a method; the part that is used. */
 type MethodContext = Pick<
   ClassMethodDecoratorContext,
   'kind' | 'name' | 'static' | 'private' | 'addInitializer'
@@ -22,21 +24,28 @@ export function createDecorator(
   wrapping: Wrapping,
   isSync: boolean,
 ): (...args: readonly unknown[]) => unknown {
-  const decorate = (options: ResolvedWrapOptions, args: readonly unknown[]): unknown => {
+  const decorate = (
+    options: ResolvedWrapOptions,
+    args: readonly unknown[],
+    from: ModuleEvaluation | undefined,
+  ): unknown => {
     const [first, second, third] = args;
-    if (isMethodContext(second)) return decorateStandard({ wrapping, isSync, options }, first, second);
+    const decoration = { wrapping, isSync, options, from };
+    if (isMethodContext(second)) return decorateStandard(decoration, first, second);
     if (typeof second === 'string' || typeof second === 'symbol')
-      return decorateLegacy({ wrapping, isSync, options }, first as object, second, third);
+      return decorateLegacy(decoration, first as object, second, third);
     throw new InvalidArgumentError(
       'Expected `cached` to decorate a method, or to be given options: to cache a function use `cache.wrap(fn)`',
     );
   };
-  return (...args) => {
-    if (args.length > 1) return decorate(resolveWrapOptions({}, isSync), args);
+  return function cached(...args) {
     const [options = {}] = args;
-    if (typeof options === 'function') return decorate(resolveWrapOptions({}, isSync), args);
+    if (args.length > 1 || typeof options === 'function')
+      return decorate(resolveWrapOptions({}, isSync), args, evaluationCalling(cached));
     const resolved = resolveWrapOptions(options as object, isSync);
-    return (...rest: readonly unknown[]) => decorate(resolved, rest);
+    return function decorator(...rest: readonly unknown[]): unknown {
+      return decorate(resolved, rest, evaluationCalling(decorator));
+    };
   };
 }
 
@@ -44,11 +53,13 @@ interface Decoration {
   readonly wrapping: Wrapping;
   readonly isSync: boolean;
   readonly options: ResolvedWrapOptions;
+  /** Where the method is decorated. */
+  readonly from: ModuleEvaluation | undefined;
 }
 
 /** The class is known, and so is the name. */
 function decorateLegacy(
-  { wrapping, isSync, options }: Decoration,
+  { wrapping, isSync, options, from }: Decoration,
   owner: object,
   key: string | symbol,
   descriptor: unknown,
@@ -59,20 +70,20 @@ function decorateLegacy(
   const definer: unknown = isStatic ? owner : owner.constructor;
   const { outlivesProcess } = wrapping.host;
   const name = options.name ?? classMethodName(definer, namedKey(key, false), outlivesProcess);
-  const target = wrapping.target(name, fn, options);
+  const target = wrapping.target(name, fn, { options, from });
   descriptor.value = wrappedFunction({
     fn,
     options,
     isSync,
     isInstanceMethod: !isStatic,
-    target: { name, for: () => target },
+    target,
   });
   return undefined;
 }
 
 /** The class is not made yet: without a name from the options it shows at its definition, or on its instances. */
 function decorateStandard(
-  { wrapping, isSync, options }: Decoration,
+  { wrapping, isSync, options, from }: Decoration,
   value: unknown,
   context: MethodContext,
 ): unknown {
@@ -80,11 +91,11 @@ function decorateStandard(
   const fn = value as Callable;
   const common = { fn, options, isSync, isInstanceMethod: !context.static };
   if (options.name !== undefined) {
-    const target = wrapping.target(options.name, fn, options);
-    return wrappedFunction({ ...common, target: { name: options.name, for: () => target } });
+    const target = wrapping.target(options.name, fn, { options, from });
+    return wrappedFunction({ ...common, target });
   }
   const key = namedKey(context.name, context.private);
-  const source = new FoundTarget({ wrapping, options, fn, key, isStatic: context.static });
+  const source = new FoundTarget({ wrapping, options, from, fn, key, isStatic: context.static });
   const wrapped = wrappedFunction({ ...common, target: source });
   source.wrapped = wrapped;
   context.addInitializer(function () {
@@ -96,6 +107,7 @@ function decorateStandard(
 interface FoundTargetInit {
   readonly wrapping: Wrapping;
   readonly options: ResolvedWrapOptions;
+  readonly from: ModuleEvaluation | undefined;
   readonly fn: Callable;
   readonly key: string;
   readonly isStatic: boolean;
@@ -106,18 +118,22 @@ class FoundTarget implements TargetSource {
   readonly #init: FoundTargetInit;
   wrapped: WrappedFunction | undefined;
   name: string;
-  #target: WrapTarget | undefined;
+  #target: TargetSource | undefined;
 
   constructor(init: FoundTargetInit) {
     this.#init = init;
     this.name = init.key;
   }
 
+  get isReplaced(): boolean {
+    return this.#target?.isReplaced === true;
+  }
+
   for(self: unknown): WrapTarget | undefined {
-    if (this.#target !== undefined) return this.#target;
+    if (this.#target !== undefined) return this.#target.for(self);
     // An object that no constructor of the class has made: this call is the first chance, and must not fail for it.
     try {
-      return this.find(self);
+      return this.find(self).for(self);
     } catch (error) {
       const message = `The cached method \`${this.#init.key}\` has no name`;
       this.#init.wrapping.host.failed(
@@ -130,13 +146,13 @@ class FoundTarget implements TargetSource {
   }
 
   /** @throws InvalidOptionError when the class has no name that tells it from others */
-  find(self: unknown): WrapTarget {
+  find(self: unknown): TargetSource {
     if (this.#target !== undefined) return this.#target;
-    const { wrapping, options, fn, key, isStatic } = this.#init;
+    const { wrapping, options, from, fn, key, isStatic } = this.#init;
     const holder = this.#holderOf(self);
     const definer = isStatic ? holder : holder?.constructor;
     this.name = classMethodName(definer, key, wrapping.host.outlivesProcess);
-    this.#target = wrapping.target(this.name, fn, options);
+    this.#target = wrapping.target(this.name, fn, { options, from });
     return this.#target;
   }
 

@@ -1,6 +1,7 @@
 /** Names of methods that nobody gave: taken from functions and classes, where that is sure to tell tools apart. */
 
 import { InvalidOptionError } from '../errors.js';
+import { isEvaluatedAgain, isSameCode, type ModuleEvaluation } from '../module-evaluation.js';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -9,39 +10,82 @@ const shortestLasting = 3;
 
 const fix = "give it one: `{ name: '…' }`";
 
+/** What to do where two functions have one name. */
+const ofFunctions =
+  `${fix}. A function that is made anew each time is better wrapped once. One that closes over something of its own, ` +
+  'such as a tenant or a session, needs a `scope` too. Where a module is evaluated again (hot reloading), make the cache ' +
+  "in that module, wrap in the module's top level, or give the function a `name`";
+
+/** A function's hold on a name. */
+export interface NameClaim {
+  /** Whether a module that was evaluated again has other code under the name: results of this one must not mix with its. */
+  readonly isDisplaced: boolean;
+}
+
+interface Owner {
+  /** A function, or a tool. */
+  readonly of: object;
+  /** Where it was wrapped. */
+  readonly from: ModuleEvaluation | undefined;
+  readonly claim: { isDisplaced: boolean };
+}
+
 /** Who goes by which name in one cache. */
 export class MethodNames {
-  readonly #owners = new Map<string, AnyFunction>();
+  readonly #owners = new Map<string, Owner>();
+  readonly #onDisplaced: (name: string) => void;
 
-  /** Notes that the user gave `fn` this name. Several functions may share one on purpose. */
-  give(name: string, fn: AnyFunction): void {
-    if (!this.#owners.has(name)) this.#owners.set(name, fn);
+  /** @param onDisplaced told of a name whose results are those of code that was replaced */
+  constructor(onDisplaced: (name: string) => void) {
+    this.#onDisplaced = onDisplaced;
+  }
+
+  /** Notes that the user gave a function this name. Several functions may share one on purpose. */
+  give(name: string, of: object): NameClaim {
+    const claim = { isDisplaced: false };
+    if (!this.#owners.has(name)) this.#owners.set(name, { of, from: undefined, claim });
+    return claim;
   }
 
   /**
-   * Notes that `fn` goes by a name that nobody gave it.
-   * @throws InvalidOptionError when another function does already: one would get the other's answers
+   * Notes that a function or a tool goes by a name that nobody gave it. That of a module which is evaluated again takes the name over;
+   * where the module's code has changed, results of the old code go, and the old function runs uncached.
+   * @param advice what to do when another function has the name
+   * @throws InvalidOptionError when it has: one would get the other's answers
    */
-  claim(name: string, fn: AnyFunction): void {
+  claim(
+    name: string,
+    of: object,
+    { from, advice = ofFunctions }: { from: ModuleEvaluation | undefined; advice?: string | undefined },
+  ): NameClaim {
     const owner = this.#owners.get(name);
-    if (owner === undefined) this.#owners.set(name, fn);
-    else if (owner !== fn) {
+    if (owner?.of === of) return owner.claim;
+    if (owner !== undefined && !isEvaluatedAgain(owner.from, from)) {
       throw new InvalidOptionError(
-        `Another function is cached as \`${name}\` already, and one would get the other's results: ${fix}. ` +
-          'A function that is made anew each time is better wrapped once. One that closes over something of its own, ' +
-          'such as a tenant or a session, needs a `scope` too.',
+        `Another function is cached as \`${name}\` already, and one would get the other's results: ${advice}.`,
       );
     }
+    const isSame = isSameCode(owner?.from, from);
+    // A class of the old code may get its first instance after one of the new code.
+    if (owner !== undefined && (from?.order ?? 0) < (owner.from?.order ?? 0))
+      return isSame ? owner.claim : { isDisplaced: true };
+    const claim = owner !== undefined && isSame ? owner.claim : { isDisplaced: false };
+    this.#owners.set(name, { of, from, claim });
+    if (owner !== undefined && !isSame) {
+      owner.claim.isDisplaced = true;
+      this.#onDisplaced(name);
+    }
+    return claim;
   }
 }
 
 /** The name of a plain function. @throws InvalidOptionError when it has none that tells it from others */
 export function functionName(fn: AnyFunction, outlivesProcess: boolean): string {
   const name: unknown = fn.name;
-  if (!isTelling(name) || name.startsWith('bound ')) {
+  if (!isDescriptive(name) || name.startsWith('bound ')) {
     throw new InvalidOptionError(
-      `Expected a function with a name of its own, got ${described(name)}: the method's name tells its results from ` +
-        `those of other tools, so ${fix}`,
+      `Expected a function with a name of its own, got ${described(name)}: the method's name distinguishes its ` +
+        `results from those of other tools, so ${fix}`,
     );
   }
   if (outlivesProcess) checkLasting(name, name);
@@ -49,14 +93,16 @@ export function functionName(fn: AnyFunction, outlivesProcess: boolean): string 
 }
 
 /**
- * The name of a class's method: `Class.method`.
+ * The name of a class's method: `Class.method`, without underscores before the class.
  * @throws InvalidOptionError when the class or the method has no name that tells it from others
  */
 export function classMethodName(owner: unknown, method: string, outlivesProcess: boolean): string {
-  const className: unknown = typeof owner === 'function' ? owner.name : undefined;
-  if (!isTelling(className)) {
+  const given: unknown = typeof owner === 'function' ? owner.name : undefined;
+  // esbuild names a class with decorated static methods `_Tools`, tsc `Tools`: keys on disk must not tell compilers apart.
+  const className = typeof given === 'string' ? given.replace(/^_+/, '') : given;
+  if (!isDescriptive(className)) {
     throw new InvalidOptionError(
-      `Expected the class of the cached method \`${method}\` to have a name of its own, got ${described(className)}: ` +
+      `Expected the class of the cached method \`${method}\` to have a name of its own, got ${described(given)}: ` +
         `name the class, or the method: \`@cache.cached({ name: '…' })\``,
     );
   }
@@ -70,11 +116,11 @@ export function namedKey(key: string | symbol, isPrivate: boolean): string {
   if (typeof key === 'string' && !isPrivate) return key;
   const what = isPrivate ? `private method \`${String(key)}\`` : `method \`${String(key)}\``;
   throw new InvalidOptionError(
-    `The ${what} has no name that tells it from others: give it one, \`@cache.cached({ name: '…' })\``,
+    `The ${what} has no name of its own: give it one, \`@cache.cached({ name: '…' })\``,
   );
 }
 
-function isTelling(name: unknown): name is string {
+function isDescriptive(name: unknown): name is string {
   return (
     typeof name === 'string' &&
     name !== '' &&

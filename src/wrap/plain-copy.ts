@@ -11,7 +11,7 @@ import { isPlain } from '../key/tagged-form.js';
 export function plainCopy(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return copyArray(value);
-  if (isPlain(value)) return copyFields(value, plainCopy);
+  if (isPlain(value)) return copyObject(value);
   if (ArrayBuffer.isView(value)) return copyView(value);
   if (types.isDate(value)) return new Date(value);
   if (types.isMap(value))
@@ -23,9 +23,29 @@ export function plainCopy(value: unknown): unknown {
   return value;
 }
 
+/** Most objects have nothing but fields that a spread copies, many times as fast as one by one. */
+function copyObject(source: object): object {
+  if (Object.getPrototypeOf(source) === Object.prototype) {
+    const copy: Record<PropertyKey, unknown> = { ...source };
+    const keys = Reflect.ownKeys(copy);
+    // Hidden fields are left out by it.
+    if (Reflect.ownKeys(source).length === keys.length) {
+      for (const key of keys) {
+        const value = copy[key];
+        if (typeof value === 'object' && value !== null) copy[key] = plainCopy(value);
+      }
+      return copy;
+    }
+  }
+  return copyFields(source, plainCopy);
+}
+
 /** A plain object with the same fields, hidden ones and symbols included, and getters read. */
-export function copyFields(source: object, copyValue: (value: unknown) => unknown): Record<string, unknown> {
-  const copy: Record<PropertyKey, unknown> = Object.create(Object.getPrototypeOf(source));
+export function copyFields(
+  source: object,
+  copyValue: (value: unknown) => unknown,
+  copy: object = Object.create(Object.getPrototypeOf(source)),
+): object {
   for (const key of Reflect.ownKeys(source)) {
     const field = Object.getOwnPropertyDescriptor(source, key);
     if (field === undefined) continue;
@@ -40,11 +60,39 @@ export function setField(target: object, key: PropertyKey, value: unknown): void
   Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
 }
 
+/** Elements and all other fields, the hidden ones as they are. */
 function copyArray(source: readonly unknown[]): readonly unknown[] {
+  if (isTemplate(source)) return source;
+  if (hasElementsOnly(source)) return source.map(plainCopy);
   const copy: unknown[] = new Array(source.length);
-  const fields = source as unknown as Readonly<Record<string, unknown>>;
-  for (const key of Object.keys(source)) setField(copy, key, plainCopy(fields[key]));
+  const fields = source as unknown as Readonly<Record<PropertyKey, unknown>>;
+  for (const key of Reflect.ownKeys(source)) {
+    if (key === 'length') continue;
+    const { enumerable } = Object.getOwnPropertyDescriptor(source, key) ?? {};
+    if (enumerable) setField(copy, key, plainCopy(fields[key]));
+    else Object.defineProperty(copy, key, Object.getOwnPropertyDescriptor(source, key) ?? {});
+  }
   return copy;
+}
+
+/** Whether all that an array has are elements that anybody sees, and holes for none of them. */
+function hasElementsOnly(source: readonly unknown[]): boolean {
+  const { length } = source;
+  if (Object.getPrototypeOf(source) !== Array.prototype) return false;
+  if (Object.keys(source).length !== length || Reflect.ownKeys(source).length !== length + 1) return false;
+  for (let at = 0; at < length; at++) if (!Object.hasOwn(source, at)) return false;
+  return true;
+}
+
+/** Whether these are the strings of a tagged template: frozen, and many tags know a template by their identity. */
+function isTemplate(source: readonly unknown[]): boolean {
+  const raw: unknown = Object.getOwnPropertyDescriptor(source, 'raw')?.value;
+  return Array.isArray(raw) && Object.isFrozen(source) && Object.isFrozen(raw) && source.every(isText);
+}
+
+function isText(value: unknown): boolean {
+  // An escape that is none leaves its string undefined.
+  return typeof value === 'string' || value === undefined;
 }
 
 function copyView(source: ArrayBufferView): unknown {

@@ -1,7 +1,7 @@
 /** Which objects a wrapped function may be called on without one getting an answer that was another's. */
 
-import { inspect } from 'node:util';
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError, messageOf } from '../errors.js';
+import { shown } from '../option-checks.js';
 
 /** Decides by the object that a function is called on: its `this`. */
 export interface ReceiverRule {
@@ -37,7 +37,7 @@ export function scopedReceivers(scopeOf: (self: unknown) => unknown): ReceiverRu
       }
       if (typeof scope === 'string') return scope;
       throw new InvalidArgumentError(
-        `Expected the \`scope\` function to return a string, got \`${inspect(scope, { depth: 0 })}\``,
+        `Expected the \`scope\` function to return a string, got ${shown(scope)}`,
       );
     },
   };
@@ -91,14 +91,14 @@ const receiverWords = /\b(?:this|super|eval)\b/;
 
 /** Whether a function can't tell what it is called on, going by its source. */
 export function ignoresReceiver(fn: (...args: never[]) => unknown): boolean {
-  const source = Function.prototype.toString.call(fn);
-  return !receiverWords.test(source) && !source.endsWith('{ [native code] }');
+  return !readsReceiver(fn) && !Function.prototype.toString.call(fn).endsWith('{ [native code] }');
+}
+
+/** Whether a function's source speaks of what it is called on. That of a bound one says nothing. */
+export function readsReceiver(fn: (...args: never[]) => unknown): boolean {
+  return receiverWords.test(Function.prototype.toString.call(fn));
 }
 
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,17 +1,23 @@
 /** The options of wrapped functions and decorated methods, and how they are checked. */
 
-import { inspect } from 'node:util';
+import { atOnce } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
-import { type MethodOptions, methodOptionNames } from '../options.js';
+import { expected, functionOf, objectOf, refuseUnknown, trueOrFalse } from '../option-checks.js';
+import { type MethodOptions, methodOptionNames, ofTheCache } from '../options.js';
 
 /**
  * The options of a wrapped function. Those it shares with `methods` (`ttl`, `version`, `ignore` …) lie over the
  * cache's options for the method, for this function alone.
  */
-export interface WrapOptions<Self = unknown, Args extends readonly unknown[] = never>
-  extends Omit<MethodOptions, 'scope'> {
+export interface WrapOptions<
+  Self = unknown,
+  Args extends readonly unknown[] = never,
+  Collect extends boolean = boolean,
+> extends Omit<MethodOptions, 'scope'> {
   /**
-   * The method's name: it tells this tool's entries from those of others.
+   * The method's name: it distinguishes this tool's entries from those of others. Without one, a second function of
+   * the same name is refused, unless its module was evaluated again (hot reloading) and wraps it in its top level.
+   * With one, results outlast every reload, also those of the code before an edit.
    * @default the function's own name; `Class.method` for a decorated method
    */
   readonly name?: string;
@@ -23,12 +29,12 @@ export interface WrapOptions<Self = unknown, Args extends readonly unknown[] = n
    */
   readonly params?: readonly string[];
   /**
-   * Decides alone what tells one call from another, from all of its arguments.
+   * Decides, from all arguments, what distinguishes one call from another.
    * @default undefined
    */
   readonly key?: (...args: Args) => unknown;
   /**
-   * Who may share an entry: a task, a user, a tenant. A function tells it from the object that the method is
+   * Who may share an entry: a task, a user, a tenant. A function takes it from the object that the method is
    * called on. It becomes part of the key.
    * @default undefined (see `shared`)
    */
@@ -39,22 +45,29 @@ export interface WrapOptions<Self = unknown, Args extends readonly unknown[] = n
    * @default false
    */
   readonly shared?: boolean;
+  /**
+   * Whether what an async generator yields, or a stream that the function resolves to, is gathered to its end, stored, and
+   * played back item by item. Functions of the value (`ttl`, `isError` …) are given `{ items, returned }`.
+   * @default false (a generator is refused)
+   */
+  readonly collect?: Collect;
 }
 
 /** The options of synchronous functions: those that need time to pass during a call are left out. */
 export type SyncWrapOptions<Self = unknown, Args extends readonly unknown[] = never> = Omit<
   WrapOptions<Self, Args>,
-  keyof typeof needsTime
+  'collect' | 'staleWhileRevalidate' | 'refreshAhead' | 'softTimeout' | 'hardTimeout' | 'concurrency'
 >;
 
 /** What can't be done for a function that returns at once, and why. */
 const needsTime = {
-  staleWhileRevalidate: 'its renewal would block the process as the call itself does: take `staleIfError`',
-  refreshAhead: 'its renewal would block the process as the call itself does: take a longer `ttl`',
+  collect: 'what it gathers comes in time: take `wrap`',
+  staleWhileRevalidate: 'its refresh would block the process as the call itself does: take `staleIfError`',
+  refreshAhead: 'its refresh would block the process as the call itself does: take a longer `ttl`',
   softTimeout: 'nothing can answer while it runs: leave it out',
   hardTimeout: 'nothing can end the wait while it runs: leave it out',
   concurrency: 'it runs once at a time anyway: leave it out',
-} as const satisfies { readonly [N in keyof MethodOptions]?: string };
+} as const satisfies Record<Exclude<keyof WrapOptions, keyof SyncWrapOptions>, string>;
 
 /** Wrap options with the wrapper's own part sorted out and checked. */
 export interface ResolvedWrapOptions {
@@ -63,24 +76,23 @@ export interface ResolvedWrapOptions {
   readonly key: ((...args: readonly unknown[]) => unknown) | undefined;
   readonly scopeOf: ((self: unknown) => unknown) | undefined;
   readonly shared: boolean;
+  readonly collect: boolean;
   /** What the cache itself looks after. */
   readonly method: MethodOptions;
 }
 
-const ownNames = ['name', 'params', 'key', 'scope', 'shared'] as const;
+const ownNames = ['name', 'params', 'key', 'scope', 'shared', 'collect'] as const;
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
 export function resolveWrapOptions(options: object, isSync: boolean): ResolvedWrapOptions {
-  const { name, params, key, scope, shared, ...method } = checked(options);
-  if (isSync) refuseWhatNeedsTime(method);
+  const { name, params, key, scope, shared, collect, ...method } = checked(options);
+  if (isSync) refuseWhatNeedsTime({ ...method, ...(collect !== undefined && { collect }) });
   if (name !== undefined && (typeof name !== 'string' || name === ''))
     throw expected('name', 'a non-empty string', name);
   if (params !== undefined && !isListOfNames(params))
     throw expected('params', 'a list of different names', params);
-  if (key !== undefined && typeof key !== 'function') throw expected('key', 'a function', key);
   if (scope !== undefined && typeof scope !== 'string' && typeof scope !== 'function')
     throw expected('scope', 'a string or a function of the object that the method is called on', scope);
-  if (shared !== undefined && typeof shared !== 'boolean') throw expected('shared', 'true or false', shared);
   if (params !== undefined && key !== undefined)
     throw new InvalidOptionError(
       'Expected `params` or `key`, got both: `key` decides alone, so leave `params` out',
@@ -93,27 +105,26 @@ export function resolveWrapOptions(options: object, isSync: boolean): ResolvedWr
   return {
     name,
     params,
-    key: key as ResolvedWrapOptions['key'],
-    scopeOf: typeof scope === 'function' ? (scope as (self: unknown) => unknown) : undefined,
-    shared: shared ?? false,
+    key:
+      key === undefined ? undefined : (atOnce(functionOf(key, 'key'), 'key') as ResolvedWrapOptions['key']),
+    scopeOf: typeof scope === 'function' ? atOnce(scope as (self: unknown) => unknown, 'scope') : undefined,
+    shared: shared === undefined ? false : trueOrFalse(shared, 'shared'),
+    collect: collect === undefined ? false : trueOrFalse(collect, 'collect'),
     method: typeof scope === 'string' ? { ...method, scope } : method,
   };
 }
 
 function checked(options: object): WrapOptions<never, never> {
-  if (typeof options !== 'object' || options === null) throw expected('options', 'an object', options);
-  const known: readonly string[] = [...ownNames, ...methodOptionNames.filter((each) => each !== 'scope')];
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name))
-      throw new InvalidOptionError(
-        `Unknown option \`${name}\` of a wrapped function. Known: ${known.join(', ')}`,
-      );
-  }
+  const known = [...ownNames, ...methodOptionNames.filter((each) => each !== 'scope')];
+  refuseUnknown(objectOf(options, 'options', 'an object, as `wrap(fn, { name, ttl })`'), known, {
+    of: 'a wrapped function',
+    elsewhere: ofTheCache,
+  });
   return options as WrapOptions<never, never>;
 }
 
 /** Switched off they do no harm: `false` and 0 are how a function is freed of what its method has. */
-function refuseWhatNeedsTime(method: MethodOptions): void {
+function refuseWhatNeedsTime(method: WrapOptions): void {
   for (const [name, reason] of Object.entries(needsTime)) {
     const value = method[name as keyof typeof needsTime];
     if (value === undefined || value === false || value === 0) continue;
@@ -128,11 +139,5 @@ function isListOfNames(value: unknown): boolean {
     Array.isArray(value) &&
     value.every((each) => typeof each === 'string' && each !== '') &&
     new Set(value).size === value.length
-  );
-}
-
-function expected(option: string, what: string, value: unknown): InvalidOptionError {
-  return new InvalidOptionError(
-    `Expected \`${option}\` to be ${what}, got \`${inspect(value, { depth: 0 })}\``,
   );
 }

@@ -1,6 +1,8 @@
 /** The function that callers get for a tool: the tool's name and length, the cache's answers. */
 
 import type { CachedTool } from './cached-tool.js';
+import { playing } from './collected.js';
+import { copyMetadata } from './reflect-metadata.js';
 import type { Callable } from './wrapped-types.js';
 
 /** A wrapped function, its types yet to be told. */
@@ -20,6 +22,20 @@ export function promisingFunction(tool: CachedTool): WrappedFunction {
     refresh: (self, args) => tool.refresh(self, args),
     invalidate: async (self, args) => tool.invalidate(self, args),
   });
+}
+
+/** A function that plays back what was gathered of a generator or a stream. */
+export function collectingFunction(tool: CachedTool): WrappedFunction {
+  const { original } = tool;
+  const refresh = playing(original, (self, args) => tool.refresh(self, args));
+  return withMembers(
+    playing(original, (self, args) => tool.call(self, args)),
+    tool,
+    {
+      refresh: (self, args) => Reflect.apply(refresh, self, args),
+      invalidate: async (self, args) => tool.invalidate(self, args),
+    },
+  );
 }
 
 /** A function that returns at once. */
@@ -45,8 +61,9 @@ function withMembers(
     function (this: unknown, ...args: unknown[]): unknown {
       return run(this === wrapped ? undefined : this, args);
     };
-  const { fn } = tool;
+  const { original: fn } = tool;
   copyOwnFields(fn, wrapped);
+  copyMetadata(fn, wrapped);
   Object.defineProperties(wrapped, {
     name: { value: fn.name, configurable: true },
     length: { value: fn.length, configurable: true },

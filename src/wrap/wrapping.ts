@@ -1,9 +1,12 @@
 /** Wraps functions, so that a cache answers for them. */
 
-import { inspect } from 'node:util';
+import { types } from 'node:util';
 import { InvalidArgumentError } from '../errors.js';
-import { CachedTool } from './cached-tool.js';
-import type { WrapHost, WrapTarget } from './host.js';
+import { type Definer, evaluationCalling, type ModuleEvaluation } from '../module-evaluation.js';
+import { shown } from '../option-checks.js';
+import { CachedTool, type TargetSource, type ToolDefinition } from './cached-tool.js';
+import { gathering, isAsyncGeneratorFunction } from './collected.js';
+import type { WrapHost } from './host.js';
 import { functionName, MethodNames } from './method-name.js';
 import {
   anyReceiver,
@@ -13,12 +16,19 @@ import {
   scopedReceivers,
 } from './receiver.js';
 import { type ResolvedWrapOptions, resolveWrapOptions } from './wrap-options.js';
-import { promisingFunction, synchronousFunction, type WrappedFunction } from './wrapped-function.js';
+import {
+  collectingFunction,
+  promisingFunction,
+  synchronousFunction,
+  type WrappedFunction,
+} from './wrapped-function.js';
 import type { Callable } from './wrapped-types.js';
 
 /** A function to wrap, or a method to decorate, and what is known of it. */
 export interface Wrappable {
   readonly fn: Callable;
+  /** The function as its user knows it, where `fn` is one that calls it. */
+  readonly original?: Callable;
   readonly options: ResolvedWrapOptions;
   /** Whether the function returns at once. */
   readonly isSync: boolean;
@@ -26,48 +36,98 @@ export interface Wrappable {
   readonly isInstanceMethod: boolean;
   /** Where the tool is found in the cache. It may be told later than the function is made. */
   readonly target: TargetSource;
+  readonly isPrivate?: ToolDefinition['isPrivate'];
 }
 
-/** Where a wrapped function finds its method. */
-export interface TargetSource {
-  for(self: unknown): WrapTarget | undefined;
-  /** The method's name as far as it is known, for warnings. */
+/** A tool of a set. */
+export interface WrappableTool extends Required<Pick<Wrappable, 'fn' | 'original' | 'options'>> {
+  /** It has one, whether its options have or not: those name what may be shared with other functions of the name. */
   readonly name: string;
+  readonly from: ModuleEvaluation | undefined;
+  /** What the name belongs to: the function, or the tool that it may find its state on. */
+  readonly owner: object;
+  readonly isPrivate?: ToolDefinition['isPrivate'];
+  /** Whether a result is an error, besides what the options say. */
+  readonly isError: (value: unknown) => boolean;
+  /** What to do when another function has the name. */
+  readonly advice: string;
 }
 
 /** The wrapped functions of one cache. */
 export class Wrapping {
   readonly #host: WrapHost;
-  readonly #names = new MethodNames();
+  readonly #names: MethodNames;
 
   constructor(host: WrapHost) {
     this.#host = host;
+    this.#names = new MethodNames((name) => host.clear(name));
   }
 
-  /** @throws InvalidArgumentError, InvalidOptionError */
-  wrap(fn: unknown, options: object, isSync: boolean): WrappedFunction {
+  /**
+   * @param definer the function that its user called to wrap `fn`
+   * @throws InvalidArgumentError, InvalidOptionError
+   */
+  wrap(fn: unknown, options: object, definer: Definer): WrappedFunction {
+    return this.#wrap(fn, options, { isSync: false, from: evaluationCalling(definer) });
+  }
+
+  /** `wrap` for functions that return at once. */
+  wrapSync(fn: unknown, options: object, definer: Definer): WrappedFunction {
+    return this.#wrap(fn, options, { isSync: true, from: evaluationCalling(definer) });
+  }
+
+  #wrap(
+    fn: unknown,
+    options: object,
+    { isSync, from }: { isSync: boolean; from: ModuleEvaluation | undefined },
+  ): WrappedFunction {
     if (typeof fn !== 'function')
-      throw new InvalidArgumentError(`Expected a function to wrap, got \`${inspect(fn, { depth: 0 })}\``);
+      throw new InvalidArgumentError(
+        `Expected a function to wrap, as in \`wrap(fn, { name, ttl })\`, got ${shown(fn)}`,
+      );
     const callable = fn as Callable;
     const resolved = resolveWrapOptions(options, isSync);
+    refuseUncallable(callable, resolved);
     const name = resolved.name ?? functionName(callable, this.#host.outlivesProcess);
-    const target = this.target(name, callable, resolved);
-    const source = { name, for: () => target };
+    const target = this.target(name, callable, { options: resolved, from });
+    return wrappedFunction({ fn: callable, options: resolved, isSync, isInstanceMethod: false, target });
+  }
+
+  /** A tool of a set, whose function its framework calls. @throws InvalidArgumentError, InvalidOptionError */
+  wrapTool({ fn, original, options, name, owner, isPrivate, ...target }: WrappableTool): WrappedFunction {
+    refuseUncallable(original, options);
     return wrappedFunction({
-      fn: callable,
-      options: resolved,
-      isSync,
-      isInstanceMethod: false,
-      target: source,
+      ...{ fn, original, options, isSync: false, isInstanceMethod: false },
+      target: this.target(name, owner, { options, ...target }),
+      ...(isPrivate && { isPrivate }),
     });
   }
 
-  /** The method of a function under a name, which is its own from now on. @throws InvalidOptionError */
-  target(name: string, fn: Callable, options: ResolvedWrapOptions): WrapTarget {
-    const target = this.#host.method(name, options.method);
-    if (options.name === undefined) this.#names.claim(name, fn);
-    else this.#names.give(name, fn);
-    return target;
+  /** The method of a function or a tool under a name, which is its own from now on. @throws InvalidOptionError */
+  target(
+    name: string,
+    owner: object,
+    {
+      options,
+      from,
+      isError,
+      advice,
+    }: { options: ResolvedWrapOptions } & Pick<WrappableTool, 'from'> &
+      Partial<Pick<WrappableTool, 'isError' | 'advice'>>,
+  ): TargetSource {
+    const target = this.#host.method(name, options.method, isError);
+    const claim =
+      options.name === undefined
+        ? this.#names.claim(name, owner, { from, advice })
+        : this.#names.give(name, owner);
+    return {
+      name,
+      fixed: target,
+      for: () => target,
+      get isReplaced() {
+        return claim.isDisplaced;
+      },
+    };
   }
 
   get host(): WrapHost {
@@ -75,17 +135,41 @@ export class Wrapping {
   }
 }
 
-/** The function that callers get. */
+/** The function that callers get. @throws InvalidArgumentError for a generator, or a class */
 export function wrappedFunction(wrappable: Wrappable): WrappedFunction {
-  const { fn, options, isSync, isInstanceMethod, target } = wrappable;
+  const { fn, options, isSync, isInstanceMethod, target, isPrivate } = wrappable;
+  const { original = fn } = wrappable;
+  refuseUncallable(original, options);
   const tool = new CachedTool({
-    fn,
+    fn: options.collect ? gathering(fn, original) : fn,
+    original,
+    isPrivate,
     options,
     receivers: receiverRule(wrappable),
     needsReceiver: isInstanceMethod,
-    targetFor: (self) => target.for(self),
+    target,
   });
+  if (options.collect) return collectingFunction(tool);
   return isSync ? synchronousFunction(tool) : promisingFunction(tool);
+}
+
+/** Whose calls would all fail. @throws InvalidArgumentError */
+function refuseUncallable(fn: Callable, { collect }: ResolvedWrapOptions): void {
+  if (/^class\b/.test(Function.prototype.toString.call(fn))) {
+    throw new InvalidArgumentError(
+      `Expected a function to wrap, got the class \`${fn.name}\`: decorate its methods with \`@cache.cached\`, or wrap ` +
+        'a function that calls them',
+    );
+  }
+  // What a generator yields is gone once it was read, and a promise of a generator can't be iterated.
+  if (types.isGeneratorFunction(fn) && !(collect && isAsyncGeneratorFunction(fn))) {
+    throw new InvalidArgumentError(
+      `Expected a function that returns its result, got the generator \`${fn.name}\`, which yields it bit by bit: ` +
+        `${isAsyncGeneratorFunction(fn) ? 'gather and play it back with `collect: true`, or ' : ''}wrap ` +
+        'one that collects it, `async (...args) => { const all = []; for await (const each of ' +
+        `${fn.name || 'generator'}(...args)) all.push(each); return all; }\``,
+    );
+  }
 }
 
 function receiverRule({ fn, options, isInstanceMethod, target }: Wrappable): ReceiverRule {

@@ -1,4 +1,4 @@
-/** The command line as it is published: built once a test file, run in processes of its own. */
+/** The command line as it is published: built, and run in processes of its own. */
 
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -19,6 +19,8 @@ export interface Run {
 export interface BuiltCommandLine {
   /** Where it lies, and where its processes run. */
   readonly folder: string;
+  /** Its entry. */
+  readonly script: string;
   /** Runs it; the environment has neither colours forced nor a terminal. */
   run(args: readonly string[], input?: string): Promise<Run>;
   remove(): Promise<void>;
@@ -30,11 +32,13 @@ export async function buildCommandLine(): Promise<BuiltCommandLine> {
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, 'toolstash-cli-'));
   await build({ ...cli, config: false, clean: false, silent: true, outDir: folder });
+  const script = join(folder, 'cli.js');
   return {
     folder,
+    script,
     async run(args, input) {
       const { FORCE_COLOR: _, ...env } = process.env;
-      const child = spawn(process.execPath, [join(folder, 'cli.js'), ...args], { cwd: folder, env });
+      const child = spawn(process.execPath, [script, ...args], { cwd: folder, env });
       let stdout = '';
       let stderr = '';
       child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BuiltCommandLine, buildCommandLine, type Run, root } from './built-command-line.js';
+import { type Run, root } from './built-command-line.js';
+import { type CommandLine, openCommandLine } from './open-command-line.js';
 
 const fixture = join(root, 'test/fixture/support-desk.jsonl');
 /** A real trace that may lie beside the repository; it is not part of it. */
@@ -23,10 +22,10 @@ interface Summary {
 
 let folder: string;
 
-let commandLine: BuiltCommandLine;
+let commandLine: CommandLine;
 
 beforeAll(async () => {
-  commandLine = await buildCommandLine();
+  commandLine = await openCommandLine();
   folder = commandLine.folder;
 });
 afterAll(() => commandLine.remove());
@@ -46,20 +45,6 @@ describe('toolstash replay', () => {
     expect(stdout).toMatch(/Answered from the cache {2}\d\d\.\d %/);
     expect(stdout).toContain('✓ Every answer equals the recorded one.');
     expect(stdout).not.toContain('\u{1b}');
-  });
-
-  test('colours the report when asked to', async () => {
-    const child = spawn(
-      process.execPath,
-      [join(folder, 'cli.js'), 'replay', '--tasks', '1', '--time-scale', '0'],
-      {
-        env: { ...process.env, FORCE_COLOR: '1' },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    );
-    let stdout = '';
-    for await (const text of child.stdout.setEncoding('utf8')) stdout += String(text);
-    expect(stdout).toContain('\u{1b}[32m');
   });
 
   test.each(['1', '2', '8'])(
@@ -169,31 +154,6 @@ describe('toolstash replay', () => {
       expect(summary).toMatchObject({ calls: 621, misses: 246, wrong: 0 });
     }
   });
-
-  test('a reader that closes the pipe early is no failure', async () => {
-    const args = [join(folder, 'cli.js'), 'replay', '--tasks', '1', '--time-scale', '0', '--json'];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    child.stdout.destroy();
-    let stderr = '';
-    for await (const text of child.stderr.setEncoding('utf8')) stderr += String(text);
-    expect(stderr).toBe('');
-  });
-});
-
-test('output that can not be written is told in one sentence, exit code 2', async () => {
-  if (!existsSync('/dev/full')) {
-    console.warn('There is no /dev/full here: output without room was not checked.');
-    return;
-  }
-  const full = openSync('/dev/full', 'w');
-  const args = [join(folder, 'cli.js'), 'replay', '--tasks', '1', '--time-scale', '0'];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', full, 'pipe'] });
-  const exit = once(child, 'exit');
-  let stderr = '';
-  for await (const text of child.stderr!.setEncoding('utf8')) stderr += String(text);
-  closeSync(full);
-  expect(stderr).toMatch(/^toolstash: Can't write the output: ENOSPC: .*\n$/);
-  expect(await exit).toEqual([2, null]);
 });
 
 describe('what can not be used is told in one sentence with the fix, exit code 2', () => {
@@ -264,7 +224,49 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
   });
 });
 
+describe('flags without a command', () => {
+  test('are those of replay', async () => {
+    const flags =
+      '--cache multi --persist --eviction lru --max-size 1000 --persist-dir kept --time-scale 0 --tasks 2';
+    const first = await toolstash([...flags.split(' '), '--json']);
+    expect(first).toMatchObject({ exitCode: 0, stderr: '' });
+    const again = await toolstash([...flags.split(' '), '--load-cache', 'kept', '--json']);
+    expect(JSON.parse(again.stdout)).toMatchObject({ calls: JSON.parse(first.stdout).calls, wrong: 0 });
+    expect(JSON.parse(again.stdout).hits).toBeGreaterThan(JSON.parse(first.stdout).hits);
+  });
+
+  test('are complained about as those of replay', async () => {
+    const { exitCode, stderr } = await toolstash(['--evictoin', 'lru']);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: "toolstash: unknown option '--evictoin': did you mean --eviction?\n",
+    });
+  });
+});
+
 describe('help and version', () => {
+  const commands = ['replay', 'inspect', 'verify', 'get', 'export', 'import', 'consolidate', 'merge'];
+
+  test.each(commands)('help %s shows what its --help does, with examples', async (command) => {
+    const { exitCode, stdout } = await toolstash(['help', command]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe((await toolstash([command, '--help'])).stdout);
+    expect(stdout).toMatch(new RegExp(`Examples:\\n {2}toolstash ${command} `));
+  });
+
+  test('help alone lists the commands, with examples', async () => {
+    const { exitCode, stdout } = await toolstash(['help']);
+    expect(exitCode).toBe(0);
+    for (const command of commands) expect(stdout).toContain(`\n  ${command} `);
+    expect(stdout).toMatch(/Examples:\n {2}toolstash replay /);
+  });
+
+  test('help of a command that is not there says so, below the help of all', async () => {
+    const { exitCode, stdout, stderr } = await toolstash(['help', 'nosuch']);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
+    expect(stderr).toMatch(/toolstash: unknown command 'nosuch'\n$/);
+  });
+
   test('toolstash alone shows the help', async () => {
     const { exitCode, stderr } = await toolstash([]);
     expect(exitCode).toBe(2);
@@ -288,16 +290,4 @@ describe('help and version', () => {
     for (const value of ['"lru"', '1000', '256MiB', 'recorded'])
       expect(stdout).toContain(`(default: ${value})`);
   });
-
-  test('--version is the one of the package', async () => {
-    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
-    expect(await toolstash(['--version'])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: '' });
-  });
-});
-
-test('the licences of all bundled libraries lie beside the bundle', async () => {
-  const licences = await readFile(join(folder, 'cli.licenses.txt'), 'utf8');
-  for (const name of ['commander', 'lossless-json', 'picomatch', 'pure-rand', 'd3-random', 'cli-progress']) {
-    expect(licences).toMatch(new RegExp(`^${name} \\d`, 'm'));
-  }
 });

@@ -4,7 +4,7 @@ import { complaintsOn } from '../../src/cli/json-lines.js';
 import { exactJson, formatEntryLine, parseEntryLine } from '../../src/cli/partitions/entry-line.js';
 import { hashKey } from '../../src/index.js';
 import type { TierRecord } from '../../src/tier.js';
-import { createValueCodec } from '../../src/value/value-codec.js';
+import { createValueCodec } from '../../src/value/codec.js';
 
 const codec = createValueCodec();
 const now = 1_795_000_000_000;
@@ -31,8 +31,10 @@ function record(parts: Partial<TierRecord> = {}): TierRecord {
 describe('an entry as a line', () => {
   test.each<[string, unknown, string | undefined]>([
     ['an object', { a: [1, 'x', null, true, 1.5] }, '{"a":[1,"x",null,true,1.5]}'],
-    ['a long integer', [2n ** 64n], '[18446744073709551616]'],
+    ['a long integer', [2n ** 64n + 1n], '[18446744073709551617]'],
+    ['a number beyond 2^53', [2 ** 64], '[18446744073709551616]'],
     ['a BigInt that a number holds', 5n, undefined],
+    ['a large BigInt that a number holds', 2n ** 64n, undefined],
     ['-0', -0, undefined],
     ['undefined', undefined, undefined],
     ['NaN', Number.NaN, undefined],
@@ -59,7 +61,8 @@ describe('an entry as a line', () => {
         fc.array(fc.string({ unit: 'grapheme' })),
         (result, params, tags) => {
           const encoded = codec.encode(result);
-          const before = record({ encoded, encodedParams: codec.encode(params), tags });
+          const kept = { encodedParams: codec.encode(params), scope: 'task "1"', version: '2' };
+          const before = record({ encoded, ...kept, tags });
           const line = formatEntryLine(before);
           expect(line).not.toContain('\n');
           const after = parse(line);
@@ -77,11 +80,19 @@ describe('an entry as a line', () => {
   test('keeps the facts that only some entries have', () => {
     const { metadata } = record();
     const sliding = { idleMs: 60.5, staleAt: now + 7_000, expiresAt: now + 8_000 };
-    const line = formatEntryLine(record({ metadata: { ...metadata, cost: 0.5, isNegative: true, sliding } }));
+    const line = formatEntryLine(
+      record({ metadata: { ...metadata, cost: 0.5, isNegative: true, hasOwnTtl: true, sliding } }),
+    );
     expect(JSON.parse(line).metadata).toMatchObject({
       ...{ cost: 0.5, negative: true, idle_ms: 60.5, max_stale_at: now + 7_000, max_expires_at: now + 8_000 },
     });
-    expect(parse(line).metadata).toEqual({ ...metadata, cost: 0.5, isNegative: true, sliding });
+    expect(parse(line).metadata).toEqual({
+      ...metadata,
+      cost: 0.5,
+      isNegative: true,
+      hasOwnTtl: true,
+      sliding,
+    });
   });
 
   test('bytes that no codec here reads travel all the same', () => {
@@ -107,6 +118,38 @@ describe('an entry as a line', () => {
       },
       stamp: { time: now * 1_000, writer: '0'.repeat(16) },
     });
+  });
+});
+
+describe('a line of its own scope, version and ttl', () => {
+  const line = (fields: object) => JSON.stringify({ method: 'add', params: { a: 1 }, result: 2, ...fields });
+
+  test.each([{ scope: 'task-1' }, { version: 2 }, { version: '2' }, { scope: '', version: 'v1' }])(
+    'answers %j alone',
+    (extras) => {
+      const { key, scope, version } = parse(line(extras));
+      expect(key).toBe(hashKey('add', { a: 1 }, extras));
+      expect(key).not.toBe(hashKey('add', { a: 1 }));
+      expect({ scope, version }).toEqual({ scope: undefined, version: undefined, ...extras });
+    },
+  );
+
+  test.each([
+    [60_000, 60_000],
+    ['1m', 60_000],
+    [0, 0],
+  ])('lives for its ttl of %j from when it was made', (ttl, ms) => {
+    const { metadata } = parse(line({ ttl, metadata: { created_at: now - 5 } }));
+    expect(metadata).toMatchObject({ createdAt: now - 5, staleAt: now - 5 + ms, expiresAt: now - 5 + ms });
+  });
+
+  test('lives for ever where its ttl is null', () => {
+    expect(parse(line({ ttl: null })).metadata).toMatchObject({ staleAt: null, expiresAt: null });
+  });
+
+  test('keeps the key that is given with it, as params may have been ignored or redacted in it', () => {
+    const key = hashKey('add', { a: 1, trace: 7 }, { scope: 's', ignore: ['trace'] });
+    expect(parse(line({ key, scope: 's', params: { a: 1, trace: '[redacted]' } })).key).toBe(key);
   });
 });
 
@@ -163,6 +206,37 @@ describe('a malformed line is refused with file, line number and reason', () => 
       'a stamp without a writer',
       { ...entry, stamp: { time: 1 } },
       'expected `stamp.writer` to be 16 hex digits, got undefined',
+    ],
+    [
+      'a field that there is none of',
+      { ...entry, Scope: 's', expires: 5 },
+      'unknown fields `Scope`, `expires`. Known: key, method, params, params_msgpack, result, result_msgpack, scope, ' +
+        'version, ttl, metadata, tags, stamp',
+    ],
+    [
+      'an unknown field of its metadata',
+      { ...entry, metadata: { expiresAt: 5 } },
+      'unknown field `metadata.expiresAt`. Known: created_at, stale_at, expires_at, access_count, last_access, load_ms, ' +
+        'cost, negative, own_ttl, idle_ms, max_stale_at, max_expires_at',
+    ],
+    ['a scope that is no text', { ...entry, scope: 7 }, 'expected `scope` to be a string, got 7'],
+    ['a scope of null', { ...entry, scope: null }, 'expected `scope` to be a string, got null'],
+    [
+      'a version that is none',
+      { ...entry, version: true },
+      'expected `version` to be a string or a number, got true',
+    ],
+    ['a ttl that is none', { ...entry, ttl: 'soon' }, 'expected `ttl` to be null, a number of ms'],
+    [
+      'a ttl beside an expiry',
+      { ...entry, ttl: 5, metadata: { expires_at: 7 } },
+      'expected `ttl` or the times `stale_at` and `expires_at` of `metadata`, got both',
+    ],
+    [
+      'a scope beside the key of everybody',
+      { ...entry, key: hashKey('m', 1), scope: 's' },
+      'expected `key` to be that of the call under its `scope` and `version`, got the key of the call without them: ' +
+        'leave it out',
     ],
     ['no object', [1], 'expected a JSON object, got an array'],
   ])('%s', (_name, line, reason) => {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { plainPaint } from '../../src/cli/paint.js';
 import { formatInspectReport, totalsOf } from '../../src/cli/partitions/inspect-report.js';
-import type { FileInspection } from '../../src/persistence/inspection.js';
+import type { FileInspection } from '../../src/persistence/offline/inspection.js';
+import { plainPaint } from '../../src/report/paint.js';
 
 const now = Date.UTC(2026, 10, 21, 12);
 
@@ -29,6 +29,7 @@ const file = fc
       newest: oldest,
       tailBytes: 0,
       damage: [],
+      unread: [],
     }),
   );
 
@@ -41,7 +42,7 @@ function report(files: readonly FileInspection[], width: number): string {
 test('every line fits the width, whatever the files hold', () => {
   fc.assert(
     fc.property(fc.array(file, { maxLength: 30 }), fc.integer({ min: 40, max: 200 }), (files, width) => {
-      const columns = Math.min(120, Math.max(72, width));
+      const columns = Math.min(120, Math.max(40, width));
       for (const line of report(files, width).split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
     }),
   );

@@ -5,7 +5,10 @@ import { formatJson, parseJson } from '../../src/cli/lossless-json.js';
 describe('parsing', () => {
   test.each<[string, unknown]>([
     ['9007199254740991', 9007199254740991],
-    ['9007199254740992', 9007199254740992n],
+    ['9007199254740992', 9007199254740992],
+    ['1152921504606846976', 2 ** 60],
+    ['10000000000000000000000', 1e22],
+    ['1152921504606846977', 1152921504606846977n],
     ['-9007199254740993', -9007199254740993n],
     ['123456789012345678901234567890', 123456789012345678901234567890n],
     ['0.1234567890123456789', 0.12345678901234568],
@@ -40,11 +43,26 @@ test('what was parsed is written with all its digits', () => {
   expect(formatJson(parseJson(text))).toBe(text);
 });
 
-/** What the lossless road makes of numbers: integers written beyond 2^53 are BigInts, and there is no integer -0. */
+test('a number beyond 2^53 is written with the digits that it holds', () => {
+  expect(formatJson([2 ** 60, -(2 ** 53), 1e20, 1e21])).toBe(
+    '[1152921504606846976,-9007199254740992,100000000000000000000,1e+21]',
+  );
+});
+
+test('a number is read back as a number', () => {
+  fc.assert(
+    fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      expect(parseJson(formatJson(value))).toBe(value === 0 ? 0 : value);
+    }),
+  );
+});
+
+/** What the lossless road makes of numbers: integers that no number holds are BigInts, and there is no integer -0. */
 function losslessly(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (_key, part: unknown) => {
     if (part === 0) return 0;
     if (!Number.isInteger(part) || Number.isSafeInteger(part)) return part;
-    return /^-?\d+$/.test(String(part)) ? BigInt(String(part)) : part;
+    const digits = String(part);
+    return /^-?\d+$/.test(digits) && BigInt(digits) !== BigInt(Number(part)) ? BigInt(digits) : part;
   });
 }

@@ -5,11 +5,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { encode } from '../helper/disk-tier.js';
-import { type BuiltCommandLine, buildCommandLine, type Run, root } from './built-command-line.js';
+import { type Run, root } from './built-command-line.js';
+import { type CommandLine, openCommandLine } from './open-command-line.js';
 
 const fixture = join(root, 'test/fixture/support-desk.jsonl');
 
-let commandLine: BuiltCommandLine;
+let commandLine: CommandLine;
 /** A cache folder with entries of every kind. */
 let cache: string;
 /** Where a test may write; emptied after each. */
@@ -21,7 +22,7 @@ const rich = new Map<unknown, unknown>([
 ]);
 
 beforeAll(async () => {
-  commandLine = await buildCommandLine();
+  commandLine = await openCommandLine();
   cache = join(commandLine.folder, 'kept');
   scratch = join(commandLine.folder, 'scratch');
   await using manager = await CacheManager.open({ persist: true, persistDir: cache, flushOnExit: false });
@@ -32,7 +33,7 @@ beforeAll(async () => {
   await manager.set('rich', {}, rich);
   await manager.set('number', {}, -0, { tags: ['t'], ttl: '365d' });
   await manager.set('nothing', {}, null);
-  for (let n = 0; n < 50; n += 1) await manager.set('page', n, `${n} `.repeat(100));
+  for (let n = 0; n < 40; n += 1) await manager.set('page', n, `${n}`);
   await manager.delete('page', 3);
 });
 afterAll(() => commandLine.remove());
@@ -68,10 +69,10 @@ describe('toolstash inspect', () => {
     const { exitCode, stdout, stderr } = await toolstash(['inspect', 'kept']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/toolstash inspect {2}kept\n/);
-    expect(stdout).toMatch(/56 entries {2}of 6 methods in 6 partitions, \d/);
-    expect(stdout).toMatch(/ {2}page +4\d +█+ .*B +0 % +\d+ [sm] +\d+ [sm]\n/);
+    expect(stdout).toMatch(/46 entries {2}of 6 methods in 6 partitions, \d/);
+    expect(stdout).toMatch(/ {2}page +3\d +█+ .*B +0 % +\d+ [sm] +\d+ [sm]\n/);
     expect(stdout).toMatch(/ {2}search +2 .* 50\.0 % /);
-    expect(stdout).toMatch(/expired 1 \(1\.8 %\) · 6 members · 1 deletion/);
+    expect(stdout).toMatch(/expired 1 \(2\.2 %\) · 6 members · 1 deletion/);
     expect(stdout).not.toContain('\u{1b}');
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
     expect(await traces(cache)).toEqual(before);
@@ -81,9 +82,9 @@ describe('toolstash inspect', () => {
     const { exitCode, stdout } = await toolstash(['inspect', cache, '--json']);
     expect(exitCode).toBe(0);
     const found = JSON.parse(stdout);
-    expect(found).toMatchObject({ partitions: 6, values: 56, expired: 1, deletions: 1, damage: 0 });
+    expect(found).toMatchObject({ partitions: 6, values: 46, expired: 1, deletions: 1, damage: 0 });
     expect(found.methods).toHaveLength(6);
-    expect(found.methods[0]).toMatchObject({ method: 'page', values: 49, newest: expect.any(Number) });
+    expect(found.methods[0]).toMatchObject({ method: 'page', values: 39, newest: expect.any(Number) });
     expect(found.files).toHaveLength(6);
     expect(found.files[0]).toMatchObject({ tailBytes: 0, damage: [], isPlain: false });
   });
@@ -93,10 +94,10 @@ describe('toolstash inspect', () => {
     await symlink(cache, join(scratch, 'link'));
     const values = async (...paths: string[]) =>
       JSON.parse((await toolstash(['inspect', '--json', ...paths])).stdout).values;
-    expect(await values(await partitionOf(cache, 'page'))).toBe(49);
-    expect(await values('scratch/link')).toBe(56);
-    expect(await values('ke?t/*/*.cache')).toBe(56);
-    expect(await values('kept', cache)).toBe(56);
+    expect(await values(await partitionOf(cache, 'page'))).toBe(39);
+    expect(await values('scratch/link')).toBe(46);
+    expect(await values('ke?t/*/*.cache')).toBe(46);
+    expect(await values('kept', cache)).toBe(46);
   });
 });
 
@@ -104,7 +105,7 @@ describe('toolstash verify', () => {
   test('finds whole files whole', async () => {
     const { exitCode, stdout, stderr } = await toolstash(['verify', 'kept']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toContain('✓ All 6 files are whole: 6 members with 56 entries');
+    expect(stdout).toContain('✓ All 6 files are whole: 6 members with 46 entries');
   });
 
   test('tells what is damaged with file and byte, exit code 1, and changes nothing', async () => {
@@ -181,7 +182,8 @@ describe('toolstash get', () => {
       (await toolstash(['get', 'scratch', method, '{}', '--tool-version', version])).stdout;
     expect(await get('number', '3')).toBe('"number"\n');
     expect(await get('text', '"3"')).toBe('"text"\n');
-    expect(await get('text', '3')).toBe('');
+    expect(await get('text', '3')).toBe('"text"\n');
+    expect(await get('number', '"3"')).toBe('');
     expect(await get('tag', 'v3')).toBe('"tag"\n');
   });
 
@@ -227,10 +229,10 @@ describe('toolstash export and import', () => {
     const exported = await toolstash(['export', 'kept']);
     expect(exported).toMatchObject({ exitCode: 0, stderr: '' });
     const lines = exported.stdout.trimEnd().split('\n');
-    expect(lines).toHaveLength(55);
+    expect(lines).toHaveLength(45);
     expect(await toolstash(['import', 'scratch'], exported.stdout)).toEqual({
       exitCode: 0,
-      stdout: 'Imported 55 entries into scratch.\n',
+      stdout: 'Imported 45 entries into scratch.\n',
       stderr: '',
     });
     const again = await toolstash(['export', 'scratch']);
@@ -269,6 +271,31 @@ describe('toolstash export and import', () => {
     expect(stdout).toBe('[1.5,"x"]\n');
   });
 
+  test('an imported entry answers its own scope and version alone, for its own ttl', async () => {
+    const lines = [
+      { scope: 'task-1', result: 'of task 1' },
+      { version: 2, result: 'of version 2' },
+      { scope: 'old', ttl: '1s', metadata: { created_at: Date.now() - 5_000 }, result: 'expired' },
+    ].map((fields) => JSON.stringify({ method: 'm', params: { q: 1 }, ...fields }));
+    const imported = await toolstash(['import', 'scratch', '--json'], lines.join('\n'));
+    expect(JSON.parse(imported.stdout)).toEqual({ imported: 2, expired: 1, errors: 0 });
+    const get = async (...flags: string[]) =>
+      (await toolstash(['get', 'scratch', 'm', '{"q": 1}', ...flags])).stdout;
+    expect(await get()).toBe('');
+    expect(await get('--scope', 'task-1')).toBe('"of task 1"\n');
+    expect(await get('--tool-version', '2')).toBe('"of version 2"\n');
+    const exported = (await toolstash(['export', 'scratch'])).stdout.trim().split('\n');
+    const scopes = exported.map((line) => JSON.parse(line).scope).sort();
+    expect(scopes).toEqual(['task-1', undefined]);
+  });
+
+  test('a line with an unknown field is refused', async () => {
+    const line = JSON.stringify({ method: 'm', params: 1, result: 2, scopes: ['a'] });
+    const { exitCode, stderr } = await toolstash(['import', 'scratch'], line);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('standard input:1: unknown field `scopes`. Known: key, method,');
+  });
+
   test('a plain file of another program is exported like any other', async () => {
     await mkdir(scratch);
     const metadata = { created_at: 1_795_000_000_000, expires_at: null, access_count: 1, method: 'py' };
@@ -289,7 +316,7 @@ describe('toolstash export and import', () => {
     expect(exitCode).toBe(1);
     expect(stdout.trimEnd().split('\n')).toHaveLength(6);
     expect(stderr).toContain(path);
-    expect(stderr).toContain('Exported 6 entries; what is damaged was left out');
+    expect(stderr).toContain('Exported 6 entries; what could not be read was left out');
   });
 });
 
@@ -314,6 +341,16 @@ describe('toolstash consolidate and merge', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ merged: 0, failures: 0 });
   });
 
+  test('what could not be read is told instead of a tick', async () => {
+    for (const n of [1, 2]) await into('scratch', line(n, `${n}`));
+    await writeFile(join(scratch, '2020-01'), 'no folder');
+    const { exitCode, stdout, stderr } = await toolstash(['consolidate', 'scratch', '--close-after', '1ms']);
+    expect(exitCode).toBe(1);
+    expect(stdout).not.toContain('✓');
+    expect(stdout).toMatch(/✗ Not everything could be read or merged\. 1 group of files merged/);
+    expect(stderr).toContain('2020-01');
+  });
+
   test('merged folders answer with the newest of each, and are only read', async () => {
     await into('scratch/one', line(1, 'old'), line(2, 'two'));
     await into('scratch/two', line(1, 'new'));
@@ -334,7 +371,9 @@ describe('toolstash consolidate and merge', () => {
     await writeFile(path, 'no partition at all');
     const { exitCode, stderr } = await toolstash(['merge', 'scratch/one', '--into', 'scratch/all']);
     expect(exitCode).toBe(1);
-    expect(stderr).toContain('was left out: `toolstash verify` tells what is wrong with it');
+    expect(stderr).toContain(
+      'was left out: a plain file (`export` and `import` take those over), or one that `toolstash verify` finds fault with',
+    );
   });
 });
 
@@ -395,7 +434,7 @@ describe('toolstash replay with entries on disk', () => {
     const args = [...replay, '--persist', '--persist-dir', 'scratch', '--ttl', '1h'];
     const { stdout } = await toolstash(args);
     expect(stdout).toMatch(/█ \d+ from memory {3}▒ \d+ from disk {3}░ 4 misses/);
-    expect(stdout).toContain('kept in scratch');
+    expect(stdout).toContain('entries in scratch');
     expect(stdout).toContain('The ttl ran in real time');
   });
 
@@ -519,7 +558,17 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
 
 test('--help of every command lists its arguments and flags', async () => {
   const overview = await toolstash(['--help']);
-  for (const command of ['replay', 'inspect', 'verify', 'get', 'export', 'import', 'consolidate', 'merge']) {
+  for (const command of [
+    'replay',
+    'inspect',
+    'verify',
+    'get',
+    'export',
+    'import',
+    'delete',
+    'consolidate',
+    'merge',
+  ]) {
     expect(overview.stdout).toMatch(new RegExp(`^ {2}${command} `, 'm'));
     const { exitCode, stdout } = await toolstash([command, '--help']);
     expect(exitCode).toBe(0);

@@ -1,157 +1,47 @@
-import { readFileSync } from 'node:fs';
-import { isNativeError } from 'node:util/types';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { errorTtl, KeptError } from '../../src/guard/error-cache.js';
+import { ErrorMemory, errorTtl, RememberedErrors } from '../../src/guard/error-cache.js';
+import { CacheManager } from '../../src/index.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 
-class ToolError extends Error {
-  override name = 'ToolError';
-  readonly status: number;
+const tagged = { stamp: { time: 1, writer: 'a' } };
 
-  constructor(message: string, status: number, options?: ErrorOptions) {
-    super(message, options);
-    this.status = status;
-  }
-
-  get isRetryable(): boolean {
-    return this.status >= 500;
-  }
-}
-
-const copyOf = <E>(error: E) => new KeptError(error).copy() as E;
-
-describe('KeptError', () => {
-  it('throws an error equal in class, name, message, stack, code, cause and own properties', () => {
-    const cause = Object.assign(new TypeError('socket closed'), { code: 'ECONNRESET' });
-    const error = Object.assign(new ToolError('search failed', 503, { cause }), {
-      code: 'E_SEARCH',
-      details: { tries: [1, 2] },
-    });
-    const copy = copyOf(error);
-    expect(copy).toBeInstanceOf(ToolError);
-    expect(isNativeError(copy)).toBe(true);
-    expect(copy.isRetryable).toBe(true);
-    for (const key of ['name', 'message', 'stack', 'code', 'status', 'details'] as const) {
-      expect(copy[key]).toEqual(error[key]);
-    }
-    expect(Reflect.ownKeys(copy).sort()).toEqual(Reflect.ownKeys(error).sort());
-    expect(Object.keys(copy)).toEqual(Object.keys(error));
-    expect(copy.cause).toBeInstanceOf(TypeError);
-    expect(copy.cause).toMatchObject({ message: 'socket closed', code: 'ECONNRESET', stack: cause.stack });
+describe('the memory of errors', () => {
+  it('leaves no timer behind when the cache is closed, and remembers no more', async () => {
+    const clock = new FakeClock();
+    const cache = new CacheManager({ clock, methods: { tool: { cacheErrors: () => '1h' } } });
+    const before = clock.pending;
+    const failing = () => Promise.reject(new Error('failed'));
+    await expect(cache.getOrSet('tool', 1, failing)).rejects.toThrow('failed');
+    expect(clock.pending).toBeGreaterThan(before);
+    await cache.close();
+    expect(clock.pending).toBe(0);
+    await expect(cache.getOrSet('tool', 1, failing)).rejects.toThrow('failed');
+    expect(clock.pending).toBe(0);
   });
 
-  it('gives every caller a copy that nobody else can write on; the same error for all would let them', () => {
-    const error = Object.assign(new ToolError('failed', 500, { cause: new Error('why') }), {
-      details: { tries: [1] },
-    });
-    const kept = new KeptError(error);
-    const spoil = (target: typeof error) => {
-      target.message += ' (seen)';
-      target.details.tries.push(2);
-      (target.cause as Error).message = 'changed';
-    };
-    spoil(error);
-    spoil(kept.copy() as typeof error);
-    expect(kept.copy()).toMatchObject({
-      message: 'failed',
-      details: { tries: [1] },
-      cause: { message: 'why' },
-    });
-    expect(kept.copy()).not.toBe(kept.copy());
+  it('takes no more once it is closed, as from a load that was under way', () => {
+    const clock = new FakeClock();
+    const memory = new ErrorMemory(clock);
+    const errors = new RememberedErrors(clock, memory, () => false);
+    memory.close();
+    errors.remember('key', new Error('failed'), { ttlMs: 1000, tagged });
+    expect(errors.find('key', { cacheErrors: () => 1000 })).toBeUndefined();
+    expect(clock.pending).toBe(0);
   });
 
-  it('copies errors of Node itself, with their codes', () => {
-    let error: NodeJS.ErrnoException | undefined;
-    try {
-      readFileSync('/no/such/file');
-    } catch (caught) {
-      error = caught as NodeJS.ErrnoException;
-    }
-    expect(copyOf(error)).toMatchObject({ code: 'ENOENT', syscall: 'open', message: error!.message });
-  });
-
-  it('copies DOMExceptions, whose message and name are out of reach', () => {
-    const error = new DOMException('took too long', 'TimeoutError');
-    const copy = copyOf(error);
-    expect(copy).toBeInstanceOf(DOMException);
-    expect(copy).not.toBe(error);
-    expect([copy.name, copy.message, copy.code, copy.stack]).toEqual([
-      'TimeoutError',
-      'took too long',
-      23,
-      error.stack,
-    ]);
-  });
-
-  it('copies the errors within an AggregateError', () => {
-    const error = new AggregateError([new ToolError('a', 500), new ToolError('b', 400)], 'both failed');
-    const copy = copyOf(error);
-    expect(copy.errors[0]).toBeInstanceOf(ToolError);
-    expect(copy.errors[0]).not.toBe(error.errors[0]);
-    expect(copy.errors).toHaveLength(2);
-    expect(copy.errors[1]).toMatchObject({ message: 'b', status: 400 });
-  });
-
-  it('copies errors that refer to themselves', () => {
-    const error = new Error('loop');
-    error.cause = { error };
-    const copy = copyOf(error);
-    expect((copy.cause as { error: Error }).error).toBe(copy);
-  });
-
-  it('copies an error of another realm', () => {
-    const error = runInNewContext("Object.assign(new RangeError('elsewhere'), { code: 'E_VM' })") as Error;
-    const copy = copyOf(error);
-    expect(copy).not.toBe(error);
-    expect(copy).toMatchObject({ name: 'RangeError', message: 'elsewhere', code: 'E_VM' });
-  });
-
-  it('shares what it can’t copy', () => {
-    const response = new Response('body');
-    const retry = () => {};
-    const copy = copyOf(Object.assign(new Error('failed'), { response, retry }));
-    expect(copy.response).toBe(response);
-    expect(copy.retry).toBe(retry);
-  });
-
-  it('keeps accessors and hidden properties what they are', () => {
-    const error = new Error('failed');
-    const secret = Symbol('secret');
-    Object.defineProperty(error, 'twice', { get: () => 2, enumerable: true });
-    Object.defineProperty(error, secret, { value: 1 });
-    const copy = copyOf(error);
-    expect(Object.getOwnPropertyDescriptor(copy, 'twice')).toEqual(
-      Object.getOwnPropertyDescriptor(error, 'twice'),
-    );
-    expect(Object.getOwnPropertyDescriptor(copy, secret)).toEqual(
-      Object.getOwnPropertyDescriptor(error, secret),
-    );
-  });
-
-  it('tells the place where the tool failed and never its own', () => {
-    const error = new Error('failed');
-    error.stack = 'at the tool';
-    expect(copyOf(error).stack).toBe('at the tool');
-    delete error.stack;
-    expect(copyOf(error).stack).toBeUndefined();
-  });
-
-  it.each([undefined, null, 'plain text', 42, { code: 'E_PLAIN' }, ['a', 'b']])(
-    'throws %o, which is no error, as it was',
-    (thrown) => {
-      expect(copyOf(thrown)).toEqual(thrown);
-    },
-  );
-
-  it('overflows no stack by a long chain of causes', () => {
-    let error = new Error('first');
-    for (let i = 0; i < 20_000; i++) error = new Error('next', { cause: error });
-    expect(copyOf(error).cause).toMatchObject({ message: 'next' });
+  it('holds on to no response of a remembered error, and remembers the rest', () => {
+    const clock = new FakeClock();
+    const errors = new RememberedErrors(clock, new ErrorMemory(clock), () => false);
+    const error = Object.assign(new Error('failed'), { status: 503, response: new Response('body') });
+    errors.remember('key', error, { ttlMs: 1000, tagged });
+    const found = errors.find('key', { cacheErrors: () => 1000 });
+    expect(found?.error).toMatchObject({ message: 'failed', status: 503 });
+    expect(found?.error).not.toHaveProperty('response');
   });
 });
 
 describe('errorTtl', () => {
-  const error = new ToolError('failed', 404);
+  const error = Object.assign(new Error('failed'), { status: 404 });
 
   it('is what the policy says for this error', () => {
     expect(errorTtl(error, (given) => (given === error ? '5s' : false))).toBe(5000);

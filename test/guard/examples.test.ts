@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 
 const folder = new URL('../../examples/guards/', import.meta.url);
-const names = readdirSync(folder).map((name) => name.replace(/\.ts$/, ''));
+const names = readdirSync(folder).flatMap((name) => (name.endsWith('.ts') ? [name.slice(0, -3)] : []));
 
 const expected: Readonly<Record<string, RegExp>> = {
   'cached-errors': /404: 1 request, HttpError: HTTP 404\n.*503: 5 requests/s,
@@ -18,12 +18,16 @@ const expected: Readonly<Record<string, RegExp>> = {
   'sliding-expiry': /minute 50: \{ cart: 3 \}\nminute 60: expired/,
   'stale-if-error': /because of an error\)\nwhile it fails: \{ usd: 1.09 \}\nan hour later: {2}error 503/,
   'stale-while-revalidate':
-    /just expired: {6}edition 1\na moment later: {4}edition 2\n1 stale hit, 1 renewal/,
+    /just expired: {6}edition 1\na moment later: {4}edition 2\n1 stale hit, 1 refresh in the background/,
   tags: /changed repository: {2}undefined\n.*both: {6}undefined\n.*other repository: {4}\{ repo: 'api'/,
   timeouts: /after 250 ms\n.*report 1, after 500 ms\n.*report 2\n.*ERR_LOADER_TIMEOUT, after 30000 ms/,
   'ttl-classes': /gone, value, value\n.*gone, gone, gone/,
-  worth: /lru has kept 0\n.*gdsf has kept 10/,
+  'expensive-results': /lru has kept 0\n.*gdsf has kept 10/,
 };
+
+it('has all examples', () => {
+  expect(Object.keys(expected).sort()).toEqual(names.sort());
+});
 
 it.each(names)('%s', async (name) => {
   const { format } = await import('node:util');

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { inForm } from '../helper/form.js';
 import { isCollected } from '../helper/garbage.js';
 import { gate, settle } from '../helper/gate.js';
 
@@ -18,10 +19,12 @@ function heldTool() {
 }
 
 describe('single flight', () => {
-  it('runs one load for 10,000 bursts of 100 callers each', async () => {
+  const bursts = inForm({ short: 1_000, long: 10_000 });
+
+  it(`runs one load for each of ${bursts} bursts of 100 callers`, async () => {
     const cache = new CacheManager({ maxSize: 100 });
     let loads = 0;
-    for (let burst = 0; burst < 10_000; burst++) {
+    for (let burst = 0; burst < bursts; burst++) {
       const answers = await Promise.all(
         Array.from({ length: 100 }, () =>
           cache.getOrSet('tool', burst, async () => {
@@ -33,8 +36,8 @@ describe('single flight', () => {
       );
       if (answers.some((answer) => answer !== `answer ${burst}`)) throw new Error(`wrong answer in ${burst}`);
     }
-    expect(loads).toBe(10_000);
-    expect(cache.stats()).toMatchObject({ loads: 10_000, misses: 10_000, coalesced: 990_000 });
+    expect(loads).toBe(bursts);
+    expect(cache.stats()).toMatchObject({ loads: bursts, misses: bursts, coalesced: 99 * bursts });
   });
 
   it('fails its waiters once, also when the loader rejects with undefined, and loads anew afterwards', async () => {
@@ -54,6 +57,28 @@ describe('single flight', () => {
       expect(loads).toBe(2);
     }
     expect(cache.stats()).toMatchObject({ entries: 0, loads: 0, loadErrors: 4 });
+  });
+
+  it('gives everybody who waits for a failing load an error of their own', async () => {
+    class ToolError extends Error {
+      readonly details = { tries: [1] };
+    }
+    const cache = new CacheManager();
+    const load = async () => {
+      await null;
+      throw new ToolError('down');
+    };
+    const errors = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        cache.getOrSet('tool', 1, load).catch((error: ToolError) => {
+          const seen = [error instanceof ToolError, error.message, ...error.details.tries];
+          error.message += ', seen';
+          error.details.tries.push(2);
+          return seen;
+        }),
+      ),
+    );
+    expect(errors).toEqual(Array(3).fill([true, 'down', 1]));
   });
 
   it('turns a loader that throws at once into a rejection', async () => {

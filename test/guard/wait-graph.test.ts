@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { WaitNode } from '../../src/guard/wait-graph.js';
 import { CacheManager } from '../../src/index.js';
+import { inForm } from '../helper/form.js';
 import { gate, settle } from '../helper/gate.js';
 
 interface Wait {
@@ -75,12 +76,12 @@ describe('the wait graph', () => {
             reference.settle(one);
             inLine.delete(one);
           } else if (kind === 'line' && !reference.waits.some(({ from }) => from === one)) {
-            nodes[one]!.leaveTurn();
+            nodes[one]!.releasePermit();
             reference.held.delete(one);
             inLine.set(one, nodes[one]!.depth);
-            nodes[one]!.getInLine(() => inLine.delete(one));
+            nodes[one]!.queue(() => inLine.delete(one));
           } else if (kind === 'turn' && inLine.has(one)) {
-            nodes[one]!.takeTurn();
+            nodes[one]!.holdPermit();
             reference.held.set(one, inLine.get(one)!);
             inLine.delete(one);
           }
@@ -94,7 +95,7 @@ describe('the wait graph', () => {
           }
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: inForm({ short: 300, long: 2000 }) },
     );
   });
 
@@ -110,7 +111,8 @@ describe('the wait graph', () => {
           let paused = 0;
           const pause = async () => {
             const turns = pauses[paused++ % pauses.length]!;
-            for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+            for (let permit = 0; permit < turns; permit++)
+              await new Promise((resolve) => setImmediate(resolve));
           };
           const load = (which: number): Promise<number> =>
             cache.getOrSet('tool', which, async () => {
@@ -136,7 +138,7 @@ describe('the wait graph', () => {
           expect(done.includes('ERR_REENTRANT_LOAD')).toBe(hasCycle);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: inForm({ short: 60, long: 300 }) },
     );
   });
 
@@ -144,7 +146,7 @@ describe('the wait graph', () => {
   describe.each([{ concurrency: undefined }, { concurrency: 100_000 }])(
     'of many loads, %o',
     ({ concurrency }) => {
-      const many = 10_000;
+      const many = inForm({ short: 2_000, long: 10_000 });
       const makeCache = () => new CacheManager(concurrency === undefined ? {} : { concurrency });
 
       it('takes a chain in which each load joins the one before', async () => {

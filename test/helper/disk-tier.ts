@@ -3,10 +3,10 @@
 import { Packr } from 'msgpackr';
 import type { CacheError } from '../../src/errors.js';
 import { hashKey } from '../../src/key/key-hasher.js';
-import { freeAccess } from '../../src/persistence/directory-access.js';
 import { type DiskOptions, resolveDiskOptions } from '../../src/persistence/disk-options.js';
 import { DiskTier } from '../../src/persistence/disk-tier.js';
 import type { FileSystem } from '../../src/persistence/file-system.js';
+import { freeAccess } from '../../src/persistence/lock/folder-access.js';
 import { type Stamp, StampClock } from '../../src/stamp.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import type { TierRecord } from '../../src/tier.js';

@@ -153,6 +153,14 @@ export class FaultyFileSystem implements FileSystem {
     });
   }
 
+  openToAppend(path: string): Promise<OpenFile> {
+    return this.#call('openToAppend', path, () => {
+      const node = this.#find(path);
+      if (node.kind !== 'file') throw failure('EINVAL', path);
+      return this.#open(node, path);
+    });
+  }
+
   create(path: string, _mode: number): Promise<OpenFile> {
     return this.#call('create', path, () => {
       const folder = this.#folderOf(path);
@@ -220,17 +228,17 @@ export class FaultyFileSystem implements FileSystem {
     const used = () => {
       if (!isOpen) throw failure('EBADF', path);
     };
+    const bytesAt = (length: number, position: number) => {
+      used();
+      return Buffer.from(node.bytes.subarray(position, position + length));
+    };
+    const halfOf = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
     return {
-      read: (length, position) =>
-        this.#call(
-          'read',
-          path,
-          () => {
-            used();
-            return Buffer.from(node.bytes.subarray(position, position + length));
-          },
-          (bytes) => bytes.subarray(0, bytes.length >> 1),
-        ),
+      read: (length, position) => this.#call('read', path, () => bytesAt(length, position), halfOf),
+      readSync: (length, position) => {
+        const meets = this.#record('readSync', path);
+        return this.#outcome(meets(), path, () => bytesAt(length, position), halfOf);
+      },
       append: (bytes) => {
         const write = (part: Uint8Array) => {
           used();
@@ -267,20 +275,40 @@ export class FaultyFileSystem implements FileSystem {
     shorten?: (result: T) => T,
     half?: () => T,
   ): Promise<T> {
+    const meets = this.#record(operation, path);
+    await Promise.resolve();
+    return this.#outcome(meets(), path, run, shorten, half);
+  }
+
+  /** Records a call; tells later how it fails, if it does. */
+  #record(operation: string, path: string): () => Fault | undefined {
     const at = this.calls.length;
     const isCounted = this.#counts();
-    if (isCounted) this.calls.push(`${operation} ${path}`);
-    await Promise.resolve();
-    if (!this.#hasPower) throw failure('EIO', path);
-    const plan = this.#plan;
     const name = `${operation} ${path}`;
-    const isMeant =
-      isCounted && plan !== undefined && (plan.lasting === true ? at >= plan.at : at === plan.at);
-    const fails = isMeant || (plan?.lasting === 'there' && plan.call === name);
-    if (plan === undefined || !fails) return run();
-    plan.call = name;
-    this.#reached = true;
-    switch (plan.fault) {
+    if (isCounted) this.calls.push(name);
+    return () => {
+      if (!this.#hasPower) throw failure('EIO', path);
+      const plan = this.#plan;
+      const isMeant =
+        isCounted && plan !== undefined && (plan.lasting === true ? at >= plan.at : at === plan.at);
+      const fails = isMeant || (plan?.lasting === 'there' && plan.call === name);
+      if (plan === undefined || !fails) return undefined;
+      plan.call = name;
+      this.#reached = true;
+      return plan.fault;
+    };
+  }
+
+  #outcome<T>(
+    fault: Fault | undefined,
+    path: string,
+    run: () => T,
+    shorten?: (result: T) => T,
+    half?: () => T,
+  ): T {
+    switch (fault) {
+      case undefined:
+        return run();
       case 'power':
         if (half !== undefined) half();
         this.#hasPower = false;
@@ -292,7 +320,7 @@ export class FaultyFileSystem implements FileSystem {
         throw failure('EIO', path);
       }
       default:
-        throw failure(plan.fault, path);
+        throw failure(fault, path);
     }
   }
 
@@ -353,11 +381,18 @@ function survivor(node: Node, loss: PowerLoss | 'none', copies: Map<Node, Node>)
 function statusOf(node: Node): FileStatus {
   return {
     kind: node.kind,
-    size: node.kind === 'file' ? node.bytes.length : 0,
-    modifiedAt: node.kind === 'file' ? node.modifiedAt : 0,
+    size: node.kind === 'file' ? node.bytes.length : node.names.size,
+    // What is made in a folder dates it; numbers only grow.
+    modifiedAt: node.kind === 'file' ? node.modifiedAt : newestIn(node),
     identity: `1:${node.number}`,
     owner: process.getuid?.() ?? 0,
   };
+}
+
+function newestIn(folder: FolderNode): number {
+  let newest = 0;
+  for (const { number } of folder.names.values()) newest = Math.max(newest, number);
+  return newest;
 }
 
 function failure(code: string, path: string): Error {

@@ -29,7 +29,7 @@ export class MapTier implements SlowTier {
     return true;
   }
 
-  room(): undefined {
+  backpressure(): undefined {
     return undefined;
   }
 

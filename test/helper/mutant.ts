@@ -22,23 +22,30 @@ export interface Mutation {
 type Exports = Record<string, unknown>;
 type ModuleFunction = (require: (id: string) => unknown, module: { exports: Exports }) => void;
 
+/** A source, compiled. */
+interface CompiledSource {
+  readonly run: ModuleFunction;
+  /** The paths of the sources that it requires. */
+  readonly imports: readonly string[];
+}
+
 const source = fileURLToPath(new URL('../../src/', import.meta.url));
 const requirePackage = createRequire(join(source, 'index.ts'));
 /** What was compiled unchanged, by path: each mutant compiles its own file only. */
-const compiled = new Map<string, Promise<ModuleFunction>>();
+const compiled = new Map<string, Promise<CompiledSource>>();
 
 /** The library with this change, or as it is. Every call makes modules of its own. */
 export async function buildLibrary(mutation?: Mutation): Promise<Toolstash> {
   const mutated = mutation && join(source, mutation.file);
-  const functions = new Map<string, ModuleFunction>();
+  const sources = new Map<string, CompiledSource>();
   const open = [join(source, 'index.ts')];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
-    if (functions.has(path)) continue;
-    const run = path === mutated ? await compile(path, mutation) : await compileOnce(path);
-    functions.set(path, run);
-    open.push(...importsOf(run).map(resolveFrom(path)));
+    if (sources.has(path)) continue;
+    const compiledSource = path === mutated ? await compile(path, mutation) : await compileOnce(path);
+    sources.set(path, compiledSource);
+    open.push(...compiledSource.imports);
   }
-  if (mutated !== undefined && !functions.has(mutated)) {
+  if (mutated !== undefined && !sources.has(mutated)) {
     throw new Error(`Expected src/index.ts to lead to src/${mutation?.file}`);
   }
   const modules = new Map<string, { exports: Exports }>();
@@ -48,46 +55,44 @@ export async function buildLibrary(mutation?: Mutation): Promise<Toolstash> {
       module = { exports: {} };
       modules.set(path, module);
       const resolve = resolveFrom(path);
-      functions.get(path)!((id) => (id.startsWith('.') ? load(resolve(id)) : requirePackage(id)), module);
+      sources.get(path)!.run((id) => (id.startsWith('.') ? load(resolve(id)) : requirePackage(id)), module);
     }
     return module.exports;
   };
   return load(join(source, 'index.ts')) as Toolstash;
 }
 
-function compileOnce(path: string): Promise<ModuleFunction> {
-  let run = compiled.get(path);
-  if (run === undefined) {
-    run = compile(path, undefined);
-    compiled.set(path, run);
+function compileOnce(path: string): Promise<CompiledSource> {
+  let compiledSource = compiled.get(path);
+  if (compiledSource === undefined) {
+    compiledSource = compile(path, undefined);
+    compiled.set(path, compiledSource);
   }
-  return run;
+  return compiledSource;
 }
 
-async function compile(path: string, mutation: Mutation | undefined): Promise<ModuleFunction> {
-  const text = await readFile(path, 'utf8');
+async function compile(path: string, mutation: Mutation | undefined): Promise<CompiledSource> {
+  const text = mutation ? await mutatedSource(mutation) : await readFile(path, 'utf8');
   const name = `${relative(source, path)}${mutation === undefined ? '' : ' (mutant)'}`;
-  const { code } = await transformWithEsbuild(mutation ? mutate(text, mutation) : text, path, {
+  const { code } = await transformWithEsbuild(text, path, {
     loader: 'ts',
     format: 'cjs',
     target: 'node20',
     sourcemap: false,
     tsconfigRaw: {},
   });
-  return new Script(`(function (require, module) {${code}\n})`, { filename: name }).runInThisContext();
+  const run = new Script(`(function (require, module) {${code}\n})`, { filename: name }).runInThisContext();
+  const ids = Array.from(code.matchAll(/\brequire\("(\.[^"]+)"\)/g), ([, id]) => id!);
+  return { run, imports: ids.map(resolveFrom(path)) };
 }
 
-function mutate(text: string, { file, from, to }: Mutation): string {
-  const parts = text.split(from);
+/** The file with its change. */
+export async function mutatedSource({ file, from, to }: Mutation): Promise<string> {
+  const parts = (await readFile(join(source, file), 'utf8')).split(from);
   if (parts.length === 2) return parts.join(to);
   throw new Error(
     `Expected src/${file} to hold \`${from}\` once, found it ${parts.length - 1} times: say what is there now`,
   );
-}
-
-/** The sources that a compiled module requires. */
-function importsOf(run: ModuleFunction): string[] {
-  return Array.from(String(run).matchAll(/\brequire\("(\.[^"]+)"\)/g), ([, id]) => id!);
 }
 
 function resolveFrom(path: string): (id: string) => string {

@@ -5,6 +5,8 @@ import type { RemovalReason, StoreEntry } from '../../src/store/store.js';
 interface Row<E> {
   entry: E;
   uses: number;
+  /** Uses, and the priority of the last evicted row at the time of the latest. */
+  priority: number;
   lastUse: number;
   lastSet: number;
   readonly firstSet: number;
@@ -17,7 +19,7 @@ const expiry = (row: Row<StoreEntry>) => row.entry.expiresAt ?? Number.POSITIVE_
 /** What decides who leaves: the row whose numbers are the smallest, the first number first. */
 const orders: Record<ReferencePolicy, Order> = {
   lru: (row) => [row.lastUse],
-  lfu: (row) => [row.uses, row.lastUse],
+  lfu: (row) => [row.priority, row.lastUse],
   fifo: (row) => [row.firstSet],
   ttl: (row) => [expiry(row), row.lastSet],
 };
@@ -30,6 +32,7 @@ export class ReferenceStore<E extends StoreEntry> {
   readonly #order: Order;
   readonly #bounds: { readonly maxSize: number; readonly maxBytes: number };
   #tick = 0;
+  #age = 0;
 
   constructor(policy: ReferencePolicy, bounds: { readonly maxSize: number; readonly maxBytes: number }) {
     this.#order = orders[policy];
@@ -56,10 +59,19 @@ export class ReferenceStore<E extends StoreEntry> {
       return false;
     }
     const tick = this.#tick;
-    const row = this.#find(entry.key) ?? { entry, uses: 0, lastUse: tick, lastSet: tick, firstSet: tick };
+    const row = this.#find(entry.key) ?? {
+      entry,
+      uses: 0,
+      priority: 0,
+      lastUse: tick,
+      lastSet: tick,
+      firstSet: tick,
+    };
     this.delete(entry.key, 'replace');
     while (this.rows.length >= this.#bounds.maxSize || this.bytes + entry.bytes > this.#bounds.maxBytes) {
-      this.delete(this.#victim().entry.key, 'evict');
+      const victim = this.#victim();
+      this.#age = victim.priority;
+      this.delete(victim.entry.key, 'evict');
     }
     row.entry = entry;
     row.lastSet = tick;
@@ -76,12 +88,18 @@ export class ReferenceStore<E extends StoreEntry> {
     return true;
   }
 
+  clear(): void {
+    for (const { entry } of this.rows) this.delete(entry.key, 'clear');
+    this.#age = 0;
+  }
+
   #find(key: string): Row<E> | undefined {
     return this.rows.find((row) => row.entry.key === key);
   }
 
   #use(row: Row<E>): void {
     row.uses += 1;
+    row.priority = row.uses + this.#age;
     row.lastUse = this.#tick++;
   }
 

@@ -1,29 +1,29 @@
 /** Every store as it is above V8's limits, at a size that tests can fill: with its keys in several Maps. */
 
-import { GdsfPolicy } from '../../src/store/gdsf.js';
-import { LfuPolicy } from '../../src/store/lfu.js';
-import { PolicyStore } from '../../src/store/policy-store.js';
-import { QueuePolicy } from '../../src/store/queue-policy.js';
+import { BoundedStore } from '../../src/store/bounded-store.js';
+import { gdsfOrder } from '../../src/store/gdsf.js';
+import { GreedyDualOrder } from '../../src/store/greedy-dual.js';
+import { QueueOrder } from '../../src/store/queue-order.js';
 import type { StoreEntry, StoreFactory, StoreOptions } from '../../src/store/store.js';
-import { TtlPolicy } from '../../src/store/ttl.js';
+import { TtlOrder } from '../../src/store/ttl.js';
 
 /** No `maxSize` is as small. */
 const largestMap = 0;
 
 export const shardedStores = {
   lru: function shardedLru<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new PolicyStore(options, new QueuePolicy<E>('least recently used'), largestMap);
+    return new BoundedStore(options, new QueueOrder<E>(options.maxSize, 'least recently used', largestMap));
   },
   lfu: function shardedLfu<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new PolicyStore(options, new LfuPolicy<E>(), largestMap);
+    return new BoundedStore(options, new GreedyDualOrder<E>(options.maxSize, () => 1, largestMap));
   },
   fifo: function shardedFifo<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new PolicyStore(options, new QueuePolicy<E>('first in'), largestMap);
+    return new BoundedStore(options, new QueueOrder<E>(options.maxSize, 'first in', largestMap));
   },
   ttl: function shardedTtl<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new PolicyStore(options, new TtlPolicy<E>(), largestMap);
+    return new BoundedStore(options, new TtlOrder<E>(options.maxSize, largestMap));
   },
   gdsf: function shardedGdsf<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new PolicyStore(options, new GdsfPolicy<E>(), largestMap);
+    return new BoundedStore(options, gdsfOrder<E>(options.maxSize, largestMap));
   },
 } satisfies Record<string, StoreFactory>;

@@ -3,18 +3,18 @@
 import { types } from 'node:util';
 
 /**
- * Leaves by `Object.is`, but a BigInt is the integral number of its value, as JSON has one kind of integer. Map and
- * Set have no order; a plain object's prototype, a RegExp's `lastIndex` and an Error's `stack` don't count.
+ * Leaves by `Object.is`, so a BigInt is no number. The order of Maps and Sets counts; that of an object's keys, a plain
+ * object's prototype, a RegExp's `lastIndex` and an Error's `stack` don't.
  */
 export function isSame(a: unknown, b: unknown): boolean {
   if (typeof a !== 'object' || a === null || typeof b !== 'object' || b === null) {
-    return Object.is(integer(a), integer(b));
+    return Object.is(a, b);
   }
   if (kindOf(a) !== kindOf(b)) return false;
   if (types.isDate(a)) return Object.is(a.getTime(), (b as Date).getTime());
   if (types.isRegExp(a)) return a.source === (b as RegExp).source && a.flags === (b as RegExp).flags;
-  if (types.isMap(a)) return isSameBag([...a], [...(b as typeof a)]);
-  if (types.isSet(a)) return isSameBag([...a], [...(b as typeof a)]);
+  if (types.isMap(a)) return isSame([...a], [...(b as typeof a)]);
+  if (types.isSet(a)) return isSame([...a], [...(b as typeof a)]);
   if (types.isBoxedPrimitive(a)) return Object.is(a.valueOf(), b.valueOf());
   if (types.isAnyArrayBuffer(a)) return isSameBytes(new Uint8Array(a), new Uint8Array(b as ArrayBuffer));
   if (ArrayBuffer.isView(a)) return isSameView(a, b as ArrayBufferView);
@@ -25,12 +25,6 @@ export function isSame(a: unknown, b: unknown): boolean {
   }
   if (Array.isArray(a) && a.length !== (b as unknown[]).length) return false;
   return isSameFields(a, b, Array.isArray(a) ? ['length'] : []);
-}
-
-function integer(value: unknown): unknown {
-  return typeof value === 'number' && Number.isInteger(value) && !Object.is(value, -0)
-    ? BigInt(value)
-    : value;
 }
 
 /** The class of built-in values; one and the same for all plain objects, whatever fields they have. */
@@ -49,17 +43,6 @@ function isSameFields(a: object, b: object, except: readonly string[]): boolean 
 
 function fieldOf(value: object, key: string): unknown {
   return Object.getOwnPropertyDescriptor(value, key)?.value;
-}
-
-/** Whether each element of one has its own partner in the other. */
-function isSameBag(a: readonly unknown[], b: readonly unknown[]): boolean {
-  const left = [...b];
-  for (const element of a) {
-    const partner = left.findIndex((other) => isSame(element, other));
-    if (partner === -1) return false;
-    left.splice(partner, 1);
-  }
-  return left.length === 0;
 }
 
 function isSameView(a: ArrayBufferView, b: ArrayBufferView): boolean {

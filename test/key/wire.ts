@@ -15,8 +15,7 @@ export type IntegerKind = 'number' | 'bigint';
 export function decodeWire(wire: Wire, integers: IntegerKind = 'number'): unknown {
   if (typeof wire !== 'object' || wire === null) return wire;
   if ('int' in wire) {
-    const asNumber = Number(wire.int);
-    return integers === 'number' && BigInt(asNumber) === BigInt(wire.int) ? asNumber : BigInt(wire.int);
+    return integers === 'number' && holdsInteger(wire.int) ? Number(wire.int) : BigInt(wire.int);
   }
   if ('float' in wire) return Number(wire.float.replace('inf', 'Infinity'));
   if ('object' in wire) {
@@ -24,6 +23,11 @@ export function decodeWire(wire: Wire, integers: IntegerKind = 'number'): unknow
     return Object.fromEntries(wire.object.map(([key, field]) => [key, decodeWire(field, integers)]));
   }
   return wire.map((element) => decodeWire(element, integers));
+}
+
+/** Whether a number holds this integer exactly. */
+export function holdsInteger(digits: string): boolean {
+  return BigInt(Number(digits)) === BigInt(digits);
 }
 
 /** Encodes a JSON-like value; integral numbers as integers, since JavaScript can't tell `1.0` from `1`. */

@@ -413,7 +413,7 @@ describe('what goes wrong at run time', () => {
   });
 
   it('keeps its books when a listener writes to it', async () => {
-    for (const eviction of ['lru', 'lfu', 'fifo', 'ttl', 'gdsf']) {
+    for (const eviction of ['lru', 'lfu', 'fifo', 'ttl', 'gdsf'] as const) {
       const { cache } = makeCache({ eviction, maxSize: 3 });
       let depth = 0;
       cache.on('remove', ({ reason }) => {

@@ -46,7 +46,7 @@ describe.each(['known', 'unknown'])('a call for something %s', (params) => {
   it.each(all)('refuses an option that there is not: %s', async (_, call) => {
     await refused(
       call(params, { tttl: 5 } as object),
-      /^Unknown option `tttl` of (`getOrSet`|`set`|a lookup)\. Known: scope/,
+      /^Unknown option `tttl` of (`getOrSet`|`set`|a lookup)(: did you mean `ttl`\?$|\. Known: scope)/,
     );
     expect(loader).not.toHaveBeenCalled();
     expect(cache.getSync('search', 'known')).toBe('stored');
@@ -63,7 +63,10 @@ describe.each(['known', 'unknown'])('a call for something %s', (params) => {
 
   it.each(all)('refuses what is no object, and a scope that is no text: %s', async (_, call) => {
     for (const options of [null, '5m', 5]) {
-      await refused(call(params, options as unknown as Options), /options of .* to be an object, got/);
+      await refused(
+        call(params, options as unknown as Options),
+        /options of .* to be an object, as `\{ (?:ttl: 60_000|scope: 'task-1') \}`, got/,
+      );
     }
     await refused(call(params, { scope: null } as unknown as LookupOptions), /`scope` to be a string/);
     expect(loader).not.toHaveBeenCalled();

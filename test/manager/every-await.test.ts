@@ -1,6 +1,6 @@
 /**
- * A write, deletion, clearing or invalidation at every single turn of the microtask queue that an operation takes: none
- * is left out, where `interleaving.test.ts` draws. Files and zlib's thread pool answer within the queue here.
+ * A write, deletion, clearing or invalidation at every single turn of the microtask queue that an operation takes: the
+ * long form leaves none out, where `interleaving.test.ts` draws. Files and zlib's thread pool answer within the queue.
  */
 
 import { beforeAll, describe, expect, it, vi } from 'vitest';
@@ -9,6 +9,7 @@ import { resolveDiskOptions } from '../../src/persistence/disk-options.js';
 import { DiskTier } from '../../src/persistence/disk-tier.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { FaultyFileSystem } from '../helper/faulty-file-system.js';
+import { inForm } from '../helper/form.js';
 import { settle } from '../helper/gate.js';
 import { pool } from './interleaving/stepped-zlib.js';
 
@@ -20,8 +21,8 @@ interface Answer {
   readonly version: number;
 }
 
-/** With `npm run test:interleaving`; else the longest operation is met at every fourth turn only. */
-const isLong = process.env['TOOLSTASH_INTERLEAVINGS'] !== undefined;
+/** With `npm run test:interleaving`; else the longest operation is not met at every turn. */
+const isFull = process.env['TOOLSTASH_INTERLEAVINGS'] !== undefined;
 const ttl = 1000;
 const options = { ttl, staleWhileRevalidate: 500, maxSize: 2, tags: ['all'] } as const satisfies CacheOptions;
 
@@ -142,7 +143,7 @@ async function runAt(turns: number, { operation, write, after }: Meeting): Promi
   clock.advance(1);
   const next = new Process(files, clock);
   check(await next.cache.get<Answer>('tool', 1), 'the next process');
-  if (turns % (isLong ? 2 : 10) === 0) {
+  if (turns % (isFull ? 2 : 10) === 0) {
     await next.tier.consolidate();
     await next.tier.load({ mode: 'full' });
     check(await next.cache.get<Answer>('tool', 1), 'the next process, after a consolidation');
@@ -157,11 +158,12 @@ async function runAt(turns: number, { operation, write, after }: Meeting): Promi
 
 describe.each(Object.keys(operations))('%s', (operation) => {
   it.each(Object.keys(writes))('is overtaken by %s at every turn of it', async (write) => {
-    const stride = operation === 'a consolidation' && !isLong ? 4 : 1;
+    const isLongest = operation === 'a consolidation';
+    const stride = isFull ? 1 : inForm({ short: isLongest ? 23 : 7, long: isLongest ? 4 : 1 });
     for (let turns = 0; ; turns += stride) {
       const [problems, wasOver] = await runAt(turns, { operation, write, after: 'a look' });
       expect(problems).toEqual([]);
-      if (isLong || turns % 3 === 0)
+      if (isFull || turns % 3 === 0)
         expect((await runAt(turns, { operation, write, after: 'a call' }))[0]).toEqual([]);
       if (wasOver) {
         // Less would mean that the operation did not wait for anything.

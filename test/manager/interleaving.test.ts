@@ -20,6 +20,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { CacheOptions } from '../../src/index.js';
+import { inForm } from '../helper/form.js';
 import { drawOf, guardedEndings, plainEndings } from './interleaving/commands.js';
 import { play } from './interleaving/play.js';
 import { type Answer, newTally, ToolError } from './interleaving/world.js';
@@ -28,8 +29,8 @@ vi.mock('node:zlib', async (actual) =>
   (await import('./interleaving/stepped-zlib.js')).steppedZlib(await actual()),
 );
 
-/** 2,000 in the suite; `npm run test:interleaving` draws 10,000. */
-const runs = Number(process.env['TOOLSTASH_INTERLEAVINGS'] ?? 2000);
+/** `npm run test:interleaving` draws 10,000. */
+const runs = Number(process.env['TOOLSTASH_INTERLEAVINGS'] ?? inForm({ short: 240, long: 2000 }));
 
 /** Every guard at once. */
 const guards = {

@@ -12,6 +12,19 @@ function makeCache(options = {}) {
 }
 
 describe('a cache with a slower tier', () => {
+  it('takes tiers of its user as an option, and refuses what is none', async () => {
+    const tier = new MapTier();
+    const cache = new CacheManager({ maxSize: 1, tiers: [tier] });
+    await cache.set('tool', 1, 'one');
+    await cache.set('tool', 2, 'two');
+    expect(await cache.get('tool', 1)).toBe('one');
+    expect(tier.lookups).toBe(1);
+    expect(() => new CacheManager({ tiers: [{ name: 'remote' }] as never })).toThrow(/`tiers\[0\]`/);
+    expect(() => new CacheManager({ tiers: tier as never })).toThrow(
+      'Expected `tiers` to be a list of tiers',
+    );
+  });
+
   it('finds below what memory has evicted, brings it back, and says where it was', async () => {
     const { cache, disk } = makeCache({ maxSize: 1 });
     await cache.set('tool', 1, { n: 1 });

@@ -76,24 +76,24 @@ describe('the soft timeout', () => {
 });
 
 describe('the hard timeout', () => {
-  it('lets the load go on for those who still wait', async () => {
-    const { cache, clock } = makeCache();
-    const done = gate<string>();
-    let isAborted = false;
-    const loader = ({ signal }: { signal: AbortSignal }) => {
-      signal.addEventListener('abort', () => {
-        isAborted = true;
-      });
-      return done.promise;
-    };
-    const impatient = code(cache.getOrSet('tool', 1, loader, { hardTimeout: 100 }));
-    const patient = cache.getOrSet('tool', 1, loader);
-    await clock.advanceAsync(200);
-    expect(await impatient).toBe('ERR_LOADER_TIMEOUT');
-    done.open('late');
-    expect(await patient).toBe('late');
-    expect(isAborted).toBe(false);
-    expect(await cache.get('tool', 1)).toBe('late');
+  it('concerns its caller alone where the load has no bound, or a longer one', async () => {
+    for (const own of [{}, { hardTimeout: 1000 }]) {
+      const { cache, clock } = makeCache();
+      const done = gate<string>();
+      const signals: AbortSignal[] = [];
+      const loader = ({ signal }: { signal: AbortSignal }) => {
+        signals.push(signal);
+        return done.promise;
+      };
+      const patient = cache.getOrSet('tool', 1, loader, own);
+      const impatient = code(cache.getOrSet('tool', 1, loader, { hardTimeout: 100 }));
+      await clock.advanceAsync(200);
+      expect(await impatient).toBe('ERR_LOADER_TIMEOUT');
+      done.open('late');
+      expect(await patient).toBe('late');
+      expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+      expect(await cache.get('tool', 1)).toBe('late');
+    }
   });
 
   it('gives way to a stale value where errors do', async () => {

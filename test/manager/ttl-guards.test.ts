@@ -167,13 +167,13 @@ describe('cacheErrors', () => {
       }
       return { ...cache.stats(), thrown, loads };
     };
-    const kept = await ask({ cacheErrors }, new NotFoundError('gone'));
-    expect(kept).toMatchObject({ loads: 2, errorHits: 1, loadErrors: 2, misses: 2 });
-    expect(kept.thrown).toEqual(
+    const stored = await ask({ cacheErrors }, new NotFoundError('gone'));
+    expect(stored).toMatchObject({ loads: 2, errorHits: 1, loadErrors: 2, misses: 2 });
+    expect(stored.thrown).toEqual(
       Array.from({ length: 3 }, () => expect.objectContaining({ message: 'gone', code: 404 })),
     );
-    expect(kept.thrown[1]).toBeInstanceOf(NotFoundError);
-    expect(kept.thrown[1]).not.toBe(kept.thrown[0]);
+    expect(stored.thrown[1]).toBeInstanceOf(NotFoundError);
+    expect(stored.thrown[1]).not.toBe(stored.thrown[0]);
     // Other errors, and without the option all errors, call the tool each time.
     expect((await ask({ cacheErrors }, new Error('down'))).loads).toBe(3);
     expect((await ask({}, new NotFoundError('gone'))).loads).toBe(3);

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { CacheManager } from '../../src/index.js';
 import { type FileSystem, nodeFileSystem } from '../../src/persistence/file-system.js';
-import { hashMethod } from '../../src/persistence/partition-path.js';
+import { hashMethod } from '../../src/persistence/format/partition-name.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, testStart } from '../helper/disk-tier.js';
 import { gate } from '../helper/gate.js';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { FileSystem } from '../../src/persistence/file-system.js';
-import { hashMethod } from '../../src/persistence/partition-path.js';
+import { hashMethod } from '../../src/persistence/format/partition-name.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, type TestTier, testStart } from '../helper/disk-tier.js';
 import { FaultyFileSystem } from '../helper/faulty-file-system.js';
@@ -17,7 +17,7 @@ async function settle({ tier, clock }: TestTier, ms: number): Promise<void> {
   const before = tier.counters;
   clock.advance(ms);
   if (tier.counters.flushes === before.flushes) return;
-  const hasEnded = () => tier.counters.failedFlushes > before.failedFlushes || tier.pendingBytes === 0;
+  const hasEnded = () => tier.counters.failedFlushes > before.failedFlushes || tier.bufferedBytes === 0;
   while (!hasEnded()) await nextTurn();
   await nextTurn();
 }
@@ -117,13 +117,13 @@ describe('a failing disk', () => {
     files.heal();
     await one.tier.close();
     const two = makeDiskTier(options);
-    let kept = 0;
+    let stored = 0;
     for (let at = 0; at < 40; at += 1) {
       const value = await two.get('search', at);
       expect(value === undefined || String(value).startsWith('new')).toBe(true);
-      if (value !== undefined) kept += 1;
+      if (value !== undefined) stored += 1;
     }
-    expect(kept).toBe(40 - droppedEntries);
+    expect(stored).toBe(40 - droppedEntries);
     await two.tier.close();
   });
 

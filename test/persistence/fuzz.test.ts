@@ -2,13 +2,14 @@
 
 import { crc32, deflateRawSync, gunzipSync, gzipSync, inflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { readHeader } from '../../src/persistence/partition-codec.js';
-import { hashMethod } from '../../src/persistence/partition-path.js';
+import { readHeader } from '../../src/persistence/format/member-header.js';
+import { hashMethod } from '../../src/persistence/format/partition-name.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { decode, encode, makeDiskTier, testStart } from '../helper/disk-tier.js';
 import { FaultyFileSystem } from '../helper/faulty-file-system.js';
+import { inForm } from '../helper/form.js';
 
-const mutations = Number(process.env['TOOLSTASH_MUTATIONS'] ?? 2_000);
+const mutations = Number(process.env['TOOLSTASH_MUTATIONS'] ?? inForm({ short: 300, long: 2_000 }));
 const seed = Number(process.env['TOOLSTASH_SEED'] ?? Date.now() % 1_000_000);
 const folder = '/data/cache';
 const keys = 9;

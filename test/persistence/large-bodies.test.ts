@@ -8,8 +8,8 @@ import { makeDiskTier } from '../helper/disk-tier.js';
 
 const inflating = vi.hoisted(() => ({ bytes: 0, most: 0 }));
 
-vi.mock('../../src/persistence/member-body.js', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../src/persistence/member-body.js')>();
+vi.mock('../../src/persistence/format/member-body.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('../../src/persistence/format/member-body.js')>();
   return {
     ...original,
     inflateMember: async (...args: Parameters<typeof original.inflateMember>) => {

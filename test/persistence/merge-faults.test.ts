@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DiskOptions } from '../../src/persistence/disk-options.js';
-import { mergeDirectories } from '../../src/persistence/merge-directories.js';
+import { mergeDirectories } from '../../src/persistence/offline/merge-directories.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, type TestTier, testStart } from '../helper/disk-tier.js';
 import {
@@ -13,6 +13,7 @@ import {
   type PowerLoss,
   powerLosses,
 } from '../helper/faulty-file-system.js';
+import { inForm } from '../helper/form.js';
 
 const day = 86_400_000;
 const into = '/data/into';
@@ -156,7 +157,7 @@ describe('a merge of folders on a failing disk', () => {
       return { wasReached, wrong };
     };
 
-    const every = Number(process.env['TOOLSTASH_FAULT_STEP'] ?? 23);
+    const every = Number(process.env['TOOLSTASH_FAULT_STEP'] ?? inForm({ short: 97, long: 23 }));
     const wrong: string[] = [];
     const unreached: string[] = [];
     let runs = 0;

@@ -4,10 +4,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { DiskOptions } from '../../src/persistence/disk-options.js';
-import type { LoadMode } from '../../src/persistence/disk-store.js';
+import type { LoadMode } from '../../src/persistence/folder-context.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { makeDiskTier, type TestTier, testStart } from '../helper/disk-tier.js';
 import { type Fault, FaultyFileSystem, faults, type Lasting } from '../helper/faulty-file-system.js';
+import { inForm } from '../helper/form.js';
 
 const day = 86_400_000;
 const options: DiskOptions = {
@@ -219,7 +220,7 @@ describe('a pull on a failing disk', () => {
   for (const mode of ['incremental', 'full'] as const) {
     it(`(${mode}) gives no lookup a wrong answer, and the next one misses nothing`, async () => {
       const past = await makePast();
-      const step = Number(process.env['TOOLSTASH_FAULT_STEP'] ?? 23);
+      const step = Number(process.env['TOOLSTASH_FAULT_STEP'] ?? inForm({ short: 97, long: 23 }));
       const wrong: string[] = [];
       let [points, runs, lookups] = [0, 0, 0];
       const ways = faults

@@ -32,6 +32,7 @@ describe('the statistics', () => {
       uncached: 0,
       entries: 0,
       bytes: 0,
+      indexBytes: 0,
       hitRate: 0,
       savedMs: 0,
       loadTime: { count: 0, mean: 0, p50: 0, p95: 0, p99: 0, max: 0 },

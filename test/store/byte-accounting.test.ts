@@ -7,8 +7,12 @@ import { entryBytes, MemoryEntry } from '../../src/store/memory-entry.js';
 import { MemoryTier } from '../../src/store/memory-tier.js';
 import { createStore } from '../../src/store/registry.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import { createValueCodec } from '../../src/value/value-codec.js';
-import { copyingKeeper } from '../../src/value/value-keeper.js';
+import { createValueCodec } from '../../src/value/codec.js';
+import { copyingKeeper } from '../../src/value/keeper.js';
+import { inForm } from '../helper/form.js';
+
+/** How many entries are weighed. */
+const many = inForm({ short: 20_000, long: 100_000 });
 
 const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
 
@@ -42,7 +46,7 @@ function textOf(key: string): string {
 
 describe.each(policies)('the memory tier over the %s store', (store) => {
   test.each(Object.entries(kinds))(
-    'counts bytes within a fifth of what 100,000 %s really take',
+    `counts bytes within a fifth of what ${many} %s really take`,
     async (_, kind) => {
       const clock = new FakeClock();
       const tier = new MemoryTier({
@@ -57,10 +61,10 @@ describe.each(policies)('the memory tier over the %s store', (store) => {
       fill(tier, clock, kind, 1000);
       tier.clear();
       const before = await usedBytes();
-      fill(tier, clock, kind, 100_000);
+      fill(tier, clock, kind, many);
       const grown = (await usedBytes()) - before;
 
-      expect(tier.size).toBe(100_000);
+      expect(tier.size).toBe(many);
       expect(tier.bytes / grown).toBeGreaterThan(0.8);
       expect(tier.bytes / grown).toBeLessThan(1.2);
     },
@@ -72,12 +76,12 @@ function fill(tier: MemoryTier, clock: FakeClock, { makeValue, ttl }: Kind, coun
     clock.advance(0.01);
     const now = clock.now();
     const key = hash('md5', String(index));
-    const { kept, bytes } = keeper.keep(makeValue(key));
+    const { stored, bytes } = keeper.encode(makeValue(key));
     tier.set(
       new MemoryEntry({
         key,
         method: 'search',
-        kept,
+        stored,
         bytes: entryBytes(bytes),
         createdAt: now,
         staleAt: null,

@@ -5,9 +5,10 @@ import { MemoryEntry } from '../../src/store/memory-entry.js';
 import { defaultSweepInterval, MemoryTier } from '../../src/store/memory-tier.js';
 import type { RemovalReason } from '../../src/store/store.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { inForm } from '../helper/form.js';
 import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
 
-const runs = 1000;
+const runs = inForm({ short: 150, long: 1000 });
 const commandsPerRun = 200;
 
 const command = fc.record({
@@ -77,7 +78,7 @@ class TierModel {
     const entry = new MemoryEntry({
       key,
       method,
-      kept: null,
+      stored: null,
       bytes,
       createdAt: now,
       staleAt: null,
@@ -122,6 +123,7 @@ class TierModel {
       ({ entry }) => cleared === undefined || entry.method === cleared,
     );
     assert.equal(left.length, 0);
+    if (cleared === undefined) this.#reference.clear();
     assert.ok(this.#removed.every(([entry]) => cleared === undefined || entry.method === cleared));
     assert.ok(this.#removed.every(([, reason]) => reason === 'clear'));
   }

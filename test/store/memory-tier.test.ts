@@ -1,45 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { MemoryEntry, type MemoryEntryInit } from '../../src/store/memory-entry.js';
-import { MemoryTier, type MemoryTierOptions } from '../../src/store/memory-tier.js';
 import type { Store, StoreEntry, StoreOptions } from '../../src/store/store.js';
-import { FakeClock } from '../../src/testing/fake-clock.js';
-
-function setUp(options: Partial<MemoryTierOptions> = {}) {
-  const clock = new FakeClock();
-  const removed: [key: string, reason: string][] = [];
-  const tier = new MemoryTier({
-    store: 'lru',
-    maxSize: 10_000,
-    maxBytes: 1_000_000,
-    clock,
-    random: Math.random,
-    onRemove: (entry, reason) => removed.push([entry.key, reason]),
-    ...options,
-  });
-  const put = (key: string, init: Partial<MemoryEntryInit> & { ttl?: number } = {}) =>
-    tier.set(
-      new MemoryEntry({
-        key,
-        method: 'search',
-        kept: `value of ${key}`,
-        bytes: 10,
-        createdAt: clock.now(),
-        staleAt: null,
-        expiresAt: init.ttl === undefined ? null : clock.now() + init.ttl,
-        loadMs: 0,
-        stamp: { time: clock.now() * 1000, writer: '0123456789abcdef' },
-        ...init,
-      }),
-    );
-  return { clock, removed, tier, put };
-}
+import { setUp } from '../helper/memory-tier.js';
 
 describe('MemoryTier', () => {
   test('hands out an entry until the very millisecond it expires', () => {
     const { clock, removed, tier, put } = setUp();
     put('a', { ttl: 100 });
     clock.advance(99);
-    expect(tier.get('a')?.kept).toBe('value of a');
+    expect(tier.get('a')?.stored).toBe('value of a');
     clock.advance(1);
     expect(tier.get('a')).toBeUndefined();
     expect(removed).toEqual([['a', 'expire']]);

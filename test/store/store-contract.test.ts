@@ -1,5 +1,5 @@
 import { describe, test } from 'vitest';
-import { randomStore } from '../../examples/random-store.js';
+import { randomStore } from '../../examples/stores/random-store.js';
 import { storeContract } from '../../src/testing/index.js';
 import { shardedStores } from '../helper/sharded-stores.js';
 

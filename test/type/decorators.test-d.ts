@@ -90,6 +90,25 @@ class Tools {
   }
 }
 
+export class Generic<A extends unknown[], R> {
+  constructor(readonly run: (...args: A) => Promise<R>) {}
+
+  @cache.cached
+  async call(...args: A): Promise<R> {
+    return this.run(...args);
+  }
+
+  @cache.cached({ shared: true, ttl: '5m' })
+  async destructured({ q = 'x' } = {}, limit = 10) {
+    return q.repeat(limit);
+  }
+
+  @cache.cachedSync
+  atOnce(...args: A): number {
+    return args.length;
+  }
+}
+
 // Decorated methods keep their types.
 declare const tools: Tools;
 expectTypeOf(tools.bare('a')).toEqualTypeOf<Promise<string[]>>();

@@ -33,7 +33,27 @@ expectTypeOf(cache.wrap(fails)()).toEqualTypeOf<Promise<never>>();
 declare function maybeAtOnce(id: number): Promise<number> | number;
 expectTypeOf(cache.wrap(maybeAtOnce)(1)).toEqualTypeOf<Promise<number>>();
 declare function pages(): AsyncGenerator<string>;
-expectTypeOf(cache.wrap(pages)()).toEqualTypeOf<Promise<AsyncGenerator<string>>>();
+// What a generator yields can't be cached: `wrap` throws, and there is nothing to call.
+expectTypeOf(cache.wrap(pages)).toBeNever();
+expectTypeOf(
+  cache.wrap(async function* lines() {
+    yield 'a';
+  }),
+).toBeNever();
+// With `collect` an async one stays what it is, and streams stay streams.
+const collected = cache.wrap(pages, { collect: true, ttl: '1h' });
+expectTypeOf(collected()).toEqualTypeOf<AsyncGenerator<string>>();
+expectTypeOf(collected.refresh()).toEqualTypeOf<AsyncGenerator<string>>();
+declare function stream(url: string): Promise<ReadableStream<Uint8Array>>;
+expectTypeOf(cache.wrap(stream, { collect: true })('a')).toEqualTypeOf<Promise<ReadableStream<Uint8Array>>>();
+expectTypeOf(cache.wrap(pages, { collect: false })).toBeNever();
+expectTypeOf(cache.wrap(search, { collect: true, key: (query) => query.length })).toBeCallableWith('a');
+// @ts-expect-error: what it gathers comes in time
+cache.wrapSync(parse, { collect: true });
+// @ts-expect-error: a generator
+cache.wrapSync(function* lines() {
+  yield 'a';
+});
 declare function optional(query: string, limit?: number, ...flags: boolean[]): Promise<number>;
 expectTypeOf(cache.wrap(optional)('mvcc', 1, true, false)).toEqualTypeOf<Promise<number>>();
 declare function listed(...args: readonly [query: string, limit: number]): Promise<number>;
@@ -90,3 +110,96 @@ cache.wrapSync(parse, { ttl: '5m', staleIfError: '1h', circuitBreaker: true });
 cache.wrapSync(parse, { hardTimeout: '5s' });
 // @ts-expect-error it returns a promise
 cache.wrapSync(search);
+
+// Functions written in place keep the types they have by themselves.
+const withDefault = cache.wrap(async (query: string, limit = 10) => [query, limit] as const, { name: 'a' });
+expectTypeOf(withDefault('mvcc')).toEqualTypeOf<Promise<readonly [string, number]>>();
+expectTypeOf(withDefault('mvcc', 5)).toEqualTypeOf<Promise<readonly [string, number]>>();
+expectTypeOf(withDefault.key('mvcc', 5)).toEqualTypeOf<string>();
+// @ts-expect-error the default is a number
+void withDefault('mvcc', '5');
+const expression = cache.wrap(
+  async function search(query: string, limit: number = 10) {
+    return query.length + limit;
+  },
+  { key: (query, limit) => [query.trim(), limit?.toFixed()] },
+);
+expectTypeOf(expression('mvcc')).toEqualTypeOf<Promise<number>>();
+const destructured = cache.wrap(async ({ q = 'x', limit = 10 } = {}) => q.repeat(limit), { name: 'a' });
+expectTypeOf(destructured({ q: 'mvcc' })).toEqualTypeOf<Promise<string>>();
+expectTypeOf(destructured()).toEqualTypeOf<Promise<string>>();
+expectTypeOf(cache.wrapSync((text: string, at = 0) => text[at], { name: 'a' })('mvcc')).toEqualTypeOf<
+  string | undefined
+>();
+const genericInPlace = cache.wrap(async <T extends object>(value: T) => [value], { name: 'a' });
+expectTypeOf(genericInPlace({ a: 1 })).toEqualTypeOf<Promise<{ a: number }[]>>();
+expectTypeOf(genericInPlace.key({ a: 1 })).toEqualTypeOf<string>();
+const receiving = cache.wrap(async function find(this: { tenant: string }, id = 1) {
+  return this.tenant + id;
+});
+expectTypeOf(receiving.call({ tenant: 'acme' }, 2)).toEqualTypeOf<Promise<string>>();
+
+class Tools {
+  readonly tenant: string = 'acme';
+  readonly find = cache.wrap(async (id: string, limit = 10) => [this.tenant, id, limit].join(), {
+    name: 'a',
+  });
+  readonly parse = cache.wrapSync((text: string, radix = 10) => Number.parseInt(text, radix), { name: 'a' });
+  static readonly all = cache.wrap(
+    async function all({ page = 1 } = {}) {
+      return page;
+    },
+    { ttl: '5m' },
+  );
+}
+declare const tools: Tools;
+expectTypeOf(tools.find('W1')).toEqualTypeOf<Promise<string>>();
+expectTypeOf(tools.find.invalidate('W1', 5)).toEqualTypeOf<Promise<boolean>>();
+expectTypeOf(tools.parse('7')).toEqualTypeOf<number>();
+expectTypeOf(Tools.all({ page: 2 })).toEqualTypeOf<Promise<number>>();
+
+// Helpers over any function.
+export function cachedTool<A extends unknown[], R>(name: string, run: (...args: A) => Promise<R>) {
+  const tool = cache.wrap(run, { name, ttl: '5m', key: (...args) => args });
+  const asFunction: (...args: A) => Promise<R> = tool;
+  return (...args: A): Promise<R> => {
+    tool.key(...args);
+    void tool.invalidate(...args);
+    const renewed: Promise<Awaited<R>> = tool.refresh(...args);
+    void renewed;
+    return args.length > 0 ? asFunction(...args) : tool(...args);
+  };
+}
+expectTypeOf(cachedTool('search', search)('mvcc', 10)).toEqualTypeOf<Promise<string[]>>();
+export function wrapAny<F extends (...args: never[]) => Promise<unknown>>(run: F): Wrapped<F> {
+  return cache.wrap(run, { name: 'a' });
+}
+expectTypeOf(wrapAny(search)('mvcc', 10)).toEqualTypeOf<Promise<string[]>>();
+
+// Overloads and type parameters reach what a wrapped function carries.
+const either = cache.wrap(overloaded);
+either.key(1);
+either.key('a');
+void either.invalidate(1);
+void either.invalidate('a');
+expectTypeOf(either.refresh(1)).toEqualTypeOf<Promise<number>>();
+expectTypeOf(either.refresh('a')).toEqualTypeOf<Promise<string>>();
+// @ts-expect-error neither a number nor text
+either.key(true);
+cache.wrap(overloaded, { key: (id) => (typeof id === 'number' ? id.toFixed() : id.trim()) });
+cache.wrap(echo).key({ a: 1 });
+declare function parseEither(text: string): number;
+declare function parseEither(bytes: Uint8Array): string;
+const parsed = cache.wrapSync(parseEither);
+expectTypeOf(parsed.refresh('a')).toEqualTypeOf<number>();
+expectTypeOf(parsed.refresh(new Uint8Array())).toEqualTypeOf<string>();
+expectTypeOf(cache.wrap(parseEither)('a')).toEqualTypeOf<Promise<number>>();
+expectTypeOf(cache.wrap(parseEither)(new Uint8Array())).toEqualTypeOf<Promise<string>>();
+
+// Agent SDKs' shape.
+const forAgents = cache.wrap(
+  async ({ query, limit = 10 }: { query: string; limit?: number }, _context: { abortSignal?: AbortSignal }) =>
+    query.length + limit,
+  { name: 'search', key: (input) => input },
+);
+expectTypeOf(forAgents({ query: 'mvcc' }, {})).toEqualTypeOf<Promise<number>>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ClassCodec, createValueCodec } from '../../src/value/value-codec.js';
+import { type ClassCodec, createValueCodec } from '../../src/value/codec.js';
 
 class Money {
   readonly amount: bigint;

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CacheError } from '../../src/errors.js';
-import { createValueCodec } from '../../src/value/value-codec.js';
+import { createValueCodec } from '../../src/value/codec.js';
+import { inForm } from '../helper/form.js';
 import { nested, storableValues } from './value-table.js';
 
 const codec = createValueCodec();
@@ -107,7 +108,7 @@ describe('bytes that are no stored value', () => {
         for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
         decodeAnyhow(bytes);
       }),
-      { numRuns: 20_000 },
+      { numRuns: inForm({ short: 3_000, long: 20_000 }) },
     );
   });
 
@@ -116,7 +117,7 @@ describe('bytes that are no stored value', () => {
       fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, rich) => {
         decodeAnyhow(rich ? Uint8Array.from([0xc7, bytes.length + 1, 84, 1, ...bytes]) : bytes);
       }),
-      { numRuns: 20_000 },
+      { numRuns: inForm({ short: 3_000, long: 20_000 }) },
     );
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createValueCodec } from '../../src/value/value-codec.js';
+import { createValueCodec } from '../../src/value/codec.js';
 
 const canary = Buffer.from('CANARYCANARYCANARY');
 const codec = createValueCodec();

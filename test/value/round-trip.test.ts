@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { Packr, Unpackr } from 'msgpackr';
 import { describe, expect, it } from 'vitest';
-import { createValueCodec } from '../../src/value/value-codec.js';
+import { createValueCodec } from '../../src/value/codec.js';
+import { inForm } from '../helper/form.js';
 import { isSameValue } from './same-value.js';
 
 const codec = createValueCodec();
@@ -107,7 +108,7 @@ describe('any structured value', () => {
         const original = tie(root, knots);
         expect(isSameValue(original, codec.decode(codec.encode(original)))).toBe(true);
       }),
-      { numRuns: 5_000 },
+      { numRuns: inForm({ short: 1_000, long: 5_000 }) },
     );
   });
 
@@ -135,10 +136,19 @@ describe('any structured value', () => {
         }
         expect(isSameValue(original, codec.decode(encoded))).toBe(true);
       }),
-      { numRuns: 3_000 },
+      { numRuns: inForm({ short: 600, long: 3_000 }) },
     );
   });
 });
+
+/** Around the lengths from which on strings are written in other ways. */
+const longTexts = fc
+  .tuple(
+    fc.constantFrom(24, 32, 256, 4_096, 21_845, 65_536, 2 ** 18),
+    fc.integer({ min: -2, max: 2 }),
+    fc.constantFrom('a', 'é', '中', '😀'),
+  )
+  .map(([length, more, unit]) => JSON.stringify({ [unit]: unit.repeat(length + more) }));
 
 describe('JSON-like values', () => {
   it('are plain msgpack and come back the same', () => {
@@ -149,25 +159,28 @@ describe('JSON-like values', () => {
         if (!JSON.stringify(original).includes('__proto__')) expect(encoded[0]).not.toBe(0xc9);
         expect(isSameValue(original, codec.decode(encoded))).toBe(true);
       }),
-      { numRuns: 3_000 },
+      { numRuns: inForm({ short: 600, long: 3_000 }) },
     );
   });
 
-  it('are what another implementation of msgpack reads and writes', () => {
-    const packr = new Packr({ useRecords: false });
+  it('are what another implementation of msgpack reads and writes, byte for byte', () => {
+    const packr = new Packr({ useRecords: false, variableMapSize: true });
     const unpackr = new Unpackr({ useRecords: false, int64AsType: 'auto' as 'number' });
-    // msgpackr writes -0 as 0 and renames `__proto__`.
+    // msgpackr writes -0 as 0 and integers beyond 32 bits as floats, and renames `__proto__`.
+    const isSame = (item: unknown) => !Number.isInteger(item) || Math.abs(item as number) < 2 ** 31;
     const json = fc
-      .json({ maxDepth: 6 })
+      .oneof(fc.json({ maxDepth: 6 }), fc.json({ depthSize: 'large', stringUnit: 'binary' }), longTexts)
       .filter((text) => !text.includes('__proto__'))
-      .map((text): unknown => JSON.parse(text, (_, item: unknown) => (item === 0 ? 0 : item)));
+      .map((text): unknown =>
+        JSON.parse(text, (_, item: unknown) => (item === 0 || !isSame(item) ? 0 : item)),
+      );
     fc.assert(
       fc.property(json, (original) => {
-        expect(isSameValue(unpackr.unpack(codec.encode(original)), codec.decode(packr.pack(original)))).toBe(
-          true,
-        );
+        const encoded = codec.encode(original);
+        expect(Buffer.from(encoded).equals(packr.pack(original))).toBe(true);
+        expect(isSameValue(unpackr.unpack(encoded), original)).toBe(true);
       }),
-      { numRuns: 2_000 },
+      { numRuns: inForm({ short: 400, long: 2_000 }) },
     );
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
-import { maxElements } from '../../src/value/element-bound.js';
+import { maxElements } from '../../src/value/msgpack/limits.js';
 
 describe('a result of more elements than a value may hold', () => {
   const rows = new Array<number>(maxElements + 1).fill(7);

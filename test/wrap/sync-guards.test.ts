@@ -247,7 +247,7 @@ describe('options that need time to pass during a call', () => {
     );
     expect(() => cache.wrapSync(() => 1, { name: 'tool', ...options })).toThrow(refusal);
     expect(() => cache.cachedSync(options)).toThrow(refusal);
-    expect(() => cache.wrap(() => 1, { name: 'tool', ...options })).not.toThrow();
+    expect(() => cache.wrap(() => 1, { name: 'tool', staleIfError: '1m', ...options })).not.toThrow();
   });
 
   it('may be switched off, and may come from the cache, where others need them', () => {

@@ -2,15 +2,15 @@
 
 import { Command, Option } from 'commander';
 import { CacheManager, type CacheOptions } from '../../index.js';
+import { formatBytes, plural } from '../../report/format.js';
+import { formatBlocks, reportColumns, sentenceColumns } from '../../report/layout.js';
+import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
-import { formatBytes, plural } from '../format.js';
-import { formatBlocks, reportColumns } from '../layout.js';
 import { formatJson } from '../lossless-json.js';
 import { byteSize } from '../option-value.js';
-import { paintFor } from '../paint.js';
+import { ErrorReport } from './error-report.js';
 import { givenPaths, shownPath } from './given-paths.js';
 import { summaryLines } from './merge-summary.js';
-import { Troubles } from './troubles.js';
 
 type ConsolidateFlags = Pick<
   CacheOptions,
@@ -23,7 +23,7 @@ type ConsolidateFlags = Pick<
 export function consolidateCommand(io: CommandIo, exit: (code: number) => void): Command {
   return new Command('consolidate')
     .description('Merge the partitions of a cache folder that nobody appends to any more.')
-    .argument('<dir>', 'the cache folder; others may share it meanwhile, but none may hold it alone')
+    .argument('<dir>', "the cache folder; caches in mode 'multi' may be open on it meanwhile")
     .addOption(
       new Option(
         '--max-disk-bytes <size>',
@@ -54,23 +54,26 @@ async function consolidate(
     mode: 'multi',
     consolidateInterval: null,
   });
-  const troubles = new Troubles();
-  cache.on('error', ({ error }) => troubles.note(error));
+  const errors = new ErrorReport();
+  cache.on('error', ({ error }) => errors.note(error));
   try {
     await cache.open();
     const report = await cache.consolidate();
-    const columns = reportColumns(stdout.columns ?? 80);
+    const columns = reportColumns(stdout.columns);
     const paint = paintFor(stdout);
+    const isWhole = report.failures === 0 && errors.count === 0;
+    const sign = isWhole ? paint('green', '✓') : paint('red', '✗ Not everything could be read or merged.');
     const merged = `${plural(report.merged, 'group')} of files merged in ${shownPath(persistDir)}, which takes ${formatBytes(report.bytes)}.`;
     stdout.write(
       json
         ? `${formatJson(report, 2)}\n`
-        : formatBlocks([
-            [`${paint('bold', paint('green', '✓'))} ${merged}`, ...summaryLines(report, columns, paint)],
-          ]),
+        : formatBlocks(
+            [[`${paint('bold', sign)} ${merged}`, ...summaryLines(report, columns, paint)]],
+            sentenceColumns(stdout.columns),
+          ),
     );
-    troubles.tell(stderr);
-    return report.failures === 0 && troubles.count === 0 ? 0 : 1;
+    errors.print(stderr);
+    return isWhole ? 0 : 1;
   } finally {
     await cache.close();
   }

@@ -1,12 +1,13 @@
 /** Entries as lines of JSON, and back, byte for byte: what JSON can't say exactly travels as base64 of its msgpack. */
 
-import { hashKey } from '../../index.js';
-import { factsFrom, fieldsOf, slidingFields } from '../../persistence/entry-facts.js';
-import { importStamp } from '../../persistence/inspection.js';
-import { MsgpackReader } from '../../persistence/msgpack-bytes.js';
-import { maxStampTime } from '../../persistence/partition-codec.js';
+import { parseDuration } from '../../duration.js';
+import { type Duration, hashKey } from '../../index.js';
+import { factFields, factsFrom, fieldsOf, slidingFields } from '../../persistence/format/entry-facts.js';
+import { maxStampTime } from '../../persistence/format/member-header.js';
+import { importStamp } from '../../persistence/offline/inspection.js';
 import type { TierRecord } from '../../tier.js';
-import { createValueCodec } from '../../value/value-codec.js';
+import { createValueCodec } from '../../value/codec.js';
+import { MsgpackScanner } from '../../value/msgpack/scanner.js';
 import { type Malformed, nameOfType, parseFields } from '../json-lines.js';
 import { formatJson, parseJson } from '../lossless-json.js';
 
@@ -25,12 +26,14 @@ export function exactJson(encoded: Uint8Array): string | undefined {
 
 /** An entry as one line of JSON, without the line break. The names are those in the files. */
 export function formatEntryLine(record: TierRecord): string {
-  const { key, method, encoded, encodedParams, metadata, tags, stamp } = record;
+  const { key, method, encoded, encodedParams, scope, version, metadata, tags, stamp } = record;
   const fields: [name: string, json: string][] = [
     ['key', JSON.stringify(key)],
     ['method', JSON.stringify(method)],
     ...(encodedParams === undefined ? [] : [valueField('params', encodedParams)]),
     valueField('result', encoded),
+    ...(scope === undefined ? [] : [jsonField('scope', scope)]),
+    ...(version === undefined ? [] : [jsonField('version', version)]),
     [
       'metadata',
       JSON.stringify({
@@ -43,20 +46,34 @@ export function formatEntryLine(record: TierRecord): string {
         ...Object.fromEntries(fieldsOf(metadata)),
       }),
     ],
-    ...(tags === undefined ? [] : [['tags', JSON.stringify(tags)] as [string, string]]),
+    ...(tags === undefined ? [] : [jsonField('tags', tags)]),
     ['stamp', JSON.stringify(stamp)],
   ];
   return `{${fields.map(([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')}}`;
 }
 
+/** The fields that a line may have. */
+const lineFields = [
+  ...['key', 'method', 'params', 'params_msgpack', 'result', 'result_msgpack'],
+  ...['scope', 'version', 'ttl', 'metadata', 'tags', 'stamp'],
+];
+
+/** The fields that a line's `metadata` may have. */
+const metadataFields = [
+  ...['created_at', 'stale_at', 'expires_at', 'access_count', 'last_access', 'load_ms'],
+  ...factFields,
+];
+
 /**
- * The entry of a line. `key` may be left out where `params` says it, `metadata` and `stamp` where the entry is to count
- * as made at `now`.
+ * The entry of a line. `key` may be left out where `params`, `scope` and `version` say it, `metadata` and `stamp` where
+ * the entry is to count as made at `now`. `ttl` (ms, or text such as `1h`) says how long after that it lives. A field that
+ * is not known is refused: one that was meant to narrow down whom the entry answers, or for how long, must not be lost.
  *
  * @throws UsageError that `malformed` makes of the reason
  */
 export function parseEntryLine(text: string, malformed: Malformed, now: number): TierRecord {
   const fields = parseFields(text, malformed);
+  refuseUnknown([...fields.keys()], lineFields, malformed);
   const method = fields.get('method');
   if (method === undefined) throw malformed('`method` is missing');
   if (typeof method !== 'string' || method === '' || /\p{Surrogate}/u.test(method)) {
@@ -65,21 +82,43 @@ export function parseEntryLine(text: string, malformed: Malformed, now: number):
   const encoded = parseValue(fields, 'result', malformed);
   if (encoded === undefined) throw malformed('`result` is missing');
   const encodedParams = parseValue(fields, 'params', malformed);
-  const metadata = parseMetadata(fields.get('metadata'), malformed, now);
+  const metadata = withTtl(fields, parseMetadata(fields.get('metadata'), malformed, now), malformed);
+  const scope = parseScope(fields, malformed);
+  const version = parseVersion(fields, malformed);
   const tags = parseTags(fields.get('tags'), malformed);
   return {
-    key: parseKey(fields, method, malformed),
+    key: parseKey(fields, { method, scope, version }, malformed),
     method,
     encoded,
     metadata,
     stamp: parseStamp(fields.get('stamp'), malformed) ?? importStamp(metadata.createdAt),
     ...(tags === undefined ? {} : { tags }),
     ...(encodedParams === undefined ? {} : { encodedParams }),
+    ...(scope === undefined ? {} : { scope }),
+    ...(version === undefined ? {} : { version }),
   };
+}
+
+function refuseUnknown(
+  names: readonly string[],
+  known: readonly string[],
+  malformed: Malformed,
+  owner = '',
+): void {
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return;
+  const shown = unknown.slice(0, 5).map((name) => `\`${owner}${name.slice(0, 40)}\``);
+  throw malformed(
+    `unknown field${unknown.length === 1 ? '' : 's'} ${shown.join(', ')}. Known: ${known.join(', ')}`,
+  );
 }
 
 /** The suffix of a field that holds msgpack as base64. */
 const bytesSuffix = '_msgpack';
+
+function jsonField(name: string, value: unknown): [name: string, json: string] {
+  return [name, JSON.stringify(value)];
+}
 
 function valueField(name: string, encoded: Uint8Array): [name: string, json: string] {
   const json = exactJson(encoded);
@@ -112,27 +151,89 @@ function parseValue(
 
 /** Whether these bytes are one msgpack value: another thing would spoil the member it is written to. */
 function isMsgpack(bytes: Buffer): boolean {
-  const reader = new MsgpackReader(bytes);
+  const scanner = new MsgpackScanner(bytes);
   try {
-    reader.skip();
-    return reader.position === bytes.length;
+    scanner.skip();
+    return scanner.position === bytes.length;
   } catch {
     return false;
   }
 }
 
-function parseKey(fields: ReadonlyMap<string, unknown>, method: string, malformed: Malformed): string {
+/** What a key is made from besides the params. */
+interface KeyParts {
+  readonly method: string;
+  readonly scope: string | undefined;
+  readonly version: string | number | undefined;
+}
+
+function parseKey(
+  fields: ReadonlyMap<string, unknown>,
+  { method, scope, version }: KeyParts,
+  malformed: Malformed,
+): string {
   const key = fields.get('key');
   if (key === undefined) {
     if (!fields.has('params')) throw malformed('`key` is missing, and `params` to make it from');
-    return hashKey(method, fields.get('params'));
+    return hashKey(method, fields.get('params'), { scope, version });
   }
-  if (typeof key === 'string' && /^[0-9a-f]{32}$/.test(key)) return key;
-  throw malformed(`expected \`key\` to be 32 hex digits, got ${nameOfType(key)}`);
+  if (typeof key !== 'string' || !/^[0-9a-f]{32}$/.test(key)) {
+    throw malformed(`expected \`key\` to be 32 hex digits, got ${nameOfType(key)}`);
+  }
+  // Other params than those given may have made it: some may be ignored in it, or redacted here.
+  const isNarrowed = scope !== undefined || version !== undefined;
+  if (isNarrowed && fields.has('params') && key === hashKey(method, fields.get('params'))) {
+    throw malformed(
+      'expected `key` to be that of the call under its `scope` and `version`, got the key of the call without them: ' +
+        'leave it out',
+    );
+  }
+  return key;
+}
+
+function parseScope(fields: ReadonlyMap<string, unknown>, malformed: Malformed): string | undefined {
+  const scope = fields.get('scope');
+  if (!fields.has('scope') || typeof scope === 'string') return scope as string | undefined;
+  throw malformed(`expected \`scope\` to be a string, got ${nameOfType(scope)}`);
+}
+
+function parseVersion(
+  fields: ReadonlyMap<string, unknown>,
+  malformed: Malformed,
+): string | number | undefined {
+  const version = fields.get('version');
+  if (!fields.has('version')) return undefined;
+  if (typeof version === 'string' || (typeof version === 'number' && Number.isFinite(version)))
+    return version;
+  throw malformed(`expected \`version\` to be a string or a number, got ${nameOfType(version)}`);
+}
+
+/** The metadata with the times that a line's `ttl` comes to. */
+function withTtl(
+  fields: ReadonlyMap<string, unknown>,
+  metadata: TierRecord['metadata'],
+  malformed: Malformed,
+): TierRecord['metadata'] {
+  if (!fields.has('ttl')) return metadata;
+  if (metadata.staleAt !== null || metadata.expiresAt !== null) {
+    throw malformed('expected `ttl` or the times `stale_at` and `expires_at` of `metadata`, got both');
+  }
+  const ttl = fields.get('ttl');
+  if (ttl === null) return { ...metadata, hasOwnTtl: true };
+  let ms: number;
+  try {
+    ms = parseDuration(ttl as Duration, 'ttl');
+  } catch (cause) {
+    const forms = 'null, a number of ms, or text such as "5m"';
+    throw malformed(`expected \`ttl\` to be ${forms}, got ${nameOfType(ttl)}`, cause);
+  }
+  const endsAt = metadata.createdAt + ms;
+  return { ...metadata, staleAt: endsAt, expiresAt: endsAt, hasOwnTtl: true };
 }
 
 function parseMetadata(value: unknown, malformed: Malformed, now: number): TierRecord['metadata'] {
   const fields = objectFields(value ?? {}, 'metadata', malformed);
+  refuseUnknown([...fields.keys()], metadataFields, malformed, 'metadata.');
   const numberOrNull = (name: string) => {
     const number = fields.get(name) ?? null;
     const isTime = typeof number === 'number' && number >= 0 && number <= Number.MAX_SAFE_INTEGER;
@@ -142,9 +243,10 @@ function parseMetadata(value: unknown, malformed: Malformed, now: number): TierR
   const createdAt = numberOrNull('created_at') ?? now;
   const expiresAt = numberOrNull('expires_at');
   for (const name of ['cost', ...slidingFields]) numberOrNull(name);
-  const negative = fields.get('negative');
-  if (negative !== undefined && typeof negative !== 'boolean') {
-    throw malformed(`expected \`metadata.negative\` to be true or false, got ${nameOfType(negative)}`);
+  for (const name of ['negative', 'own_ttl']) {
+    const flag = fields.get(name) ?? false;
+    if (typeof flag === 'boolean') continue;
+    throw malformed(`expected \`metadata.${name}\` to be true or false, got ${nameOfType(flag)}`);
   }
   const facts = factsFrom(fields, expiresAt);
   if (slidingFields.some((name) => fields.has(name)) && facts.sliding === undefined) {

@@ -1,22 +1,24 @@
 /** `toolstash get`: the value of one call. */
 
 import { inspect } from 'node:util';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
+import { messageOf } from '../../errors.js';
 import { CacheError, type IgnoredPath, type KeyOptions } from '../../index.js';
-import { getFromFiles } from '../../persistence/inspection.js';
+import { getFromFiles } from '../../persistence/offline/inspection.js';
+import { printable } from '../../report/format.js';
 import type { TierRecord } from '../../tier.js';
-import { createValueCodec } from '../../value/value-codec.js';
+import { createValueCodec } from '../../value/codec.js';
 import type { CommandIo } from '../command-io.js';
-import { printable } from '../format.js';
-import { formatJson, parseJson } from '../lossless-json.js';
-import { UsageError } from '../usage-error.js';
+import { formatJson } from '../lossless-json.js';
+import { ignoreOption, paramsFrom, toolVersionOption } from './call-arguments.js';
 import { exactJson, formatEntryLine } from './entry-line.js';
+import { ErrorReport } from './error-report.js';
 import { givenPaths } from './given-paths.js';
-import { messageOf, Troubles } from './troubles.js';
 
 interface GetFlags {
   readonly scope?: string;
-  readonly toolVersion?: string | number;
+  /** Those that it may have been stored with, the likelier first. */
+  readonly toolVersion?: readonly (string | number)[];
   readonly ignore: readonly IgnoredPath[];
   readonly json: boolean;
 }
@@ -32,20 +34,8 @@ export function getCommand(io: CommandIo, exit: (code: number) => void): Command
       'the params as JSON, such as \'{"query": "mvcc"}\'; - reads them from standard input',
     )
     .option('--scope <scope>', 'the scope the entry was stored with')
-    .addOption(
-      new Option(
-        '--tool-version <version>',
-        'the version the entry was stored with; digits are a number, "1" in quotes a text',
-      ).argParser(versionOf),
-    )
-    .addOption(
-      new Option(
-        '--ignore <paths>',
-        'paths in the params that are left out of the key, such as trace_id,meta.id',
-      )
-        .default([], 'none')
-        .argParser((text: string, earlier: readonly IgnoredPath[]) => [...earlier, ...text.split(',')]),
-    )
+    .addOption(toolVersionOption())
+    .addOption(ignoreOption())
     .option('--json', 'print the whole entry as one line of JSON, as export does', false)
     .helpOption('-h, --help', 'Show this help')
     .action(async (path: string, method: string, params: string, flags: GetFlags) => {
@@ -59,22 +49,25 @@ async function get(
   io: CommandIo,
 ): Promise<number> {
   const { path, method } = call;
-  const params = parseParams(call.params === '-' ? await readAll(process.stdin) : call.params);
-  const { scope, toolVersion: version, ignore } = flags;
-  const keyOptions: KeyOptions = { scope, version, ignore };
+  const params = await paramsFrom(call.params);
+  const { scope, toolVersion: versions = [undefined], ignore } = flags;
   const given = await givenPaths([path]);
-  const troubles = new Troubles();
-  const onError = troubles.note;
-  const record = await getFromFiles(given, { method, params, ...keyOptions }, { onError }).catch(
-    (error: unknown) => {
+  const errors = new ErrorReport();
+  const onError = errors.note;
+  let record: TierRecord | undefined;
+  for (const version of versions) {
+    const found = getFromFiles(given, { method, params, scope, version, ignore }, { onError });
+    record ??= await found.catch((error: unknown) => {
       if (!isDamage(error)) throw error;
-      troubles.note(error);
+      errors.note(error);
       return undefined;
-    },
-  );
-  troubles.tell(io.stderr);
+    });
+    if (record !== undefined) break;
+  }
+  errors.print(io.stderr);
   if (record === undefined) {
-    const hint = troubles.count > 0 ? 'it may have been in what is damaged' : hintFor(keyOptions);
+    const hint =
+      errors.count > 0 ? 'it may have been in what is damaged' : hintFor({ scope, version: versions[0] });
     const shown = `\`${printable(method)}\` with these params in ${printable(path)}`;
     io.stderr.write(`toolstash: No fresh entry of ${shown}: ${hint}\n`);
     return 1;
@@ -115,24 +108,4 @@ function hintFor({ scope, version }: KeyOptions): string {
 
 function isDamage(error: unknown): boolean {
   return error instanceof CacheError && error.code === 'ERR_PARTITION_DAMAGED';
-}
-
-function parseParams(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    const fix = 'write them as JSON, such as \'{"query": "mvcc"}\'';
-    throw new UsageError(`Expected <params> to be JSON (${messageOf(error)}): ${fix}`, { cause: error });
-  }
-}
-
-function versionOf(text: string): string | number {
-  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  return /^".*"$/.test(text) ? text.slice(1, -1) : text;
-}
-
-async function readAll(input: AsyncIterable<Buffer>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of input) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -2,8 +2,9 @@
 
 import { realpath } from 'node:fs/promises';
 import { relative, sep } from 'node:path';
-import { expandPatterns } from '../../persistence/inspection.js';
-import { printable } from '../format.js';
+import { isError } from '../../errors.js';
+import { expandPatterns } from '../../persistence/offline/inspection.js';
+import { printable } from '../../report/format.js';
 import { UsageError } from '../usage-error.js';
 
 /**
@@ -16,7 +17,7 @@ export async function givenPaths(paths: readonly string[]): Promise<string[]> {
   for (const path of paths) {
     if (path === '') throw new UsageError("Expected a path, got '': name a cache folder or a file");
     const expanded = await expandPatterns([path]).catch((cause: unknown) => {
-      const isNoMatch = cause instanceof Error && 'code' in cause && cause.code === 'ERR_INVALID_ARGUMENT';
+      const isNoMatch = isError(cause) && 'code' in cause && cause.code === 'ERR_INVALID_ARGUMENT';
       if (!isNoMatch) throw complaint(path, cause);
       throw new UsageError(`No file or folder matches ${path}: check the pattern`, { cause });
     });
@@ -42,7 +43,7 @@ export function shownPath(path: string): string {
 }
 
 function complaint(path: string, error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = isError(error) && 'code' in error ? error.code : undefined;
   const fixes: Partial<Record<string, string>> = {
     ENOENT: 'there is no such file or folder: check the path',
     ENOTDIR: 'a part of the path is no folder: check the path',

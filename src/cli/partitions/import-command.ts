@@ -2,15 +2,15 @@
 
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { importRecords } from '../../persistence/inspection.js';
+import { importRecords } from '../../persistence/offline/inspection.js';
+import { plural, printable } from '../../report/format.js';
 import type { TierRecord } from '../../tier.js';
 import type { CommandIo } from '../command-io.js';
-import { plural, printable } from '../format.js';
 import { complaintsOn, inputName, readLines } from '../json-lines.js';
 import { formatJson } from '../lossless-json.js';
 import { startProgress } from '../progress.js';
 import { parseEntryLine } from './entry-line.js';
-import { Troubles } from './troubles.js';
+import { ErrorReport } from './error-report.js';
 
 /** The command with its flags. */
 export function importCommand(io: CommandIo, exit: (code: number) => void): Command {
@@ -38,7 +38,7 @@ async function importEntries(
           () => 0,
         );
   const progress = startProgress({ stream: stderr, label: 'Importing', total: bytes });
-  const troubles = new Troubles();
+  const errors = new ErrorReport();
   const now = Date.now();
   let expired = 0;
   let done = 0;
@@ -58,13 +58,13 @@ async function importEntries(
 
   let imported: number;
   try {
-    imported = await importRecords(folder, records(), { onError: troubles.note });
+    imported = await importRecords(folder, records(), { onError: errors.note });
   } finally {
     progress.stop();
   }
-  troubles.tell(stderr);
+  errors.print(stderr);
   const left = expired === 0 ? '' : `; ${plural(expired, 'entry', 'entries')} had expired and stayed out`;
   const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${printable(folder)}${left}.`;
-  stdout.write(json ? `${formatJson({ imported, expired, errors: troubles.count }, 2)}\n` : `${sentence}\n`);
-  return troubles.count === 0 ? 0 : 1;
+  stdout.write(json ? `${formatJson({ imported, expired, errors: errors.count }, 2)}\n` : `${sentence}\n`);
+  return errors.count === 0 ? 0 : 1;
 }

@@ -1,11 +1,12 @@
 /** `toolstash inspect`: what partition files hold. */
 
 import { Command } from 'commander';
-import { inspectFiles } from '../../persistence/inspection.js';
+import { inspectFiles } from '../../persistence/offline/inspection.js';
+import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
 import { formatJson } from '../lossless-json.js';
-import { paintFor } from '../paint.js';
 import { fileProgress } from '../progress.js';
+import { ErrorReport } from './error-report.js';
 import { assertFound, givenPaths, shownPath } from './given-paths.js';
 import { formatInspectReport, totalsOf } from './inspect-report.js';
 import { inspectionJson } from './inspection-json.js';
@@ -13,7 +14,7 @@ import { inspectionJson } from './inspection-json.js';
 /** The command with its flags. */
 export function inspectCommand(io: CommandIo, exit: (code: number) => void): Command {
   return new Command('inspect')
-    .description('Tell what partition files hold: methods, entries, sizes, ages. Changes nothing.')
+    .description('Report what partition files hold: methods, entries, sizes, ages. Changes nothing.')
     .argument('<paths...>', 'cache folders, partition files, or patterns with * and ?')
     .option('--json', 'print one JSON object instead of the report', false)
     .helpOption('-h, --help', 'Show this help')
@@ -29,19 +30,21 @@ async function inspect(
 ): Promise<number> {
   const given = await givenPaths(paths);
   const progress = fileProgress(io.stderr, 'Inspecting');
-  const { files, methods } = await inspectFiles(given, { onProgress: progress.update }).finally(() =>
-    progress.stop(),
-  );
-  assertFound(files.length, paths);
+  const found = await inspectFiles(given, { onProgress: progress.update }).finally(() => progress.stop());
+  const { files, methods, unlisted } = found;
+  assertFound(files.length + unlisted.length, paths);
   const totals = totalsOf(files);
   const name = given.map(shownPath).join(', ');
   io.stdout.write(
     flags.json
-      ? `${formatJson(inspectionJson({ files, methods }, totals), 2)}\n`
+      ? `${formatJson(inspectionJson(found, totals), 2)}\n`
       : formatInspectReport(
           { name, files, methods, totals, now: Date.now() },
-          { width: io.stdout.columns ?? 80, paint: paintFor(io.stdout) },
+          { width: io.stdout.columns, paint: paintFor(io.stdout) },
         ),
   );
-  return 0;
+  const errors = new ErrorReport();
+  for (const error of unlisted) errors.note(error);
+  errors.print(io.stderr);
+  return unlisted.length === 0 ? 0 : 1;
 }

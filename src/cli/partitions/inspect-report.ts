@@ -1,9 +1,17 @@
 /** The report of `toolstash inspect`, for people. */
 
-import type { FileInspection, MethodInspection } from '../../persistence/inspection.js';
-import { formatAge, formatBytes, formatCount, formatShare, plural, printable, shorten } from '../format.js';
-import { bar, formatBlocks, reportColumns, type Segment, wrap, wrapFacts } from '../layout.js';
-import type { Paint } from '../paint.js';
+import type { FileInspection, MethodInspection } from '../../persistence/offline/inspection.js';
+import {
+  formatAge,
+  formatBytes,
+  formatCount,
+  formatShare,
+  plural,
+  printable,
+  shorten,
+} from '../../report/format.js';
+import { bar, formatBlocks, reportColumns, type Segment, wrap, wrapFacts } from '../../report/layout.js';
+import type { Paint } from '../../report/paint.js';
 
 /** All that the report tells. */
 export interface InspectData {
@@ -21,15 +29,24 @@ export type InspectTotals = Omit<MethodInspection, 'method' | 'methodHash'> & { 
 
 /** Where a report is shown. */
 interface ReportStyle {
-  readonly width: number;
+  readonly width: number | undefined;
   readonly paint: Paint;
 }
 
 /** Methods and days beyond these share one row. */
 const mostMethods = 20;
 const mostDays = 14;
-/** Columns that a bar has at least. */
+/** Columns that a bar and a name have at least. */
 const leastBar = 6;
+const leastName = 8;
+/** What a row of a method shows on the right: the first choice that leaves enough room for the rest. */
+const choices = [
+  { hasBar: true, right: ['size', 'expired', 'oldest', 'newest'] },
+  { hasBar: false, right: ['size', 'expired', 'oldest', 'newest'] },
+  { hasBar: false, right: ['size', 'expired', 'newest'] },
+  { hasBar: false, right: ['size', 'expired'] },
+  { hasBar: false, right: ['size'] },
+] as const;
 
 /** The sums over all files. */
 export function totalsOf(files: readonly FileInspection[]): InspectTotals {
@@ -53,12 +70,15 @@ export function totalsOf(files: readonly FileInspection[]): InspectTotals {
 /** The report as lines of text, with a line break at the end. */
 export function formatInspectReport(data: InspectData, { width, paint }: ReportStyle): string {
   const columns = reportColumns(width);
-  return formatBlocks([
-    heading(data, paint, columns),
-    methods(data, paint, columns),
-    days(data, paint, columns),
-    ending(data, paint, columns),
-  ]);
+  return formatBlocks(
+    [
+      heading(data, paint, columns),
+      methods(data, paint, columns),
+      days(data, paint, columns),
+      ending(data, paint, columns),
+    ],
+    columns,
+  );
 }
 
 function heading({ name, methods: all, totals, now }: InspectData, paint: Paint, columns: number): string[] {
@@ -97,16 +117,22 @@ function methods({ methods: all, now }: InspectData, paint: Paint, columns: numb
   };
   const widest = (field: keyof typeof header) =>
     Math.max(...[header, ...rows].map((row) => row[field].length));
-  const right = ['size', 'expired', 'oldest', 'newest'] as const;
-  const room = right.reduce((rest, field) => rest - widest(field) - 2, columns - widest('entries') - 4);
-  const nameWidth = Math.min(widest('name'), Math.floor(columns * 0.34), room - leastBar);
-  const barWidth = room - nameWidth;
+  const roomBeside = ({ hasBar, right }: (typeof choices)[number]) =>
+    right.reduce((rest, field) => rest - widest(field) - 2, columns - widest('entries') - (hasBar ? 4 : 2));
+  const isRoomy = (choice: (typeof choices)[number]) =>
+    roomBeside(choice) >= leastName + (choice.hasBar ? leastBar : 0);
+  const choice = choices.find(isRoomy) ?? choices[4];
+  const room = roomBeside(choice);
+  const nameWidth = choice.hasBar
+    ? Math.min(widest('name'), Math.floor(columns * 0.34), room - leastBar)
+    : Math.max(1, Math.min(widest('name'), room));
+  const barWidth = choice.hasBar ? room - nameWidth : 0;
   const row = (cells: typeof header, picture: string) =>
     [
       shorten(cells.name, nameWidth).padEnd(nameWidth),
       cells.entries.padStart(widest('entries')),
-      picture,
-      ...right.map((field) => cells[field].padStart(widest(field))),
+      ...(choice.hasBar ? [picture] : []),
+      ...choice.right.map((field) => cells[field].padStart(widest(field))),
     ].join('  ');
   const most = Math.max(1, ...rows.map((each) => each.most));
   return [
@@ -134,10 +160,16 @@ function days({ files }: InspectData, paint: Paint, columns: number): string[] {
   const sizes = latest.map(([, { bytes }]) => formatBytes(bytes));
   const countWidth = Math.max(7, ...counts.map((text) => text.length));
   const sizeWidth = Math.max(4, ...sizes.map((text) => text.length));
-  const barWidth = columns - 10 - countWidth - sizeWidth - 6;
+  const barRoom = columns - 10 - countWidth - sizeWidth - 6;
+  const barWidth = barRoom < leastBar ? 0 : barRoom;
   const most = Math.max(1, ...latest.map(([, { values }]) => values));
   const row = (day: string, count: string, picture: string, size: string) =>
-    [day.padEnd(10), count.padStart(countWidth), picture, size.padStart(sizeWidth)].join('  ');
+    [
+      day.padEnd(10),
+      count.padStart(countWidth),
+      ...(barWidth === 0 ? [] : [picture]),
+      size.padStart(sizeWidth),
+    ].join('  ');
   return [
     paint('bold', row('Day', 'entries', ' '.repeat(barWidth), 'size')),
     ...(hidden > 0 ? [paint('gray', `${plural(hidden, 'earlier day')}`)] : []),
@@ -154,7 +186,7 @@ function ending({ files, totals }: InspectData, paint: Paint, columns: number): 
     `░ expired ${formatCount(totals.expired)} (${formatShare(totals.expired, totals.values)})`,
     plural(totals.members, 'member'),
     ...(totals.deletions > 0 ? [plural(totals.deletions, 'deletion')] : []),
-    ...(totals.markers > 0 ? [plural(totals.markers, 'marker')] : []),
+    ...(totals.markers > 0 ? [plural(totals.markers, 'range tombstone')] : []),
     ...(plain > 0 ? [`${plural(plain, 'plain file')}`] : []),
     'overwritten entries count too',
   ];
@@ -164,10 +196,15 @@ function ending({ files, totals }: InspectData, paint: Paint, columns: number): 
       : [
           paint(
             'red',
-            `✗ ${plural(totals.damage, 'file')} ${totals.damage === 1 ? 'is' : 'are'} damaged: \`toolstash verify\` tells where.`,
+            `✗ ${plural(totals.damage, 'file')} ${totals.damage === 1 ? 'is' : 'are'} damaged: \`toolstash verify\` says where.`,
           ),
         ];
-  return [...wrapFacts(facts, columns).map((line) => paint('gray', line)), ...damaged];
+  const unread = files.filter((file) => file.unreadable !== undefined).length;
+  const unreadable =
+    unread === 0
+      ? []
+      : [paint('red', `✗ ${plural(unread, 'file')} could not be read: \`toolstash verify\` says why.`)];
+  return [...wrapFacts(facts, columns).map((line) => paint('gray', line)), ...damaged, ...unreadable];
 }
 
 function liveAndExpired({ values, expired }: { values: number; expired: number }): readonly Segment[] {
@@ -182,7 +219,7 @@ function padded(
   { most, barWidth, paint }: { most: number; barWidth: number; paint: Paint },
 ): string {
   const count = segments.reduce((sum, segment) => sum + segment.count, 0);
-  const length = count === 0 ? 0 : Math.max(1, Math.round((count / most) * barWidth));
+  const length = count === 0 ? 0 : Math.min(barWidth, Math.max(1, Math.round((count / most) * barWidth)));
   return bar(segments, length, paint) + ' '.repeat(barWidth - length);
 }
 

@@ -1,15 +1,15 @@
 /** `toolstash merge`: takes over what other nodes' cache folders hold that is newer. */
 
 import { Command } from 'commander';
-import { mergeDirectories } from '../../persistence/merge-directories.js';
+import { mergeDirectories } from '../../persistence/offline/merge-directories.js';
+import { plural, printable } from '../../report/format.js';
+import { formatBlocks, reportColumns, sentenceColumns } from '../../report/layout.js';
+import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
-import { plural, printable } from '../format.js';
-import { formatBlocks, reportColumns } from '../layout.js';
 import { formatJson } from '../lossless-json.js';
-import { paintFor } from '../paint.js';
+import { ErrorReport } from './error-report.js';
 import { givenPaths, shownPath } from './given-paths.js';
 import { summaryLines } from './merge-summary.js';
-import { Troubles } from './troubles.js';
 
 interface MergeFlags {
   readonly into: string;
@@ -33,21 +33,27 @@ async function merge(
   { stdout, stderr }: CommandIo,
 ): Promise<number> {
   const given = await givenPaths(folders);
-  const troubles = new Troubles();
-  const report = await mergeDirectories(given, into, { onError: troubles.note });
-  const columns = reportColumns(stdout.columns ?? 80);
+  const errors = new ErrorReport();
+  const report = await mergeDirectories(given, into, { onError: errors.note });
+  for (const path of report.skipped) {
+    errors.note(
+      `${shownPath(path)} was left out: a plain file (\`export\` and \`import\` take those over), or one that ` +
+        '`toolstash verify` finds fault with',
+    );
+  }
+  const columns = reportColumns(stdout.columns);
   const paint = paintFor(stdout);
+  const sign =
+    errors.count === 0 ? paint('green', '✓') : paint('red', '✗ Not everything could be read or merged.');
   const merged = `${plural(given.length, 'folder')} merged into ${printable(into)}.`;
   stdout.write(
     json
       ? `${formatJson(report, 2)}\n`
-      : formatBlocks([
-          [`${paint('bold', paint('green', '✓'))} ${merged}`, ...summaryLines(report, columns, paint)],
-        ]),
+      : formatBlocks(
+          [[`${paint('bold', sign)} ${merged}`, ...summaryLines(report, columns, paint)]],
+          sentenceColumns(stdout.columns),
+        ),
   );
-  for (const path of report.skipped) {
-    troubles.note(`${shownPath(path)} was left out: \`toolstash verify\` tells what is wrong with it`);
-  }
-  troubles.tell(stderr);
-  return troubles.count === 0 ? 0 : 1;
+  errors.print(stderr);
+  return errors.count === 0 ? 0 : 1;
 }

@@ -1,9 +1,9 @@
 /** What consolidating and merging came to, in sentences. */
 
 import type { ConsolidationReport } from '../../index.js';
-import { formatBytes, formatCount, plural } from '../format.js';
-import { wrapFacts } from '../layout.js';
-import type { Paint } from '../paint.js';
+import { formatBytes, formatCount, plural } from '../../report/format.js';
+import { wrapFacts } from '../../report/layout.js';
+import type { Paint } from '../../report/paint.js';
 
 /** What both reports tell. */
 type Counts = Pick<

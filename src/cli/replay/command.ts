@@ -1,11 +1,12 @@
 /** `toolstash replay`: a trace through a cache, with a report of what the cache would have done for it. */
 
 import { stat } from 'node:fs/promises';
-import { CacheManager, type CacheOptions, type CacheStats, hashKey } from '../../index.js';
+import { CacheManager, type CacheOptions, type CacheStats, type Duration, hashKey } from '../../index.js';
+import { formatCount, printable } from '../../report/format.js';
+import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
-import { formatCount, printable } from '../format.js';
+import { watchInterruption } from '../interrupt.js';
 import { formatJson } from '../lossless-json.js';
-import { paintFor } from '../paint.js';
 import { startProgress } from '../progress.js';
 import { type ComparisonData, comparisonJson, formatComparison, type PolicyFigures } from './comparison.js';
 import { DiskWatch, diskOf } from './disk.js';
@@ -88,6 +89,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const tally = new Tally(latencyOf);
   const progress = startProgress({ stream: io.stderr, label: 'Replaying', total: trace.calls.length });
   const startedAt = performance.now();
+  const interruption = watchInterruption();
   let stats: CacheStats;
   try {
     await cache.open();
@@ -95,6 +97,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
       ...course,
       cache,
       timeScale,
+      signal: interruption.signal,
       diskReadsOf: (key) => watch.readsOf(key),
       onOutcome(outcome) {
         tally.add(outcome);
@@ -109,6 +112,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     progress.stop();
     stats = cache.stats();
     await watch.close();
+    interruption.stop();
   }
   const wallMs = performance.now() - startedAt;
   const data: ReportData = {
@@ -136,6 +140,11 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
     byTool: tally.byTool,
     wrongAnswers: tally.wrongAnswers,
     notes: [
+      ...(interruption.exitCode === undefined
+        ? []
+        : [
+            `Interrupted after ${formatCount(tally.total.calls)} of ${formatCount(trace.calls.length)} calls.`,
+          ]),
       ...notes,
       ...(disk !== null && flags.ttl !== undefined && timeScale !== 1 ? [realTtl] : []),
       ...watch.notes(),
@@ -144,9 +153,9 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   io.stdout.write(
     flags.json
       ? `${formatJson(summaryOf(data, flags), 2)}\n`
-      : formatReport(data, { width: io.stdout.columns ?? 80, paint: paintFor(io.stdout) }),
+      : formatReport(data, { width: io.stdout.columns, paint: paintFor(io.stdout) }),
   );
-  return tally.total.wrong === 0 && !watch.hasLost ? 0 : 1;
+  return interruption.exitCode ?? (tally.total.wrong === 0 && !watch.hasLost ? 0 : 1);
 }
 
 /** Replays in virtual time under one policy after the other, and tells what each came to. */
@@ -187,7 +196,7 @@ async function compare(
     policies,
     notes,
   };
-  const style = { width: stdout.columns ?? 80, paint: paintFor(stdout) };
+  const style = { width: stdout.columns, paint: paintFor(stdout) };
   stdout.write(flags.json ? `${formatJson(comparisonJson(data), 2)}\n` : formatComparison(data, style));
   return policies.every(({ total: { wrong } }) => wrong === 0) ? 0 : 1;
 }
@@ -233,9 +242,9 @@ function boundsOf({ maxSize, maxBytes, ttl }: ReplayFlags): CacheOptions {
   return { maxSize, maxBytes, ...(ttl !== undefined && { ttl: ttlOf(ttl) }) };
 }
 
-function ttlOf(text: string): number | `${number}ms` {
+function ttlOf(text: string): Duration {
   // Any text may come in here: the manager checks it and names the fix.
-  return /^\d+$/.test(text) ? Number(text) : (text as `${number}ms`);
+  return /^\d+$/.test(text) ? Number(text) : (text as Duration);
 }
 
 function rolloutsOf(tasks: readonly Task[]): number {

@@ -8,9 +8,9 @@ import {
   plural,
   printable,
   shorten,
-} from '../format.js';
-import { formatBlocks, reportColumns, wrap } from '../layout.js';
-import type { Paint } from '../paint.js';
+} from '../../report/format.js';
+import { formatBlocks, reportColumns, wrap } from '../../report/layout.js';
+import type { Paint } from '../../report/paint.js';
 import type { ReportStyle } from './report.js';
 import { type CallCounts, hitRate, type WrongAnswer } from './summary.js';
 
@@ -39,7 +39,10 @@ export interface ComparisonData {
 /** The comparison as lines of text, with a line break at the end. */
 export function formatComparison(data: ComparisonData, { width, paint }: ReportStyle): string {
   const columns = reportColumns(width);
-  return formatBlocks([heading(data, paint, columns), table(data, paint), ending(data, paint, columns)]);
+  return formatBlocks(
+    [heading(data, paint, columns), table(data, paint, columns), ending(data, paint, columns)],
+    columns,
+  );
 }
 
 /** What `--json` prints. */
@@ -72,12 +75,15 @@ function heading({ trace, cache, concurrency, policies }: ComparisonData, paint:
   ];
   return [
     `${paint('bold', 'toolstash replay')}  ${shorten(printable(trace.name), columns - 18)}`,
-    paint('gray', `${size}, ${formatCount(concurrency)} at once`),
+    paint('gray', `${size}, ${plural(concurrency, 'task')} at once`),
     paint('gray', bounds.join(' · ')),
   ];
 }
 
-function table({ policies }: ComparisonData, paint: Paint): string[] {
+/** Columns that are left out where they don't fit, the first first. */
+const leastUseful = ['of tool time', 'coalesced', 'hits', 'evicted'];
+
+function table({ policies }: ComparisonData, paint: Paint, columns: number): string[] {
   const head = ['eviction', 'hit rate', 'hits', 'coalesced', 'evicted', 'time saved', 'of tool time'];
   const rows = policies.map(({ eviction, total, evicted }) => [
     eviction,
@@ -91,8 +97,13 @@ function table({ policies }: ComparisonData, paint: Paint): string[] {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]!.length)),
   );
+  let shown = head.map((_, at) => at);
+  for (const title of leastUseful) {
+    if (shown.reduce((sum, at) => sum + widths[at]! + 2, -2) <= columns) break;
+    shown = shown.filter((at) => head[at] !== title);
+  }
   const line = (row: readonly string[]) =>
-    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  ');
+    shown.map((at) => (at === 0 ? row[at]!.padEnd(widths[at]!) : row[at]!.padStart(widths[at]!))).join('  ');
   return [paint('bold', line(head)), ...rows.map(line)];
 }
 

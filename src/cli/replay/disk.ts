@@ -1,7 +1,7 @@
 /** What a replay has to do with the disk: the options that its flags come to, what it read, what failed. */
 
 import type { CacheManager, CacheOptions } from '../../index.js';
-import { formatCount, printable } from '../format.js';
+import { formatCount, printable } from '../../report/format.js';
 import { givenPaths, shownPath } from '../partitions/given-paths.js';
 import { UsageError } from '../usage-error.js';
 

@@ -58,6 +58,8 @@ export interface ReplayOptions {
   /** How many answers for a key have been read from disk so far. */
   readonly diskReadsOf?: (key: string) => number;
   readonly onOutcome: (outcome: Outcome) => void;
+  /** Ends the replay: no further step begins, and calls of tools that are under way are given up. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -113,10 +115,16 @@ class Replay {
 
   async run(task: Task): Promise<void> {
     for (const step of stepsOf(task)) {
+      if (this.#isStopped) return;
       await Promise.all(
         step.map(async (call) => {
           const isRead = this.#options.effectOf(call.tool) === 'read';
-          this.#options.onOutcome(isRead ? await this.#read(call) : await this.#write(call));
+          const outcome = (isRead ? this.#read(call) : this.#write(call)).catch((error: unknown) => {
+            if (this.#isStopped && !(error instanceof ToolError)) return undefined;
+            throw error;
+          });
+          const known = await outcome;
+          if (known !== undefined) this.#options.onOutcome(known);
         }),
       );
     }
@@ -164,6 +172,10 @@ class Replay {
     }
   }
 
+  get #isStopped(): boolean {
+    return this.#options.signal?.aborted === true;
+  }
+
   #endedLoads(key: string): number {
     return this.#ended.get(key) ?? 0;
   }
@@ -181,6 +193,10 @@ class Replay {
   async #wait(call: ToolCall): Promise<void> {
     const { latencyOf, timeScale } = this.#options;
     if (this.#options.sleep !== undefined) await this.#options.sleep(latencyOf(call));
-    else if (timeScale > 0) await sleep(Math.min(latencyOf(call) * timeScale, longestDelay));
+    else if (timeScale > 0) {
+      await sleep(Math.min(latencyOf(call) * timeScale, longestDelay), undefined, {
+        signal: this.#options.signal,
+      });
+    }
   }
 }

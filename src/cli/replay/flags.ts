@@ -29,7 +29,7 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
     .addOption(
       new Option(
         '--compare <policies>',
-        'replay under each of these, in virtual time, and tell what each saves, such as lru,gdsf',
+        'replay under each of these, in virtual time, and report what each saves, such as lru,gdsf',
       )
         .argParser((text) => text.split(',').map((policy) => oneOf('--compare', policies)(policy.trim())))
         .conflicts(['eviction', 'persist', 'persistDir', 'cache', 'loadCache', 'timeScale']),

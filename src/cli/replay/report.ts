@@ -1,5 +1,6 @@
 /** The report of a replay, for people. */
 
+import { type AnsweredCalls, answeredCalls, timeSaved, toolTable } from '../../report/answered-calls.js';
 import {
   formatBytes,
   formatCount,
@@ -8,10 +9,10 @@ import {
   plural,
   printable,
   shorten,
-} from '../format.js';
-import { bar, formatBlocks, reportColumns, type Segment, unbroken, wrap, wrapFacts } from '../layout.js';
+} from '../../report/format.js';
+import { formatBlocks, reportColumns, unbroken, wrap, wrapFacts } from '../../report/layout.js';
+import type { Paint } from '../../report/paint.js';
 import { formatJson } from '../lossless-json.js';
-import type { Paint } from '../paint.js';
 import type { CallCounts, WrongAnswer } from './summary.js';
 import { hitRate } from './summary.js';
 
@@ -52,36 +53,30 @@ export interface ReportData {
 
 /** Where a report is shown. */
 export interface ReportStyle {
-  /** Columns there are; used between 72 and 120. */
-  readonly width: number;
+  /** Columns there are; used between 40 and 120. */
+  readonly width: number | undefined;
   readonly paint: Paint;
 }
-
-/** Calls by how they were answered, in the order in which bars show them. */
-function segmentsOf(counts: CallCounts, hasDisk: boolean): readonly (Segment & { readonly name: string })[] {
-  const { hits, diskHits, coalesced, misses, writes } = counts;
-  return [
-    { count: hits - diskHits, sign: '█', style: 'green', name: hasDisk ? 'from memory' : 'hits' },
-    { count: diskHits, sign: '▒', style: 'blue', name: 'from disk' },
-    { count: coalesced, sign: '▓', style: 'cyan', name: 'coalesced' },
-    { count: misses, sign: '░', style: 'yellow', name: 'misses' },
-    { count: writes, sign: '·', style: 'gray', name: 'writes' },
-  ];
-}
-
-/** Tools beyond these, by number of calls, share one row. */
-const mostTools = 20;
 
 /** The report as lines of text, with a line break at the end. */
 export function formatReport(data: ReportData, { width, paint }: ReportStyle): string {
   const columns = reportColumns(width);
-  return formatBlocks([
-    heading(data, paint, columns),
-    answered(data, paint, columns),
-    saved(data, paint, columns),
-    tools(data.byTool, paint, columns),
-    ending(data, paint, columns),
-  ]);
+  const style = { paint, columns, hasDisk: data.disk !== null, bypassed: ['write', 'writes'] } as const;
+  return formatBlocks(
+    [
+      heading(data, paint, columns),
+      answeredCalls(withWrites(data.total), style),
+      saved(data, paint, columns),
+      toolTable(new Map([...data.byTool].map(([name, counts]) => [name, withWrites(counts)])), style),
+      ending(data, paint, columns),
+    ],
+    columns,
+  );
+}
+
+/** What goes past the cache in a replay are writes. */
+function withWrites(counts: CallCounts): AnsweredCalls {
+  return { ...counts, bypassed: counts.writes };
 }
 
 function heading({ trace, cache, disk, replay, total }: ReportData, paint: Paint, columns: number): string[] {
@@ -94,7 +89,7 @@ function heading({ trace, cache, disk, replay, total }: ReportData, paint: Paint
   const name = shorten(printable(trace.name), columns - 18);
   return [
     `${paint('bold', 'toolstash replay')}  ${name}`,
-    paint('gray', `${size}, ${formatCount(replay.concurrency)} at once`),
+    paint('gray', `${size}, ${plural(replay.concurrency, 'task')} at once`),
     paint('gray', bounds.join(' · ')),
     ...diskLines(disk, columns).map((line) => paint('gray', line)),
   ];
@@ -102,25 +97,9 @@ function heading({ trace, cache, disk, replay, total }: ReportData, paint: Paint
 
 function diskLines(disk: ReportData['disk'], columns: number): string[] {
   if (disk === null) return [];
-  const kept = disk.persistDir === null ? [] : [`kept in ${printable(disk.persistDir)}`];
+  const kept = disk.persistDir === null ? [] : [`entries in ${printable(disk.persistDir)}`];
   const given = disk.loadCache.length === 0 ? [] : [`reading ${disk.loadCache.map(printable).join(', ')}`];
   return [shorten([...kept, ...given].join(' · '), columns)];
-}
-
-function answered({ total, disk }: ReportData, paint: Paint, columns: number): string[] {
-  const fromCache = total.hits + total.coalesced;
-  const segments = segmentsOf(total, disk !== null);
-  const legend = segments
-    .filter(({ count }) => count > 0)
-    .map(({ count, sign, style, name }) => ({ sign, style, text: `${formatCount(count)} ${name}` }));
-  const length = legend.reduce((sum, { text }) => sum + text.length + 5, -3);
-  const painted = legend.map(({ sign, style, text }) => `${paint(style, sign)} ${text}`);
-  return [
-    `${paint('bold', 'Answered from the cache')}  ${paint('bold', paint('green', formatShare(fromCache, total.calls)))}  ` +
-      `${formatCount(fromCache)} of ${formatCount(total.calls)} calls`,
-    bar(segments, columns, paint),
-    ...(length <= columns ? [painted.join('   ')] : painted),
-  ];
 }
 
 function saved({ total, replay }: ReportData, paint: Paint, columns: number): string[] {
@@ -131,61 +110,18 @@ function saved({ total, replay }: ReportData, paint: Paint, columns: number): st
       : [
           `${drawn === total.calls ? 'Latencies' : `${formatCount(drawn)} latencies`} drawn from ${replay.drawnFrom}`,
         ];
+  const speed = 1 / replay.timeScale;
   const pace =
     replay.timeScale === 0
       ? 'without waiting'
-      : `at 1/${formatCount(Math.round(1 / replay.timeScale))} of the time`;
+      : `${speed < 10 ? Number(speed.toPrecision(2)) : formatCount(Math.round(speed))} times as fast as recorded`;
   const remarks = [
     ...origin,
-    `replayed in ${formatDuration(replay.wallMs)} ${replay.timeScale === 1 ? 'in real time' : pace}`,
+    `replayed in ${formatDuration(replay.wallMs)}, ${replay.timeScale === 1 ? 'in real time' : pace}`,
   ];
   return [
-    `${paint('bold', 'Time saved')}  ${paint('bold', paint('green', formatDuration(total.savedMs)))}  ` +
-      `of ${formatDuration(total.toolMs)} tool time (${formatShare(total.savedMs, total.toolMs)})`,
+    timeSaved(total, paint),
     ...wrap(remarks.map(unbroken).join(', '), columns).map((line) => paint('gray', line)),
-  ];
-}
-
-function tools(byTool: ReadonlyMap<string, CallCounts>, paint: Paint, columns: number): string[] {
-  const ranking = [...byTool].sort(([, a], [, b]) => b.calls - a.calls);
-  const shown = ranking.slice(0, mostTools);
-  const rows = shown.map(([name, counts]) => {
-    const isWrite = counts.writes === counts.calls;
-    const fromCache = counts.hits + counts.coalesced;
-    return {
-      counts,
-      name: printable(name),
-      calls: formatCount(counts.calls),
-      share: isWrite ? 'write' : formatShare(fromCache, counts.calls - counts.writes),
-      time: isWrite ? '' : formatDuration(counts.savedMs),
-    };
-  });
-  const header = { name: 'Tool', calls: 'calls', share: 'cached', time: 'saved' };
-  const widest = (field: keyof typeof header) =>
-    Math.max(...[header, ...rows].map((row) => row[field].length));
-  const nameWidth = Math.min(widest('name'), Math.floor(columns * 0.38));
-  const barWidth = columns - nameWidth - widest('calls') - widest('share') - widest('time') - 8;
-  const row = ({ name, calls, share, time }: typeof header, picture: string) =>
-    [
-      shorten(name, nameWidth).padEnd(nameWidth),
-      calls.padStart(widest('calls')),
-      picture,
-      share.padStart(widest('share')),
-      time.padStart(widest('time')),
-    ].join('  ');
-  const most = shown[0]?.[1].calls ?? 1;
-  const lines = rows.map((each) => {
-    const length = Math.max(1, Math.round((each.counts.calls / most) * barWidth));
-    return row(
-      each,
-      bar(segmentsOf(each.counts, false), length, paint) + ' '.repeat(barWidth - length),
-    ).trimEnd();
-  });
-  const hidden = ranking.length - shown.length;
-  return [
-    paint('bold', row(header, 'how answered'.padEnd(barWidth))),
-    ...lines,
-    ...(hidden > 0 ? [paint('gray', `and ${formatCount(hidden)} tools with fewer calls`)] : []),
   ];
 }
 
@@ -194,10 +130,9 @@ function ending({ total, cache, wrongAnswers, notes }: ReportData, paint: Paint,
     `hit rate ${formatShare(hitRate(total), 1)} of read-only calls`,
     `evicted ${formatCount(cache.evicted)}`,
     ...(cache.expired > 0 ? [`expired ${formatCount(cache.expired)}`] : []),
-    ...(cache.refused > 0 ? [`too large to keep ${formatCount(cache.refused)}`] : []),
-    `held at the end ${formatCount(cache.entries)} (${formatBytes(cache.bytes)})`,
-    `tool errors ${formatCount(total.errors)}, never cached`,
-    ...(total.sharedErrors > 0 ? [`${formatCount(total.sharedErrors)} of them shared in flight`] : []),
+    ...(cache.refused > 0 ? [`too large to store ${formatCount(cache.refused)}`] : []),
+    `at the end ${plural(cache.entries, 'entry', 'entries')}, ${formatBytes(cache.bytes)}`,
+    ...(total.errors > 0 ? [toolErrors(total)] : []),
     ...(total.avoidedErrors > 0 ? [`errors avoided ${formatCount(total.avoidedErrors)}`] : []),
   ];
   const verdict =
@@ -209,6 +144,11 @@ function ending({ total, cache, wrongAnswers, notes }: ReportData, paint: Paint,
     ...notes.flatMap((note) => wrap(`${note}`, columns)).map((line) => paint('yellow', line)),
     ...verdict,
   ];
+}
+
+function toolErrors({ errors, sharedErrors }: CallCounts): string {
+  const shared = sharedErrors === 0 ? '' : ` (${formatCount(sharedErrors)} shared in flight)`;
+  return `tool errors ${formatCount(errors)}${shared}, never cached`;
 }
 
 function wrong(count: number, answers: readonly WrongAnswer[], paint: Paint, columns: number): string[] {

@@ -66,7 +66,7 @@ const tools: readonly Tool[] = [
     sigma: 0.7,
     resultBytes: 600,
     // Ids beyond 2^53, as databases give them out: they must not share a key.
-    args: (rank) => ({ table: 'orders', id: 9_007_199_254_740_993n + BigInt(rank) }),
+    args: (rank) => ({ table: 'orders', id: 9_007_199_254_740_993n + 2n * BigInt(rank) }),
   },
   {
     name: 'run_python',

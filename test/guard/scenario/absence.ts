@@ -17,19 +17,23 @@ export const negativeTtl = scenario({
       });
     for (let call = 0; call < 5; call += 1) for (const id of ['a', 'null', 'zero']) await find(id);
     const loadsAtFirst = loads;
+    const found = await cache.lookup('row', 'null');
+    const { createdAt = 0, expiresAt = 0 } = 'metadata' in found ? found.metadata : {};
+    const lives = (expiresAt ?? 0) - createdAt;
     for (const id of ['a', 'null', 'zero']) rows.set(id, 'now there');
     clock.advance(100);
     const answers = [await find('a'), await find('null'), await find('zero')];
     clock.advance(3_599_899);
-    return { loadsAtFirst, answers, atLast: [await find('a'), await find('zero')] };
+    return { loadsAtFirst, lives, answers, atLast: [await find('a'), await find('zero')] };
   },
   guarded: {
     loadsAtFirst: 3,
+    lives: 100,
     answers: ['now there', 'now there', 0],
     atLast: ['now there', 0],
   },
   // It hides for an hour what was created a moment later.
-  bare: { loadsAtFirst: 3, answers: [undefined, null, 0], atLast: [undefined, 0] },
+  bare: { loadsAtFirst: 3, lives: 3_600_000, answers: [undefined, null, 0], atLast: [undefined, 0] },
 });
 
 export const knownKeys = scenario({

@@ -9,11 +9,11 @@ export const staleIfError = scenario({
     const own = isGuarded ? ({ staleIfError: '1h' } as const) : {};
     const { cache, clock } = makeCache(toolstash, { ttl: 1000, ...own });
     await cache.set('tool', 1, 'good');
-    const patience = isGuarded ? { staleIfError: 5000 } : {};
+    const abortScope = isGuarded ? { staleIfError: 5000 } : {};
     const answers: unknown[] = [];
     for (const wait of [999, 1, 4999, 1]) {
       clock.advance(wait);
-      answers.push(await outcomeWithin(clock, 0, cache.getOrSet('tool', 1, down, patience)));
+      answers.push(await outcomeWithin(clock, 0, cache.getOrSet('tool', 1, down, abortScope)));
     }
     return answers;
   },

@@ -63,7 +63,7 @@ export async function outcomeWithin(
     },
   );
   await clock.advanceAsync(ms);
-  for (let turn = 0; turn < 3; turn += 1) await clock.flush();
+  for (let permit = 0; permit < 3; permit += 1) await clock.flush();
   return outcome;
 }
 

@@ -40,16 +40,19 @@ export const hardTimeout = scenario({
     });
     await clock.advanceAsync(900);
     done.open('in time');
-    answers.push(await outcomeWithin(clock, 60_000, inTime));
+    answers.push(await outcomeWithin(clock, 0, inTime));
+    const timers = clock.pending;
+    await clock.advanceAsync(60_000);
     const aborted = signals.map((each) => each.aborted && (each.reason as { code: string }).code);
-    return { answers, aborted, timeouts: cache.stats().hardTimeouts };
+    return { answers, aborted, timeouts: cache.stats().hardTimeouts, timers };
   },
   guarded: {
     answers: ['waiting', 'ERR_LOADER_TIMEOUT', 'in time'],
     aborted: ['ERR_LOADER_TIMEOUT', false],
     timeouts: 1,
+    timers: 0,
   },
-  bare: { answers: ['waiting', 'waiting', 'in time'], aborted: [false, false], timeouts: 0 },
+  bare: { answers: ['waiting', 'waiting', 'in time'], aborted: [false, false], timeouts: 0, timers: 0 },
 });
 
 export const concurrency = scenario({
@@ -75,7 +78,7 @@ export const concurrency = scenario({
         refused += 1;
       }),
     );
-    for (let turn = 0; turn < 10; turn += 1) await settle();
+    for (let permit = 0; permit < 10; permit += 1) await settle();
     await outcomeWithin(clock, 0, Promise.all(settled));
     return { most, refused, isInOrder: order.every((id, index) => id === index), ran: order.length };
   },
@@ -90,9 +93,9 @@ export const nestedTurns = scenario<unknown>({
     /** What limits by hand: one semaphore, whoever asks. */
     let last: Promise<unknown> = Promise.resolve();
     const oneByOne = (load: () => Promise<number>) => {
-      const turn = last.then(load);
-      last = turn.catch(() => undefined);
-      return turn;
+      const permit = last.then(load);
+      last = permit.catch(() => undefined);
+      return permit;
     };
     const deep = (level: number): Promise<number> => {
       const load = async () => (level === 0 ? 0 : 1 + (await deep(level - 1)));

@@ -1,6 +1,7 @@
 /** What can happen to a cache, as fast-check draws it. */
 
 import fc from 'fast-check';
+import type { StoreNames } from '../../../src/index.js';
 import { keys } from './world.js';
 
 export type Ending = 'value' | 'error' | 'undefined error' | 'hang' | 'skip' | 'error result' | 'nothing';
@@ -73,7 +74,7 @@ export interface Draw {
   readonly processes: readonly { readonly commands: readonly Command[]; readonly end: ProcessEnd }[];
   /** Whether a load's tags are known before it ends. */
   readonly knowsTags: boolean;
-  readonly eviction: string;
+  readonly eviction: keyof StoreNames;
   readonly isShared: boolean;
   /** For how long stale values answer, where there is such a guard. */
   readonly windows: { readonly staleWhileRevalidate: number; readonly staleIfError: number };

@@ -26,6 +26,7 @@ export class SteppedFiles implements FileSystem {
   }
 
   openToRead = (path: string) => this.#open('open', () => this.#inner.openToRead(path));
+  openToAppend = (path: string) => this.#open('open', () => this.#inner.openToAppend(path));
   create = (path: string, mode: number) => this.#open('create', () => this.#inner.create(path, mode));
   list = (path: string) => this.#call('list', () => this.#inner.list(path));
   status = (path: string) => this.#call('status', () => this.#inner.status(path));

@@ -60,6 +60,12 @@ export interface Limits {
   readonly rememberedError: number;
 }
 
+/** Until when a loader may run, in epoch ms. */
+interface Bound {
+  readonly signal: AbortSignal;
+  readonly until: number;
+}
+
 type Reason = 'revalidate' | 'error' | 'timeout';
 
 /** Errors that a caller may see which are not the tool's. */
@@ -84,6 +90,7 @@ export class World {
   #onDisk = keys.map(() => 0);
   /** Loaders whose result may still be stored, by key. */
   readonly #running = new Map<number, Set<object>>();
+  readonly #bounds = new Map<object, Bound>();
   /** Stale hits that the cache has counted and nobody has seen yet. */
   readonly #owed = new Map<number, Reason[]>();
 
@@ -132,16 +139,27 @@ export class World {
     else this.#running.delete(key);
   }
 
-  begin(key: number): object {
+  /** A loader begins; with a bound, it is to be aborted by then. */
+  begin(key: number, bound: Bound | undefined): object {
     const running = this.#running.get(key) ?? new Set();
     if (running.size > 0) this.problems.push(`two loads of key ${key} at once`);
     const token = {};
+    if (bound !== undefined) this.#bounds.set(token, bound);
     this.#running.set(key, running.add(token));
     return token;
   }
 
   end(key: number, token: object): void {
     this.#running.get(key)?.delete(token);
+    this.#bounds.delete(token);
+  }
+
+  /** Whether every loader that had its time is aborted, whoever waits for it. */
+  checkBounds(): void {
+    for (const { signal, until } of this.#bounds.values()) {
+      if (this.#clock.now() > until && !signal.aborted)
+        this.problems.push('a loader outlived its `hardTimeout`');
+    }
   }
 
   /** Listens to what the cache says of its stale hits. */

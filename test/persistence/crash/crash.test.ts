@@ -7,14 +7,15 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import type { CacheError } from '../../../src/errors.js';
-import { DirectoryTakenError } from '../../../src/persistence/directory-claim.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { inspectFiles } from '../../../src/persistence/inspection.js';
+import { DirectoryTakenError } from '../../../src/persistence/lock/acquire-lock.js';
+import { inspectFiles } from '../../../src/persistence/offline/inspection.js';
 import { buildScript, Child, killChildren, makeWorkFolder, wait } from '../../helper/child-process.js';
 import { decode } from '../../helper/disk-tier.js';
+import { inForm } from '../../helper/form.js';
 
-const kills = Number(process.env['TOOLSTASH_KILLS'] ?? 50);
+const kills = Number(process.env['TOOLSTASH_KILLS'] ?? inForm({ short: 5, long: 50 }));
 const seed = Number(process.env['TOOLSTASH_SEED'] ?? Date.now() % 1_000_000);
 const keys = 40;
 const mergeEvery = 20;

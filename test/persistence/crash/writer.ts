@@ -5,8 +5,8 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../../../src/clock.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { MsgpackWriter } from '../../../src/persistence/msgpack-bytes.js';
 import { StampClock } from '../../../src/stamp.js';
+import { MsgpackWriter } from '../../../src/value/msgpack/writer.js';
 
 const [folder = '', seed = '0', mode = 'honest'] = process.argv.slice(2);
 
@@ -32,7 +32,7 @@ function tell(message: unknown[]): void {
 function encoded(text: string): Uint8Array {
   const bytes = new MsgpackWriter();
   bytes.string(text);
-  return Uint8Array.from(bytes.finish());
+  return bytes.take();
 }
 
 await tier.open();

@@ -3,7 +3,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheManager } from '../../../src/index.js';
-import { getFromFiles } from '../../../src/persistence/inspection.js';
+import { getFromFiles } from '../../../src/persistence/offline/inspection.js';
 
 const [folder = ''] = process.argv.slice(2);
 

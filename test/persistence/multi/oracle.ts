@@ -31,7 +31,7 @@ export interface Seen {
 /** Keys below this are written and deleted by all. */
 export const keyCount = 300;
 /** Keys that are there from the start: all write `kept` ones but nobody deletes them, and `fixed` ones stay. */
-export const kept = { from: 2_000, to: 2_010 };
+export const stored = { from: 2_000, to: 2_010 };
 export const fixed = { from: 1_000, to: 1_040 };
 
 /** The method that the key of a number belongs to. Odd ones below 1000 can be cleared. */

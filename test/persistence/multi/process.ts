@@ -4,13 +4,13 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../src/clock.js';
-import { DirectoryTakenError } from '../../../src/persistence/directory-claim.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
 import { nodeFileSystem } from '../../../src/persistence/file-system.js';
-import { MsgpackWriter } from '../../../src/persistence/msgpack-bytes.js';
+import { DirectoryTakenError } from '../../../src/persistence/lock/acquire-lock.js';
 import { StampClock } from '../../../src/stamp.js';
-import { type Change, fixed, kept, keyCount, methodOf, type Seen } from './oracle.js';
+import { MsgpackWriter } from '../../../src/value/msgpack/writer.js';
+import { type Change, fixed, keyCount, methodOf, type Seen, stored } from './oracle.js';
 import { blindFiles, pausingFiles, stopAt } from './stalling-files.js';
 
 /** What the parent wants. */
@@ -85,7 +85,7 @@ function hash(number: number): string {
 function encoded(text: string): Uint8Array {
   const bytes = new MsgpackWriter();
   bytes.string(text);
-  return Uint8Array.from(bytes.finish());
+  return bytes.take();
 }
 
 function make(change: Change, life?: number): void {
@@ -143,7 +143,7 @@ function randomChange(text: string): Change {
   if (chance < 0.01) return { kind: 'clear', method: 'fetch', stamp };
   if (chance < 0.02) return { kind: 'invalidate', tag: `tag ${below(3)}`, stamp };
   if (chance < 0.1) {
-    const number = kept.from + below(kept.to - kept.from);
+    const number = stored.from + below(stored.to - stored.from);
     return { kind: 'set', number, value: `${number}:${text}`, stamp };
   }
   const number = below(keys);
@@ -189,7 +189,7 @@ async function consolidateForEver(): Promise<never> {
 async function watch(): Promise<never> {
   const numbers: number[] = [];
   for (let number = 0; number < keyCount; number += 1) numbers.push(number);
-  for (const { from, to } of [fixed, kept])
+  for (const { from, to } of [fixed, stored])
     for (let number = from; number < to; number += 1) numbers.push(number);
   const known = new Map<number, string>();
   for (let lookups = 0; ; ) {
@@ -232,7 +232,7 @@ async function operate(): Promise<void> {
 /** Writes what is there before all others start. */
 async function writeFirst(): Promise<void> {
   const changes: Change[] = [];
-  for (const { from, to } of [fixed, kept]) {
+  for (const { from, to } of [fixed, stored]) {
     for (let number = from; number < to; number += 1) {
       changes.push({ kind: 'set', number, value: `${number}:first`, stamp: stamps.next() });
     }

@@ -5,7 +5,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { systemClock } from '../../../src/clock.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { inspectFiles } from '../../../src/persistence/inspection.js';
+import { inspectFiles } from '../../../src/persistence/offline/inspection.js';
 import type { Stamp } from '../../../src/stamp.js';
 import { Child, type ChildInit, type Message, wait } from '../../helper/child-process.js';
 import { methodOf, Oracle, type Seen } from './oracle.js';

@@ -1,0 +1,38 @@
+/** What to type: the examples at the end of each command's help. */
+
+/** By command; the program's own under `''`. */
+export const examples: Readonly<Record<string, readonly string[]>> = {
+  '': [
+    'replay trace.jsonl --persist',
+    'inspect cache',
+    'get cache search \'{"query": "mvcc"}\'',
+    'help replay',
+  ],
+  replay: [
+    "replay trace.jsonl --writes 'book_*,send_*'",
+    'replay --compare lru,gdsf --max-bytes 64KiB',
+    'replay trace.jsonl --persist --persist-dir cache --cache multi',
+    "replay trace.jsonl --load-cache 'runs/*/cache'",
+  ],
+  inspect: ['inspect cache', "inspect 'runs/*/cache' --json"],
+  verify: ['verify cache', "verify 'cache/2026-11/*.cache'"],
+  get: [
+    'get cache search \'{"query": "mvcc"}\'',
+    'get cache find_order \'{"id": 7}\' --scope tenant-1 --tool-version 2',
+  ],
+  export: ['export cache > entries.jsonl', "export 'runs/*/cache' | gzip > entries.jsonl.gz"],
+  import: ['import cache entries.jsonl', 'export old-cache | toolstash import cache'],
+  delete: [
+    'delete cache search \'{"query": "mvcc"}\'',
+    'delete cache find_order --scope tenant-1 --dry-run',
+    'delete cache search --key 26518cab557116298782478c6024f43f',
+  ],
+  consolidate: ['consolidate cache --max-disk-age 30d', 'consolidate cache --max-disk-bytes 10GiB --json'],
+  merge: ['merge node-1/cache node-2/cache --into cache'],
+};
+
+/** The examples of a command as the end of its help. */
+export function exampleText(command: string): string {
+  const lines = (examples[command] ?? []).map((line) => `  toolstash ${line}`);
+  return `\nExamples:\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,246 @@
+/** What the parts of one cache share. */
+
+import { type Clock, inBackground } from '../clock.js';
+import { CacheError, InvalidArgumentError } from '../errors.js';
+import { type CircuitStateName, EventHub } from '../events.js';
+import { ErrorMemory, RememberedErrors } from '../guard/error-cache.js';
+import { warnOfIdleMethods, warnOfUnusedMethod } from '../guard/idle-options.js';
+import { SingleFlight } from '../guard/single-flight.js';
+import { ArgumentIndex } from '../key/argument-index.js';
+import { type ResolvedCacheOptions, type ResolvedMethodOptions, resolveMethodOptions } from '../options.js';
+import type { ConsolidationReport } from '../persistence/consolidate/consolidation.js';
+import type { DiskTier } from '../persistence/disk-tier.js';
+import type { IndexChanges } from '../persistence/index/partition-index.js';
+import type { ReadOnlyTier } from '../persistence/read-only-tier.js';
+import { type ClockOffset, type Stamp, StampClock } from '../stamp.js';
+import { MethodCounters } from '../stats/counters.js';
+import type { RemoteChange, SlowTier } from '../tier.js';
+import { createValueCodec, type ValueCodec } from '../value/codec.js';
+import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/keeper.js';
+import { BackgroundRefreshes } from './background-refresh.js';
+import { checkedLoadRequest, type LoadRequest } from './call-checks.js';
+import { diskCode } from './disk-code.js';
+import type { Loaded } from './loader.js';
+import {
+  type FailureCounters,
+  MethodState,
+  manyMethods,
+  type SharedMethodState,
+  Storability,
+  ToolGates,
+  warnOfManyMethods,
+} from './method-context.js';
+import { type TierObserver, Tiers } from './tiers.js';
+
+/** What a tier that others write to as well is told, and tells of them. */
+export interface TierWiring {
+  readonly clock: Clock;
+  /** The id that this cache's stamps carry. */
+  readonly writer: string;
+  readonly onError: (error: CacheError) => void;
+  /** Gets the newest stamp that was read, so that this cache's next one is newer. */
+  readonly onStamp: (stamp: Stamp) => void;
+  /** Hears how the machine's clock stands to the one that stamps are taken from; see `DiskTierInit`. */
+  readonly onOffset: (offset: ClockOffset, setBack: number) => void;
+  /** Hears what others have changed, so that memory lets go of it. */
+  readonly onChanged: (changes: IndexChanges | 'everything') => void | Promise<void>;
+}
+
+/** Tiers below memory, fastest first, or how they are made. */
+export type SlowTiers = readonly SlowTier[] | ((wiring: TierWiring) => readonly SlowTier[]);
+
+/** One cache's options, tiers, loads, events and methods. */
+export class CacheCore implements TierObserver {
+  readonly options: ResolvedCacheOptions;
+  readonly events = new EventHub();
+  readonly codec: ValueCodec;
+  readonly keeper: ValueKeeper;
+  readonly tiers: Tiers;
+  readonly loads = new SingleFlight<Loaded>();
+  readonly refreshes: BackgroundRefreshes;
+  /** The tier in partition files, where there is one. */
+  readonly disk: DiskTier | ReadOnlyTier | undefined;
+  isClosed = false;
+  readonly #states = new Map<string, MethodState>();
+  readonly #index: ArgumentIndex;
+  #unlistedOptions: ResolvedMethodOptions | undefined;
+  /** What all methods remember of errors. */
+  readonly errorMemory: ErrorMemory;
+
+  constructor(options: ResolvedCacheOptions, slow: SlowTiers, writer: string) {
+    this.options = options;
+    this.#index = new ArgumentIndex(options);
+    this.codec = createValueCodec(options.codecs);
+    this.keeper = options.values === 'copy' ? copyingKeeper(this.codec) : referenceKeeper(this.codec);
+    const { keeper, events } = this;
+    const { clock, random } = options;
+    this.errorMemory = new ErrorMemory(clock);
+    this.refreshes = new BackgroundRefreshes(this.loads, clock, random);
+    const stamps = new StampClock(clock, writer);
+    let isShared = false;
+    const wiring: TierWiring = {
+      clock,
+      writer,
+      onError: (error) => this.failed(error),
+      onStamp: (stamp) => stamps.observe(stamp),
+      onOffset: (offset, setBack) => {
+        // All machines go by the clock of the tier that they share.
+        if (!isShared) stamps.follow(offset);
+        if (setBack === 0) return;
+        stamps.setBack(setBack);
+        // What is held or under way has stamps of the machine's clock; the slower tiers have stamped it anew.
+        this.loads.supersedeAll();
+        this.tiers.restart();
+        for (const { errors } of this.#states.values()) errors.clear();
+      },
+      onChanged: (changes) => {
+        const isTold = changes !== 'everything' && !changes.hasNewTombstones;
+        const keys = isTold ? changes.keys : undefined;
+        for (const { errors } of this.#states.values()) errors.forgetChanged(keys);
+        return this.tiers.dropReplaced(keys);
+      },
+    };
+    if (options.disk !== undefined) {
+      const { assertThere, DiskTier, ReadOnlyTier } = diskCode();
+      assertThere('loadCache', options.disk.loadCache);
+      const Tier = options.persist ? DiskTier : ReadOnlyTier;
+      const disk = options.disk;
+      this.disk = inBackground(() => new Tier({ options: disk, ...wiring }));
+    }
+    const given = typeof slow === 'function' ? slow(wiring) : slow;
+    const all = [...(this.disk === undefined ? [] : [this.disk]), ...options.tiers, ...given];
+    const remote = options.remote?.connect({
+      ...{ clock, writer, onError: wiring.onError, onStamp: wiring.onStamp },
+      persistDir: options.persist ? options.disk?.persistDir : undefined,
+      newestStamp: () => stamps.newest,
+      onClock: (offset) => {
+        isShared = true;
+        stamps.follow(offset);
+      },
+      onChange: (change) => this.#apply(change),
+      onRefused: (refused) => this.tiers.shared.refuse(refused),
+      flushFaster: () => this.tiers.shared.flush(),
+    });
+    this.tiers = new Tiers({ options, keeper, slow: all, remote, stamps, events, observer: this });
+  }
+
+  /** Takes in what another machine has changed: whatever was loaded or remembered before may be wrong. */
+  #apply(change: RemoteChange): void {
+    if (this.isClosed) return;
+    if (change.kind === 'key') {
+      this.loads.supersede(change.key);
+      this.knownState(change.method)?.errors.forget(change.key);
+    } else {
+      if (change.kind !== 'tag')
+        this.loads.supersedeAll(change.kind === 'method' ? change.method : undefined);
+      for (const { errors } of this.#states.values()) errors.forgetChanged(undefined);
+    }
+    this.tiers.shared.apply(change);
+  }
+
+  /** The state of a method, made at its first use and kept. @throws InvalidArgumentError for a malformed name */
+  state(method: string): MethodState {
+    let state = this.#states.get(method);
+    if (state === undefined) {
+      warnOfUnusedMethod(method, this.options.methods, (name) => this.#states.has(name));
+      state = new MethodState(method, this.methodOptions(method), this.#sharedState(method));
+      this.#states.set(method, state);
+      if (this.#states.size === manyMethods) warnOfManyMethods(method);
+    }
+    return state;
+  }
+
+  /** The state of a method, if it was used already. */
+  knownState(method: string): MethodState | undefined {
+    return this.#states.get(method);
+  }
+
+  /** What counts the failures of a method; a name that nobody used, as files may hold many, gets no state by it. */
+  countersOf(method: string): FailureCounters {
+    return this.knownState(method) ?? { name: method, ...this.unattributed };
+  }
+
+  /** The options of a method; all that are not in `methods` share theirs. @throws InvalidOptionError */
+  methodOptions(method: string): ResolvedMethodOptions {
+    const { defaults, methods } = this.options;
+    const own = methods.get(method);
+    if (own !== undefined) return own;
+    this.#unlistedOptions ??= resolveMethodOptions({}, '', defaults);
+    return this.#unlistedOptions;
+  }
+
+  #sharedState(method: string): SharedMethodState {
+    const { clock } = this.options;
+    const { events, tiers } = this;
+    const onCircuit = (state: CircuitStateName, previous: CircuitStateName) => {
+      if (events.isHeard('circuit')) events.emit('circuit', { method, state, previous });
+    };
+    return {
+      counters: new MethodCounters(),
+      errors: new RememberedErrors(clock, this.errorMemory, (tagged) => tiers.tags.mayBeInvalidated(tagged)),
+      gates: new ToolGates({ name: method, clock, onCircuit }),
+      storability: new Storability(method),
+      index: this.#index,
+    };
+  }
+
+  /** The states of the methods used so far, in the order of their first use. */
+  states(): IterableIterator<MethodState> {
+    return this.#states.values();
+  }
+
+  /** Counts and emits a failure of the cache. It goes no further: the tool call goes on. */
+  failed(error: CacheError, state?: FailureCounters, key?: string): void {
+    (state ?? this.unattributed).counters.cacheErrors++;
+    if (this.events.isHeard('error')) {
+      this.events.emit('error', {
+        error,
+        ...(state && { method: state.name }),
+        ...(key !== undefined && { key }),
+      });
+    }
+  }
+
+  /** Reads partition files again, or other files. @throws InvalidArgumentError, CacheError `ERR_STORAGE` */
+  async load(request: LoadRequest): Promise<void> {
+    const { disk } = this;
+    if (disk === undefined)
+      throw new InvalidArgumentError('There is nothing to load into: make the cache with `persist: true`');
+    const checked = checkedLoadRequest(request);
+    await disk.load(checked).catch((error: unknown) => {
+      throw diskCode().toStorageError(error, 'Reading partition files failed');
+    });
+  }
+
+  /** Merges the partition files that nobody appends to any more. @throws InvalidArgumentError */
+  async consolidate(): Promise<ConsolidationReport> {
+    const { disk } = this;
+    if (disk === undefined || !('consolidate' in disk))
+      throw new InvalidArgumentError('There is nothing to consolidate: make the cache with `persist: true`');
+    return disk.consolidate();
+  }
+
+  /** Takes nothing more in, flushes, and lets go of everything. */
+  async close(): Promise<void> {
+    this.isClosed = true;
+    this.errorMemory.close();
+    this.#index.clear();
+    warnOfIdleMethods([...this.#states.keys()], this.options.methods);
+    await this.tiers.close();
+  }
+
+  /** Counts what belongs to no single method. */
+  readonly unattributed = { counters: { cacheErrors: 0 } };
+
+  /** Counts and emits that a call runs its tool without the cache. */
+  uncached(state: MethodState, reason: string, cause?: unknown): void {
+    state.counters.uncached++;
+    if (this.events.isHeard('uncached'))
+      this.events.emit('uncached', { method: state.name, reason, ...(cause !== undefined && { cause }) });
+  }
+}
+
+/** Any failure as a `CacheError`. */
+export function asCacheError(error: unknown, message: string): CacheError {
+  return error instanceof CacheError ? error : new CacheError('ERR_STORAGE', message, { cause: error });
+}

@@ -1,0 +1,349 @@
+/**
+ * What happens between a caller and the tool, in the order in which it happens.
+ *
+ * For each caller, `answer`: memory (fresh; stale while revalidate), a renewal ahead of expiry, a remembered error, the
+ * load under way or a new one. While it waits, `load-wait.ts`: a value below memory, soft timeout, hard timeout, a
+ * stale value in place of an error.
+ *
+ * For each load, `#run`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a turn, the tool.
+ * Then `load.ts` and `store-result.ts`: errors among results, ttl, jitter, tags, all tiers.
+ */
+
+import { shouldRefreshEarly } from '../guard/refresh-ahead.js';
+import type { Flight } from '../guard/single-flight.js';
+import { needRoomToJoin, needStackRoom } from '../guard/stack-room.js';
+import { enclosingLoad } from '../guard/wait-graph.js';
+import { resolveCallOptions } from '../options.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import { BulkyValue } from '../value/bulky-value.js';
+import type { KnownCall } from '../wrap/host.js';
+import { asCacheError, type CacheCore } from './cache-context.js';
+import { ttlOptions } from './call-checks.js';
+import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
+import { boundLoad, joinable, outlasts } from './load-bound.js';
+import { awaitTurn, turnOf } from './load-turn.js';
+import { CallerWaits } from './load-wait.js';
+import { type Asked, type BypassCall, type CallToLoad, type Loaded, nothingFound } from './loader.js';
+import { absent, type MethodLookups, unreadable } from './lookup.js';
+import type { MethodState } from './method-context.js';
+import { prepareCopy, prepareFound } from './private-copies.js';
+import { SlowAnswers } from './slow-answers.js';
+import type { Found } from './slow-reads.js';
+import { StaleAnswers } from './stale-fallback.js';
+
+/** The road from one method's callers to its tool. */
+export class LoadPipeline {
+  readonly #core: CacheCore;
+  readonly #state: MethodState;
+  readonly #lookups: MethodLookups;
+  readonly #stales: StaleAnswers;
+  readonly #answers: SlowAnswers;
+  readonly #waits: CallerWaits;
+  readonly #bypass: BypassCall;
+
+  /** @param alone calls a tool without the cache: for who joined a load whose value can't be shared */
+  constructor(core: CacheCore, state: MethodState, lookups: MethodLookups, bypass: BypassCall) {
+    this.#bypass = bypass;
+    this.#core = core;
+    this.#state = state;
+    this.#lookups = lookups;
+    this.#stales = new StaleAnswers(core, state, lookups);
+    this.#answers = new SlowAnswers(core, state, lookups, this.#stales);
+    this.#waits = new CallerWaits(core, state, this.#stales);
+  }
+
+  /**
+   * The value of a call, from where it is had soonest.
+   * @throws InvalidOptionError for a malformed option of the call
+   */
+  answer<T>(key: string, toLoad: CallToLoad<T>): Promise<T> {
+    const { call } = toLoad;
+    const entry = this.#core.tiers.get(key, this.#state);
+    const value = this.#lookups.fresh(entry, ttlOptions(call, this.#state.options));
+    if (value === absent) {
+      const options = resolveCallOptions(call, this.#state.options);
+      return this.#answerBeyond(entry, { key, options, signal: call.signal, made: () => toLoad });
+    }
+    this.#refreshAhead(entry!, toLoad);
+    return Promise.resolve(value as T);
+  }
+
+  /** `answer` for a call that has no options but a signal, and is made where more is needed of it. */
+  answerKnown(known: KnownCall, loadOf: (known: KnownCall) => CallToLoad<unknown>): Promise<unknown> {
+    const { options } = this.#state;
+    const entry = this.#core.tiers.get(known.key, this.#state);
+    const value = this.#lookups.fresh(entry, options);
+    if (value === absent) {
+      const { key, signal } = known; // Its signal may have to be looked for: a hit needs none.
+      return this.#answerBeyond(entry, { key, options, signal, made: () => loadOf(known) });
+    }
+    if (options.refreshAhead !== 0) this.#refreshAhead(entry!, loadOf(known));
+    return Promise.resolve(value);
+  }
+
+  /** The value of a call that has asked before: its deadline is not moved by asking again. */
+  #answerAgain<T>(asked: Asked<T>): Promise<T> {
+    const entry = this.#core.tiers.get(asked.key, this.#state);
+    const value = this.#lookups.fresh(entry, asked.options);
+    return value === absent ? this.#answerBeyond(entry, asked) : Promise.resolve(value as T);
+  }
+
+  /** The value of a call for which memory has a large one, decoded in slices. */
+  async #answerLarge<T>(entry: MemoryEntry, stored: BulkyValue, asked: Asked<T>): Promise<T> {
+    const isStill = await prepareCopy(this.#core, { entry, stored, caller: asked.signal });
+    // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
+    const held = isStill ? entry : this.#core.tiers.get(asked.key, this.#state);
+    const value = this.#lookups.fresh(held, asked.options, true);
+    if (value === absent) return this.#answerBeyond(held, asked, true);
+    if (asked.options.refreshAhead !== 0) this.#refreshAhead(held!, asked.made());
+    return value as T;
+  }
+
+  /** The value of a call that memory has no fresh value for, or one that is large and not decoded yet. */
+  #answerBeyond<T>(
+    entry: MemoryEntry | undefined,
+    { key, options, signal, made, since }: Omit<Asked<T>, 'since'> & Partial<Pick<Asked<T>, 'since'>>,
+    atOnce = false,
+  ): Promise<T> {
+    const { events, options: core } = this.#core;
+    const { counters, name } = this.#state;
+    const began = since ?? (options.hardTimeout === undefined ? undefined : core.clock.elapsed());
+    const asked = { key, options, signal, made, since: began };
+    const freshness = entry && this.#lookups.freshness(entry, options);
+    const isAnswer = !atOnce && (freshness === 'fresh' || freshness === 'stale-while-revalidate');
+    if (isAnswer && entry?.stored instanceof BulkyValue) return this.#answerLarge(entry, entry.stored, asked);
+    if (entry !== undefined && freshness === 'stale-while-revalidate') {
+      const value = this.#lookups.decode(entry);
+      if (value !== unreadable) {
+        this.#lookups.countStaleHit(entry, 'memory', 'revalidate');
+        this.#refreshInBackground(entry, 'stale', { ...made(), options });
+        return Promise.resolve(value as T);
+      }
+    }
+    const remembered = this.#state.errors.find(key, options);
+    if (remembered !== undefined) {
+      const { error } = remembered;
+      counters.errorHits++;
+      if (events.isHeard('errorHit')) events.emit('errorHit', { method: name, key, error });
+      return this.#waits.insteadOf(error, { key, options });
+    }
+    needRoomToJoin();
+    const flight = joinable(this.#core, key, options);
+    if (flight === undefined || signal !== undefined || enclosingLoad() !== undefined) needStackRoom();
+    if (flight === undefined) {
+      const { loader, call, origin } = made();
+      call.prepare?.(key);
+      const request = { state: this.#state, key, loader, options, origin: origin?.(), isRefresh: false };
+      const started = this.#start(request);
+      return this.#waits.for(started, {
+        key,
+        options,
+        signal,
+        since,
+        takesStale: true,
+        searchesSlowTiers: false,
+        own: ({ stale, value }) => (stale === undefined ? (value as T) : this.#stale(stale, asked)),
+      });
+    }
+    // Who waits for what can't be shared waits twice. Within a load they join all the same: it may wait for itself.
+    if (this.#state.storability.isUnstorable && enclosingLoad() === undefined) {
+      return this.#bypass(asked, undefined);
+    }
+    counters.coalesced++;
+    if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
+    let isCounted = false;
+    const failedJoins = () => {
+      if (!isCounted) counters.failedJoins++;
+      isCounted = true;
+    };
+    // No `...` on this road: V8 makes objects of such literals field by field.
+    return this.#waits.for(flight, {
+      key,
+      options,
+      signal,
+      since,
+      takesStale: true,
+      searchesSlowTiers: this.#stales.maySearchHelp(flight, options),
+      own: (loaded) => {
+        if (loaded.stale === undefined) return this.#shared(loaded, asked, failedJoins);
+        counters.doubleCounted++;
+        isCounted = true;
+        return this.#stale(loaded.stale, asked);
+      },
+      failed: (error) => {
+        if (
+          flight.isLoneFailure(error) ||
+          (flight.isExpiry(error) &&
+            outlasts(options, flight, began === undefined ? 0 : core.clock.elapsed() - began))
+        ) {
+          counters.doubleCounted++;
+          return this.#answerAgain(asked);
+        }
+        failedJoins();
+        throw flight.ownError(error);
+      },
+    });
+  }
+
+  /** The value of a call, from the tool. */
+  renew<T>(key: string, { loader, call, origin }: CallToLoad<T>): Promise<T> {
+    const options = resolveCallOptions(call, this.#state.options);
+    needStackRoom();
+    this.#core.loads.supersede(key);
+    this.#state.errors.forget(key);
+    call.prepare?.(key);
+    const request = { state: this.#state, key, loader, options, origin: origin?.(), isRefresh: true };
+    const flight = this.#start(request);
+    const { signal } = call;
+    return this.#waits.for(flight, {
+      key,
+      options,
+      signal,
+      takesStale: false,
+      searchesSlowTiers: false,
+      own: (loaded) => loaded.value as T,
+    });
+  }
+
+  #start<T>(request: LoadRequest<T>): Flight<Loaded> {
+    const { loads, tiers } = this.#core;
+    const { key } = request;
+    const flight = loads.start(key, this.#state.name, (begun) => this.#run(request, begun));
+    const onExpired = () => {
+      if (this.#stales.isSearching(flight)) tiers.reads.giveUp(key);
+    };
+    boundLoad(this.#core, flight, { hardTimeout: request.options.hardTimeout, onExpired });
+    return flight;
+  }
+
+  /** What a caller gets whose load has ended with a stale value from below memory. */
+  #stale<T>(found: Found, asked: Asked<T>): T | Promise<T> {
+    const take = (isStill = true) => {
+      const taken = isStill ? this.#stales.take(found, asked.options, 'revalidate') : undefined;
+      // It was good enough for who began the load, not for this caller: there is a renewal to join by now, or none.
+      if (taken === undefined) return this.#answerAgain(asked);
+      this.#refreshInBackground(found.entry, 'stale', { ...asked.made(), options: asked.options });
+      return taken.value as T;
+    };
+    return prepareFound(this.#core, found, asked.signal)?.then(take) ?? take();
+  }
+
+  /** What a caller gets who joined a load. */
+  #shared<T>(loaded: Loaded, asked: Asked<T>, failedJoins: () => void): T | Promise<T> {
+    const { shared, loadMs } = loaded;
+    if (shared === undefined) {
+      failedJoins();
+      return this.#bypass(asked, undefined);
+    }
+    const { stored } = shared;
+    const take = () => {
+      let value: unknown;
+      try {
+        value = this.#core.keeper.decode(stored);
+      } catch (error) {
+        this.#core.failed(asCacheError(error, 'A shared value can not be read'), this.#state);
+        failedJoins();
+        return this.#bypass<T>(asked, error);
+      }
+      this.#state.counters.saved(loadMs);
+      return value as T;
+    };
+    return stored instanceof BulkyValue ? stored.prepare(asked.signal).then(take) : take();
+  }
+
+  #refreshAhead<T>(entry: MemoryEntry, asked: CallToLoad<T>): void {
+    const { call } = asked;
+    const own = this.#state.options;
+    const beta =
+      call.refreshAhead === undefined ? own.refreshAhead : resolveCallOptions(call, own).refreshAhead;
+    if (beta === 0) return;
+    const expiresAt = this.#state.staleAt(entry);
+    if (expiresAt === null) return;
+    const { clock, random } = this.#core.options;
+    const { loadMs } = entry;
+    if (!shouldRefreshEarly({ now: clock.now(), expiresAt, loadMs, beta, random })) return;
+    this.#refreshInBackground(entry, 'ahead', { ...asked, options: resolveCallOptions(call, own) });
+  }
+
+  /** Renews a value while its callers go on with the one there is. */
+  #refreshInBackground<T>(
+    entry: MemoryEntry,
+    reason: 'stale' | 'ahead',
+    { loader, call, origin, options }: CallToLoad<T> & Pick<Asked<T>, 'options'>,
+  ): void {
+    const { refreshes, events } = this.#core;
+    const { key } = entry;
+    if (!refreshes.isDue(entry)) return;
+    needStackRoom();
+    call.prepare?.(key);
+    this.#state.counters.refreshes++;
+    if (events.isHeard('refresh')) events.emit('refresh', { method: this.#state.name, key, reason });
+    const renewal = { isRefresh: true, renews: entry };
+    const request = { state: this.#state, key, loader, options, origin: origin?.(), ...renewal };
+    const flight = this.#start(request);
+    refreshes.watch(entry, flight, options);
+  }
+
+  /** One load: slower tiers, its turn among those of others, then the tool. */
+  async #run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
+    const { tiers, loads } = this.#core;
+    const { key, isRefresh } = request;
+    if (isRefresh) this.#stales.note(flight, 'not searched');
+    const searched = isRefresh || !tiers.hasSlow ? undefined : await this.#answers.find(request, flight);
+    if (searched !== undefined && !('isMiss' in searched)) return searched;
+    const turn = tiers.hasSlow ? turnOf(this.#core, request, flight, searched?.known) : undefined;
+    const isMiss = !isRefresh && searched?.isMiss !== false;
+    // With a turn it may be found yet.
+    if (isMiss && turn === undefined) this.#lookups.missed(key);
+    if (!isRefresh && isUnknownKey(this.#core, request)) {
+      if (isMiss && turn !== undefined) this.#lookups.missed(key);
+      return nothingFound;
+    }
+    if (turn !== undefined) {
+      const missed = () => {
+        if (isMiss) this.#lookups.missed(key);
+      };
+      const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
+      if (found !== undefined) return found;
+    }
+    for (;;) {
+      flight.throwIfAborted();
+      const permit = enterQueue(this.#core, this.#state, flight);
+      let newer: Flight<Loaded> | undefined;
+      try {
+        if (permit?.granted !== undefined) await permit.granted;
+        if (flight.superseded && !isRefresh) await this.#answers.prepareWritten(key);
+        flight.node.holdPermit();
+        // From here to the call of the loader nothing may be awaited: what was true must still be true there.
+        flight.throwIfAborted();
+        newer = flight.superseded ? loads.find(key) : undefined;
+        if (newer === undefined) {
+          // Written or deleted before the tool was called: its answer will be the newer one.
+          if (flight.superseded) {
+            const written = request.isRefresh ? undefined : this.#answers.writtenMeanwhile(key);
+            if (written !== undefined) return written;
+            this.#stales.forget(flight);
+            loads.reinstate(flight);
+          }
+          return await callTool(this.#core, request, flight, turn?.ticket);
+        }
+      } finally {
+        permit?.leave();
+        flight.node.releasePermit();
+      }
+      // Another load has begun since it was written or deleted: that is the one to wait for.
+      const other = newer;
+      const loaded = await loads.join(other, flight.signal).catch((error: unknown) => {
+        if (other.isLoneFailure(error)) return undefined;
+        throw other.ownError(error);
+      });
+      if (loaded === undefined) continue;
+      // Who refreshes is owed what the tool says, and not what the other load has found.
+      const isOwed = request.isRefresh && loaded.isFound === true;
+      if (loaded.shared === undefined || isOwed) continue;
+      const { stored } = loaded.shared;
+      if (stored instanceof BulkyValue) await stored.prepare(flight.signal);
+      return { ...loaded, value: this.#core.keeper.decode(stored) };
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** Every entry that the tiers hold, memory first. */
+
+import { TimeSlice } from '../next-turn.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import type { SlowTier, TierRecord } from '../tier.js';
+
+/** An entry as its tier holds it. */
+export type Held =
+  | { readonly entry: MemoryEntry; readonly tier: 'memory' }
+  | { readonly record: TierRecord; readonly tier: SlowTier['name'] };
+
+/** The tiers to go through. */
+export interface HeldSources {
+  /** What memory has when it is asked. */
+  readonly memory: Iterable<MemoryEntry>;
+  readonly slow: readonly SlowTier[];
+  /** Whether memory has an entry still. */
+  readonly isHeld: (entry: MemoryEntry) => boolean;
+  /** Whether one of a record's tags was invalidated since. */
+  readonly isInvalid: (record: TierRecord) => boolean;
+}
+
+/** Every live entry of a method, or of all, each key once. Entries set meanwhile may be missing. Others run meanwhile. */
+export async function* heldEntries(sources: HeldSources, method?: string): AsyncGenerator<Held> {
+  const { memory, slow, isHeld, isInvalid } = sources;
+  const seen = new Set<string>();
+  const slice = new TimeSlice();
+  for (const entry of memory) {
+    // Memory never waits for anything, nor may the caller.
+    if (slice.isOver) await slice.next();
+    if (!isHeld(entry)) continue;
+    if (slow.length > 0) seen.add(entry.key);
+    yield { entry, tier: 'memory' };
+  }
+  for (const tier of slow) {
+    for await (const record of tier.entries()) {
+      if (slice.isOver) await slice.next();
+      if (method !== undefined && record.method !== method) continue;
+      if (seen.has(record.key) || isInvalid(record)) continue;
+      seen.add(record.key);
+      yield { record, tier: tier.name };
+    }
+  }
+}

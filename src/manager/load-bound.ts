@@ -1,0 +1,78 @@
+/** How long a load may take in all, whoever waits for it. */
+
+import { LoaderTimeoutError } from '../errors.js';
+import { startDeadline } from '../guard/deadline.js';
+import type { Flight } from '../guard/single-flight.js';
+import type { ResolvedMethodOptions } from '../options.js';
+import type { CacheCore } from './cache-context.js';
+import type { Loaded } from './loader.js';
+
+type Bounds = Pick<ResolvedMethodOptions, 'hardTimeout'>;
+
+/**
+ * Bounds a load that has just begun by the `hardTimeout` of who began it. When that has passed the load takes no new
+ * callers, is aborted, gives its permit back, counts as failed, and whoever still waits is rejected. The process is not
+ * held for it: it is for those who wait, by their own deadlines.
+ */
+export function boundLoad(
+  core: CacheCore,
+  flight: Flight<Loaded>,
+  { hardTimeout, onExpired }: Bounds & { readonly onExpired?: () => void },
+): void {
+  const { clock } = core.options;
+  flight.beganAt = clock.elapsed();
+  if (hardTimeout === undefined) return;
+  flight.boundMs = hardTimeout;
+  const expire = () => {
+    onExpired?.();
+    core.loads.expire(flight, timeoutError(flight, hardTimeout));
+  };
+  const deadline = startDeadline({ ms: hardTimeout, clock, expire });
+  const cancel = () => deadline.cancel();
+  flight.promise.then(cancel, cancel);
+}
+
+/**
+ * Whether a caller who has waited for so many ms may wait for longer than the load may take: once that has been ended
+ * it asks again. After a stall of this process both may be over at once.
+ */
+export function outlasts({ hardTimeout }: Bounds, { boundMs }: Flight<Loaded>, waitedMs: number): boolean {
+  if (boundMs === undefined) return false;
+  return hardTimeout === undefined || (hardTimeout > boundMs && hardTimeout > waitedMs);
+}
+
+/** The load under way that a caller may join; one that it must not is joined by nobody any more. */
+export function joinable(
+  core: CacheCore,
+  key: string,
+  options: ResolvedMethodOptions,
+): Flight<Loaded> | undefined {
+  const { loads, tiers, refreshes } = core;
+  const flight = loads.find(key);
+  if (flight === undefined) return undefined;
+  refreshes.adopt(flight);
+  if (!tiers.tags.mayLoadBeInvalidated(flight) && !isTooOld(core, flight, options)) return flight;
+  loads.supersede(key);
+  if (flight.waiters === 0) {
+    flight.abort(
+      new DOMException('Nobody waits for this load, and a newer one takes its place', 'AbortError'),
+    );
+  }
+  return undefined;
+}
+
+/**
+ * Whether a caller with a bound should not join a load without one: it may hang for ever, and all who come would wait
+ * for it in vain. A load that the caller itself runs in is joined all the same, which tells of the circle.
+ */
+function isTooOld(core: CacheCore, flight: Flight<Loaded>, { hardTimeout }: Bounds): boolean {
+  const { boundMs, beganAt } = flight;
+  if (hardTimeout === undefined || boundMs !== undefined || beganAt === undefined) return false;
+  return core.options.clock.elapsed() - beganAt >= hardTimeout && !core.loads.isWaitedForHere(flight);
+}
+
+/** The error of a load that took too long. */
+export function timeoutError({ node }: Flight<unknown>, ms: number): LoaderTimeoutError {
+  const call = node.key === '' ? 'call without a key' : `key ${node.key}`;
+  return new LoaderTimeoutError(`The loader of \`${node.method}\` (${call}) took longer than ${ms} ms`);
+}

@@ -1,0 +1,277 @@
+/**
+ * The load's side of a call: a permit of the limiter, the circuit breaker, the tool, and counting how that went.
+ */
+
+import { notPromised } from '../at-once.js';
+import { CircuitOpenError, LoaderTimeoutError, QueueFullError } from '../errors.js';
+import type { Attempt } from '../guard/circuit-breaker.js';
+import type { Permit } from '../guard/concurrency.js';
+import type { Flight } from '../guard/single-flight.js';
+import type { Tagged } from '../guard/tag-invalidation.js';
+import type { Stamp } from '../stamp.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import type { LoadTicket, LoadWatch } from '../tier.js';
+import { asCacheError, type CacheCore } from './cache-context.js';
+import { LoadContext, type Loaded, type OwnLoader } from './loader.js';
+import type { MethodState } from './method-context.js';
+import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
+
+/** One load that is about to run. */
+export interface LoadRequest<T> extends AnswerPlace {
+  readonly loader: OwnLoader<T>;
+  /** Go straight to the tool, whatever the slower tiers and the known keys say. */
+  readonly isRefresh: boolean;
+  /** What is renewed in the background: a newer value of somebody else's will do as well as the tool's. */
+  readonly renews?: MemoryEntry;
+}
+
+/** Calls the tool, unless the circuit is open. Rejects with the tool's own error. @throws CircuitOpenError */
+export async function callTool<T>(
+  core: CacheCore,
+  request: LoadRequest<T>,
+  flight: Flight<Loaded>,
+  ticket?: LoadTicket,
+): Promise<Loaded> {
+  const { tiers, options } = core;
+  const { state } = request;
+  const tags = typeof request.options.tags === 'function' ? undefined : request.options.tags;
+  const own = ticket?.isVoid === true ? undefined : ticket;
+  const tagged = { tags, stamp: own?.stamp ?? tiers.begin() };
+  if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
+  const context = new LoadContext(flight);
+  const watch = tiers.watch(request.key, state.name, (change) => {
+    // Which tags it is about may not be known before the value is: until then nobody joins it.
+    if (change === 'key') core.loads.overtake(flight);
+    else core.loads.retire(flight);
+  });
+  const started = options.clock.elapsed();
+  const attempt = enterBreaker(core, state, flight);
+  flight.onExpired = (error) => countLoadError(core, request, error);
+  let value: T;
+  try {
+    value = await request.loader(context);
+  } catch (error) {
+    // What took too long was counted when its time was over.
+    if (flight.isExpired) throw error;
+    flight.failsAlone = context.isWithheld;
+    const isWanted = () => flight.isStorable && !context.isWithheld && !core.isClosed;
+    loadFailed(core, request, { error, attempt, tagged, isWanted });
+    throw error;
+  } finally {
+    watch.end();
+  }
+  flight.onExpired = undefined;
+  if (flight.isExpired) return { value, loadMs: 0, shared: undefined, isError: false };
+  const loadMs = options.clock.elapsed() - started;
+  const isError = loadReturned(core, request, { value, attempt, loadMs });
+  if (isError !== false) context.skip();
+  const called = { value, loadMs, began: tagged.stamp, isError: isError === true };
+  return share(core, request, { flight, context, called, watch, ticket: own });
+}
+
+/** Counts a load whose loader threw, for the breaker too, and remembers its error where the options say so. */
+export function loadFailed(
+  core: CacheCore,
+  place: AnswerPlace,
+  failed: {
+    readonly error: unknown;
+    readonly attempt: ToolAttempt | undefined;
+    readonly tagged: Tagged;
+    readonly isWanted: () => boolean;
+  },
+): void {
+  failed.attempt?.threw(failed.error);
+  countLoadError(core, place, failed.error);
+  rememberError(core, place, failed);
+}
+
+/** Counts a load whose loader returned, for the breaker too. Whether the result is an error, as far as can be told. */
+export function loadReturned(
+  core: CacheCore,
+  place: AnswerPlace,
+  {
+    value,
+    attempt,
+    loadMs,
+  }: {
+    readonly value: unknown;
+    readonly attempt: ToolAttempt | undefined;
+    readonly loadMs: number;
+  },
+): boolean | 'unknown' {
+  const isError = isErrorResult(core, place, value);
+  if (isError === true) {
+    attempt?.failed();
+    countLoadError(core, place, value);
+  } else {
+    attempt?.succeeded();
+    countLoad(core, place, loadMs);
+  }
+  return isError;
+}
+
+/** Tells the breaker what a call past the cache returned. */
+export function bypassReturned(
+  core: CacheCore,
+  place: AnswerPlace,
+  { value, attempt }: { readonly value: unknown; readonly attempt: ToolAttempt | undefined },
+): void {
+  if (attempt !== undefined && isErrorResult(core, place, value) === true) attempt.failed();
+  else attempt?.succeeded();
+}
+
+function countLoad(core: CacheCore, { state, key }: AnswerPlace, loadMs: number): void {
+  state.counters.loads++;
+  state.counters.loadTimes.record(loadMs);
+  if (core.events.isHeard('load')) core.events.emit('load', { method: state.name, key, loadMs });
+}
+
+function countLoadError(core: CacheCore, { state, key }: AnswerPlace, error: unknown): void {
+  state.counters.loadErrors++;
+  if (core.events.isHeard('loadError')) core.events.emit('loadError', { method: state.name, key, error });
+}
+
+/** Stores a load's value where it may be stored, and shares it with who waits for it. */
+function share(
+  core: CacheCore,
+  place: AnswerPlace,
+  load: {
+    readonly flight: Flight<Loaded>;
+    readonly context: LoadContext<Loaded>;
+    readonly watch: LoadWatch;
+    readonly ticket: LoadTicket | undefined;
+    readonly called: Pick<Loaded, 'value' | 'loadMs' | 'isError'> & { readonly began: Stamp };
+  },
+): Loaded {
+  const { flight, context, watch, ticket } = load;
+  const { value, loadMs, began, isError } = load.called;
+  // From here on a caller finds the value in memory, or must load anew where it is not kept.
+  core.loads.retire(flight);
+  if (context.isWithheld) return { value, loadMs, shared: undefined, isError };
+  const isStored = !context.isSkipped && flight.isStorable && !core.isClosed;
+  // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
+  if (!isStored && (flight.isAborted || flight.callers <= 1))
+    return { value, loadMs, shared: undefined, isError };
+  const { ttl } = context;
+  const shared = storeResult(core, place, { value, loadMs, ttl, isStored, began, watch, ticket });
+  return { value, loadMs, shared, isError };
+}
+
+/** Whether a key surely doesn't exist, counted. A `knownKeys` that fails is counted too and knows nothing. */
+export function isUnknownKey(core: CacheCore, { state, key, options }: AnswerPlace): boolean {
+  try {
+    if (options.knownKeys === undefined || notPromised(options.knownKeys.mayHave(key), 'knownKeys.mayHave'))
+      return false;
+  } catch (error) {
+    core.failed(asCacheError(error, `\`knownKeys\` of \`${state.name}\` failed`), state, key);
+    return false;
+  }
+  state.counters.unknownKeys++;
+  if (core.events.isHeard('unknownKey')) core.events.emit('unknownKey', { method: state.name, key });
+  return true;
+}
+
+/**
+ * Queues for a permit, where there is a limit. Wait for its `granted`, and leave it whatever happens.
+ *
+ * @throws CircuitOpenError at once, rather than after the queue; QueueFullError
+ */
+export function enterQueue(core: CacheCore, state: MethodState, flight: Flight<Loaded>): Permit | undefined {
+  const { limiter, breaker } = state;
+  if (limiter === undefined) return undefined;
+  return counted(core, state, flight.node.key, () => {
+    breaker?.check();
+    const permit = limiter.enter({ signal: flight.signal, depth: flight.node.depth });
+    try {
+      flight.node.queue(() => permit.grantNow());
+      // A tool that does not heed its signal may never end: its permit must not be lost with it.
+      flight.signal.addEventListener('abort', () => permit.leave(), { once: true });
+    } catch (error) {
+      // At the end of the stack.
+      permit.leave();
+      throw error;
+    }
+    return permit;
+  });
+}
+
+/** Refuses a load while the circuit is open, before it waits for anything. @throws CircuitOpenError */
+export function checkBreaker(core: CacheCore, state: MethodState, key: string): void {
+  if (state.breaker !== undefined) counted(core, state, key, () => state.breaker?.check());
+}
+
+/** A load's way past the breaker, which must hear how it ended. */
+export interface ToolAttempt extends Pick<Attempt, 'succeeded' | 'failed'> {
+  threw(error: unknown): void;
+}
+
+/** Passes the breaker, where there is one. @throws CircuitOpenError */
+export function enterBreaker(
+  core: CacheCore,
+  state: MethodState,
+  flight: Flight<Loaded>,
+): ToolAttempt | undefined {
+  const { breaker } = state;
+  if (breaker === undefined) return undefined;
+  const attempt = counted(core, state, flight.node.key, () => breaker.enter());
+  // A load that nobody waits for any more may never end. That it took too long speaks against the tool, that its
+  // callers had other reasons to go does not.
+  const aborted = () => {
+    if (flight.signal.reason instanceof LoaderTimeoutError) attempt.failed();
+    else attempt.withdrawn();
+  };
+  try {
+    flight.signal.addEventListener('abort', aborted, { once: true });
+  } catch (error) {
+    attempt.withdrawn();
+    throw error;
+  }
+  return judged(core, state, attempt);
+}
+
+/** `enterBreaker` for a load that returns at once. @throws CircuitOpenError */
+export function enterBreakerSync(core: CacheCore, state: MethodState, key: string): ToolAttempt | undefined {
+  const { breaker } = state;
+  if (breaker === undefined) return undefined;
+  return judged(
+    core,
+    state,
+    counted(core, state, key, () => breaker.enter()),
+  );
+}
+
+function judged(core: CacheCore, state: MethodState, attempt: Attempt): ToolAttempt {
+  return {
+    succeeded: attempt.succeeded,
+    failed: attempt.failed,
+    threw(error) {
+      if (isFailure(core, state, error)) attempt.failed();
+      else attempt.withdrawn();
+    },
+  };
+}
+
+/** A test that fails itself doesn't excuse the tool. */
+function isFailure(core: CacheCore, state: MethodState, error: unknown): boolean {
+  try {
+    return state.options.circuitBreaker?.isFailure(error) ?? true;
+  } catch (cause) {
+    core.failed(asCacheError(cause, `\`circuitBreaker.isFailure\` of \`${state.name}\` failed`), state);
+    return true;
+  }
+}
+
+function counted<R>(core: CacheCore, state: MethodState, key: string, enter: () => R): R {
+  try {
+    return enter();
+  } catch (error) {
+    const reason =
+      error instanceof CircuitOpenError ? 'circuit' : error instanceof QueueFullError ? 'queue' : undefined;
+    if (reason === 'circuit') state.counters.circuitRejections++;
+    else if (reason === 'queue') state.counters.queueRejections++;
+    if (reason !== undefined && core.events.isHeard('rejected')) {
+      core.events.emit('rejected', { method: state.name, key, reason });
+    }
+    throw error;
+  }
+}

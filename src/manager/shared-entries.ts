@@ -1,0 +1,78 @@
+/** What other machines change of what a cache shares with them. */
+
+import type { TagInvalidations } from '../guard/tag-invalidation.js';
+import { compareStamps } from '../stamp.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import type { MemoryTier } from '../store/memory-tier.js';
+import type { RemoteChange, SlowTier, TierRecord } from '../tier.js';
+import type { SlowReads } from './slow-reads.js';
+import type { SearchPlace } from './slow-search.js';
+
+/** What it works with. */
+export interface SharedEntriesInit {
+  readonly place: SearchPlace;
+  readonly memory: MemoryTier;
+  readonly reads: SlowReads;
+  readonly tags: TagInvalidations;
+  /** Drops an entry from memory alone. */
+  readonly drop: (entry: MemoryEntry) => void;
+  /** Drops a method's entries, or all, from memory alone. */
+  readonly clearMemory: (method?: string) => void;
+}
+
+type Changed = Pick<TierRecord, 'key' | 'method' | 'stamp'>;
+
+/** One cache's side of a remote tier. */
+export class SharedEntries {
+  readonly #init: SharedEntriesInit;
+  /** The tiers between memory and the remote one. */
+  readonly faster: readonly SlowTier[];
+
+  constructor(init: SharedEntriesInit) {
+    this.#init = init;
+    this.faster = init.place.slow.filter((tier) => tier !== init.place.remote);
+  }
+
+  /** Takes in what another machine has changed, in memory, in the tiers between, and for reads under way. */
+  apply(change: RemoteChange): void {
+    const { reads, tags, clearMemory } = this.#init;
+    switch (change.kind) {
+      case 'unknown':
+        reads.supersedeAll();
+        clearMemory();
+        return;
+      case 'tag':
+        tags.hear(change.tag, change.stamp);
+        for (const tier of this.faster) tier.invalidateTag(change.tag, change.stamp);
+        return;
+      case 'method':
+        reads.supersedeAll(change.method);
+        clearMemory(change.method);
+        for (const tier of this.faster) tier.clear(change.method, change.stamp);
+        return;
+      default:
+        this.#forget(change);
+    }
+  }
+
+  /** Lets go of a value that was loaded and that the remote tier has refused: its key was changed meanwhile. */
+  refuse(refused: Changed): void {
+    const { time, writer } = refused.stamp;
+    // Newer than the value itself, and older than whatever has taken its place.
+    this.#forget({ ...refused, stamp: { time: time + 1, writer } });
+  }
+
+  /** Resolves when the tiers between have written what they were told of. */
+  async flush(): Promise<void> {
+    await Promise.all(this.faster.map((tier) => tier.flush()));
+  }
+
+  /** Drops what is older than a change: a value that was set is no older than the message of it. */
+  #forget({ key, method, stamp }: Changed): void {
+    const { reads, memory, drop } = this.#init;
+    reads.supersede(key);
+    const held = memory.peek(key);
+    if (held !== undefined && compareStamps(held.stamp, stamp) < 0) drop(held);
+    for (const tier of this.faster) if (tier.holds?.(key, method) !== false) tier.delete(key, method, stamp);
+  }
+}

@@ -1,0 +1,118 @@
+/** What the slower tiers have for a load, before its tool is called. */
+
+import type { Flight } from '../guard/single-flight.js';
+import { compareStamps, type Stamp } from '../stamp.js';
+import { BulkyValue } from '../value/bulky-value.js';
+import { asCacheError, type CacheCore } from './cache-context.js';
+import type { LoadRequest } from './load.js';
+import type { Loaded } from './loader.js';
+import { type MethodLookups, unreadable } from './lookup.js';
+import type { MethodState } from './method-context.js';
+import { prepareFound } from './private-copies.js';
+import type { Found, Search } from './slow-reads.js';
+import type { StaleAnswers } from './stale-fallback.js';
+
+/** Nothing that answers the load. */
+export interface Unanswered {
+  /** Whether it counts as a miss: an error, which was counted where it happened, does not. */
+  readonly isMiss: boolean;
+  /** The stamp of what was found and would not do. */
+  readonly known: Stamp | undefined;
+}
+
+/** One method's answers from the slower tiers. */
+export class SlowAnswers {
+  readonly #core: CacheCore;
+  readonly #state: MethodState;
+  readonly #lookups: MethodLookups;
+  readonly #stales: StaleAnswers;
+
+  constructor(core: CacheCore, state: MethodState, lookups: MethodLookups, stales: StaleAnswers) {
+    this.#core = core;
+    this.#state = state;
+    this.#lookups = lookups;
+    this.#stales = stales;
+  }
+
+  /** What answers a load. What does not is noted, as it may stand in for the load should that fail. */
+  async find<T>(
+    request: LoadRequest<T>,
+    flight: Flight<Loaded>,
+    { inSlices = true } = {},
+  ): Promise<Loaded | Unanswered> {
+    const { tiers, keeper } = this.#core;
+    const { key } = request;
+    let searched: Search;
+    // Invalidated on its way here: callers who came after that may have joined this load.
+    do searched = await tiers.search(key, this.#state, { passesStuck: true });
+    while (searched !== undefined && 'entry' in searched && tiers.tags.isInvalid(searched.entry));
+    const found = searched;
+    if (flight.isAborted) this.#lookups.missed(key);
+    flight.throwIfAborted();
+    // An error is no miss: it was counted where it happened, and the tool runs.
+    const isError = found !== undefined && 'error' in found;
+    const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);
+    if (isError || found === undefined || freshness === 'expired' || freshness === 'stale-if-error-only') {
+      const isNothing = isError || found === undefined;
+      this.#stales.note(flight, isNothing ? 'nothing there' : found);
+      return { isMiss: !isError, known: isNothing ? undefined : found.entry.stamp };
+    }
+    const { entry, tier, decoded } = found;
+    // What is stale each caller takes from what was found.
+    const preparing =
+      inSlices && freshness === 'fresh' ? prepareFound(this.#core, found, flight.signal) : undefined;
+    // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
+    if (preparing !== undefined && !(await preparing)) return this.find(request, flight, { inSlices: false });
+    let value: unknown;
+    try {
+      if (freshness === 'fresh') value = keeper.decode(entry.stored, decoded);
+    } catch (error) {
+      this.#core.failed(asCacheError(error, `The value of ${key} can't be read`), this.#state, key);
+      this.#stales.note(flight, 'nothing there');
+      return { isMiss: false, known: entry.stamp };
+    }
+    tiers.tags.note(flight, entry);
+    const loaded = { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true };
+    if (freshness !== 'fresh') return { ...loaded, stale: found };
+    this.#lookups.countHit(entry, tier);
+    return loaded;
+  }
+
+  /** A fresh value that has taken the place of the one that a load is to renew, not counted. */
+  async findNewer(
+    request: LoadRequest<unknown>,
+    flight: Flight<Loaded>,
+    known: Stamp,
+  ): Promise<Loaded | undefined> {
+    const { tiers } = this.#core;
+    const found = await tiers.search(request.key, this.#state, { passesStuck: true });
+    if (found === undefined || 'error' in found || tiers.tags.isInvalid(found.entry)) return undefined;
+    const isNewer = compareStamps(found.entry.stamp, known) > 0;
+    if (!isNewer || !this.#lookups.isFresh(found.entry, request.options)) return undefined;
+    tiers.tags.note(flight, found.entry);
+    const preparing = prepareFound(this.#core, found, flight.signal);
+    if (preparing !== undefined && !(await preparing)) return undefined;
+    return this.#loaded(found);
+  }
+
+  /** Decodes in slices what `writtenMeanwhile` will find, where that is large. */
+  prepareWritten(key: string): Promise<void> | undefined {
+    const entry = this.#lookups.held(key);
+    return entry?.stored instanceof BulkyValue && this.#lookups.isFresh(entry)
+      ? entry.stored.prepare()
+      : undefined;
+  }
+
+  /** What was set while a load waited for its turn, so that the tool need not be called. */
+  writtenMeanwhile(key: string): Loaded | undefined {
+    const entry = this.#lookups.held(key);
+    if (entry === undefined || !this.#lookups.isFresh(entry)) return undefined;
+    return this.#loaded({ entry, tier: 'memory' });
+  }
+
+  #loaded({ entry, decoded }: Found): Loaded | undefined {
+    const value = this.#lookups.decode(entry, decoded);
+    if (value === unreadable) return undefined;
+    return { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true };
+  }
+}

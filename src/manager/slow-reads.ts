@@ -1,0 +1,57 @@
+/** Reads of the slower tiers under way, at most one a key that may be joined, and the watch over their keys during a load. */
+
+import type { TierName } from '../entry.js';
+import { CacheError } from '../errors.js';
+import { type Flight, SingleFlight } from '../guard/single-flight.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import type { LoadWatch, LoadWatchListener, SlowTier } from '../tier.js';
+import type { DecodedValue } from '../value/keeper.js';
+
+/** An entry and the tier it was found in. */
+export interface Found {
+  readonly entry: MemoryEntry;
+  readonly tier: TierName;
+  /** The value, where it was decoded on its way into memory. */
+  readonly decoded?: DecodedValue | undefined;
+}
+
+/** What a search of the slower tiers came to. */
+export type Search = Found | { readonly error: CacheError } | undefined;
+
+/** What a read came to: what it found, or that its key was written meanwhile. */
+export type Read = Search | 'superseded';
+
+/** All reads of one cache's slower tiers. */
+export class SlowReads extends SingleFlight<Read> {
+  /** Reads for which a load has waited in vain. */
+  readonly #stuck = new WeakSet<Flight<Read>>();
+
+  /** The read of this key is not to be waited for by a load any more. */
+  giveUp(key: string): void {
+    const read = this.find(key);
+    if (read !== undefined) this.#stuck.add(read);
+  }
+
+  /** Why a load should not wait for the read of this key that is under way; `undefined` if it may. */
+  problemWith(key: string): CacheError | undefined {
+    const read = this.find(key);
+    if (read === undefined || !this.#stuck.has(read)) return undefined;
+    const message = `A slower tier took too long to read ${key}: it is not asked again`;
+    return new CacheError('ERR_STORAGE', message);
+  }
+}
+
+/** Watches a key in every tier that others write to as well. */
+export function watchLoad(
+  tiers: readonly SlowTier[],
+  load: { readonly key: string; readonly method: string },
+  onChange: LoadWatchListener,
+): LoadWatch {
+  const watches = tiers.flatMap((tier) => tier.watch?.(load, onChange) ?? []);
+  return {
+    isInvalidated: (tags) => watches.some((watch) => watch.isInvalidated(tags)),
+    end: () => {
+      for (const watch of watches) watch.end();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/** What a cache counted, of a method or of all together. */
+
+import { paintFor, plainPaint } from '../report/paint.js';
+import { formatStatsReport } from '../report/stats-report.js';
+import type { CacheStats } from '../stats/counters.js';
+import type { CacheCore } from './cache-context.js';
+import { checkMethodName } from './call-checks.js';
+import { statsOf } from './method-context.js';
+
+/** @throws InvalidArgumentError for what is no method's name */
+export function cacheStats(core: CacheCore, method: string | undefined): CacheStats {
+  checkMethodName('stats', method);
+  const states = [...core.states()];
+  if (method !== undefined) return statsOf(states.filter(({ name }) => name === method));
+  return statsOf(states, core.unattributed.counters.cacheErrors);
+}
+
+/** Prints what the cache did to the standard output, and returns it as plain text. */
+export function reportOn(core: CacheCore): string {
+  const { eviction, maxSize, maxBytes } = core.options;
+  const report = {
+    stats: cacheStats(core, undefined),
+    byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
+    cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
+  };
+  const { stdout } = process;
+  console.log(formatStatsReport(report, { width: stdout.columns, paint: paintFor(stdout) }).trimEnd());
+  return formatStatsReport(report, { width: stdout.columns, paint: plainPaint });
+}

@@ -1,0 +1,170 @@
+/** The tool calls of one client, answered from a cache where its rules say so and nothing speaks against it. */
+
+import { messageOf } from '../errors.js';
+import type { CacheManager, ToolRules } from '../index.js';
+import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
+import type { CheckedRules } from '../tools/tool-rules.js';
+import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
+import { Connection, isComplete } from './connection.js';
+import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
+import { callShape, isTimeout, ToolCall, vetoOf } from './tool-call.js';
+import { Warnings } from './warnings.js';
+
+type CachedFunction = (call: ToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
+
+/** A client, its cache, and what its user says of it. */
+export interface CachedClient {
+  readonly client: LooseClient;
+  readonly cache: CacheManager;
+  readonly rules: ToolRules;
+  readonly options: CacheClientOptions;
+}
+
+/** A connection, and by which name its server is known here. */
+interface KnownConnection {
+  readonly connection: Connection;
+  readonly server: string;
+  readonly warnings: Warnings;
+}
+
+/** A call for the cache. */
+interface CacheableCall {
+  readonly call: ToolCall;
+  readonly ask: CachedFunction;
+}
+
+/** How many connections to servers of a name a cache has met whose user doesn't say which server it is. */
+const unnamed = new WeakMap<CacheManager, Map<string, number>>();
+
+/** The calls of one client. */
+export class CachedCalls {
+  readonly #client: LooseClient;
+  readonly #cache: CacheManager;
+  readonly #rules: CheckedRules;
+  readonly #options: CacheClientOptions;
+  /** By method. */
+  readonly #functions = new Map<string, CachedFunction>();
+  readonly #connections = new WeakMap<McpTransport, KnownConnection>();
+
+  /** @throws InvalidOptionError */
+  constructor({ client, cache, rules, options }: CachedClient) {
+    this.#client = client;
+    this.#cache = cache;
+    this.#rules = adapterRules(rules);
+    this.#options = checkedOptions(options);
+  }
+
+  /** `callTool`, of either version. */
+  async call(given: readonly unknown[]): Promise<unknown> {
+    const cacheable = await this.#cacheable(given);
+    if (cacheable === undefined) return this.#client.callTool(...given);
+    const { call, ask } = cacheable;
+    try {
+      return await ask(call, call.signal);
+    } catch (error) {
+      // Another caller's time is over, and this one's is not.
+      if (call.hasRun || !isTimeout(error)) throw error;
+      return this.#client.callTool(...given);
+    }
+  }
+
+  /** The user has listed the tools: perhaps they are not as they were. */
+  listed(result: unknown): void {
+    const { transport } = this.#client;
+    const tools = isRecord(result) ? result['tools'] : undefined;
+    if (transport === undefined || !Array.isArray(tools)) return;
+    void this.#connections.get(transport)?.connection.tools.compare(tools);
+  }
+
+  /** `undefined`: the call goes to the server as it is. */
+  async #cacheable(given: readonly unknown[]): Promise<CacheableCall | undefined> {
+    const { transport } = this.#client;
+    const shape = callShape(given);
+    if (transport === undefined || shape === undefined) return undefined;
+    const known = this.#connectionOver(transport);
+    const { tools } = known.connection;
+    const rule = this.#rules.for(shape.name);
+    // Listed for any call, so that what is wrong with the rules is noticed.
+    const listed = tools.listed();
+    if (rule?.kind !== 'cached') return undefined;
+    await listed;
+    const tool = tools.find(shape.name);
+    // What happens from here on may concern this call. What servers ask of a client that has just connected does not.
+    const { incidents } = known.connection;
+    if (tool === undefined || vetoOf(tool) !== undefined) return undefined;
+    try {
+      const identity = { tool: tool.hash, ...this.#identity(known) };
+      const call = new ToolCall({ shape, connection: known.connection, incidents, identity });
+      return { call, ask: this.#function(`${known.server}/${shape.name}`, rule) };
+    } catch (error) {
+      known.warnings.warn(`\`${shape.name}\` runs uncached: ${messageOf(error)}`, 'TOOLSTASH_MCP_UNCACHED');
+      return undefined;
+    }
+  }
+
+  /** Which server, and for whom. */
+  #identity({ connection }: KnownConnection): object {
+    const { server } = this.#options;
+    const { name, version } = this.#client.getServerVersion() ?? {};
+    // Of version 2 alone, which answers otherwise by another protocol.
+    const protocol = this.#client.getNegotiatedProtocolVersion?.();
+    const principal = principalOf(this.#options);
+    return {
+      server: server ?? connection.id,
+      ...(name !== undefined && { name, version }),
+      ...(protocol !== undefined && { protocol }),
+      ...(principal !== null && { principal }),
+    };
+  }
+
+  #function(method: string, rule: CachedRule): CachedFunction {
+    const known = this.#functions.get(method);
+    if (known !== undefined) return known;
+    const { key } = rule.options;
+    const made = adaptedFunction<ToolCall>(this.#cache, {
+      name: method,
+      rule,
+      shared: true,
+      run: (call, signal) => this.#run(call, signal),
+      key: (call) => call.params(key),
+      isPrivate: (call) => call.isPrivate,
+    });
+    this.#functions.set(method, made);
+    return made;
+  }
+
+  async #run(call: ToolCall, signal: AbortSignal | undefined): Promise<unknown> {
+    call.hasRun = true;
+    const result = await this.#client.callTool(...call.givenUnder(signal));
+    call.isComplete = isComplete(result);
+    return result;
+  }
+
+  #connectionOver(transport: McpTransport): KnownConnection {
+    const known = this.#connections.get(transport);
+    if (known !== undefined) return known;
+    const server = this.#options.server ?? this.#client.getServerVersion()?.name ?? 'mcp';
+    const warnings = new Warnings(this.#cache, server);
+    const connection = new Connection(this.#client, transport, {
+      onListed: (tools) => warnings.onListed(tools, this.#rules),
+      onUnlisted: (reason) => warnings.onUnlisted(reason),
+    });
+    const made = { connection, server, warnings };
+    this.#connections.set(transport, made);
+    if (this.#options.server === undefined) this.#countUnnamed(made);
+    return made;
+  }
+
+  #countUnnamed({ server, warnings }: KnownConnection): void {
+    const counts = unnamed.get(this.#cache) ?? new Map<string, number>();
+    unnamed.set(this.#cache, counts);
+    const count = (counts.get(server) ?? 0) + 1;
+    counts.set(server, count);
+    if (count < 2) return;
+    warnings.warn(
+      'Its connections share no results, because nobody says that they lead to one server that is set up in one way. ' +
+        "Say so: `cacheClient(client, cache, rules, { server: '…', principal: … })`.",
+      'TOOLSTASH_MCP_SERVER_UNNAMED',
+    );
+  }
+}

@@ -1,0 +1,47 @@
+/** One connection of a client: what the server asks and says during calls. */
+
+import { randomUUID } from 'node:crypto';
+import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
+import { type ListListener, ToolList } from './tool-list.js';
+
+/** A client's connection to a server. */
+export class Connection {
+  /** Stands for the server where nobody says which it is. */
+  readonly id = randomUUID();
+  readonly tools: ToolList;
+  /**
+   * How often something happened that may concern the calls under way alone: the server asked the user, the model or the
+   * client, or its tools have changed.
+   */
+  incidents = 0;
+
+  constructor(client: LooseClient, transport: McpTransport, listener: ListListener) {
+    this.tools = new ToolList(client, listener);
+    const { onmessage } = transport;
+    const connection = this;
+    transport.onmessage = function (this: unknown, message: unknown, ...more: unknown[]): void {
+      connection.#note(message);
+      onmessage?.call(this as never, message, ...more);
+    };
+  }
+
+  #note(message: unknown): void {
+    if (!isRecord(message)) return;
+    const { method, id, result } = message;
+    if (method === 'notifications/tools/list_changed') {
+      this.incidents += 1;
+      this.tools.forget();
+    }
+    // A request of the server's: `elicitation/create`, `sampling/createMessage`, `roots/list` …
+    if (method !== undefined && id !== undefined && method !== 'ping') this.incidents += 1;
+    // What the client answers by itself, and calls again with: `input_required`.
+    if (isRecord(result) && !isComplete(result)) this.incidents += 1;
+  }
+}
+
+/** Whether a result is the whole answer to a call: no question, and no task. */
+export function isComplete(result: unknown): boolean {
+  if (!isRecord(result)) return true;
+  const { resultType = 'complete', task } = result;
+  return resultType === 'complete' && task === undefined;
+}

@@ -1,0 +1,120 @@
+/** A call of an MCP tool, as `callTool` of either version is given it. */
+
+import { randomUUID } from 'node:crypto';
+import type { Connection } from './connection.js';
+import { isRecord, type McpTool } from './mcp-client.js';
+
+/** What is known of a call, by the arguments of version 1, `(params, schema?, options?)`, or 2, `(params, options?)`. */
+export interface CallShape {
+  readonly name: string;
+  readonly args: unknown;
+  readonly given: readonly unknown[];
+  /** Where in `given` the options are. */
+  readonly at: number;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** What may be among the params and options of a call that can be cached. With anything else it means more than it says. */
+const plainParams = ['name', 'arguments', '_meta'];
+const plainOptions = ['signal', 'onprogress', 'timeout', 'maxTotalTimeout', 'resetTimeoutOnProgress'];
+
+/** `undefined`: the call is none that could be cached, such as one with answers to what the server asked. */
+export function callShape(given: readonly unknown[]): CallShape | undefined {
+  const [params, second] = given;
+  if (!isRecord(params) || typeof params['name'] !== 'string') return undefined;
+  const at = given.length > 2 || isSchema(second) ? 2 : 1;
+  const options = given[at] ?? {};
+  if (!isRecord(options) || !hasOnly(params, plainParams) || !hasOnly(options, plainOptions))
+    return undefined;
+  return { name: params['name'], args: params['arguments'] ?? {}, given, at, options };
+}
+
+/** What a call is made from. */
+export interface ToolCallInit {
+  readonly shape: CallShape;
+  readonly connection: Connection;
+  /** The connection's incidents when the call began. */
+  readonly incidents: number;
+  /** What else makes the key: which server, which definition, for whom. */
+  readonly identity: object;
+}
+
+/** A call under way. */
+export class ToolCall {
+  /** Whether this call went to the server, and did not just wait for another. */
+  hasRun = false;
+  /** Whether the result is one for others too, as far as the result tells. */
+  isComplete = true;
+  readonly shape: CallShape;
+  readonly #connection: Connection;
+  readonly #incidents: number;
+  readonly #identity: object;
+
+  constructor({ shape, connection, incidents, identity }: ToolCallInit) {
+    this.shape = shape;
+    this.#connection = connection;
+    this.#incidents = incidents;
+    this.#identity = identity;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.shape.options['signal'] as AbortSignal | undefined;
+  }
+
+  /** Whether the result is this caller's alone. */
+  get isPrivate(): boolean {
+    return !this.isComplete || this.#connection.incidents !== this.#incidents;
+  }
+
+  /** What makes the key. Calls with other timeouts are others, so that nobody waits longer than he said. */
+  params(key: ((...args: readonly unknown[]) => unknown) | undefined): object {
+    const { given, at, args, options } = this.shape;
+    const { timeout, maxTotalTimeout, resetTimeoutOnProgress } = options;
+    const schema = at === 2 && isSchema(given[1]) ? idOf(given[1]) : undefined;
+    const rest = { schema, timeout, maxTotalTimeout, resetTimeoutOnProgress };
+    return {
+      arguments: key === undefined ? args : key(args, given[0]),
+      ...this.#identity,
+      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+    };
+  }
+
+  /** The arguments of `callTool` under another signal. */
+  givenUnder(signal: AbortSignal | undefined): readonly unknown[] {
+    const { given, at, options } = this.shape;
+    return signal === undefined ? given : Object.assign([...given], { [at]: { ...options, signal } });
+  }
+}
+
+/** Why a tool is not to be cached by what its server says of it; `undefined`: nothing speaks against it. */
+export function vetoOf({ annotations = {}, execution }: McpTool): string | undefined {
+  const { readOnlyHint, destructiveHint, idempotentHint } = annotations;
+  if (readOnlyHint === false) return 'readOnlyHint: false';
+  if (destructiveHint === true) return 'destructiveHint: true';
+  // Said of tools that only read, it means nothing.
+  if (idempotentHint === false && readOnlyHint !== true) return 'idempotentHint: false';
+  return execution?.taskSupport === 'required' ? "taskSupport: 'required'" : undefined;
+}
+
+/** The client gave up by its own clock: code -32001 of version 1, `REQUEST_TIMEOUT` of 2. */
+export function isTimeout(error: unknown): boolean {
+  return isRecord(error) && (error['code'] === -32001 || error['code'] === 'REQUEST_TIMEOUT');
+}
+
+function hasOnly(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
+  return Object.entries(value).every(([name, each]) => each === undefined || names.includes(name));
+}
+
+/** A schema of version 1: what it makes of a result depends on it. */
+function isSchema(value: unknown): value is object {
+  return isRecord(value) && (typeof value['safeParse'] === 'function' || value['_zod'] !== undefined);
+}
+
+const ids = new WeakMap<object, string>();
+
+/** Of this process alone: what a schema does can't be read from it. */
+function idOf(schema: object): string {
+  const id = ids.get(schema) ?? randomUUID();
+  ids.set(schema, id);
+  return id;
+}

@@ -1,0 +1,8 @@
+/** Everything that users import, in one place: what the declarations are made from. */
+
+export * from './index.js';
+export * from './keyv/index.js';
+export * from './langchain/index.js';
+export * from './mcp/index.js';
+export * from './redis/index.js';
+export * from './testing/index.js';

@@ -1,0 +1,4 @@
+/** Redis as a tier that many machines share. */
+
+export type { RedisClientLike, RedisOptions, RedisSentinelOptions } from '../remote/redis-options.js';
+export { redis } from '../remote/redis-remote.js';

@@ -1,0 +1,175 @@
+/** How changes of this machine get to Redis: at once where it can be reached, first of all after the next connection else. */
+
+import { systemClock, type Timer } from '../clock.js';
+import { CacheError, messageOf } from '../errors.js';
+import type { Stamp } from '../stamp.js';
+import type { RemoteChange, TierRecord } from '../tier.js';
+import type { LinkSession, RedisLink } from './redis-link.js';
+import { markerOf, type NewChange, type PendingChange, RedisOutbox } from './redis-outbox.js';
+import { redisScripts } from './redis-scripts.js';
+import { callerOf, type RedisSpace, texts } from './redis-space.js';
+import { stampFrom, type ValueParts } from './redis-value.js';
+
+/** What changes are sent with. */
+export interface RedisChangesInit {
+  readonly link: RedisLink;
+  readonly space: RedisSpace;
+  readonly maxMarkers: number;
+  /** How many may wait. */
+  readonly limit: number;
+  /** Hears that a change has got through late: what this machine holds may be older. */
+  readonly onChange: (change: RemoteChange) => void;
+  readonly onStamp: (stamp: Stamp) => void;
+  readonly onError: (error: CacheError) => void;
+  /** Hears that a change has to wait. */
+  readonly onWaiting: () => void;
+}
+
+/** So many are sent before their answers are waited for. */
+const batch = 500;
+const retryMs = 500;
+
+export class RedisChanges {
+  readonly #init: RedisChangesInit;
+  readonly #outbox: RedisOutbox;
+  #retry: Timer | undefined;
+
+  constructor(init: RedisChangesInit) {
+    this.#init = init;
+    this.#outbox = new RedisOutbox(init.limit);
+  }
+
+  get size(): number {
+    return this.#outbox.size;
+  }
+
+  ofKey(key: string): PendingChange | undefined {
+    return this.#outbox.ofKey(key);
+  }
+
+  covers(record: Pick<TierRecord, 'method' | 'tags'>): boolean {
+    return this.#outbox.covers(record);
+  }
+
+  /** Makes a deletion or a clearing known. @param isLate what this machine holds of it is to go too, once it is known */
+  make(change: NewChange, isLate = false): void {
+    const pending = this.#outbox.add(change, isLate);
+    if (this.#init.link.isReady) void this.#send(pending, this.#init.link);
+    else this.#init.onWaiting();
+  }
+
+  /** Takes over a change that an earlier process could not send. */
+  adopt(change: NewChange): void {
+    this.#outbox.add(change, true);
+  }
+
+  /** What Redis does not have yet. */
+  waiting(): NewChange[] {
+    return this.#outbox.all().map(({ isLate: _, ...change }) => change);
+  }
+
+  /** Sets a value; where that fails its key is deleted instead, once that is possible. */
+  set(change: Extract<NewChange, { kind: 'key' }>, { head, tail }: ValueParts, life: number): void {
+    const pending = this.#outbox.add(change);
+    const { link, space } = this.#init;
+    const { keys, args } = space.ofKey(change.key);
+    const rest = [...callerOf(change.stamp), head, tail, String(life), `${change.key}${change.method}`];
+    void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
+  }
+
+  /** Resolves when a key has no change left that Redis does not know. */
+  async settled(key: string): Promise<void> {
+    while (this.#outbox.ofKey(key) !== undefined) await this.#outbox.progress();
+  }
+
+  /** Resolves when all that was sent was acknowledged, or something has failed. */
+  async sent(): Promise<void> {
+    if (this.#outbox.size > 0) await this.#outbox.progress();
+  }
+
+  /** Resolves when Redis has acknowledged all; rejects while it can't be reached. */
+  async flush(): Promise<void> {
+    const { link } = this.#init;
+    // The first attempt to connect may still be under way.
+    if (this.#outbox.size > 0) await link.opened().catch(() => undefined);
+    while (this.#outbox.size > 0) {
+      if (!link.isUsable) {
+        throw new CacheError('ERR_STORAGE', `${this.#outbox.size} changes wait until Redis can be reached`, {
+          cause: link.problem,
+        });
+      }
+      await link.inTime(() => this.#outbox.progress());
+    }
+  }
+
+  /** Sends all that waits, before anything is read over a new connection. */
+  async sendAll(session: LinkSession): Promise<void> {
+    const all = this.#outbox.all();
+    for (let from = 0; from < all.length; from += batch) {
+      const some = all.slice(from, from + batch);
+      for (const each of some) each.isLate = true;
+      const failures = await Promise.all(some.map((each) => this.#send(each, session)));
+      const failure = failures.find((each) => each !== undefined);
+      if (failure !== undefined) throw failure;
+    }
+  }
+
+  /** Sends one; what has gone wrong, if anything has. */
+  #send(change: PendingChange, session: Pick<LinkSession, 'run'>): Promise<unknown> {
+    const { space, maxMarkers } = this.#init;
+    if (change.kind === 'key') {
+      const { keys, args } = space.ofKey(change.key);
+      const rest = [...callerOf(change.stamp), `${change.key}${change.method}`];
+      return this.#finish(change, session.run(redisScripts.delete, keys, [...args, ...rest]));
+    }
+    const { keys, args } = space.ofMarkers();
+    const rest = [...callerOf(change.stamp), markerOf(change), String(maxMarkers)];
+    return this.#finish(change, session.run(redisScripts.mark, keys, [...args, ...rest]));
+  }
+
+  async #finish(change: PendingChange, sent: Promise<unknown>): Promise<unknown> {
+    try {
+      const [outcome, text = ''] = texts(await sent, 1);
+      if (outcome === 'epoch')
+        throw new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch');
+      this.#acknowledged(change, text);
+      return undefined;
+    } catch (error) {
+      change.isLate = true;
+      this.#outbox.fail();
+      this.#init.onWaiting();
+      const { link, onError } = this.#init;
+      if (link.isReady) {
+        const message = `Telling Redis of a change failed, it is tried again: ${messageOf(error)}`;
+        onError(new CacheError('ERR_STORAGE', message, { cause: error }));
+        if (messageOf(error).includes('another epoch')) link.restart(error);
+        else this.#retryLater();
+      }
+      return error;
+    }
+  }
+
+  #acknowledged(change: PendingChange, text: string): void {
+    const stamp = stampFrom(text);
+    const { space, onChange, onStamp } = this.#init;
+    // Before the marker: what is set from now on is newer than it.
+    onStamp(stamp);
+    if (change.kind !== 'key') space.markers.mark(markerOf(change), stamp);
+    const { isLate, ...made } = change;
+    // What came in between must not be taken for newer than this.
+    if (isLate) onChange({ ...made, stamp });
+    this.#outbox.acknowledge(change);
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== undefined) return;
+    this.#retry = systemClock.schedule(() => {
+      this.#retry = undefined;
+      const { link } = this.#init;
+      for (const change of this.#outbox.all()) {
+        if (!link.isReady) return;
+        if (change.isLate) void this.#send(change, link);
+      }
+    }, retryMs);
+  }
+}

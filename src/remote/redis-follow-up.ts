@@ -1,0 +1,114 @@
+/**
+ * Going on where earlier processes of a folder have left off: entries on disk count as far as the log was followed with them,
+ * and changes that never got to Redis are sent first.
+ */
+
+import { systemClock, type Timer } from '../clock.js';
+import { CacheError } from '../errors.js';
+import type { RedisChanges } from './redis-changes.js';
+import type { Cursor, RedisSpace } from './redis-space.js';
+import { RemoteFolder } from './remote-folder.js';
+
+/** What it works with. */
+export interface FollowUpInit {
+  /** `undefined`: nothing outlives the process. */
+  readonly persistDir: string | undefined;
+  readonly writer: string;
+  /** Which server and prefix it is about. */
+  readonly of: string;
+  readonly space: RedisSpace;
+  readonly changes: RedisChanges;
+  /** Resolves when what was taken in before lies on disk. */
+  readonly flushFaster: () => Promise<void>;
+  readonly onError: (error: CacheError) => void;
+}
+
+/** How often the cursor is stored, and how soon waiting changes are, in ms. */
+const cursorMs = 5_000;
+const changesMs = 50;
+
+export class FollowUp {
+  readonly #init: FollowUpInit;
+  readonly #folder: RemoteFolder | undefined;
+  #isResumed = false;
+  #timer: Timer | undefined;
+  #changesTimer: Timer | undefined;
+  #hasStoredChanges = false;
+
+  constructor(init: FollowUpInit) {
+    this.#init = init;
+    if (init.persistDir !== undefined) this.#folder = new RemoteFolder(init.persistDir, init.writer);
+  }
+
+  /** Takes over what earlier processes have left, before the first connection is used. */
+  async resume(): Promise<void> {
+    if (this.#folder === undefined || this.#isResumed) return;
+    const { of, space, changes } = this.#init;
+    const left = await this.#folder.read(of);
+    this.#isResumed = true;
+    space.resume(left.cursor);
+    for (const change of left.changes) changes.adopt(change);
+    this.#hasStoredChanges ||= left.changes.length > 0;
+  }
+
+  /** The log was followed, and nothing waits any more. */
+  async connected(): Promise<void> {
+    if (this.#folder === undefined) return;
+    await this.storeChanges();
+    await this.#folder.forgetOthers('outbox');
+    this.#schedule(0);
+  }
+
+  /** A change waits: it is to outlive the process, also one that ends by itself now. */
+  noteChange(): void {
+    if (this.#folder === undefined || this.#changesTimer !== undefined) return;
+    const store = () => void this.storeChanges();
+    this.#changesTimer = systemClock.schedule(store, changesMs, { holdsProcess: true });
+  }
+
+  async storeChanges(): Promise<void> {
+    this.#changesTimer?.cancel();
+    this.#changesTimer = undefined;
+    const { of, changes } = this.#init;
+    const waiting = changes.waiting();
+    if (this.#folder === undefined || (waiting.length === 0 && !this.#hasStoredChanges)) return;
+    this.#hasStoredChanges = waiting.length > 0;
+    await this.#attempt(this.#folder.storeChanges(of, waiting));
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    if (this.#folder === undefined) return;
+    await this.storeChanges();
+    await this.#storeCursor();
+  }
+
+  /** How far the log is known and what was made of it, once that lies on disk. */
+  async #storeCursor(): Promise<void> {
+    const { space, of, flushFaster } = this.#init;
+    const cursor: Cursor | undefined = space.cursor;
+    if (cursor === undefined || this.#folder === undefined || !this.#isResumed) return;
+    await this.#attempt(
+      flushFaster().then(async () => {
+        await this.#folder?.storeCursor(of, cursor);
+        await this.#folder?.forgetOthers('cursor');
+      }),
+    );
+  }
+
+  #schedule(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = systemClock.schedule(() => {
+      void this.#storeCursor().then(() => this.#schedule(cursorMs));
+    }, ms);
+  }
+
+  async #attempt(writing: Promise<void>): Promise<void> {
+    try {
+      await writing;
+    } catch (cause) {
+      const message = 'Storing how far Redis was followed failed';
+      this.#init.onError(new CacheError('ERR_STORAGE', message, { cause }));
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/** Tokens of loads, as the server gives, renews and takes them back. */
+
+import type { RedisLink } from './redis-link.js';
+import { redisScripts } from './redis-scripts.js';
+import { type RedisSpace, texts } from './redis-space.js';
+import type { LeaseArguments, LeaseReply, Leases, RedisTicket } from './redis-turns.js';
+import { stampText } from './redis-value.js';
+
+/** What they are asked for with. */
+export interface RedisLeasesInit {
+  readonly link: RedisLink;
+  readonly space: RedisSpace;
+  readonly leaseMs: number;
+  readonly onLostEpoch: () => void;
+  readonly onError: (cause: unknown, message: string) => void;
+}
+
+export class RedisLeases implements Leases {
+  readonly #init: RedisLeasesInit;
+
+  constructor(init: RedisLeasesInit) {
+    this.#init = init;
+  }
+
+  async take({ key, token, mode, known }: LeaseArguments): Promise<LeaseReply> {
+    const { link, space, leaseMs, onLostEpoch, onError } = this.#init;
+    const { keys, args } = space.ofKey(key);
+    const rest = [
+      token,
+      String(leaseMs),
+      mode,
+      known === undefined ? '' : stampText(known),
+      String(known?.time ?? ''),
+    ];
+    try {
+      const reply = await link.inTime(() => link.run(redisScripts.lease, keys, [...args, ...rest]));
+      const [outcome, stamp = ''] = texts(reply, 1);
+      if (outcome !== 'epoch') return { outcome: outcome as LeaseReply['outcome'], stamp };
+      onLostEpoch();
+    } catch (error) {
+      onError(error, `Asking Redis for the right to load ${key} failed`);
+    }
+    return { outcome: 'unknown', stamp: '' };
+  }
+
+  async release({ key, token }: RedisTicket): Promise<void> {
+    const { link, space } = this.#init;
+    if (!link.isReady) return;
+    const { keys, args } = space.ofKey(key);
+    // Without it the token ends by itself.
+    await link.run(redisScripts.release, keys, [...args, token, key]).catch(() => undefined);
+  }
+
+  async renew({ key, token }: RedisTicket): Promise<boolean> {
+    const { link, space, leaseMs } = this.#init;
+    const { keys, args } = space.ofKey(key);
+    return (await link.run(redisScripts.renew, keys, [...args, token, String(leaseMs)])) !== 0;
+  }
+}

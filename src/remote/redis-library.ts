@@ -1,0 +1,107 @@
+/** The `redis` package, loaded when it is first needed, and what is used of its clients. */
+
+import { channel } from 'node:diagnostics_channel';
+import type { Socket } from 'node:net';
+import { CacheError } from '../errors.js';
+
+/** What a command is made of. */
+export type RedisArgument = string | Buffer;
+
+/** What is used of a client of the `redis` package. */
+export interface RedisClient {
+  readonly isReady: boolean;
+  connect(): Promise<unknown>;
+  destroy(): void;
+  unref(): void;
+  on(event: string, listener: (detail: never) => void): unknown;
+  sendCommand(
+    args: readonly RedisArgument[],
+    options?: { readonly typeMapping: Readonly<Record<number, unknown>> },
+  ): Promise<unknown>;
+  subscribe(name: string, listener: (message: Buffer) => void, isBuffers: true): Promise<unknown>;
+}
+
+/** Options of such a client, as users give them. */
+export type RedisClientOptions = Readonly<Record<string, unknown>>;
+
+interface RedisLibrary {
+  createClient(options: RedisClientOptions): RedisClient;
+}
+
+let library: Promise<RedisLibrary> | undefined;
+
+/** @throws CacheError where the package is not installed */
+function loadLibrary(): Promise<RedisLibrary> {
+  library ??= import('redis').then(
+    (module) => ((module as { default?: unknown }).default ?? module) as RedisLibrary,
+    (cause: unknown) => {
+      library = undefined;
+      throw new CacheError(
+        'ERR_STORAGE',
+        'Expected the package `redis` (6 or later) for `toolstash/redis`: run `npm install redis`',
+        { cause },
+      );
+    },
+  );
+  return library;
+}
+
+/** The type of replies that may be any bytes: `$` in RESP. */
+export const asBuffers = { typeMapping: { 36: Buffer } } as const;
+
+/** A client that is being connected, and how many bytes have come to it, where that can be told. */
+export interface Connection {
+  readonly client: RedisClient;
+  readonly connected: Promise<unknown>;
+  bytesRead(): number | undefined;
+}
+
+/**
+ * Connects a client that never connects again by itself, queues nothing, and keeps no process alive.
+ *
+ * @param onEnd hears once that it is of no use any more
+ */
+export async function connectClient(
+  options: RedisClientOptions,
+  onEnd: (error: unknown) => void,
+): Promise<Connection> {
+  const { createClient } = await loadLibrary();
+  const { socket } = options as { socket?: object };
+  const client = createClient({
+    ...options,
+    // Its defaults would reconnect with timers that keep the process, and hold commands back meanwhile.
+    socket: { ...socket, reconnectStrategy: false, socketTimeout: undefined },
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    pingInterval: undefined,
+    // A given client's bounds and ways of reading are not ours.
+    commandsQueueMaxLength: undefined,
+    clientSideCache: undefined,
+    commandOptions: undefined,
+    keyPrefix: undefined,
+  });
+  client.on('error', onEnd);
+  client.on('end', () => onEnd(new Error('The connection has ended')));
+  client.unref();
+  let raw: Socket | undefined;
+  const sockets = channel('net.client.socket');
+  const note = (message: unknown) => {
+    raw = (message as { socket?: Socket }).socket;
+  };
+  // A socket is made before `connect` returns.
+  sockets.subscribe(note);
+  const connected = client.connect();
+  sockets.unsubscribe(note);
+  connected.catch(() => undefined);
+  return { client, connected, bytesRead: () => raw?.bytesRead };
+}
+
+/** Ends a client, whatever has become of it. */
+export function destroyClient(client: RedisClient): void {
+  try {
+    client.destroy();
+  } catch {
+    // It says so where it was closed already.
+  }
+}

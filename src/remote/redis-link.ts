@@ -1,0 +1,333 @@
+/**
+ * The link to one server: two connections, for commands and for messages, that begin and end together, are made again for
+ * ever, and are asked under a deadline.
+ */
+
+import { type Clock, inBackground, systemClock, type Timer } from '../clock.js';
+import { CacheError, messageOf } from '../errors.js';
+import { onNextTurn } from '../next-turn.js';
+import {
+  asBuffers,
+  type Connection,
+  connectClient,
+  destroyClient,
+  type RedisArgument,
+  type RedisClient,
+  type RedisClientOptions,
+} from './redis-library.js';
+import { type RedisScript, redisScripts } from './redis-scripts.js';
+import { held, within } from './within.js';
+
+/** Times in ms. */
+export interface LinkTimes {
+  /** How long a call waits for an answer. */
+  readonly timeout: number;
+  /** How often the connection for messages is asked whether it is alive. */
+  readonly heartbeat: number;
+}
+
+/** What a link is made from. */
+export interface RedisLinkInit {
+  readonly times: LinkTimes;
+  /** By which a contact is dated. */
+  readonly clock: Clock;
+  /** Where the server is, asked before each attempt. */
+  readonly locate: () => Promise<RedisClientOptions>;
+  readonly channel: string;
+  readonly onMessage: (message: Buffer) => void;
+  /** Reads what has happened since the last time. Until it resolves nobody else may ask. */
+  readonly onConnected: (session: LinkSession) => Promise<void>;
+  /** The link is of no use from now on, until `onConnected` has resolved again. */
+  readonly onLost: () => void;
+  /** The server has answered again, over the same connections. */
+  readonly onHeard: () => void;
+  readonly onError: (error: CacheError) => void;
+}
+
+/** A pair of connections. */
+export interface LinkSession {
+  command(args: readonly RedisArgument[]): Promise<unknown>;
+  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
+}
+
+/** An answer that did not come in time. */
+export class RedisLateError extends CacheError {
+  constructor(timeout: number) {
+    super('ERR_STORAGE', `Redis did not answer within ${timeout} ms`);
+    this.name = 'RedisLateError';
+  }
+}
+
+const firstRetryMs = 50;
+const longestRetryMs = 2_000;
+/** How long a server may be silent while it is asked, before the connections are made anew. */
+const longestSilenceMs = 2_000;
+const connectTimeoutMs = 3_000;
+
+interface Session {
+  readonly commands: Connection;
+  readonly messages: Connection;
+}
+
+export class RedisLink {
+  readonly #init: RedisLinkInit;
+  #session: Session | undefined;
+  #isReady = false;
+  #isClosed = false;
+  /** Why nothing can be asked at present. */
+  #problem = new CacheError('ERR_STORAGE', 'Redis is not connected yet');
+  #isReported = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+  #beat: Timer | undefined;
+  #contactAt = Number.NEGATIVE_INFINITY;
+  /** Since when the server has said nothing though it was asked, by the system's clock; and the bytes there were then. */
+  #silence: { readonly since: number; readonly bytes: number | undefined } | undefined;
+  #silenceTimer: Timer | undefined;
+  #answers = 0;
+  readonly #waiting = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
+
+  constructor(init: RedisLinkInit) {
+    this.#init = init;
+  }
+
+  /** Whether calls are answered at present, as far as is known. */
+  get isUsable(): boolean {
+    return this.#isReady && !this.#isSilent();
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Up to when every change is known, by the cache's `Clock.elapsed()`. */
+  get contactAt(): number {
+    return this.#contactAt;
+  }
+
+  /** Why it is not usable. */
+  get problem(): CacheError {
+    return this.#problem;
+  }
+
+  start(): void {
+    inBackground(() => void this.#connect());
+  }
+
+  /** Resolves once it is usable; rejects with why it is not after the first attempt has failed. */
+  opened(): Promise<void> {
+    if (this.#isReady) return Promise.resolve();
+    if (this.#isClosed || this.#failures > 0) return Promise.reject(this.#problem);
+    return held(new Promise((resolve, reject) => void this.#waiting.add({ resolve, reject })));
+  }
+
+  /** Sends a command, whatever that takes. Rejects when there is no answer to come. */
+  command(args: readonly RedisArgument[]): Promise<unknown> {
+    const session = this.#session;
+    if (session === undefined || !this.#isReady) return Promise.reject(this.#problem);
+    return this.#send(session, args);
+  }
+
+  run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+    const session = this.#session;
+    if (session === undefined || !this.#isReady) return Promise.reject(this.#problem);
+    return this.#run(session, script, keys, args);
+  }
+
+  /** What `send` resolves to, within the deadline. One that has passed grants a turn: it may be we who stalled. */
+  inTime<T>(send: () => Promise<T>): Promise<T> {
+    if (!this.isUsable) return Promise.reject(this.#problem);
+    const { timeout } = this.#init.times;
+    const [answers, bytes] = [this.#answers, this.#session?.commands.bytesRead()];
+    return new Promise<T>((resolve, reject) => {
+      let callOff: (() => void) | undefined;
+      const expire = () => {
+        this.#noteLate(answers, bytes);
+        reject(new RedisLateError(timeout));
+      };
+      const timer = setTimeout(() => {
+        callOff = onNextTurn(expire);
+      }, timeout);
+      const settled = () => {
+        clearTimeout(timer);
+        callOff?.();
+      };
+      send().then(
+        (value) => {
+          settled();
+          resolve(value);
+        },
+        (error: unknown) => {
+          settled();
+          reject(error);
+        },
+      );
+    });
+  }
+
+  /** Ends the connections and makes them anew. */
+  restart(cause: unknown): void {
+    this.#lose(this.#session, cause);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#problem = new CacheError('ERR_STORAGE', 'The connection to Redis is closed');
+    this.#retry?.cancel();
+    this.#lose(this.#session, this.#problem);
+  }
+
+  async #connect(): Promise<void> {
+    if (this.#isClosed) return;
+    const { locate, channel, onMessage, onConnected } = this.#init;
+    let session: Session | undefined;
+    let isOver: unknown;
+    const ended = (error: unknown) => {
+      isOver ??= error;
+      if (session !== undefined) this.#lose(session, error);
+    };
+    try {
+      const options = await within(connectTimeoutMs, locate());
+      const [commands, messages] = await Promise.all([
+        connectClient({ ...options, RESP: 2 }, ended),
+        connectClient({ ...options, RESP: 3 }, ended),
+      ]);
+      session = { commands, messages };
+      this.#session = session;
+      if (this.#isClosed) throw this.#problem;
+      await within(connectTimeoutMs, Promise.all([commands.connected, messages.connected]));
+      await within(connectTimeoutMs, messages.client.subscribe(channel, onMessage, true));
+      for (const { text } of Object.values(redisScripts)) {
+        commands.client.sendCommand(['SCRIPT', 'LOAD', text]).catch(() => undefined);
+      }
+      const contactAt = this.#init.clock.elapsed();
+      const own = session;
+      await onConnected({
+        command: (args) => within(connectTimeoutMs, this.#send(own, args)),
+        run: (script, keys, args) => within(connectTimeoutMs, this.#run(own, script, keys, args)),
+      });
+      if (isOver !== undefined || this.#session !== session) throw isOver ?? this.#problem;
+      this.#contactAt = contactAt;
+      this.#isReady = true;
+      this.#isReported = false;
+      this.#failures = 0;
+      this.#silence = undefined;
+      this.#scheduleBeat(session);
+      for (const { resolve } of this.#waiting) resolve();
+      this.#waiting.clear();
+    } catch (error) {
+      if (session === undefined) this.#failed(error);
+      else this.#lose(session, error);
+    }
+  }
+
+  #lose(session: Session | undefined, cause: unknown): void {
+    if (session === undefined || this.#session !== session) return;
+    this.#session = undefined;
+    this.#isReady = false;
+    this.#beat?.cancel();
+    this.#silenceTimer?.cancel();
+    destroyClient(session.commands.client);
+    destroyClient(session.messages.client);
+    this.#init.onLost();
+    this.#failed(cause);
+  }
+
+  #failed(cause: unknown): void {
+    if (!this.#isClosed) {
+      const message = `Redis can't be reached: ${messageOf(cause)}`;
+      this.#problem = new CacheError('ERR_STORAGE', message, { cause });
+    }
+    this.#failures += 1;
+    for (const { reject } of this.#waiting) reject(this.#problem);
+    this.#waiting.clear();
+    if (this.#isClosed) return;
+    // One outage is one event; each call that it costs an answer is counted by itself.
+    if (!this.#isReported) this.#init.onError(this.#problem);
+    this.#isReported = true;
+    const longest = Math.min(firstRetryMs * 2 ** Math.min(this.#failures, 10), longestRetryMs);
+    const delay = longest * (0.5 + Math.random() / 2);
+    this.#retry = systemClock.schedule(() => void this.#connect(), delay);
+  }
+
+  async #send(session: Session, args: readonly RedisArgument[]): Promise<unknown> {
+    try {
+      return await session.commands.client.sendCommand(args, asBuffers);
+    } finally {
+      this.#answers += 1;
+      this.#heard();
+    }
+  }
+
+  async #run(
+    session: Session,
+    { sha1, text }: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
+    const { client } = session.commands;
+    try {
+      return await client.sendCommand(['EVALSHA', sha1, ...rest]);
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+      return await client.sendCommand(['EVAL', text, ...rest]);
+    } finally {
+      this.#answers += 1;
+      this.#heard();
+    }
+  }
+
+  /** A call came too late: that speaks against the server only if nothing at all has come meanwhile. */
+  #noteLate(answers: number, bytes: number | undefined): void {
+    const session = this.#session;
+    if (session === undefined || this.#silence !== undefined || this.#answers !== answers) return;
+    const now = session.commands.bytesRead();
+    if (now !== bytes) return;
+    this.#silence = { since: performance.now(), bytes: now };
+    this.#problem = new CacheError('ERR_STORAGE', 'Redis does not answer');
+    this.#watchSilence(session);
+  }
+
+  #watchSilence(session: Session): void {
+    this.#silenceTimer?.cancel();
+    this.#silenceTimer = systemClock.schedule(() => {
+      if (this.#isSilent()) this.#lose(session, this.#problem);
+    }, longestSilenceMs);
+  }
+
+  #isSilent(): boolean {
+    if (this.#silence === undefined) return false;
+    if (this.#session?.commands.bytesRead() === this.#silence.bytes) return true;
+    this.#heard();
+    return false;
+  }
+
+  #heard(): void {
+    if (this.#silence === undefined) return;
+    this.#silence = undefined;
+    if (this.#isReady) this.#init.onHeard();
+  }
+
+  #scheduleBeat(session: Session): void {
+    const { heartbeat } = this.#init.times;
+    this.#beat = systemClock.schedule(() => void this.#ping(session), heartbeat);
+  }
+
+  /** What was published before the answer has come before it, on the same connection. */
+  async #ping(session: Session): Promise<void> {
+    const sentAt = this.#init.clock.elapsed();
+    try {
+      await within(Math.max(longestSilenceMs, this.#init.times.heartbeat), ping(session.messages.client));
+      if (this.#session !== session) return;
+      this.#contactAt = sentAt;
+      this.#scheduleBeat(session);
+    } catch (error) {
+      this.#lose(session, error);
+    }
+  }
+}
+
+function ping(client: RedisClient): Promise<unknown> {
+  return client.sendCommand(['PING']);
+}

@@ -1,0 +1,110 @@
+/**
+ * Changes that Redis has not acknowledged yet. Each waits until it has: what could not be sent goes first after the next
+ * connection. Bounded: too many become a clearing of everything.
+ */
+
+import { compareStamps, type Stamp } from '../stamp.js';
+import type { RemoteChange, TierRecord } from '../tier.js';
+
+/** A change that is to reach Redis. */
+export type PendingChange = Exclude<RemoteChange, { kind: 'unknown' }> & {
+  /** It has failed once: whoever holds the key, this machine too, lets go of it when it gets through. */
+  isLate: boolean;
+};
+
+/** A change as it is made, which nothing has gone wrong with yet. */
+export type NewChange = Exclude<RemoteChange, { kind: 'unknown' }>;
+
+export class RedisOutbox {
+  readonly #limit: number;
+  readonly #changes = new Map<string, PendingChange>();
+  #clearsAll = 0;
+  readonly #settled = new Set<() => void>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#changes.size;
+  }
+
+  /** How often there were too many to keep apart. */
+  get overflows(): number {
+    return this.#clearsAll;
+  }
+
+  /** Takes a change in; of one key or name the newest counts. */
+  add(change: NewChange, isLate = false): PendingChange {
+    const id = idOf(change);
+    const known = this.#changes.get(id);
+    if (known !== undefined && compareStamps(known.stamp, change.stamp) > 0) return known;
+    const pending = { ...change, isLate };
+    // In the order in which they came.
+    this.#changes.delete(id);
+    this.#changes.set(id, pending);
+    if (this.#changes.size <= this.#limit) return pending;
+    this.#clearsAll += 1;
+    const stamp = [...this.#changes.values()].reduce<Stamp>(
+      (newest, each) => (compareStamps(each.stamp, newest) > 0 ? each.stamp : newest),
+      change.stamp,
+    );
+    this.#changes.clear();
+    return this.add({ kind: 'method', method: undefined, stamp }, true);
+  }
+
+  /** Whether a change is still to be made, and no newer one has taken its place. */
+  has(change: PendingChange): boolean {
+    return this.#changes.get(idOf(change)) === change;
+  }
+
+  /** Redis has acknowledged a change. */
+  acknowledge(change: PendingChange): void {
+    if (this.has(change)) this.#changes.delete(idOf(change));
+    this.#wake();
+  }
+
+  ofKey(key: string): PendingChange | undefined {
+    return this.#changes.get(`k${key}`);
+  }
+
+  /** Whether what was read is older than a clearing that is still to be made. */
+  covers({ method, tags = [] }: Pick<TierRecord, 'method' | 'tags'>): boolean {
+    if (this.#changes.size === 0) return false;
+    return ['a', `m${method}`, ...tags.map((tag) => `t${tag}`)].some((id) => this.#changes.has(id));
+  }
+
+  all(): PendingChange[] {
+    return [...this.#changes.values()];
+  }
+
+  /** Forgets all of them. */
+  clear(): void {
+    this.#changes.clear();
+  }
+
+  /** Resolves when anything was acknowledged or has failed. */
+  progress(): Promise<void> {
+    return new Promise((resolve) => void this.#settled.add(resolve));
+  }
+
+  /** Tells who waits for progress that something has failed. */
+  fail(): void {
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const resolve of [...this.#settled]) resolve();
+    this.#settled.clear();
+  }
+}
+
+/** The name of a clearing in Redis, and the key of a change here. */
+export function markerOf(change: Extract<NewChange, { kind: 'method' | 'tag' }>): string {
+  if (change.kind === 'tag') return `t${change.tag}`;
+  return change.method === undefined ? 'a' : `m${change.method}`;
+}
+
+function idOf(change: NewChange): string {
+  return change.kind === 'key' ? `k${change.key}` : markerOf(change);
+}

@@ -1,0 +1,212 @@
+/**
+ * What is done on the server in one step. Stamps are compared as text, 16 digits and the writer: Lua's `tostring` would
+ * print such a number as `1.79e+15`. Each script touches the keys that it is given, which share a hash tag.
+ *
+ * The lease is the conditional fill of memcache (Nishtala et al., "Scaling Memcache at Facebook", 2013): a value that was
+ * loaded is stored only while the token of its load lies there, and whatever else is written, deleted or evicted voids it.
+ */
+
+import { createHash } from 'node:crypto';
+
+/** A script, and what the server knows it by. */
+export interface RedisScript {
+  readonly text: string;
+  readonly sha1: string;
+}
+
+function script(body: string): RedisScript {
+  const text = body.trim();
+  return { text, sha1: createHash('sha1').update(text).digest('hex') };
+}
+
+/** KEYS: 1 what it is about, 2 the state, 3 the log, 4 the token of a renewal. ARGV: 1 epoch, 2 channel, 3 length of the log. */
+const common = `
+local function text(number) return string.format('%016.0f', number) end
+local function now(floor)
+  local time = redis.call('TIME')
+  local micros = time[1] * 1000000 + time[2]
+  local newest = tonumber(redis.call('HGET', KEYS[2], 'stamp') or 0)
+  if newest >= micros then micros = newest + 1 end
+  if floor and floor >= micros then micros = floor + 1 end
+  return micros
+end
+local function tell(payload)
+  local previous = redis.call('HGET', KEYS[2], 'log') or ''
+  local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', 'c', payload)
+  redis.call('HSET', KEYS[2], 'log', id)
+  redis.call('PUBLISH', ARGV[2], 'c' .. previous .. ' ' .. id .. ' ' .. payload)
+end
+local function headOf(key)
+  local head = redis.pcall('GETRANGE', key, 0, 61)
+  if type(head) == 'table' then return nil end
+  return head
+end
+local function isValue(head) return head ~= nil and string.byte(head, 1) == 1 end
+local function isToken(head, token)
+  return head and string.sub(head, 1, 1) == 'T' and string.sub(head, 3, #token) == string.sub(token, 3)
+end
+local function wake(head, key)
+  if string.sub(head, 2, 2) == '1' then redis.call('PUBLISH', ARGV[2], 'w' .. key) end
+end
+`;
+
+const sameEpoch = `
+if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return {'epoch'} end
+`;
+
+/** The stamp of a change: the server's time, what the caller says, and above what is stored. */
+const changeStamp = `
+local head = headOf(KEYS[1])
+local floor = tonumber(ARGV[4]) - 1
+if isValue(head) then
+  local stored = tonumber(string.sub(head, 19, 34))
+  if stored and stored > floor then floor = stored end
+end
+local time = text(now(floor))
+local stamp = time .. ARGV[5]
+`;
+
+export const redisScripts = {
+  /**
+   * ARGV: 4 token, 5 ms, 6 `n`: if there is nothing newer; `f`: whatever there is; `u`: in place of what can't be read,
+   * 7 the stamp of what is known, 8 the newest time that is known of the key.
+   */
+  lease: script(`${common}${sameEpoch}
+local head = headOf(KEYS[1])
+local mode = ARGV[6]
+if head == nil and mode ~= 'f' then return {'foreign'} end
+head = head or ''
+local floor = tonumber(ARGV[8])
+local kind = string.byte(head, 1)
+local function stamped()
+  local stamp = now(floor)
+  if floor and stamp == floor + 1 then redis.call('HSET', KEYS[2], 'stamp', text(stamp)) end
+  return text(stamp)
+end
+local function held(key, found)
+  if string.sub(found, 2, 2) == '0' then redis.call('SETRANGE', key, 1, '1') end
+  return {'held', text(now(floor))}
+end
+if kind == 1 and mode ~= 'u' and string.sub(head, 3, 18) == ARGV[1] then
+  local stored = string.sub(head, 19, 50)
+  if mode ~= 'f' and stored > ARGV[7] then return {'value', stored} end
+  local found = redis.call('GET', KEYS[4])
+  if found and mode ~= 'f' then return held(KEYS[4], found) end
+  local time = tonumber(string.sub(stored, 1, 16))
+  if time and (not floor or time > floor) then floor = time end
+  redis.call('SET', KEYS[4], ARGV[4] .. stored, 'PX', ARGV[5])
+  return {'renew', stamped()}
+end
+if kind == 84 and mode ~= 'f' then return held(KEYS[1], head) end
+if kind and kind ~= 1 and kind ~= 84 and mode == 'n' then return {'foreign'} end
+redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+return {'load', stamped()}
+`),
+
+  /** ARGV: 4 token, 5 `load` or `renew`, 6 value, 7 its life in ms, 8 key and method, 9 its stamp, 10 key. */
+  fill: script(`${common}${sameEpoch}
+local head = headOf(KEYS[1])
+if ARGV[5] == 'load' then
+  if not isToken(head, ARGV[4]) then return {'refused'} end
+  redis.call('SET', KEYS[1], ARGV[6], 'PX', ARGV[7])
+  wake(head, ARGV[10])
+  return {'stored'}
+end
+local held = redis.call('GET', KEYS[4])
+if not held or not isToken(string.sub(held, 1, #ARGV[4]), ARGV[4]) then return {'refused'} end
+if not isValue(head) or string.sub(head, 19, 50) ~= string.sub(held, #ARGV[4] + 1) then return {'refused'} end
+redis.call('SET', KEYS[1], ARGV[6], 'PX', ARGV[7])
+redis.call('DEL', KEYS[4])
+tell('s' .. ARGV[9] .. ARGV[8])
+return {'stored'}
+`),
+
+  /** ARGV: 4 token, 5 key. */
+  release: script(`${common}
+local head = headOf(KEYS[1])
+local at = KEYS[1]
+if not isToken(head, ARGV[4]) then
+  at = KEYS[4]
+  head = redis.call('GET', at)
+  if not head or not isToken(string.sub(head, 1, #ARGV[4]), ARGV[4]) then return 0 end
+end
+redis.call('DEL', at)
+wake(head, ARGV[5])
+return 1
+`),
+
+  /** ARGV: 4 token, 5 ms. */
+  renew: script(`${common}
+if isToken(headOf(KEYS[1]), ARGV[4]) then return redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
+local held = redis.call('GET', KEYS[4])
+if held and isToken(string.sub(held, 1, #ARGV[4]), ARGV[4]) then return redis.call('PEXPIRE', KEYS[4], ARGV[5]) end
+return 0
+`),
+
+  /** ARGV: 4 the caller's time, 5 writer, 6 and 7 the value before and behind its stamp, 8 its life in ms, 9 key and method. */
+  set: script(`${common}${sameEpoch}${changeStamp}
+local check = string.sub(redis.sha1hex(stamp), 1, 8)
+redis.call('SET', KEYS[1], ARGV[6] .. stamp .. check .. ARGV[7], 'PX', ARGV[8])
+redis.call('DEL', KEYS[4])
+redis.call('HSET', KEYS[2], 'stamp', time)
+tell('s' .. stamp .. ARGV[9])
+return {'stored', stamp}
+`),
+
+  /** ARGV: 4 the caller's time, 5 writer, 6 key and method. Deletes first, which a server without memory lets pass too. */
+  delete: script(`${common}${sameEpoch}${changeStamp}
+redis.call('DEL', KEYS[1], KEYS[4])
+redis.call('HSET', KEYS[2], 'stamp', time)
+tell('d' .. stamp .. ARGV[6])
+return {'deleted', stamp}
+`),
+
+  /** KEYS 1: the markers. ARGV: 4 the caller's time, 5 writer, 6 the marker, 7 how many are kept. */
+  mark: script(`${common}${sameEpoch}
+redis.call('ZREM', KEYS[1], ARGV[6])
+local time = text(now(tonumber(ARGV[4]) - 1))
+redis.call('HSET', KEYS[2], 'stamp', time)
+redis.call('ZADD', KEYS[1], time, ARGV[6])
+local excess = math.min(redis.call('ZCARD', KEYS[1]) - tonumber(ARGV[7]), 1000)
+if excess > 0 then
+  local last = redis.call('ZRANGE', KEYS[1], excess - 1, excess - 1, 'WITHSCORES')
+  redis.call('ZREMRANGEBYRANK', KEYS[1], 0, excess - 1)
+  redis.call('HSET', KEYS[2], 'watermark', text(tonumber(last[2])))
+end
+tell('m' .. time .. ARGV[5] .. ARGV[6])
+return {'marked', time .. ARGV[5]}
+`),
+
+  /**
+   * What every connection begins with. KEYS 1: the markers. ARGV: 1 the epoch to begin where there is none that can be
+   * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
+   * 7 the newest time that is known, 8 writer.
+   */
+  hello: script(`${common}
+local epoch = redis.call('HGET', KEYS[2], 'epoch')
+local last = redis.call('HGET', KEYS[2], 'log')
+local isWhole = epoch and last
+if isWhole then
+  local tail = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+  isWhole = #tail > 0 and tail[1][1] == last
+end
+local history = 'other'
+if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
+  if #redis.call('XRANGE', KEYS[3], ARGV[5], ARGV[5], 'COUNT', 1) > 0 then history = 'whole'
+  elseif ARGV[6] == '1' then isWhole = false
+  else history = 'trimmed' end
+end
+if not isWhole then
+  redis.call('DEL', KEYS[1], KEYS[3])
+  redis.call('HDEL', KEYS[2], 'watermark', 'log')
+  local time = text(now(tonumber(ARGV[7])))
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'stamp', time)
+  tell('e' .. time .. ARGV[8] .. ARGV[1])
+  epoch = ARGV[1]
+  last = redis.call('HGET', KEYS[2], 'log')
+  history = 'other'
+end
+local time = redis.call('TIME')
+return {epoch, last, history, text(time[1] * 1000000 + time[2]), redis.call('HGET', KEYS[2], 'watermark') or ''}
+`),
+} as const;

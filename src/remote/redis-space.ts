@@ -1,0 +1,304 @@
+/**
+ * What one server holds for all machines besides values: the epoch, the log of changes, and the markers of what was
+ * cleared; and how this machine follows it. Messages carry their place in the log and the one before: what is missing is
+ * read from the log.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../clock.js';
+import { CacheError, messageOf } from '../errors.js';
+import type { ClockOffset, Stamp } from '../stamp.js';
+import type { RemoteChange } from '../tier.js';
+import { MarkerTable } from './marker-table.js';
+import type { LinkSession } from './redis-link.js';
+import { redisScripts } from './redis-scripts.js';
+import { stampFrom, stampText } from './redis-value.js';
+
+/** How far a machine has followed the log. */
+export interface Cursor {
+  readonly epoch: string;
+  readonly id: string;
+  /** The server's run, where it is known. */
+  readonly run: string;
+}
+
+/** What a space is made from. */
+export interface RedisSpaceInit {
+  readonly prefix: string;
+  readonly database: number;
+  readonly logLength: number;
+  readonly maxMarkers: number;
+  readonly writer: string;
+  readonly newestStamp: () => Stamp;
+  readonly clock: Clock;
+  /** Hears what others have changed. */
+  readonly onChange: (change: RemoteChange) => void;
+  /** Hears that a load of a key is over. */
+  readonly onWake: (key: string) => void;
+  readonly onClock: (offset: ClockOffset) => void;
+  readonly onStamp: (stamp: Stamp) => void;
+  /** Hears that it can't be told what has happened: the connections are to be made anew. */
+  readonly onLostTrack: (error: unknown) => void;
+}
+
+/** So many entries of the log, or markers, are read at once: more would hold the server up. */
+const chunk = 1_000;
+/** How far apart the clocks of machines that go by the server's may be, in microseconds. */
+const clockSlack = 1_000_000;
+/** Above every writer's id. */
+const lastWriter = 'f'.repeat(16);
+
+export class RedisSpace {
+  readonly markers: MarkerTable;
+  readonly channel: string;
+  readonly #init: RedisSpaceInit;
+  readonly #state: string;
+  readonly #log: string;
+  readonly #markersKey: string;
+  #cursor: Cursor | undefined;
+  /** Messages that came while the log is read; `undefined` while it is not. */
+  #early: string[] | undefined = [];
+  #session: LinkSession | undefined;
+  /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
+  #doubtfulUpTo = Number.POSITIVE_INFINITY;
+  /** Whether that is still to be found out: what lies on disk may have been stamped by a clock that was ahead. */
+  #isDoubtOpen = false;
+
+  constructor(init: RedisSpaceInit) {
+    const { prefix, database } = init;
+    this.#init = init;
+    this.#state = `${prefix}:{all}:state`;
+    this.#log = `${prefix}:{all}:log`;
+    this.#markersKey = `${prefix}:{all}:markers`;
+    this.channel = `${prefix}:{all}:${database}:changes`;
+    this.markers = new MarkerTable(init.maxMarkers);
+  }
+
+  /** How far the log is followed; `undefined` before the first time. */
+  get cursor(): Cursor | undefined {
+    return this.#cursor;
+  }
+
+  get epoch(): string {
+    return this.#cursor?.epoch ?? '';
+  }
+
+  /** Goes on from where an earlier process has come to with what lies on disk. */
+  resume(cursor: Cursor | undefined): void {
+    this.#cursor = cursor;
+    if (cursor !== undefined) this.#doubtfulUpTo = 0;
+  }
+
+  isDoubtful({ time }: Stamp): boolean {
+    if (this.#isDoubtOpen) {
+      // Whoever asks has found something, so the newest stamp on disk is known by now.
+      this.#isDoubtOpen = false;
+      this.#doubtfulUpTo = Math.max(this.#doubtfulUpTo, this.#init.newestStamp().time) + clockSlack;
+    }
+    return time <= this.#doubtfulUpTo;
+  }
+
+  /** The keys and the first arguments that scripts about a key have. */
+  ofKey(key: string): { readonly keys: string[]; readonly args: string[] } {
+    const own = `${this.#init.prefix}:{${key.slice(0, 2)}}:${key}`;
+    return { keys: [own, this.#state, this.#log, `${own}:renewal`], args: this.#args() };
+  }
+
+  valueKey(key: string): string {
+    return `${this.#init.prefix}:{${key.slice(0, 2)}}:${key}`;
+  }
+
+  /** The same of scripts about markers. */
+  ofMarkers(): { readonly keys: string[]; readonly args: string[] } {
+    return { keys: [this.#markersKey, this.#state, this.#log], args: this.#args() };
+  }
+
+  /** Reads what has happened since the last time, and takes it in. */
+  async begin(session: LinkSession): Promise<void> {
+    this.#session = session;
+    this.#early ??= [];
+    const known = this.#cursor;
+    const info = String(await session.command(['INFO', 'server']).catch(unlessRefused));
+    const run = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    const { keys } = this.ofMarkers();
+    const { logLength, writer, newestStamp, clock } = this.#init;
+    const isOtherRun = known === undefined || known.run !== run || run === '';
+    const sentAt = clock.elapsed();
+    const reply = await session.run(redisScripts.hello, keys, [
+      ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
+      ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
+      ...[String(newestStamp().time), writer],
+    ]);
+    const [epoch, last, history, time, watermark] = texts(reply, 5);
+    this.#followClock(Number(time), clock.elapsed() - sentAt);
+    if (history === 'whole') {
+      this.#cursor = { epoch: known!.epoch, id: known!.id, run };
+      if (!(await this.#readLog(session))) return this.begin(session);
+    } else {
+      this.#cursor = { epoch: epoch!, id: last!, run };
+      this.#forget(Number(time));
+    }
+    await this.#readMarkers(session, watermark!);
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const message of early) this.#take(message);
+  }
+
+  /** What arrives on the channel. */
+  hear(message: Buffer): void {
+    const text = message.toString('utf8');
+    if (text.startsWith('w')) this.#init.onWake(text.slice(1));
+    else if (this.#early !== undefined) this.#early.push(text);
+    else this.#take(text);
+  }
+
+  /** The connection is gone: what comes before `begin` is kept. */
+  pause(): void {
+    this.#early = [];
+    this.#session = undefined;
+  }
+
+  #args(): string[] {
+    return [this.epoch, this.channel, String(this.#init.logLength)];
+  }
+
+  #take(message: string): void {
+    const parts = /^c(\S*) (\S+) (.*)$/s.exec(message);
+    const cursor = this.#cursor;
+    if (parts === null || cursor === undefined) return;
+    const [, previous, id, payload] = parts as unknown as [string, string, string, string];
+    if (payload.startsWith('e')) {
+      // Also this machine's own, which it knows already.
+      if (payload.slice(33) === cursor.epoch) return;
+      this.#cursor = { ...cursor, id };
+      this.#apply(payload);
+    } else if (previous === cursor.id) {
+      this.#cursor = { ...cursor, id };
+      this.#apply(payload);
+    } else if (compareIds(id, cursor.id) > 0) {
+      this.#early = [message];
+      void this.#fillGap();
+    }
+  }
+
+  async #fillGap(): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    try {
+      if (!(await this.#readLog(session)))
+        throw new CacheError('ERR_STORAGE', 'The log of changes was cut off');
+      const early = this.#early ?? [];
+      this.#early = undefined;
+      for (const message of early) this.#take(message);
+    } catch (error) {
+      // Without the log nothing that is held can be trusted: the next connection begins with finding out.
+      this.#init.onLostTrack(error);
+    }
+  }
+
+  /** Takes in what the log has beyond the cursor; whether it goes back that far. */
+  async #readLog(session: LinkSession): Promise<boolean> {
+    for (;;) {
+      const { id: from } = this.#cursor!;
+      const reply = await session.command(['XRANGE', this.#log, from, '+', 'COUNT', String(chunk + 1)]);
+      const entries = reply as [id: Buffer, fields: Buffer[]][];
+      if (String(entries[0]?.[0]) !== from) return false;
+      for (const [id, fields] of entries.slice(1)) {
+        this.#cursor = { ...this.#cursor!, id: String(id) };
+        this.#apply(String(fields[1]));
+      }
+      if (entries.length <= chunk) return true;
+    }
+  }
+
+  #apply(payload: string): void {
+    const kind = payload[0];
+    const stamp = stampFrom(payload.slice(1, 33));
+    const subject = payload.slice(33);
+    this.#init.onStamp(stamp);
+    if (kind === 'e') {
+      this.#cursor = { ...this.#cursor!, epoch: subject };
+      this.markers.reset();
+      this.#forget(stamp.time);
+      return;
+    }
+    const isOwn = stamp.writer === this.#init.writer;
+    if (kind === 'm') {
+      this.markers.mark(subject, stamp);
+      if (!isOwn) this.#init.onChange(changeOf(subject, stamp));
+      return;
+    }
+    const [key, method] = [subject.slice(0, 32), subject.slice(32)];
+    if (!isOwn) this.#init.onChange({ kind: 'key', key, method, stamp });
+    this.#init.onWake(key);
+  }
+
+  /** What was known before says nothing any more. */
+  #forget(time: number): void {
+    this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time);
+    this.#isDoubtOpen = true;
+    this.#init.onChange({ kind: 'unknown' });
+  }
+
+  async #readMarkers(session: LinkSession, watermark: string): Promise<void> {
+    this.markers.reset();
+    if (watermark !== '') {
+      // Which those were that are not kept any more, nobody knows.
+      const stamp = { time: Number(watermark), writer: lastWriter };
+      this.#init.onStamp(stamp);
+      this.markers.mark('a', stamp);
+    }
+    let from = '-inf';
+    for (;;) {
+      const range = [from, '+inf', 'WITHSCORES', 'LIMIT', '0', String(chunk)];
+      const reply = (await session.command(['ZRANGEBYSCORE', this.#markersKey, ...range])) as Buffer[];
+      for (let at = 0; at < reply.length; at += 2) {
+        // Their writers are not kept: of equal times the marker counts as the newer.
+        const stamp = { time: Number(reply[at + 1]), writer: lastWriter };
+        this.#init.onStamp(stamp);
+        this.markers.mark(String(reply[at]), stamp);
+      }
+      if (reply.length < 2 * chunk) return;
+      from = String(reply.at(-1));
+    }
+  }
+
+  /** @param time the server's, in microseconds, as a command told that took so many ms */
+  #followClock(time: number, tookMs: number): void {
+    const half = Math.ceil((tookMs / 2) * 1_000);
+    const { clock, onClock } = this.#init;
+    onClock({ ahead: clock.now() * 1_000 - half - time, uncertainty: half + 1_000 });
+  }
+}
+
+/** What a marker says was changed. */
+export function changeOf(marker: string, stamp: Stamp): RemoteChange {
+  const name = marker.slice(1);
+  if (marker.startsWith('t')) return { kind: 'tag', tag: name, stamp };
+  return { kind: 'method', method: marker === 'a' ? undefined : name, stamp };
+}
+
+/** What a script has answered with, as text. */
+export function texts(reply: unknown, length: number): string[] {
+  if (!Array.isArray(reply) || reply.length < length)
+    throw new CacheError('ERR_STORAGE', 'Expected a script in Redis to answer as it was written');
+  return reply.map(String);
+}
+
+/** What a user may not ask for stays unknown: as after a restart, then, nothing is taken for granted. */
+function unlessRefused(error: unknown): string {
+  if (messageOf(error).startsWith('NOPERM')) return '';
+  throw error;
+}
+
+/** Places in the log: milliseconds and a number. */
+function compareIds(a: string, b: string): number {
+  const [[aMs = 0, aSeq = 0], [bMs = 0, bSeq = 0]] = [a.split('-').map(Number), b.split('-').map(Number)];
+  return aMs - bMs || aSeq - bSeq;
+}
+
+/** The arguments that a change carries: the caller's time and its writer. */
+export function callerOf(stamp: Stamp): [time: string, writer: string] {
+  const text = stampText(stamp);
+  return [text.slice(0, 16), text.slice(16)];
+}

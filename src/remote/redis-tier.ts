@@ -1,0 +1,328 @@
+/** The remote tier in Redis: one cache's side of it. */
+
+import { CacheClosedError, CacheError } from '../errors.js';
+import type { Stamp } from '../stamp.js';
+import type {
+  LoadTicket,
+  LoadTurn,
+  LoadTurnRequest,
+  LoadWatch,
+  LoadWatchListener,
+  RemoteChange,
+  RemoteTier,
+  RemoteWiring,
+  TierRecord,
+} from '../tier.js';
+import { RedisChanges } from './redis-changes.js';
+import { FollowUp } from './redis-follow-up.js';
+import { RedisLeases } from './redis-leases.js';
+import type { RedisClientOptions } from './redis-library.js';
+import { RedisLateError, RedisLink } from './redis-link.js';
+import { listValues } from './redis-listing.js';
+import type { ResolvedRedisOptions } from './redis-options.js';
+import { RedisOutbox } from './redis-outbox.js';
+import { RedisReads } from './redis-reads.js';
+import { redisScripts } from './redis-scripts.js';
+import { RedisSpace, texts } from './redis-space.js';
+import { RedisTicket, RedisTurns } from './redis-turns.js';
+import {
+  encodeValue,
+  isOfThisVersion,
+  readValue,
+  stampedValue,
+  stampText,
+  type ValueFormat,
+} from './redis-value.js';
+import { RemoteWatches } from './remote-watches.js';
+import { held, within } from './within.js';
+
+/** The most that a value may inflate to. */
+const maxBytes = 2 ** 30;
+const maxMarkers = 100_000;
+/** Keys whose reads were late, until their loads have begun. */
+const maxLate = 10_000;
+
+export class RedisTier implements RemoteTier {
+  readonly name = 'remote';
+  /** To count them would be work for the server. */
+  readonly size = undefined;
+  readonly #options: ResolvedRedisOptions;
+  readonly #wiring: RemoteWiring;
+  readonly #link: RedisLink;
+  readonly #space: RedisSpace;
+  readonly #changes: RedisChanges;
+  readonly #followUp: FollowUp;
+  readonly #turns: RedisTurns;
+  readonly #reads: RedisReads;
+  readonly #watches = new RemoteWatches();
+  readonly #format: ValueFormat;
+  readonly #late = new Set<string>();
+  /** What was loaded while there was nobody to agree with on it. */
+  readonly #alone: RedisOutbox;
+  readonly #writes = new Set<Promise<void>>();
+  #isClosed = false;
+
+  constructor(
+    options: ResolvedRedisOptions,
+    wiring: RemoteWiring,
+    locate: () => Promise<RedisClientOptions>,
+  ) {
+    this.#options = options;
+    this.#wiring = wiring;
+    this.#format = { gzipBytes: options.gzipBytes, maxBytes };
+    const { prefix, database, logLength, remoteTimeout, heartbeat } = options;
+    const { clock, writer, newestStamp, onStamp, onClock } = wiring;
+    const onChange = (change: RemoteChange) => {
+      this.#watches.hear(change);
+      wiring.onChange(change);
+    };
+    this.#space = new RedisSpace({
+      ...{ prefix, database, logLength, maxMarkers, writer, clock, newestStamp, onStamp, onClock, onChange },
+      onWake: (key) => this.#turns.wake(key),
+      onLostTrack: (error) => this.#link.restart(error),
+    });
+    this.#link = new RedisLink({
+      times: { timeout: remoteTimeout, heartbeat },
+      ...{ clock, locate, channel: this.#space.channel },
+      onMessage: (message) => this.#space.hear(message),
+      onConnected: async (session) => {
+        await this.#followUp.resume();
+        await this.#space.begin(session);
+        await this.#changes.sendAll(session);
+        this.#forgetAlone();
+        void this.#followUp.connected();
+      },
+      onLost: () => {
+        this.#space.pause();
+        this.#turns.voidAll();
+      },
+      onHeard: () => this.#forgetAlone(),
+      onError: (error) => wiring.onError(error),
+    });
+    this.#changes = new RedisChanges({
+      ...{ link: this.#link, space: this.#space, maxMarkers, limit: options.queueLimit, onChange, onStamp },
+      onError: (error) => wiring.onError(error),
+      onWaiting: () => this.#followUp.noteChange(),
+    });
+    this.#followUp = new FollowUp({
+      ...{ persistDir: wiring.persistDir, writer, space: this.#space, changes: this.#changes },
+      of: `${serverName(options)}/${database}/${prefix}`,
+      flushFaster: wiring.flushFaster,
+      onError: (error) => wiring.onError(error),
+    });
+    this.#alone = new RedisOutbox(options.queueLimit);
+    this.#turns = new RedisTurns({
+      ...{ writer, clock, leaseMs: options.leaseTtl, waitTimeout: options.waitTimeout },
+      leases: new RedisLeases({
+        ...{ link: this.#link, space: this.#space, leaseMs: options.leaseTtl },
+        onLostEpoch: () => this.#lostEpoch(),
+        onError: (error, message) => this.#failed(error, message),
+      }),
+    });
+    this.#reads = new RedisReads((keys) => this.#link.inTime(() => this.#get(keys)));
+    this.#link.start();
+  }
+
+  open(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(closed());
+    return this.#link.opened();
+  }
+
+  async lookup(key: string, method: string): Promise<TierRecord | undefined> {
+    if (this.#isClosed) throw closed();
+    // What this machine has changed itself must have got through before it is looked for.
+    if (this.#changes.ofKey(key) !== undefined) await this.#link.inTime(() => this.#changes.settled(key));
+    let bytes: Buffer | null = null;
+    try {
+      bytes = await this.#reads.read(key);
+      const { epoch } = this.#space;
+      const found = readValue(bytes, { key, method, epoch }, this.#format);
+      if (typeof found === 'string' || this.#isOver(found)) return undefined;
+      return found;
+    } catch (error) {
+      if (error instanceof RedisLateError && this.#late.size < maxLate) this.#late.add(key);
+      if (bytes !== null && isOfThisVersion(bytes)) this.#turns.noteUnreadable(key);
+      throw error;
+    }
+  }
+
+  takeTurn(load: LoadTurnRequest): LoadTurn {
+    // What came too late just now is not asked for again.
+    const isLate = this.#late.delete(load.key);
+    return this.#turns.take(load, () => isLate || this.#isClosed || !this.#link.isUsable);
+  }
+
+  write(record: TierRecord, ticket?: LoadTicket): boolean {
+    if (this.#isClosed) return false;
+    const { key, method, stamp } = record;
+    if (ticket !== undefined) {
+      if (ticket instanceof RedisTicket && this.#fill(record, ticket)) return true;
+      if (!this.#link.isUsable) this.#alone.add({ kind: 'key', key, method, stamp });
+      return false;
+    }
+    this.#turns.voidOf(key);
+    const change = { kind: 'key', key, method, stamp } as const;
+    const life = this.#lifeOf(record);
+    if (!this.#link.isReady || life <= 0) this.#changes.make(change, life > 0);
+    else this.#changes.set(change, encodeValue(record, this.#space.epoch, this.#format), life);
+    return true;
+  }
+
+  delete(key: string, method: string, stamp: Stamp): void {
+    if (this.#isClosed) return;
+    this.#turns.voidOf(key);
+    this.#changes.make({ kind: 'key', key, method, stamp });
+  }
+
+  clear(method: string | undefined, stamp: Stamp): void {
+    if (!this.#isClosed) this.#changes.make({ kind: 'method', method, stamp });
+  }
+
+  invalidateTag(tag: string, stamp: Stamp): void {
+    if (!this.#isClosed) this.#changes.make({ kind: 'tag', tag, stamp });
+  }
+
+  isReplaced(entry: Parameters<RemoteTier['isReplaced']>[0]): boolean {
+    return this.#space.markers.covers(entry);
+  }
+
+  watch(load: Pick<TierRecord, 'key' | 'method'>, onChange: LoadWatchListener): LoadWatch {
+    return this.#watches.watch(load, onChange);
+  }
+
+  isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean {
+    if (stamp !== undefined && this.#space.isDoubtful(stamp)) return false;
+    const { clock } = this.#wiring;
+    const since = clock.elapsed() - this.#options.bound;
+    return this.#link.contactAt >= since || (knownAt !== undefined && knownAt >= since);
+  }
+
+  backpressure(): Promise<void> | undefined {
+    if (!this.#options.awaitWrites || !this.#link.isUsable) return undefined;
+    const waits = [...this.#writes, this.#changes.sent()];
+    // Whether it is there in time is not for who waits to hear: it is counted, and tried again.
+    return this.#link
+      .inTime(() => Promise.all(waits))
+      .then(
+        () => undefined,
+        () => undefined,
+      );
+  }
+
+  async flush(): Promise<void> {
+    await held(Promise.all(this.#writes));
+    await this.#changes.flush().finally(() => this.#followUp.storeChanges());
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    let failure: unknown;
+    try {
+      if (this.#link.isReady || this.#changes.size > 0) {
+        const given = this.#link.isUsable ? this.#turns.endAll() : undefined;
+        await held(within(1_000, Promise.all([given, this.flush()])));
+      }
+    } catch (error) {
+      failure = error;
+    }
+    await this.#followUp.close();
+    this.#link.close();
+    // What lies in the folder is sent by the next process.
+    const isLost = this.#changes.size > 0 && this.#wiring.persistDir === undefined;
+    if (failure !== undefined && isLost) throw failure;
+  }
+
+  /** Goes through all keys of the server: for tools, not for caches. */
+  async *entries(): AsyncGenerator<TierRecord> {
+    if (this.#isClosed) throw closed();
+    await this.#link.opened();
+    for await (const [key, bytes] of listValues(this.#link, this.#options.prefix)) {
+      try {
+        const { epoch } = this.#space;
+        const found = readValue(bytes, { key, method: undefined, epoch }, this.#format);
+        if (typeof found !== 'string' && !this.#isOver(found)) yield found;
+      } catch (error) {
+        this.#wiring.onError(error as CacheError);
+      }
+    }
+  }
+
+  #isOver(record: TierRecord): boolean {
+    return this.#space.markers.covers(record) || this.#changes.covers(record);
+  }
+
+  async #get(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    const names = keys.map((key) => this.#space.valueKey(key));
+    if (names.length === 1) return [(await this.#link.command(['GET', names[0]!])) as Buffer | null];
+    return (await this.#link.command(['MGET', ...names])) as (Buffer | null)[];
+  }
+
+  #fill(record: TierRecord, ticket: RedisTicket): boolean {
+    const life = this.#lifeOf(record);
+    if (!ticket.mayFill || !this.#link.isReady || life <= 0) return false;
+    this.#turns.use(ticket);
+    const { key, method, stamp } = record;
+    const { keys, args } = this.#space.ofKey(key);
+    const value = stampedValue(encodeValue(record, this.#space.epoch, this.#format), stamp);
+    const rest = [
+      ticket.token,
+      ticket.outcome,
+      value,
+      String(life),
+      `${key}${method}`,
+      stampText(stamp),
+      key,
+    ];
+    const write = this.#link.run(redisScripts.fill, keys, [...args, ...rest]).then(
+      (reply) => {
+        const [outcome] = texts(reply, 1);
+        if (outcome === 'refused') this.#wiring.onRefused(record);
+        else if (outcome === 'epoch') this.#lostEpoch();
+      },
+      (error: unknown) => this.#failed(error, `Storing ${key} in Redis failed`),
+    );
+    this.#writes.add(write);
+    void write.then(() => this.#writes.delete(write));
+    return true;
+  }
+
+  /** How long a value is to stay in Redis, in ms. */
+  #lifeOf({ metadata }: TierRecord): number {
+    const { expiresAt } = metadata;
+    const { maxTtl } = this.#options;
+    return expiresAt === null ? maxTtl : Math.min(maxTtl, Math.ceil(expiresAt - this.#wiring.clock.now()));
+  }
+
+  /** From now on others say what the value of a key is: what this machine has loaded for itself goes. */
+  #forgetAlone(): void {
+    for (const { isLate: _, ...change } of this.#alone.all()) {
+      const { time, writer } = change.stamp;
+      this.#wiring.onChange({ ...change, stamp: { time: time + 1, writer } });
+    }
+    this.#alone.clear();
+  }
+
+  /** Another epoch has begun, or the server has lost its own: both are found out anew. */
+  #lostEpoch(): void {
+    this.#link.restart(new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch'));
+  }
+
+  #failed(cause: unknown, message: string): void {
+    if (!this.#isClosed) this.#wiring.onError(new CacheError('ERR_STORAGE', message, { cause }));
+  }
+}
+
+/** Which server it is, without what is secret. */
+function serverName({ client, sentinel }: ResolvedRedisOptions): string {
+  const {
+    host = 'localhost',
+    port = 6379,
+    path,
+  } = client['socket'] as { host?: string; port?: number; path?: string };
+  return sentinel === undefined ? (path ?? `${host}:${port}`) : `sentinel ${sentinel.name}`;
+}
+
+function closed(): CacheClosedError {
+  return new CacheClosedError('The remote tier is closed');
+}

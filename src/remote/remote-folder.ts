@@ -1,0 +1,116 @@
+/**
+ * What must outlive a process that keeps entries on disk: how far it has followed the log of changes, and which changes of its
+ * own Redis has not got yet. One file of each a process, in `.remote` below the folder; rewritten at once, never in place.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NewChange } from './redis-outbox.js';
+import type { Cursor } from './redis-space.js';
+
+/** A file that was not rewritten for so long is a dead process's. */
+const deadAfterMs = 60_000;
+const idPattern = /^\d+-\d+$/;
+
+type Kind = 'cursor' | 'outbox';
+
+/** What earlier processes have left behind. */
+export interface LeftBehind {
+  /** The one that has followed the log the least far; `undefined` where nothing, or nothing that agrees, is known. */
+  readonly cursor: Cursor | undefined;
+  readonly changes: readonly NewChange[];
+}
+
+export class RemoteFolder {
+  readonly #path: string;
+  readonly #writer: string;
+  /** Names that others have left, which are removed once what they say was done. */
+  #others: string[] = [];
+  #isWriting: Promise<void> = Promise.resolve();
+
+  constructor(persistDir: string, writer: string) {
+    this.#path = join(persistDir, '.remote');
+    this.#writer = writer;
+  }
+
+  /** @param of which server and prefix: what was followed elsewhere says nothing here */
+  async read(of: string): Promise<LeftBehind> {
+    const names = await readdir(this.#path).catch(() => []);
+    const cursors: Cursor[] = [];
+    const changes: NewChange[] = [];
+    let isUnclear = false;
+    for (const name of names) {
+      if (!/^[0-9a-f]{16}\.(?:cursor|outbox)$/.test(name) || name.startsWith(this.#writer)) continue;
+      const path = join(this.#path, name);
+      try {
+        const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
+        const said = JSON.parse(text) as { of?: unknown; cursor?: Cursor; changes?: NewChange[] };
+        if (said.of === of && isCursor(said.cursor)) cursors.push(said.cursor);
+        else if (name.endsWith('.cursor')) isUnclear = true;
+        if (said.of === of && Array.isArray(said.changes)) changes.push(...said.changes.filter(isChange));
+        if (Date.now() - mtimeMs > deadAfterMs || name.endsWith('.outbox')) this.#others.push(name);
+      } catch {
+        // Half of a file that can't be read says nothing: then it is not known how far that process had come.
+        isUnclear ||= name.endsWith('.cursor');
+      }
+    }
+    const isOne = new Set(cursors.map(({ epoch }) => epoch)).size === 1;
+    const cursor = isUnclear || !isOne ? undefined : cursors.reduce(earlier);
+    return { cursor, changes };
+  }
+
+  storeCursor(of: string, cursor: Cursor): Promise<void> {
+    return this.#store('cursor', { of, cursor });
+  }
+
+  /** No changes: the file goes. */
+  storeChanges(of: string, changes: readonly NewChange[]): Promise<void> {
+    return this.#store('outbox', changes.length === 0 ? undefined : { of, changes });
+  }
+
+  /** Removes what earlier processes have left, now that it was taken over. */
+  async forgetOthers(kind: Kind): Promise<void> {
+    const names = this.#others.filter((name) => name.endsWith(kind));
+    this.#others = this.#others.filter((name) => !name.endsWith(kind));
+    for (const name of names) await unlink(join(this.#path, name)).catch(() => undefined);
+  }
+
+  #store(kind: Kind, said: object | undefined): Promise<void> {
+    const writing = this.#isWriting.then(() => this.#write(kind, said));
+    this.#isWriting = writing.catch(() => undefined);
+    return writing;
+  }
+
+  async #write(kind: Kind, said: object | undefined): Promise<void> {
+    const path = join(this.#path, `${this.#writer}.${kind}`);
+    if (said === undefined) {
+      await unlink(path).catch(() => undefined);
+      return;
+    }
+    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+    await writeFile(temporary, JSON.stringify(said), { flag: 'wx', mode: 0o600 });
+    await rename(temporary, path);
+  }
+}
+
+function isCursor(value: Cursor | undefined): value is Cursor {
+  const { epoch, id, run } = value ?? {};
+  return /^[0-9a-f]{16}$/.test(epoch ?? '') && idPattern.test(id ?? '') && typeof run === 'string';
+}
+
+function isChange(change: NewChange): boolean {
+  const { kind, stamp } = change;
+  if (!Number.isSafeInteger(stamp?.time) || !/^[0-9a-f]{16}$/.test(stamp.writer)) return false;
+  if (kind === 'key') return /^[0-9a-f]{32}$/.test(change.key) && typeof change.method === 'string';
+  return kind === 'tag' ? typeof change.tag === 'string' : kind === 'method';
+}
+
+function earlier(a: Cursor, b: Cursor): Cursor {
+  const [[aMs = 0, aNumber = 0], [bMs = 0, bNumber = 0]] = [
+    a.id.split('-').map(Number),
+    b.id.split('-').map(Number),
+  ];
+  return aMs - bMs || aNumber - bNumber ? ((aMs - bMs || aNumber - bNumber) < 0 ? a : b) : a;
+}

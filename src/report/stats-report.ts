@@ -1,0 +1,105 @@
+/** What a cache did for a program, as `toolstash replay` tells it of a trace. */
+
+import type { CacheStats } from '../stats/counters.js';
+import { type AnsweredCalls, answeredCalls, timeSaved, toolTable } from './answered-calls.js';
+import { formatBytes, formatCount, formatShare, plural } from './format.js';
+import { formatBlocks, reportColumns, wrapFacts } from './layout.js';
+import { type Paint, plainPaint } from './paint.js';
+
+/** The statistics of a cache, as a report shows them. */
+export interface StatsReport {
+  readonly stats: CacheStats;
+  readonly byTool: ReadonlyMap<string, CacheStats>;
+  /** The cache's bounds, `undefined` for a policy that has no name. */
+  readonly cache: {
+    readonly eviction: string | undefined;
+    readonly maxSize: number;
+    readonly maxBytes: number;
+  };
+}
+
+/** Where it is shown. */
+export interface StatsStyle {
+  /** Columns there are; used between 40 and 120. */
+  readonly width: number | undefined;
+  readonly paint: Paint;
+}
+
+/**
+ * Statistics as lines of text: how calls were answered, the tool time that was saved, and what else was counted. See
+ * `CacheManager.report` for a program's own, tool by tool.
+ */
+export function formatStats(stats: CacheStats): string {
+  const columns = reportColumns();
+  return formatBlocks([...summary(stats, plainPaint, columns), ending(stats, plainPaint, columns)], columns);
+}
+
+/** A report on a cache, with a line break at the end. */
+export function formatStatsReport(
+  { stats, byTool, cache }: StatsReport,
+  { width, paint }: StatsStyle,
+): string {
+  const columns = reportColumns(width);
+  const counts = new Map([...byTool].map(([name, each]) => [name, callsOf(each)]));
+  const used = [...counts].filter(([, { calls }]) => calls > 0);
+  const bounds = `at most ${formatCount(cache.maxSize)} entries and ${formatBytes(cache.maxBytes)}`;
+  const heading = [
+    paint('bold', 'toolstash report'),
+    paint('gray', `${plural(callsOf(stats).calls, 'call')} of ${plural(used.length, 'tool')}`),
+    paint('gray', cache.eviction === undefined ? bounds : `${cache.eviction.toUpperCase()} · ${bounds}`),
+  ];
+  const table = used.length === 0 ? [] : toolTable(new Map(used), styleOf(paint, columns));
+  return formatBlocks(
+    [heading, ...summary(stats, paint, columns), table, ending(stats, paint, columns)],
+    columns,
+  );
+}
+
+function styleOf(paint: Paint, columns: number) {
+  return { paint, columns, hasDisk: false, bypassed: ['uncached', 'uncached'] } as const;
+}
+
+function callsOf(stats: CacheStats): AnsweredCalls {
+  const { misses, coalesced, uncached, savedMs } = stats;
+  // A stale value in place of a load that failed or was slow: the call is a miss, or coalesced, already.
+  const hits = stats.hits + stats.staleHits - stats.staleIfErrors - stats.softTimeouts;
+  const calls = hits + coalesced + misses + uncached;
+  return { calls, hits, diskHits: 0, coalesced, misses, bypassed: uncached, savedMs };
+}
+
+function summary(stats: CacheStats, paint: Paint, columns: number): string[][] {
+  const { savedMs, loadTime } = stats;
+  const toolMs = savedMs + loadTime.mean * loadTime.count;
+  return [answeredCalls(callsOf(stats), styleOf(paint, columns)), [timeSaved({ savedMs, toolMs }, paint)]];
+}
+
+function ending(stats: CacheStats, paint: Paint, columns: number): string[] {
+  const facts: readonly (readonly [what: string, count: number])[] = [
+    ['stale answers', stats.staleHits],
+    ['expired', stats.expired],
+    ['invalidated', stats.invalidated],
+    ['too large or unfit to store', stats.refused],
+    ['tool errors', stats.loadErrors],
+    ['timeouts', stats.hardTimeouts],
+    ['calls refused', stats.circuitRejections + stats.queueRejections],
+  ];
+  const lines = wrapFacts(
+    [
+      `hit rate ${formatShare(stats.hitRate, 1)} of lookups`,
+      `evicted ${formatCount(stats.evicted)}`,
+      ...facts.flatMap(([what, count]) => (count > 0 ? [`${what} ${formatCount(count)}`] : [])),
+      `held now ${formatCount(stats.entries)} (${formatBytes(stats.bytes)})`,
+    ],
+    columns,
+  );
+  const failures =
+    stats.cacheErrors === 0
+      ? []
+      : [
+          paint(
+            'red',
+            `${plural(stats.cacheErrors, 'failure')} of the cache: listen to its \`error\` event.`,
+          ),
+        ];
+  return [...lines.map((line) => paint('gray', line)), ...failures];
+}

@@ -1,0 +1,89 @@
+/**
+ * A log-linear histogram, after HdrHistogram (Gil Tene, hdrhistogram.org): each power of two is an octave of equal
+ * buckets, so that the relative error is the same for small numbers and large ones.
+ */
+
+/** Buckets an octave: a bucket is at most 1/64 of its numbers wide, and its middle within 1/128 of them. */
+const octaveBuckets = 64;
+const octaveBits = 6;
+
+/** What a bucket counts at most. */
+const mostInBucket = 2 ** 32 - 1;
+
+/** Counts integers from 0 to 2^32 - 1. Takes 256 bytes an octave, from the lowest to the highest that it has met. */
+export class LogLinearHistogram {
+  /** The octaves from `#firstOctave` on. */
+  #counts = new Uint32Array(0);
+  #firstOctave = 0;
+  #max = 0;
+
+  record(value: number): void {
+    const octave = octaveOf(value);
+    this.#makeRoom(octave, octave);
+    this.#count((octave - this.#firstOctave) * octaveBuckets + placeIn(octave, value), 1);
+    if (value > this.#max) this.#max = value;
+  }
+
+  /** The largest number recorded, exactly; 0 for none. */
+  get max(): number {
+    return this.#max;
+  }
+
+  /** Counts what another has counted too. */
+  add(other: LogLinearHistogram): void {
+    const octaves = other.#counts.length / octaveBuckets;
+    if (octaves === 0) return;
+    this.#makeRoom(other.#firstOctave, other.#firstOctave + octaves - 1);
+    const shift = (other.#firstOctave - this.#firstOctave) * octaveBuckets;
+    for (const [index, count] of other.#counts.entries()) this.#count(shift + index, count);
+    this.#max = Math.max(this.#max, other.#max);
+  }
+
+  /**
+   * The smallest recorded number that is not below this share (0 to 1) of all, within 1/128 of it and never above
+   * `max`; 0 if nothing was recorded.
+   */
+  quantile(share: number): number {
+    let total = 0;
+    for (const count of this.#counts) total += count;
+    const rank = Math.max(1, Math.ceil(share * total));
+    let seen = 0;
+    for (const [index, count] of this.#counts.entries()) {
+      seen += count;
+      if (seen >= rank) return Math.min(this.#middleOf(index), this.#max);
+    }
+    return 0;
+  }
+
+  #count(index: number, times: number): void {
+    this.#counts[index] = Math.min((this.#counts[index] as number) + times, mostInBucket);
+  }
+
+  #makeRoom(lowest: number, highest: number): void {
+    const octaves = this.#counts.length / octaveBuckets;
+    const end = this.#firstOctave + octaves;
+    if (octaves > 0 && lowest >= this.#firstOctave && highest < end) return;
+    const first = octaves === 0 ? lowest : Math.min(lowest, this.#firstOctave);
+    const counts = new Uint32Array((Math.max(highest + 1, end) - first) * octaveBuckets);
+    counts.set(this.#counts, octaves === 0 ? 0 : (this.#firstOctave - first) * octaveBuckets);
+    this.#counts = counts;
+    this.#firstOctave = first;
+  }
+
+  #middleOf(index: number): number {
+    const octave = this.#firstOctave + Math.floor(index / octaveBuckets);
+    const place = index % octaveBuckets;
+    if (octave === 0) return place;
+    const width = 2 ** (octave - 1);
+    return (octaveBuckets + place) * width + (width - 1) / 2;
+  }
+}
+
+/** Octave 0 holds the numbers below 64, one a bucket; octave `n` those from 64 × 2^(n-1) on. */
+function octaveOf(value: number): number {
+  return Math.max(0, 32 - Math.clz32(value) - octaveBits);
+}
+
+function placeIn(octave: number, value: number): number {
+  return octave === 0 ? value : (value >>> (octave - 1)) - octaveBuckets;
+}

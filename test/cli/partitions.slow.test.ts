@@ -1,0 +1,3 @@
+/** `partitions.test.ts`, each call a process of the command line as it is published. */
+
+import './partitions.test.js';

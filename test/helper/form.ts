@@ -1,0 +1,9 @@
+/** Tests in two forms: a short one that `npm test` waits for, and a long one in `npm run test:slow`. */
+
+/** Whether this is the long form: `x.slow.test.ts` runs `x.test.ts` in it. */
+export const isLong = process.env['TOOLSTASH_FORM'] === 'long';
+
+/** How many rounds this form has, or whatever else tells the two apart. */
+export function inForm<Value>({ short, long }: { readonly short: Value; readonly long: Value }): Value {
+  return isLong ? long : short;
+}

@@ -1,0 +1,3 @@
+/** The long form of `argument-index.test.ts`: a million pairs. */
+
+import './argument-index.test.js';

@@ -1,0 +1,3 @@
+/** The long form of `python.test.ts`. */
+
+import './python.test.js';

@@ -1,0 +1,3 @@
+/** The long form of `interleaving.test.ts`. */
+
+import './interleaving.test.js';

@@ -1,0 +1,3 @@
+/** The long form of `consolidation-faults.test.ts`. */
+
+import './consolidation-faults.test.js';

@@ -1,0 +1,3 @@
+/** The long form of `crash.test.ts`. */
+
+import './crash.test.js';

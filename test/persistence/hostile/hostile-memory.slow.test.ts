@@ -1,0 +1,3 @@
+/** The long form of `hostile-memory.test.ts`. */
+
+import './hostile-memory.test.js';

@@ -1,0 +1,3 @@
+/** The long form of `io-faults.test.ts`. */
+
+import './io-faults.test.js';

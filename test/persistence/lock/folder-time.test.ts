@@ -1,0 +1,42 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/clock.js';
+import { nodeFileSystem } from '../../../src/persistence/file-system.js';
+import { measureOffset, offsetBetween } from '../../../src/persistence/lock/folder-time.js';
+
+const hour = 3_600_000;
+
+describe('the time of a folder', () => {
+  it('is asked for by a file that is removed again', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'toolstash-time-'));
+    const clock = { ...systemClock, now: () => systemClock.now() + hour };
+    const asked = { files: nodeFileSystem, folder, fileMode: 0o600 };
+    const right = await measureOffset({ ...asked, clock: systemClock });
+    const fast = await measureOffset({ ...asked, clock });
+    expect(right.ahead).toBe(0);
+    expect(Math.abs(fast.ahead - hour * 1_000)).toBeLessThanOrEqual(fast.uncertainty);
+    expect(readdirSync(folder)).toEqual([]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it('is the machine’s own where the two can’t be told apart, and known to a tick where they can', () => {
+    const own = { earliest: 1_000_000_010, latest: 1_000_000_012 };
+    expect(offsetBetween(1_000_000_011.5, own)).toMatchObject({ ahead: 0 });
+    expect(offsetBetween(1_000_000_004.5, own)).toMatchObject({ ahead: 0 });
+    for (const shift of [-10_000, 10_000, -60, 60]) {
+      for (const since of [0, 5, 19]) {
+        // The folder's time was right when its last tick was so long ago.
+        const { ahead, uncertainty } = offsetBetween(1_000_000_011.5 - since - shift, own);
+        expect(Math.abs(ahead - shift * 1_000)).toBeLessThanOrEqual(uncertainty);
+        expect(uncertainty).toBeLessThan(30_000);
+      }
+    }
+  });
+
+  it('may be two seconds off where files have whole seconds only', () => {
+    const own = { earliest: 1_000_001_900, latest: 1_000_001_901 };
+    expect(offsetBetween(1_000_000_000, own)).toEqual({ ahead: 0, uncertainty: 2_002_000 });
+  });
+});

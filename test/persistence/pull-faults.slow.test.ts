@@ -1,0 +1,3 @@
+/** The long form of `pull-faults.test.ts`. */
+
+import './pull-faults.test.js';

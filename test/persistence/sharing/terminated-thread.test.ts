@@ -1,0 +1,58 @@
+/** Worker threads that share a folder: one that is terminated leaves no place behind for long, one that lives keeps it. */
+
+import { mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CacheManager } from '../../../src/index.js';
+import { buildScript, makeWorkFolder } from '../../helper/child-process.js';
+
+let work: string;
+let script: string;
+const workers: Worker[] = [];
+
+beforeAll(async () => {
+  work = makeWorkFolder('threads');
+  script = await buildScript(fileURLToPath(new URL('thread.ts', import.meta.url)), join(work, 'built'));
+});
+
+afterAll(async () => {
+  for (const worker of workers) await worker.terminate();
+  rmSync(work, { recursive: true, force: true });
+});
+
+/** A folder that a worker thread has a cache on. */
+async function share(name: string): Promise<{ persistDir: string; worker: Worker }> {
+  const persistDir = join(work, name);
+  mkdirSync(persistDir);
+  const worker = new Worker(script, { workerData: persistDir });
+  workers.push(worker);
+  await new Promise((open, fail) => worker.once('message', open).once('error', fail));
+  return { persistDir, worker };
+}
+
+/** As if the last sign of life had been given six seconds ago. */
+function passSeconds(persistDir: string): void {
+  const presence = join(persistDir, '.presence');
+  const then = new Date(Date.now() - 6_000);
+  for (const name of readdirSync(presence))
+    if (name.endsWith('.lock')) utimesSync(join(presence, name), then, then);
+}
+
+it('gives the folder to who wants it alone once the thread was terminated, and not before', async () => {
+  const { persistDir, worker } = await share('terminated');
+  const living = await share('living');
+  await worker.terminate();
+  passSeconds(persistDir);
+  const alone = { persist: true, mode: 'single', flushOnExit: false } as const;
+  const refused = CacheManager.open({ ...alone, persistDir: living.persistDir });
+  await Promise.all([
+    expect(refused).rejects.toMatchObject({ code: 'ERR_DIRECTORY_TAKEN' }),
+    (async () => {
+      await using cache = await CacheManager.open({ ...alone, persistDir });
+      expect(await cache.get('tool', 1)).toBe('by a thread');
+      expect(readdirSync(join(persistDir, '.presence'))).toEqual([]);
+    })(),
+  ]);
+});

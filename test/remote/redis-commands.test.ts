@@ -1,0 +1,130 @@
+/** What a client sends, counted by MONITOR; clocks that are apart; TLS. */
+
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { CacheManager, type Clock } from '../../src/index.js';
+import { redis } from '../../src/redis/index.js';
+import { closeMachines, openMachine } from '../helper/redis-caches.js';
+import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
+
+afterEach(closeMachines);
+afterAll(stopServers);
+
+/** The commands that clients send while a task runs, without those of scripts. */
+async function commandsDuring(server: RedisServer, task: () => Promise<unknown>): Promise<string[]> {
+  const socket = connect(server.port, '127.0.0.1');
+  let said = '';
+  socket.on('data', (bytes) => {
+    said += String(bytes);
+  });
+  socket.write('MONITOR\r\n');
+  await expect.poll(() => said).toContain('+OK');
+  await task();
+  await server.command('ECHO', 'that-was-all');
+  await expect.poll(() => said).toContain('that-was-all');
+  socket.destroy();
+  const lines = said.split('\r\n').filter((line) => / \[\d+ (?!lua)/.test(line));
+  return lines.map((line) => /"([A-Za-z]+)"/.exec(line)?.[1] ?? '').filter((name) => name !== 'ECHO');
+}
+
+it('sends 1 command for a hit, 3 for a miss, none for a hit in memory', async () => {
+  const server = await RedisServer.start();
+  const slow = { heartbeat: '30s' } as const;
+  const [one, other] = [await openMachine(server, {}, slow), await openMachine(server, {}, slow)];
+  const miss = await commandsDuring(server, async () => {
+    await one.getOrSet('search', 1, () => 'value');
+    await one.flush();
+  });
+  expect(miss).toEqual(['GET', 'EVALSHA', 'EVALSHA']);
+  expect(await commandsDuring(server, () => other.getOrSet('search', 1, () => 'again'))).toEqual(['GET']);
+  const inMemory = async () => {
+    for (let at = 0; at < 100; at += 1) await other.getOrSet('search', 1, () => 'again');
+  };
+  expect(await commandsDuring(server, inMemory)).toEqual([]);
+});
+
+it('sends nothing but a sign of life when idle', async () => {
+  const server = await RedisServer.start();
+  await openMachine(server, {}, { heartbeat: 100 });
+  const idle = await commandsDuring(server, () => new Promise((resolve) => setTimeout(resolve, 450)));
+  expect(new Set(idle)).toEqual(new Set(['PING']));
+  expect(idle.length).toBeLessThanOrEqual(5);
+});
+
+it('goes by the clock of the server, whatever those of machines say', async () => {
+  const server = await RedisServer.start();
+  const off = (ms: number): Clock => ({
+    now: () => Date.now() + ms,
+    elapsed: () => performance.now(),
+    schedule: (callback, delay) => {
+      const timer = setTimeout(callback, delay).unref();
+      return { cancel: () => clearTimeout(timer) };
+    },
+  });
+  const [ahead, behind] = [
+    await openMachine(server, { clock: off(10_000) }),
+    await openMachine(server, { clock: off(-10_000) }),
+  ];
+  for (const [one, other] of [
+    [ahead, behind],
+    [behind, ahead],
+  ] as const) {
+    for (const change of ['set', 'delete', 'tag', 'clear', 'load'] as const) {
+      await one.set('search', change, 'old', { tags: ['t'] });
+      await one.flush();
+      expect(await other.get('search', change), change).toBe('old');
+      if (change === 'set') await other.set('search', change, 'new');
+      else if (change === 'tag') await other.invalidateTags(['t']);
+      else if (change === 'clear') await other.clear('search');
+      else await other.delete('search', change);
+      await other.flush();
+      const right = change === 'set' ? 'new' : change === 'load' ? 'loaded' : undefined;
+      if (change === 'load') expect(await other.getOrSet('search', change, () => 'loaded')).toBe('loaded');
+      await expect.poll(() => one.get('search', change)).toBe(right);
+      expect(await other.get('search', change), change).toBe(right);
+      await one.clear('search');
+      await one.flush();
+    }
+  }
+});
+
+it('connects over TLS with a password', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'toolstash-tls-'));
+  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject],
+    { stdio: 'ignore' },
+  );
+  const port = await freePort();
+  const tls = [
+    '--tls-port',
+    String(port),
+    '--tls-cert-file',
+    cert,
+    '--tls-key-file',
+    key,
+    '--tls-ca-cert-file',
+    cert,
+  ];
+  await RedisServer.start({ args: [...tls, '--tls-auth-clients', 'no', '--requirepass', 'pass word'] });
+  const ca = readFileSync(cert);
+  const remote = redis({
+    url: `rediss://:pass word@localhost:${port}`,
+    clientOptions: { socket: { ca } },
+    remoteTimeout: '5s',
+  });
+  const [one, other] = [new CacheManager({ remote }), new CacheManager({ remote })];
+  await one.open();
+  await one.set('search', 1, 'over TLS');
+  await one.flush();
+  await other.open();
+  expect(await other.get('search', 1)).toBe('over TLS');
+  await Promise.all([one.close(), other.close()]);
+  rmSync(folder, { recursive: true });
+});

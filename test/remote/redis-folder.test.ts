@@ -1,0 +1,127 @@
+/** Folders of entries that were away while others changed what they hold. */
+
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CacheManager } from '../../src/index.js';
+import type { RedisOptions } from '../../src/redis/index.js';
+import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { RedisServer, stopServers } from '../helper/redis-server.js';
+
+let persistDir: string;
+let server: RedisServer;
+beforeEach(async () => {
+  persistDir = mkdtempSync(join(tmpdir(), 'toolstash-away-'));
+  server = await RedisServer.start();
+});
+afterEach(async () => {
+  await closeMachines();
+  await server.remove();
+  rmSync(persistDir, { recursive: true, force: true });
+});
+afterAll(stopServers);
+
+const withDisk = (more: RedisOptions = {}) =>
+  openMachine(server, { persist: true, persistDir, maxSize: 1 }, more);
+const isFlushed = (cache: CacheManager) => () =>
+  cache.flush().then(
+    () => true,
+    () => false,
+  );
+
+describe('a folder that was away', () => {
+  it.each([
+    ['whose log is whole', 200, 10_000],
+    ['whose log was trimmed', 2_000, 100],
+  ])('%s, answers nothing that was changed meanwhile', async (_, count, logLength) => {
+    const away = await withDisk({ logLength });
+    const other = await openMachine(server, {}, { logLength });
+    for (let at = 0; at < count; at += 1) await away.set('search', at, `old ${at}`, { tags: [`t${at}`] });
+    await away.flush();
+    await away.close();
+    const kept = Math.floor(count * 0.9);
+    for (let at = 0; at < kept; at += 1) {
+      if (at % 3 === 0) await other.set('search', at, `new ${at}`);
+      else if (at % 100 === 1) await other.invalidateTags([`t${at}`]);
+      else await other.delete('search', at);
+    }
+    await other.flush();
+    const back = await withDisk({ logLength });
+    const wrong: unknown[] = [];
+    for (let at = 0; at < count; at += 1) {
+      const found = await back.get('search', at);
+      const right = at >= kept ? `old ${at}` : at % 3 === 0 ? `new ${at}` : undefined;
+      if (found !== right) wrong.push([at, found, right]);
+    }
+    expect(wrong).toEqual([]);
+    expect(back.stats().cacheErrors).toBe(0);
+  });
+
+  it('answers from disk without Redis what was not changed', async () => {
+    const away = await withDisk();
+    await away.set('search', 1, 'old');
+    await away.flush();
+    await away.close();
+    const back = await withDisk();
+    await server.command('CONFIG', 'RESETSTAT');
+    expect(await back.get('search', 1)).toBe('old');
+    expect(await server.command('INFO', 'commandstats')).not.toMatch(/cmdstat_m?get:/);
+  });
+
+  it('answers nothing from before an epoch that it has missed', async () => {
+    const away = await withDisk();
+    await away.set('search', 1, 'old');
+    await away.flush();
+    await away.close();
+    await server.command('FLUSHALL');
+    expect(await (await withDisk()).get('search', 1)).toBeUndefined();
+  });
+
+  it('confirms each entry of a folder that never knew this Redis', async () => {
+    const alone = machineOf(server, { persist: true, persistDir, maxSize: 1 }, { prefix: 'another' });
+    await alone.open();
+    await alone.set('search', 1, 'old');
+    await alone.flush();
+    await alone.close();
+    expect(await (await withDisk()).get('search', 1)).toBeUndefined();
+  });
+
+  it('sends what an earlier process could not, before it reads', async () => {
+    const other = await openMachine(server, {}, { heartbeat: 100, remoteTimeout: 100 });
+    const first = await withDisk({ heartbeat: 100, remoteTimeout: 100 });
+    await first.set('search', 1, 'old');
+    await first.flush();
+    expect(await other.get('search', 1)).toBe('old');
+    await server.command('SAVE');
+    await server.stop();
+    await expect.poll(isFlushed(first), { timeout: 10_000 }).toBe(true);
+    await expect
+      .poll(
+        () =>
+          first.open().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(false);
+    await first.delete('search', 1);
+    await first.close();
+    expect(readdirSync(join(persistDir, '.remote')).join()).toContain('.outbox');
+    await server.start();
+    await expect
+      .poll(
+        () =>
+          other.open().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 10_000 },
+      )
+      .toBe(true);
+    await withDisk();
+    await expect.poll(() => other.get('search', 1), { timeout: 10_000 }).toBeUndefined();
+    expect(readdirSync(join(persistDir, '.remote')).join()).not.toContain('.outbox');
+  });
+});

@@ -1,0 +1,234 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { CacheManager } from '../../src/index.js';
+import { type RedisOptions, redis } from '../../src/redis/index.js';
+import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { RedisProxy } from '../helper/redis-proxy.js';
+import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
+
+afterEach(closeMachines);
+afterAll(stopServers);
+
+const short: RedisOptions = { remoteTimeout: 100, heartbeat: 100 };
+const isOpen = (cache: CacheManager) => () =>
+  cache.open().then(
+    () => true,
+    () => false,
+  );
+const isFlushed = (cache: CacheManager) => () =>
+  cache.flush().then(
+    () => true,
+    () => false,
+  );
+/** Within which a machine must be back, in ms. */
+const back = { timeout: 15_000, interval: 50 };
+
+/** How long 1,000 calls take at once, when each runs its tool. */
+async function callMany(cache: CacheManager, from: number): Promise<void> {
+  const calls = Array.from({ length: 1_000 }, (_, at) => cache.getOrSet('search', from + at, () => at));
+  expect(await Promise.all(calls)).toEqual(Array.from({ length: 1_000 }, (_, at) => at));
+}
+
+describe('while Redis', () => {
+  it('refuses connections, calls go on to the tool, and it is used once it is there', async () => {
+    const port = await freePort();
+    const cache = new CacheManager({ remote: redis({ url: `redis://127.0.0.1:${port}`, ...short }) });
+    await expect(cache.open()).rejects.toMatchObject({ code: 'ERR_STORAGE' });
+    await callMany(cache, 0);
+    expect(cache.stats()).toMatchObject({ loads: 1_000, misses: 0 });
+    expect(cache.stats().cacheErrors).toBeGreaterThanOrEqual(1_000);
+    const server = await RedisServer.start({ port });
+    await expect.poll(isOpen(cache), back).toBe(true);
+    await cache.getOrSet('search', 'later', () => 'stored');
+    await cache.flush();
+    const other = await openMachine(server);
+    expect(await other.get('search', 'later')).toBe('stored');
+    await cache.close();
+  });
+
+  it('is frozen, a call pays the deadline once, and it is used again when it goes on', async () => {
+    const server = await RedisServer.start();
+    const cache = await openMachine(server, {}, short);
+    const other = await openMachine(server, {}, short);
+    await cache.set('search', 'kept', 'kept');
+    await cache.flush();
+    server.pause();
+    await callMany(cache, 0);
+    // One by one: if each paid, it would take 50 s.
+    for (let at = 0; at < 500; at += 1) await cache.getOrSet('search', `one ${at}`, () => at);
+    server.resume();
+    await expect.poll(isOpen(cache), back).toBe(true);
+    await expect.poll(() => other.get('search', 'kept'), back).toBe('kept');
+    await expect
+      .poll(async () => {
+        await cache.set('search', 'after', 'after');
+        return other.get('search', 'after');
+      }, back)
+      .toBe('after');
+  });
+
+  it('wants another password, says so without showing any', async () => {
+    const server = await RedisServer.start({ args: ['--requirepass', 'p@ss/w:rd#?%'] });
+    const errors: unknown[] = [];
+    const cache = new CacheManager({
+      remote: redis({ url: `redis://:geheim-1@127.0.0.1:${server.port}`, ...short }),
+    });
+    cache.on('error', ({ error }) => errors.push(error));
+    await expect(cache.open()).rejects.toThrow(/Redis can't be reached: .*WRONGPASS/);
+    expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+    const { inspect } = await import('node:util');
+    expect(inspect(errors, { depth: 20, showHidden: true })).not.toContain('geheim-1');
+    await cache.close().catch(() => undefined);
+    for (const url of [
+      `redis://:p@ss/w:rd#?%@127.0.0.1:${server.port}`,
+      `redis://default:${encodeURIComponent('p@ss/w:rd#?%')}@127.0.0.1:${server.port}/0`,
+    ]) {
+      const right = new CacheManager({ remote: redis({ url, ...short, remoteTimeout: '2s' }) });
+      await right.open();
+      await right.set('search', 1, 'there');
+      await right.flush();
+      await right.close();
+    }
+  });
+
+  it('is out of memory, results are not stored there, and deletions still are', async () => {
+    const server = await RedisServer.start();
+    const [one, other] = [await openMachine(server), await openMachine(server)];
+    await one.set('search', 'old', 'old');
+    await one.flush();
+    expect(await other.get('search', 'old')).toBe('old');
+    await server.command('CONFIG', 'SET', 'maxmemory', '1');
+    expect(await one.getOrSet('search', 'new', () => 'loaded')).toBe('loaded');
+    await one.delete('search', 'old');
+    await one.flush();
+    await expect.poll(() => other.peek('search', 'old'), back).toBeUndefined();
+    await server.command('CONFIG', 'SET', 'maxmemory', '0');
+    expect(await other.get('search', 'old')).toBeUndefined();
+    expect(await other.get('search', 'new')).toBeUndefined();
+  });
+
+  it('evicts at will, what is there is right', async () => {
+    const server = await RedisServer.start({
+      args: ['--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'],
+    });
+    const [one, other] = [
+      await openMachine(server, { maxSize: 10 }),
+      await openMachine(server, { maxSize: 10 }),
+    ];
+    const versions = new Map<number, number>();
+    for (let round = 0; round < 3; round += 1) {
+      for (let at = 0; at < 1_200; at += 1) {
+        versions.set(at, round);
+        await one.set('search', at, `${round} ${randomBytes(8_000).toString('hex')}`);
+      }
+      await expect.poll(isFlushed(one), back).toBe(true);
+      await expect.poll(isOpen(other), back).toBe(true);
+      for (let at = 0; at < 1_200; at += 1) {
+        const found = await other.get<string>('search', at);
+        if (found !== undefined) expect(found.startsWith(`${versions.get(at)} `), `key ${at}`).toBe(true);
+      }
+    }
+    expect(await server.command('INFO', 'stats')).not.toContain('evicted_keys:0\r\n');
+  });
+
+  it('is away, deletions wait, and reach the others before anything is read', async () => {
+    const server = await RedisServer.start({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+    const [one, other] = [await openMachine(server, {}, short), await openMachine(server, {}, short)];
+    for (let at = 0; at < 100; at += 1) await one.set('search', at, 'old', { tags: [`t${at}`] });
+    await one.flush();
+    for (let at = 0; at < 100; at += 1) expect(await other.get('search', at)).toBe('old');
+    await server.stop();
+    await expect
+      .poll(
+        () =>
+          one
+            .flush()
+            .then(
+              () => one.open(),
+              () => false,
+            )
+            .then(
+              () => true,
+              () => false,
+            ),
+        back,
+      )
+      .toBe(false);
+    for (let at = 0; at < 50; at += 1) await one.delete('search', at);
+    await one.set('search', 50, 'while away');
+    await one.invalidateTags(['t51']);
+    await expect(one.flush()).rejects.toThrow(/wait until Redis can be reached/);
+    await server.start();
+    await expect.poll(isFlushed(one), back).toBe(true);
+    await expect.poll(isOpen(other), back).toBe(true);
+    for (let at = 0; at < 52; at += 1) await expect.poll(() => other.get('search', at), back).toBeUndefined();
+    expect(await other.get('search', 60)).toBe('old');
+    // What was set meanwhile was not kept back, so nobody goes on with it.
+    expect(await one.get('search', 50)).toBeUndefined();
+  });
+
+  it('comes back with an older snapshot, nobody trusts what it holds', async () => {
+    const server = await RedisServer.start();
+    const [one, other] = [
+      await openMachine(server, {}, short),
+      await openMachine(server, { maxSize: 1 }, short),
+    ];
+    await one.set('search', 1, 'old');
+    await one.flush();
+    await server.command('SAVE');
+    await one.set('search', 1, 'new');
+    await one.delete('search', 2);
+    await one.flush();
+    expect(await other.get('search', 1)).toBe('new');
+    await server.stop();
+    await server.start();
+    await expect.poll(isOpen(one), back).toBe(true);
+    await expect.poll(isOpen(other), back).toBe(true);
+    expect(await other.get('search', 1)).not.toBe('old');
+    expect(await one.get('search', 1)).not.toBe('old');
+  });
+
+  it('swallows everything, as behind a black hole, nobody answers beyond the bound', async () => {
+    const server = await RedisServer.start();
+    const proxy = await RedisProxy.before(server.port);
+    const near = machineOf(server, {}, short);
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const far = new CacheManager({ remote: redis({ url, ...short }) });
+    const lax = new CacheManager({ remote: redis({ url, ...short }), coherence: 'available' });
+    await Promise.all([near.open(), far.open(), lax.open()]);
+    await near.set('search', 1, 'old');
+    await near.flush();
+    for (const cache of [far, lax]) expect(await cache.get('search', 1)).toBe('old');
+    proxy.mode = 'black hole';
+    await near.set('search', 1, 'new');
+    await near.flush();
+    // The bound is 100 + 100 + 400 ms.
+    await new Promise((resolve) => setTimeout(resolve, 650));
+    expect(await far.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+    expect(await lax.getOrSet('search', 1, () => 'loaded')).toBe('old');
+    proxy.mode = 'open';
+    proxy.cut();
+    for (const cache of [far, lax]) {
+      await expect.poll(isOpen(cache), back).toBe(true);
+      await expect.poll(() => cache.get('search', 1), back).toBe('new');
+      await cache.close().catch(() => undefined);
+    }
+    await proxy.close();
+  });
+});
+
+it('a deadline that only we have missed does not count against Redis', async () => {
+  const server = await RedisServer.start();
+  const [one, other] = [await openMachine(server), await openMachine(server, {}, { remoteTimeout: 100 })];
+  const value = 'x'.repeat(100_000);
+  for (let at = 0; at < 1_000; at += 1) await one.set('search', at, `${at}${value}`);
+  await one.flush();
+  await Promise.all(Array.from({ length: 1_000 }, (_, at) => other.getOrSet('search', at, () => 'tool')));
+  // Late ones went on to the tool; the next is answered.
+  const later = await openMachine(server, {}, { remoteTimeout: 100 });
+  expect(later.stats().cacheErrors).toBe(0);
+  expect(await other.get('search', 'nothing')).toBeUndefined();
+  const { cacheErrors } = other.stats();
+  await other.get('search', 'nothing either');
+  expect(other.stats().cacheErrors).toBe(cacheErrors);
+});

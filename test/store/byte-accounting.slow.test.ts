@@ -1,0 +1,3 @@
+/** The long form of `byte-accounting.test.ts`. */
+
+import './byte-accounting.test.js';

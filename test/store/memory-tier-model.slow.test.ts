@@ -1,0 +1,3 @@
+/** The long form of `memory-tier-model.test.ts`. */
+
+import './memory-tier-model.test.js';

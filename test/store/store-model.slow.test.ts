@@ -1,0 +1,3 @@
+/** The long form of `store-model.test.ts`. */
+
+import './store-model.test.js';
