@@ -19,6 +19,8 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Where a whole run of minutes is at stake, a test that the machine upset has a second try; the report names it.
+    retry: process.env['CI'] ? 1 : 0,
     // On a busy machine a server, or another process, takes its time.
     expect: { poll: { timeout: 15_000 } },
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },

@@ -1,22 +1,9 @@
 /** What a cache counts for the parts of an entry besides its value, against the heap. */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';
 import { ErrorSnapshot } from '../../src/guard/error-snapshot.js';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
-
-/** Bytes in use once everything unreachable is gone. */
-async function usedBytes(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  await nextTurn();
-  collect();
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
+import { measured, usedBytes } from '../helper/used-memory.js';
 
 /** A text cut from one 50 times as long. */
 function slice(index: number, length: number): string {
@@ -55,15 +42,15 @@ const kinds: readonly (readonly [
   ],
 ];
 
-describe('the bytes of a cache', () => {
+describe('the bytes of a cache', measured, () => {
   it.each(kinds)('are at least half of what %s take', async (_name, options, set) => {
     const make = () => new CacheManager({ maxSize: 2 * many, maxBytes: 2 ** 30, ...options });
     const warm = make();
     for (let index = 0; index < 200; index++) set(warm, index);
     const cache = make();
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     for (let index = 0; index < many; index++) set(cache, index);
-    const real = (await usedBytes()) - before;
+    const real = (await usedBytes()).all - before;
     const { bytes, entries } = cache.stats();
     expect(entries).toBe(many);
     expect(bytes / real).toBeGreaterThan(0.5);
@@ -83,9 +70,9 @@ describe('the bytes of a cache', () => {
     const warm = new CacheManager({ maxSize: 10_000, maxBytes });
     for (let index = 0; index < 200; index++) ask(warm, index);
     const cache = new CacheManager({ maxSize: 10_000, maxBytes });
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     for (let index = 0; index < many; index++) ask(cache, index);
-    const real = (await usedBytes()) - before;
+    const real = (await usedBytes()).all - before;
     const { indexBytes } = cache.stats();
     expect(indexBytes / real).toBeGreaterThan(0.5);
     expect(indexBytes / real).toBeLessThan(3);
@@ -99,9 +86,9 @@ describe('the bytes of a cache', () => {
   it('hold no more than some KB for each method name, nor what the name was cut from', async () => {
     const cache = new CacheManager({ maxSize: 10 });
     for (let index = 0; index < 200; index++) await cache.getOrSet(`warm ${index}`, 1, () => 1);
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     for (let index = 0; index < 500; index++) await cache.getOrSet(slice(index, 200) + index, 1, () => 1);
-    expect(((await usedBytes()) - before) / 500).toBeLessThan(5000);
+    expect(((await usedBytes()).all - before) / 500).toBeLessThan(5000);
     expect(cache.methods()).toHaveLength(700);
   });
 
@@ -122,9 +109,9 @@ describe('the bytes of a cache', () => {
   it('hold no more than the tag for each marker of an invalidated tag', async () => {
     const cache = new CacheManager();
     for (let index = 0; index < 200; index++) await cache.invalidateTags([`warm ${index}`]);
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     for (let index = 0; index < many; index++) await cache.invalidateTags([slice(index, 200)]);
-    expect(((await usedBytes()) - before) / many).toBeLessThan(700);
+    expect(((await usedBytes()).all - before) / many).toBeLessThan(700);
   });
 });
 
@@ -152,18 +139,18 @@ const errors: readonly (readonly [name: string, make: (index: number) => Error])
   ['errors with causes', (index) => new Error('failed', { cause: new TypeError(slice(index, 300)) })],
 ];
 
-describe('the bytes of remembered errors', () => {
+describe('the bytes of remembered errors', measured, () => {
   it.each(errors)('are at least half of what %s take', async (_name, make) => {
     for (let index = 0; index < 200; index++) ErrorSnapshot.toStore(make(index));
     const held: unknown[] = new Array(many).fill(0);
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     let counted = 0;
     for (let index = 0; index < many; index++) {
       const stored = ErrorSnapshot.toStore(make(index))!;
       held[index] = stored;
       counted += stored.bytes;
     }
-    const real = (await usedBytes()) - before;
+    const real = (await usedBytes()).all - before;
     expect(held).toHaveLength(many);
     expect(counted / real).toBeGreaterThan(0.5);
     expect(counted / real).toBeLessThan(4);

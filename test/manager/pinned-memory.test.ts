@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import { usedBytes } from '../helper/used-memory.js';
+import { measured, usedBytes } from '../helper/used-memory.js';
 
 /** Bytes by which memory grows through `fill`. */
 async function grownBy(fill: () => Promise<unknown>): Promise<number> {
@@ -21,7 +21,7 @@ function sliceOf(index: number, length = 20): string {
     .slice(1, 1 + length);
 }
 
-describe('texts cut from larger ones', () => {
+describe('texts cut from larger ones', measured, () => {
   it.each<[string, (cache: CacheManager, index: number) => Promise<unknown>]>([
     ['as tags', (cache, i) => cache.set('tool', i, 1, { tags: [sliceOf(i)] })],
     ['as invalidated tags', (cache, i) => cache.invalidateTags([sliceOf(i)])],
@@ -40,7 +40,7 @@ describe('texts cut from larger ones', () => {
   });
 });
 
-it('tags count two bytes a character where they take them', async () => {
+it('tags count two bytes a character where they take them', measured, async () => {
   const cache = new CacheManager({ maxSize: 100_000 });
   const grown = await grownBy(async () => {
     for (let i = 0; i < 500; i++) await cache.set('tool', i, 1, { tags: [`${'标签'.repeat(1000)}${i}`] });
@@ -49,7 +49,7 @@ it('tags count two bytes a character where they take them', async () => {
   await cache.close();
 });
 
-describe('remembered errors', () => {
+describe('remembered errors', measured, () => {
   const failing = (clock: FakeClock, message: (i: number) => string) => {
     const cache = new CacheManager({ clock, cacheErrors: () => 60_000 });
     const fail = async (i: number) => {

@@ -23,7 +23,7 @@ import {
 import { PartitionIndex } from '../../src/persistence/index/partition-index.js';
 import { scanPartition } from '../../src/persistence/read/header-scan.js';
 import { turnsDuring } from '../helper/turns.js';
-import { usedBytes, usedBytesNow } from '../helper/used-memory.js';
+import { measured, usedBytes, usedBytesNow } from '../helper/used-memory.js';
 
 const identity = {
   fileId: 'f'.repeat(32),
@@ -86,7 +86,7 @@ function headerOf(member: Buffer): MemberHeader {
 }
 
 describe('very many ids of writers', () => {
-  it('take no objects, in headers and in an index', async () => {
+  it('take no objects, in headers and in an index', measured, async () => {
     const count = 300;
     const members = 100;
     const index = new PartitionIndex();
@@ -190,7 +190,7 @@ describe('a merge of very many entries', () => {
     expect(verdicts?.size).toBe(1_500 * 350);
   });
 
-  it('keeps no object for each marker', async () => {
+  it('keeps no object for each marker', measured, async () => {
     const header = async (first: number) => {
       const markers = Array.from({ length: 300 }, (_, number) => {
         const key = (first + number).toString(16).padStart(32, '0');

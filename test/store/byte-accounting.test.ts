@@ -1,7 +1,4 @@
 import { hash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { entryBytes, MemoryEntry } from '../../src/store/memory-entry.js';
 import { MemoryTier } from '../../src/store/memory-tier.js';
@@ -10,23 +7,12 @@ import { FakeClock } from '../../src/testing/fake-clock.js';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper } from '../../src/value/keeper.js';
 import { inForm } from '../helper/form.js';
+import { measured, usedBytes } from '../helper/used-memory.js';
 
 /** How many entries are weighed. */
 const many = inForm({ short: 20_000, long: 100_000 });
 
 const policies = ['lru', 'lfu', 'fifo', 'ttl'] as const;
-
-/** Bytes in use once everything unreachable is gone. `external` includes array buffers. */
-async function usedBytes(): Promise<number> {
-  // What a WeakRef has pointed to in this turn of the event loop is not collected before the next.
-  await nextTurn();
-  setFlagsFromString('--expose-gc');
-  const collect: () => void = runInNewContext('gc');
-  collect();
-  collect();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 const keeper = copyingKeeper(createValueCodec());
 
@@ -44,7 +30,7 @@ function textOf(key: string): string {
   return Buffer.alloc(1024, key).toString('latin1');
 }
 
-describe.each(policies)('the memory tier over the %s store', (store) => {
+describe.each(policies)('the memory tier over the %s store', measured, (store) => {
   test.each(Object.entries(kinds))(
     `counts bytes within a fifth of what ${many} %s really take`,
     async (_, kind) => {
@@ -60,9 +46,9 @@ describe.each(policies)('the memory tier over the %s store', (store) => {
       // Once before, so that compiled code is not counted.
       fill(tier, clock, kind, 1000);
       tier.clear();
-      const before = await usedBytes();
+      const before = (await usedBytes()).all;
       fill(tier, clock, kind, many);
-      const grown = (await usedBytes()) - before;
+      const grown = (await usedBytes()).all - before;
 
       expect(tier.size).toBe(many);
       expect(tier.bytes / grown).toBeGreaterThan(0.8);
@@ -95,9 +81,9 @@ function fill(tier: MemoryTier, clock: FakeClock, { makeValue, ttl }: Kind, coun
   }
 }
 
-describe.each(policies)('the %s store', (store) => {
+describe.each(policies)('the %s store', measured, (store) => {
   test('costs nothing for room that is not used yet', async () => {
-    const before = await usedBytes();
+    const before = (await usedBytes()).all;
     const roomy = createStore(store, {
       maxSize: 10_000_000,
       maxBytes: 2 ** 40,
@@ -105,7 +91,7 @@ describe.each(policies)('the %s store', (store) => {
       onRemove: () => {},
     });
     roomy.set({ key: 'a', bytes: 1, expiresAt: null, loadMs: 0 });
-    expect((await usedBytes()) - before).toBeLessThan(1_000_000);
+    expect((await usedBytes()).all - before).toBeLessThan(1_000_000);
     expect(roomy.size).toBe(1);
   });
 });

@@ -1,10 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper, referenceKeeper } from '../../src/value/keeper.js';
 import { inForm } from '../helper/form.js';
+import { measured, usedBytes } from '../helper/used-memory.js';
 
 const codec = createValueCodec();
 const keepers = { copying: copyingKeeper(codec), reference: referenceKeeper(codec) };
@@ -14,30 +12,16 @@ async function weigh(
   keep: (index: number) => { stored: unknown; bytes: number },
   count = inForm({ short: 5_000, long: 20_000 }),
 ): Promise<{ real: number; counted: number }> {
-  setFlagsFromString('--expose_gc');
-  const collect = runInNewContext('gc') as () => void;
-  const used = async () => {
-    // Until it falls no more: threads of their own release memory outside the heap, some time after the collection.
-    for (let least = Number.POSITIVE_INFINITY, steady = 0; ; ) {
-      await nextTurn();
-      collect();
-      const { heapUsed, external } = process.memoryUsage();
-      const now = heapUsed + external;
-      steady = now < least * 0.999 ? 0 : steady + 1;
-      least = Math.min(least, now);
-      if (steady === 3) return now;
-    }
-  };
   const held: unknown[] = new Array(count).fill(0);
   for (let index = 0; index < 200; index += 1) keep(index);
-  const before = await used();
+  const before = (await usedBytes()).all;
   let counted = 0;
   for (let index = 0; index < count; index += 1) {
     const { stored, bytes } = keep(index);
     held[index] = stored;
     counted += bytes;
   }
-  const real = (await used()) - before;
+  const real = (await usedBytes()).all - before;
   return { real: held.length === count ? real / count : 0, counted: counted / count };
 }
 
@@ -61,7 +45,7 @@ const oneKilobyte: readonly (readonly [name: string, make: (index: number) => un
 describe.each(Object.entries(keepers))('the bytes that a %s keeper counts', (_mode, keeper) => {
   it.each(oneKilobyte)(
     'are within a fifth of the memory that %s of 1 KB takes',
-    { retry: 2 },
+    measured,
     async (_name, make) => {
       const { real, counted } = await weigh((index) => keeper.encode(make(index)));
 
@@ -135,8 +119,7 @@ const kinds: readonly Kind[] = [
 describe.each(Object.entries(keepers))('what a %s keeper counts', (_mode, keeper) => {
   it.each(kinds.map(([name, make, size = 3_000]) => [name, make, size] as const))(
     'is at least half of the memory that %s take',
-    // What other tests of this process have left may be released while it is weighed.
-    { retry: 2 },
+    measured,
     async (_name, make, size) => {
       const { real, counted } = await weigh((index) => keeper.encode(make(index)), size);
 

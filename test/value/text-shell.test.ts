@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper } from '../../src/value/keeper.js';
 import { TextShell } from '../../src/value/text-shell.js';
-import { usedBytes } from '../helper/used-memory.js';
+import { measured, usedBytes } from '../helper/used-memory.js';
 import { jsonValue } from '../key/arbitrary.js';
 import { isSameValue } from './same-value.js';
 
@@ -53,7 +53,7 @@ describe('a value with long texts', () => {
     expect(isSameValue(keeper.decode(keeper.encode(value).stored), value)).toBe(true);
   });
 
-  it('hands out one text to all callers, and a shell of its own to each', async () => {
+  it('hands out one text to all callers, and a shell of its own to each', measured, async () => {
     const value = { content: [{ type: 'text', text: '文'.repeat(500_000) }] };
     const { stored, bytes } = keeper.encode(value);
     expect(bytes).toBeGreaterThan(1_000_000);

@@ -6,7 +6,7 @@ import { entryKind } from '../../../src/persistence/format/member-header.js';
 import { hashMethod } from '../../../src/persistence/format/partition-name.js';
 import { TombstoneTable } from '../../../src/persistence/index/tombstone-table.js';
 import type { Stamp } from '../../../src/stamp.js';
-import { usedBytes } from '../../helper/used-memory.js';
+import { measured, usedBytes } from '../../helper/used-memory.js';
 
 const at = (time: number): Stamp => ({ time, writer: 'a'.repeat(16) });
 const keyOf = (scope: string) => hashMethod(scope);
@@ -51,7 +51,7 @@ describe.each(kinds)('the markers of $of', ({ kind, covers, has }) => {
     expect(isKnown('never invalidated', 1)).toBe(false);
   });
 
-  it('take no objects', async () => {
+  it('take no objects', measured, async () => {
     const many = 50_000;
     const table = new TombstoneTable();
     const scopes = Array.from({ length: many }, (_, number) => keyOf(`${number}`));
