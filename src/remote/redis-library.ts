@@ -18,7 +18,12 @@ export interface RedisClient {
     args: readonly RedisArgument[],
     options?: { readonly typeMapping: Readonly<Record<number, unknown>> },
   ): Promise<unknown>;
-  subscribe(name: string, listener: (message: Buffer) => void, isBuffers: true): Promise<unknown>;
+  subscribe(
+    names: string | readonly string[],
+    listener: (message: Buffer, channel: Buffer) => void,
+    isBuffers: true,
+  ): Promise<unknown>;
+  unsubscribe(name: string): Promise<unknown>;
 }
 
 /** Options of such a client, as users give them. */

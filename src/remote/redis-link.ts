@@ -15,7 +15,8 @@ import {
   type RedisClient,
   type RedisClientOptions,
 } from './redis-library.js';
-import { type RedisScript, redisScripts } from './redis-scripts.js';
+import type { RedisScript } from './redis-script.js';
+import { RedisSubscriptions } from './redis-subscriptions.js';
 import { held, within } from './within.js';
 
 /** Times in ms. */
@@ -33,8 +34,11 @@ export interface RedisLinkInit {
   readonly clock: Clock;
   /** Where the server is, asked before each attempt. */
   readonly locate: () => Promise<RedisClientOptions>;
-  readonly channel: string;
-  readonly onMessage: (message: Buffer) => void;
+  /** What is subscribed to on each connection. When it changes, `subscribe` follows. */
+  readonly channels: Iterable<string>;
+  /** Those that are run, loaded into each server. */
+  readonly scripts: readonly RedisScript[];
+  readonly onMessage: (message: Buffer, channel: Buffer) => void;
   /** Reads what has happened since the last time. Until it resolves nobody else may ask. */
   readonly onConnected: (session: LinkSession) => Promise<void>;
   /** The link is of no use from now on, until `onConnected` has resolved again. */
@@ -67,6 +71,7 @@ const connectTimeoutMs = 3_000;
 interface Session {
   readonly commands: Connection;
   readonly messages: Connection;
+  readonly subscriptions: RedisSubscriptions;
 }
 
 export class RedisLink {
@@ -134,6 +139,11 @@ export class RedisLink {
     return this.#run(session, script, keys, args);
   }
 
+  /** Subscribes to what was added to `channels`, and no more to what was taken out. Without a connection, the next one does. */
+  async subscribe(): Promise<void> {
+    await this.#session?.subscriptions.follow();
+  }
+
   /** What `send` resolves to, within the deadline. One that has passed grants a turn: it may be we who stalled. */
   inTime<T>(send: () => Promise<T>): Promise<T> {
     if (!this.isUsable) return Promise.reject(this.#problem);
@@ -179,7 +189,7 @@ export class RedisLink {
 
   async #connect(): Promise<void> {
     if (this.#isClosed) return;
-    const { locate, channel, onMessage, onConnected } = this.#init;
+    const { locate, channels, scripts, onMessage, onConnected } = this.#init;
     let session: Session | undefined;
     let isOver: unknown;
     const ended = (error: unknown) => {
@@ -192,12 +202,16 @@ export class RedisLink {
         connectClient({ ...options, RESP: 2 }, ended),
         connectClient({ ...options, RESP: 3 }, ended),
       ]);
-      session = { commands, messages };
+      session = {
+        commands,
+        messages,
+        subscriptions: new RedisSubscriptions(messages.client, channels, onMessage),
+      };
       this.#session = session;
       if (this.#isClosed) throw this.#problem;
       await within(connectTimeoutMs, Promise.all([commands.connected, messages.connected]));
-      await within(connectTimeoutMs, messages.client.subscribe(channel, onMessage, true));
-      for (const { text } of Object.values(redisScripts)) {
+      await session.subscriptions.begin();
+      for (const { text } of scripts) {
         commands.client.sendCommand(['SCRIPT', 'LOAD', text]).catch(() => undefined);
       }
       const contactAt = this.#init.clock.elapsed();

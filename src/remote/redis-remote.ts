@@ -24,7 +24,10 @@ export function redis(options: RedisOptions = {}): Remote {
 }
 
 /** Where the server is at present. */
-async function locate({ client, sentinel }: ResolvedRedisOptions): Promise<RedisClientOptions> {
+export async function locate({
+  client,
+  sentinel,
+}: Pick<ResolvedRedisOptions, 'client' | 'sentinel'>): Promise<RedisClientOptions> {
   if (sentinel === undefined) return client;
   let failure: unknown;
   for (const node of sentinel.sentinelRootNodes) {

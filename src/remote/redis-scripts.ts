@@ -6,18 +6,7 @@
  * loaded is stored only while the token of its load lies there, and whatever else is written, deleted or evicted voids it.
  */
 
-import { createHash } from 'node:crypto';
-
-/** A script, and what the server knows it by. */
-export interface RedisScript {
-  readonly text: string;
-  readonly sha1: string;
-}
-
-function script(body: string): RedisScript {
-  const text = body.trim();
-  return { text, sha1: createHash('sha1').update(text).digest('hex') };
-}
+import { script } from './redis-script.js';
 
 /** KEYS: 1 what it is about, 2 the state, 3 the log, 4 the token of a renewal. ARGV: 1 epoch, 2 channel, 3 length of the log. */
 const common = `

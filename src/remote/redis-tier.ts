@@ -83,7 +83,7 @@ export class RedisTier implements RemoteTier {
     });
     this.#link = new RedisLink({
       times: { timeout: remoteTimeout, heartbeat },
-      ...{ clock, locate, channel: this.#space.channel },
+      ...{ clock, locate, channels: [this.#space.channel], scripts: Object.values(redisScripts) },
       onMessage: (message) => this.#space.hear(message),
       onConnected: async (session) => {
         await this.#followUp.resume();
