@@ -284,7 +284,10 @@ export class RedisLink {
     try {
       return await client.sendCommand(['EVALSHA', sha1, ...rest]);
     } catch (error) {
-      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+      const message = messageOf(error);
+      // Another has taken its place: where that is, is asked anew.
+      if (message.startsWith('READONLY')) this.#lose(session, error);
+      if (!message.startsWith('NOSCRIPT')) throw error;
       return await client.sendCommand(['EVAL', text, ...rest]);
     } finally {
       this.#answers += 1;

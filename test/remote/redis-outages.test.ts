@@ -107,6 +107,17 @@ describe('while Redis', () => {
     expect(await other.get('search', 'new')).toBeUndefined();
   });
 
+  it('has become a replica and keeps its connections, it is left until it takes changes again', async () => {
+    const [server, main] = [await RedisServer.start(), await RedisServer.start()];
+    const cache = await openMachine(server, {}, short);
+    await server.command('REPLICAOF', '127.0.0.1', String(main.port));
+    await cache.delete('search', 1);
+    await expect.poll(() => cache.open().catch((error: Error) => error.message), back).toMatch(/READONLY/);
+    expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+    await server.command('REPLICAOF', 'NO', 'ONE');
+    await expect.poll(isFlushed(cache), back).toBe(true);
+  });
+
   it('evicts at will, what is there is right', async () => {
     const server = await RedisServer.start({
       args: ['--maxmemory', '10mb', '--maxmemory-policy', 'allkeys-lru'],
