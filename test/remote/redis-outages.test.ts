@@ -108,9 +108,15 @@ describe('while Redis', () => {
   });
 
   it('has become a replica and keeps its connections, it is left until it takes changes again', async () => {
-    const [server, main] = [await RedisServer.start(), await RedisServer.start()];
+    const [server, next] = [await RedisServer.start(), await RedisServer.start()];
     const cache = await openMachine(server, {}, short);
-    await server.command('REPLICAOF', '127.0.0.1', String(main.port));
+    const follow = async (one: RedisServer, other: RedisServer) => {
+      await one.command('REPLICAOF', '127.0.0.1', String(other.port));
+      await expect.poll(() => one.command('INFO', 'replication'), back).toContain('master_link_status:up');
+    };
+    await follow(next, server);
+    await next.command('REPLICAOF', 'NO', 'ONE');
+    await follow(server, next);
     await cache.delete('search', 1);
     await expect.poll(() => cache.open().catch((error: Error) => error.message), back).toMatch(/READONLY/);
     expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
