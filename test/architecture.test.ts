@@ -76,7 +76,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   keyv: ['index.ts'],
   mcp: ['index.ts', 'tools/'],
   langchain: ['index.ts', 'tools/'],
-  cli: ['index.ts', 'persistence/', 'report/', '../package.json'],
+  cli: ['index.ts', 'persistence/', 'redis/', 'remote/redis-tools.ts', 'report/', '../package.json'],
 };
 
 /** Files of persistence/ that all of its rooms may import, besides the base. */

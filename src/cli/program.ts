@@ -13,6 +13,7 @@ import { importCommand } from './partitions/import-command.js';
 import { inspectCommand } from './partitions/inspect-command.js';
 import { mergeCommand } from './partitions/merge-command.js';
 import { verifyCommand } from './partitions/verify-command.js';
+import { withRedisPlace } from './redis-place.js';
 import { replayCommand } from './replay/flags.js';
 import { systemComplaint } from './system-error.js';
 import { UsageError } from './usage-error.js';
@@ -58,7 +59,7 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     });
   }
   try {
-    await program.parseAsync(withCommand(args.map(withTwoDashes)), { from: 'user' });
+    await program.parseAsync(withRedisPlace(withCommand(args.map(withTwoDashes))), { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
@@ -69,7 +70,9 @@ export async function runProgram(args: readonly string[], io: CommandIo): Promis
     }
     const name = withCommand(args)[0];
     const known = program.commands.find((command) => command.name() === name);
-    const complaint = complaintOf(error, known === undefined ? 'toolstash' : `toolstash ${known.name()}`);
+    const isInRedis = args.some((arg) => /^--redis(=|$)/.test(arg));
+    const shown = known === undefined ? 'toolstash' : `toolstash ${known.name()}`;
+    const complaint = complaintOf(error, shown, isInRedis);
     if (complaint === undefined) throw error;
     io.stderr.write(`toolstash: ${complaint}\n`);
     return 2;
@@ -91,13 +94,20 @@ function withTwoDashes(arg: string): string {
 }
 
 /** The one sentence that tells what was wrong and how to put it right; `undefined` for what is no one's mistake. */
-function complaintOf(error: unknown, command: string): string | undefined {
+function complaintOf(error: unknown, command: string, isInRedis: boolean): string | undefined {
   if (error instanceof UsageError) return error.message;
   if (error instanceof CacheError) return error.message;
   if (!(error instanceof CommanderError)) return systemComplaint(error);
-  const [what = '', near] = error.message.replace(/^error: /, '').split('\n');
+  const [what = '', near] = withoutUrls(error.message.replace(/^error: /, '')).split('\n');
   const suggestion = near === undefined ? undefined : /Did you mean (.+)\?/.exec(near)?.[1];
+  if (error.code === 'commander.excessArguments' && isInRedis)
+    return `too many arguments: with --redis, leave out the path`;
   const fix =
     suggestion === undefined ? `\`${command} --help\` lists what there is` : `did you mean ${suggestion}?`;
   return `${what.replace(/[.:]$/, '')}: ${fix}`;
+}
+
+/** A URL may hold a password. */
+function withoutUrls(message: string): string {
+  return message.replace(/=?\b[a-z]+:\/\/.*(?=')/gis, '');
 }

@@ -300,3 +300,13 @@ function checkedSentinel(sentinel: RedisSentinelOptions): RedisSentinelOptions {
     );
   return sentinel;
 }
+
+/** Which server it is, without what is secret. */
+export function serverName({ client, sentinel }: ResolvedRedisOptions): string {
+  const {
+    host = 'localhost',
+    port = 6379,
+    path,
+  } = client['socket'] as { host?: string; port?: number; path?: string };
+  return sentinel === undefined ? (path ?? `${host}:${port}`) : `sentinel ${sentinel.name}`;
+}

@@ -142,6 +142,16 @@ tell('s' .. stamp .. ARGV[9])
 return {'stored', stamp}
 `),
 
+  /** ARGV: 4 stamp, 5 value, 6 its life in ms, 7 key and method. What is newer stays, and what is a token gives way. */
+  import: script(`${common}${sameEpoch}
+local head = headOf(KEYS[1])
+if isValue(head) and string.sub(head, 3, 18) == ARGV[1] and string.sub(head, 19, 50) >= ARGV[4] then return {'older'} end
+redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
+redis.call('DEL', KEYS[4])
+tell('s' .. ARGV[4] .. ARGV[7])
+return {'stored'}
+`),
+
   /** ARGV: 4 the caller's time, 5 writer, 6 key and method. Deletes first, which a server without memory lets pass too. */
   delete: script(`${common}${sameEpoch}${changeStamp}
 redis.call('DEL', KEYS[1], KEYS[4])
@@ -169,7 +179,7 @@ return {'marked', time .. ARGV[5]}
   /**
    * What every connection begins with. KEYS 1: the markers. ARGV: 1 the epoch to begin where there is none that can be
    * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
-   * 7 the newest time that is known, 8 writer.
+   * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch.
    */
   hello: script(`${common}
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
@@ -185,6 +195,7 @@ if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   elseif ARGV[6] == '1' then isWhole = false
   else history = 'trimmed' end
 end
+if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', ''} end
 if not isWhole then
   redis.call('DEL', KEYS[1], KEYS[3])
   redis.call('HDEL', KEYS[2], 'watermark', 'log')

@@ -29,6 +29,8 @@ export interface RedisSpaceInit {
   readonly logLength: number;
   readonly maxMarkers: number;
   readonly writer: string;
+  /** Whether it only looks: then it begins no epoch, and where there is none, nothing counts. */
+  readonly readsOnly?: boolean;
   readonly newestStamp: () => Stamp;
   readonly clock: Clock;
   /** Hears what others have changed. */
@@ -127,7 +129,7 @@ export class RedisSpace {
     const reply = await session.run(redisScripts.hello, keys, [
       ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
-      ...[String(newestStamp().time), writer],
+      ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0'],
     ]);
     const [epoch, last, history, time, watermark] = texts(reply, 5);
     this.#followClock(Number(time), clock.elapsed() - sentAt);

@@ -19,7 +19,7 @@ import { RedisLeases } from './redis-leases.js';
 import type { RedisClientOptions } from './redis-library.js';
 import { RedisLateError, RedisLink } from './redis-link.js';
 import { listValues } from './redis-listing.js';
-import type { ResolvedRedisOptions } from './redis-options.js';
+import { type ResolvedRedisOptions, serverName } from './redis-options.js';
 import { RedisOutbox } from './redis-outbox.js';
 import { RedisReads } from './redis-reads.js';
 import { redisScripts } from './redis-scripts.js';
@@ -311,16 +311,6 @@ export class RedisTier implements RemoteTier {
   #failed(cause: unknown, message: string): void {
     if (!this.#isClosed) this.#wiring.onError(new CacheError('ERR_STORAGE', message, { cause }));
   }
-}
-
-/** Which server it is, without what is secret. */
-function serverName({ client, sentinel }: ResolvedRedisOptions): string {
-  const {
-    host = 'localhost',
-    port = 6379,
-    path,
-  } = client['socket'] as { host?: string; port?: number; path?: string };
-  return sentinel === undefined ? (path ?? `${host}:${port}`) : `sentinel ${sentinel.name}`;
 }
 
 function closed(): CacheClosedError {

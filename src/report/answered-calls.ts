@@ -11,6 +11,8 @@ export interface AnsweredCalls {
   readonly hits: number;
   /** Of the hits: those that were read from disk, where that is told apart. */
   readonly diskHits: number;
+  /** Of the hits: those that were read from Redis, where that is told apart. */
+  readonly remoteHits: number;
   readonly coalesced: number;
   readonly misses: number;
   /** Calls past the cache. */
@@ -23,26 +25,27 @@ export interface AnsweredCalls {
 export interface CallStyle {
   readonly paint: Paint;
   readonly columns: number;
-  /** Whether hits tell memory from disk. */
-  readonly hasDisk: boolean;
+  /** Whether hits tell memory from disk and Redis. */
+  readonly hasTiers: boolean;
   /** What calls past the cache are: one of them, many. */
   readonly bypassed: readonly [one: string, many: string];
 }
 
 /** Calls by how they were answered, in the order in which bars show them. */
 function segmentsOf(
-  { hits, diskHits, coalesced, misses, bypassed }: AnsweredCalls,
-  style: Pick<CallStyle, 'hasDisk' | 'bypassed'>,
+  { hits, diskHits, remoteHits, coalesced, misses, bypassed }: AnsweredCalls,
+  style: Pick<CallStyle, 'hasTiers' | 'bypassed'>,
 ): readonly (Segment & { readonly name: readonly [one: string, many: string] })[] {
-  const [fromMemory, fromDisk] = ['from memory', 'from disk'];
+  const [fromMemory, fromDisk, fromRedis] = ['from memory', 'from disk', 'from Redis'];
   return [
     {
-      count: hits - diskHits,
+      count: hits - diskHits - remoteHits,
       sign: '█',
       style: 'green',
-      name: style.hasDisk ? [fromMemory, fromMemory] : ['hit', 'hits'],
+      name: style.hasTiers ? [fromMemory, fromMemory] : ['hit', 'hits'],
     },
     { count: diskHits, sign: '▒', style: 'blue', name: [fromDisk, fromDisk] },
+    { count: remoteHits, sign: '▚', style: 'magenta', name: [fromRedis, fromRedis] },
     { count: coalesced, sign: '▓', style: 'cyan', name: ['coalesced', 'coalesced'] },
     { count: misses, sign: '░', style: 'yellow', name: ['miss', 'misses'] },
     { count: bypassed, sign: '·', style: 'gray', name: style.bypassed },
@@ -127,7 +130,7 @@ export function toolTable(byTool: ReadonlyMap<string, AnsweredCalls>, style: Cal
     const length = Math.min(barWidth, Math.max(1, Math.round((each.counts.calls / most) * barWidth)));
     return row(
       each,
-      bar(segmentsOf(each.counts, { ...style, hasDisk: false }), length, paint) +
+      bar(segmentsOf(each.counts, { ...style, hasTiers: false }), length, paint) +
         ' '.repeat(barWidth - length),
     ).trimEnd();
   });

@@ -56,7 +56,7 @@ export function formatStatsReport(
 }
 
 function styleOf(paint: Paint, columns: number) {
-  return { paint, columns, hasDisk: false, bypassed: ['uncached', 'uncached'] } as const;
+  return { paint, columns, hasTiers: false, bypassed: ['uncached', 'uncached'] } as const;
 }
 
 function callsOf(stats: CacheStats): AnsweredCalls {
@@ -64,7 +64,7 @@ function callsOf(stats: CacheStats): AnsweredCalls {
   // A stale value in place of a load that failed or was slow: the call is a miss, or coalesced, already.
   const hits = stats.hits + stats.staleHits - stats.staleIfErrors - stats.softTimeouts;
   const calls = hits + coalesced + misses + uncached;
-  return { calls, hits, diskHits: 0, coalesced, misses, bypassed: uncached, savedMs };
+  return { calls, hits, diskHits: 0, remoteHits: 0, coalesced, misses, bypassed: uncached, savedMs };
 }
 
 function summary(stats: CacheStats, paint: Paint, columns: number): string[][] {

@@ -3,16 +3,18 @@
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { CacheManager, hashKey, type IgnoredPath } from '../../index.js';
-import { exportFiles, findPartitionFiles, getFromFiles } from '../../persistence/offline/inspection.js';
+import { findPartitionFiles } from '../../persistence/offline/inspection.js';
 import { plural, printable } from '../../report/format.js';
 import type { CommandIo } from '../command-io.js';
 import { formatJson } from '../lossless-json.js';
+import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
 import { UsageError } from '../usage-error.js';
 import { ignoreOption, paramsFrom, toolVersionOption } from './call-arguments.js';
+import { type EntrySource, filesSource, withRedis } from './entry-source.js';
 import { ErrorReport } from './error-report.js';
 import { assertFound, givenPaths, shownPath } from './given-paths.js';
 
-interface DeleteFlags {
+interface DeleteFlags extends RedisFlags {
   readonly key?: string;
   readonly scope?: string;
   readonly toolVersion?: readonly (string | number)[];
@@ -36,9 +38,10 @@ interface Selection {
 
 /** The command with its flags. */
 export function deleteCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const [redisUrl, redisPrefix] = redisPlaceOptions('<dir>');
   return new Command('delete')
     .description(
-      'Delete entries of a method in a cache folder: of one call, of a key, or all of a scope or version. They are no ' +
+      'Delete entries of a method in a cache folder, or in Redis: of one call, of a key, or all of a scope or version. They are no ' +
         'longer answered; `consolidate` removes them from the disk.',
     )
     .argument('<dir>', "the cache folder; caches in mode 'multi' may be open on it meanwhile")
@@ -53,36 +56,66 @@ export function deleteCommand(io: CommandIo, exit: (code: number) => void): Comm
     .addOption(ignoreOption())
     .option('--dry-run', 'only count how many entries would be deleted', false)
     .option('--json', 'print one JSON object instead of a sentence', false)
+    .addOption(redisUrl)
+    .addOption(redisPrefix)
     .helpOption('-h, --help', 'Show this help')
     .action(async (folder: string, method: string, params: string | undefined, flags: DeleteFlags) => {
       exit(await deleteEntries({ folder, method, params }, flags, io));
     });
 }
 
+/** Where entries are deleted. */
+interface Place {
+  readonly source: EntrySource;
+  /** For people. */
+  readonly name: string;
+  readonly errors: ErrorReport;
+  deleteKeys(keys: readonly string[]): Promise<void>;
+}
+
 async function deleteEntries(
   { folder, method, params }: DeleteArguments,
   flags: DeleteFlags,
-  { stdout, stderr }: CommandIo,
+  io: CommandIo,
 ): Promise<number> {
   checkFlags(params, flags);
+  const errors = new ErrorReport();
+  const call = { method, params };
+  if (flags.redis !== undefined) {
+    const writes = !flags.dryRun;
+    return await withRedis({ ...flags, writes }, errors.note, (source) => {
+      const deleteKeys = async (keys: readonly string[]) => {
+        for (const key of keys) await source.delete(key, method);
+      };
+      return deleteFrom({ source, name: source.name, errors, deleteKeys }, call, flags, io);
+    });
+  }
   const [persistDir = '', ...others] = await givenPaths([folder]);
   if (others.length > 0 || !(await stat(persistDir)).isDirectory()) {
     throw new UsageError(`Expected one cache folder, got ${printable(folder)}: name it`);
   }
-  const errors = new ErrorReport();
   assertFound((await findPartitionFiles([persistDir], { onUnlisted: errors.note })).length, [folder]);
+  const source = filesSource([persistDir], errors.note);
+  const deleteKeys = (keys: readonly string[]) => deleteInFolder(persistDir, method, keys, errors);
+  return await deleteFrom({ source, name: shownPath(persistDir), errors, deleteKeys }, call, flags, io);
+}
+
+async function deleteFrom(
+  { source, name, errors, deleteKeys }: Place,
+  { method, params }: Pick<DeleteArguments, 'method' | 'params'>,
+  flags: DeleteFlags,
+  { stdout, stderr }: CommandIo,
+): Promise<number> {
   const { keys, unknown } =
     params === undefined && flags.key === undefined
-      ? await allOf(persistDir, method, flags, errors)
-      : await thoseThere(persistDir, method, await keysOf(method, params, flags), errors);
-  if (!flags.dryRun && keys.length > 0) await deleteKeys(persistDir, method, keys, errors);
+      ? await allOf(source, method, flags)
+      : await thoseThere(source, method, await keysOf(method, params, flags));
+  if (!flags.dryRun && keys.length > 0) await deleteKeys(keys);
   const { dryRun, json } = flags;
   if (json) stdout.write(`${formatJson({ deleted: keys.length, unknown, dryRun }, 2)}\n`);
   else if (keys.length > 0) {
     const done = dryRun ? 'would be deleted from' : 'deleted from';
-    stdout.write(
-      `${plural(keys.length, 'entry', 'entries')} of ${printable(method)} ${done} ${shownPath(persistDir)}.\n`,
-    );
+    stdout.write(`${plural(keys.length, 'entry', 'entries')} of ${printable(method)} ${done} ${name}.\n`);
   }
   errors.print(stderr);
   const shown = `\`${printable(method)}\``;
@@ -133,29 +166,23 @@ async function keysOf(
 }
 
 /** Those of the keys that have an entry. */
-async function thoseThere(
-  persistDir: string,
-  method: string,
-  keys: readonly string[],
-  errors: ErrorReport,
-): Promise<Selection> {
+async function thoseThere(source: EntrySource, method: string, keys: readonly string[]): Promise<Selection> {
   const found: string[] = [];
   for (const key of keys) {
-    if (await getFromFiles([persistDir], { method, key }, { onError: errors.note })) found.push(key);
+    if ((await source.get(key, method)) !== undefined) found.push(key);
   }
   return { keys: found, unknown: 0 };
 }
 
 /** The keys of all entries of a scope and version. */
 async function allOf(
-  persistDir: string,
+  source: EntrySource,
   method: string,
   { scope, toolVersion }: DeleteFlags,
-  errors: ErrorReport,
 ): Promise<Selection> {
   const keys: string[] = [];
   let unknown = 0;
-  for await (const record of exportFiles([persistDir], { onError: errors.note })) {
+  for await (const record of source.entries()) {
     if (record.method !== method) continue;
     const { encodedParams, scope: own, version } = record;
     if (encodedParams === undefined && own === undefined && version === undefined) unknown += 1;
@@ -166,7 +193,7 @@ async function allOf(
   return { keys, unknown };
 }
 
-async function deleteKeys(
+async function deleteInFolder(
   persistDir: string,
   method: string,
   keys: readonly string[],

@@ -3,19 +3,20 @@
 import { inspect } from 'node:util';
 import { Command } from 'commander';
 import { messageOf } from '../../errors.js';
-import { CacheError, type IgnoredPath, type KeyOptions } from '../../index.js';
-import { getFromFiles } from '../../persistence/offline/inspection.js';
+import { CacheError, hashKey, type IgnoredPath, type KeyOptions } from '../../index.js';
 import { printable } from '../../report/format.js';
 import type { TierRecord } from '../../tier.js';
 import { createValueCodec } from '../../value/codec.js';
 import type { CommandIo } from '../command-io.js';
 import { formatJson } from '../lossless-json.js';
+import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
 import { ignoreOption, paramsFrom, toolVersionOption } from './call-arguments.js';
 import { exactJson, formatEntryLine } from './entry-line.js';
+import { type EntrySource, filesSource, withRedis } from './entry-source.js';
 import { ErrorReport } from './error-report.js';
 import { givenPaths } from './given-paths.js';
 
-interface GetFlags {
+interface GetFlags extends RedisFlags {
   readonly scope?: string;
   /** Those that it may have been stored with, the likelier first. */
   readonly toolVersion?: readonly (string | number)[];
@@ -25,6 +26,7 @@ interface GetFlags {
 
 /** The command with its flags. */
 export function getCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const [redisUrl, redisPrefix] = redisPlaceOptions('<path>');
   return new Command('get')
     .description('Print the value of one call, as JSON. Changes nothing.')
     .argument('<path>', 'cache folder, partition file, or a pattern with * and ?')
@@ -37,6 +39,8 @@ export function getCommand(io: CommandIo, exit: (code: number) => void): Command
     .addOption(toolVersionOption())
     .addOption(ignoreOption())
     .option('--json', 'print the whole entry as one line of JSON, as export does', false)
+    .addOption(redisUrl)
+    .addOption(redisPrefix)
     .helpOption('-h, --help', 'Show this help')
     .action(async (path: string, method: string, params: string, flags: GetFlags) => {
       exit(await get({ path, method, params }, flags, io));
@@ -51,29 +55,41 @@ async function get(
   const { path, method } = call;
   const params = await paramsFrom(call.params);
   const { scope, toolVersion: versions = [undefined], ignore } = flags;
-  const given = await givenPaths([path]);
   const errors = new ErrorReport();
-  const onError = errors.note;
-  let record: TierRecord | undefined;
-  for (const version of versions) {
-    const found = getFromFiles(given, { method, params, scope, version, ignore }, { onError });
-    record ??= await found.catch((error: unknown) => {
-      if (!isDamage(error)) throw error;
-      errors.note(error);
-      return undefined;
-    });
-    if (record !== undefined) break;
-  }
+  const keys = versions.map((version) => hashKey(method, params, { scope, version, ignore }));
+  const find = (source: EntrySource) => firstOf(keys, method, source, errors);
+  const [record, place] =
+    flags.redis === undefined
+      ? [await find(filesSource(await givenPaths([path]), errors.note)), printable(path)]
+      : await withRedis(flags, errors.note, async (source) => [await find(source), source.name] as const);
   errors.print(io.stderr);
   if (record === undefined) {
     const hint =
       errors.count > 0 ? 'it may have been in what is damaged' : hintFor({ scope, version: versions[0] });
-    const shown = `\`${printable(method)}\` with these params in ${printable(path)}`;
+    const shown = `\`${printable(method)}\` with these params in ${place}`;
     io.stderr.write(`toolstash: No fresh entry of ${shown}: ${hint}\n`);
     return 1;
   }
   io.stdout.write(`${flags.json ? formatEntryLine(record) : shownValue(record, io)}\n`);
   return 0;
+}
+
+/** The entry of the first of these keys that has one. */
+async function firstOf(
+  keys: readonly string[],
+  method: string,
+  source: EntrySource,
+  errors: ErrorReport,
+): Promise<TierRecord | undefined> {
+  for (const key of keys) {
+    const found = await source.get(key, method).catch((error: unknown) => {
+      if (!isDamage(error)) throw error;
+      errors.note(error);
+      return undefined;
+    });
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** The value as JSON; what JSON can't say as its bytes, and for people on the side. */
@@ -107,5 +123,6 @@ function hintFor({ scope, version }: KeyOptions): string {
 }
 
 function isDamage(error: unknown): boolean {
-  return error instanceof CacheError && error.code === 'ERR_PARTITION_DAMAGED';
+  const codes: readonly string[] = ['ERR_PARTITION_DAMAGED', 'ERR_UNREADABLE_VALUE'];
+  return error instanceof CacheError && codes.includes(error.code);
 }

@@ -5,6 +5,7 @@ import { relative, sep } from 'node:path';
 import { isError } from '../../errors.js';
 import { expandPatterns } from '../../persistence/offline/inspection.js';
 import { printable } from '../../report/format.js';
+import { isUrl } from '../redis-place.js';
 import { UsageError } from '../usage-error.js';
 
 /**
@@ -16,6 +17,7 @@ export async function givenPaths(paths: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of paths) {
     if (path === '') throw new UsageError("Expected a path, got '': name a cache folder or a file");
+    assertNoUrl(path);
     const expanded = await expandPatterns([path]).catch((cause: unknown) => {
       const isNoMatch = isError(cause) && 'code' in cause && cause.code === 'ERR_INVALID_ARGUMENT';
       if (!isNoMatch) throw complaint(path, cause);
@@ -26,6 +28,12 @@ export async function givenPaths(paths: readonly string[]): Promise<string[]> {
     }
   }
   return found;
+}
+
+/** @throws UsageError for a URL, which is not shown: it may hold a password */
+export function assertNoUrl(path: string): void {
+  if (isUrl(path))
+    throw new UsageError('Expected a path, got a URL: name a cache in Redis with --redis <url>');
 }
 
 /** @throws UsageError when no partition file was found in the paths */

@@ -9,25 +9,35 @@ import type { CommandIo } from '../command-io.js';
 import { complaintsOn, inputName, readLines } from '../json-lines.js';
 import { formatJson } from '../lossless-json.js';
 import { startProgress } from '../progress.js';
+import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
 import { parseEntryLine } from './entry-line.js';
+import { type RedisSource, withRedis } from './entry-source.js';
 import { ErrorReport } from './error-report.js';
+import { assertNoUrl } from './given-paths.js';
+
+interface ImportFlags extends RedisFlags {
+  readonly json: boolean;
+}
 
 /** The command with its flags. */
 export function importCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const [redisUrl, redisPrefix] = redisPlaceOptions('<dir>');
   return new Command('import')
-    .description('Bring entries into a cache folder. An entry that is newer there stays.')
+    .description('Bring entries into a cache folder, or into Redis. An entry that is newer there stays.')
     .argument('<dir>', 'the cache folder; it is made if it is not there')
     .argument('[file]', 'JSONL file as export writes it; without it, standard input', '-')
     .option('--json', 'print one JSON object instead of a sentence', false)
+    .addOption(redisUrl)
+    .addOption(redisPrefix)
     .helpOption('-h, --help', 'Show this help')
-    .action(async (folder: string, file: string, flags: { readonly json: boolean }) => {
+    .action(async (folder: string, file: string, flags: ImportFlags) => {
       exit(await importEntries(folder, { file, ...flags }, io));
     });
 }
 
 async function importEntries(
   folder: string,
-  { file, json }: { readonly file: string; readonly json: boolean },
+  { file, ...flags }: ImportFlags & { readonly file: string },
   { stdout, stderr }: CommandIo,
 ): Promise<number> {
   const bytes =
@@ -57,14 +67,45 @@ async function importEntries(
   }
 
   let imported: number;
+  let place = printable(folder);
   try {
-    imported = await importRecords(folder, records(), { onError: errors.note });
+    if (flags.redis === undefined) {
+      assertNoUrl(folder);
+      imported = await importRecords(folder, records(), { onError: errors.note });
+    } else {
+      [imported, place] = await withRedis({ ...flags, writes: true }, errors.note, async (target) => [
+        await importInto(target, records()),
+        target.name,
+      ]);
+    }
   } finally {
     progress.stop();
   }
   errors.print(stderr);
   const left = expired === 0 ? '' : `; ${plural(expired, 'entry', 'entries')} had expired and stayed out`;
-  const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${printable(folder)}${left}.`;
-  stdout.write(json ? `${formatJson({ imported, expired, errors: errors.count }, 2)}\n` : `${sentence}\n`);
+  const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${place}${left}.`;
+  stdout.write(
+    flags.json ? `${formatJson({ imported, expired, errors: errors.count }, 2)}\n` : `${sentence}\n`,
+  );
   return errors.count === 0 ? 0 : 1;
+}
+
+/** So many are on their way at once. */
+const atOnce = 100;
+
+/** How many were stored. */
+async function importInto(target: RedisSource, records: AsyncIterable<TierRecord>): Promise<number> {
+  let imported = 0;
+  let batch: Promise<boolean>[] = [];
+  const settle = async () => {
+    const outcomes = await Promise.all(batch);
+    imported += outcomes.filter(Boolean).length;
+    batch = [];
+  };
+  for await (const record of records) {
+    batch.push(target.import(record));
+    if (batch.length === atOnce) await settle();
+  }
+  await settle();
+  return imported;
 }

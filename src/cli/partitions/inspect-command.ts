@@ -6,28 +6,53 @@ import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
 import { formatJson } from '../lossless-json.js';
 import { fileProgress } from '../progress.js';
+import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
+import { assertNoPaths, withRedis } from './entry-source.js';
 import { ErrorReport } from './error-report.js';
 import { assertFound, givenPaths, shownPath } from './given-paths.js';
 import { formatInspectReport, totalsOf } from './inspect-report.js';
 import { inspectionJson } from './inspection-json.js';
+import { inspectRecords, redisInspectionJson } from './redis-inspection.js';
+
+interface InspectFlags extends RedisFlags {
+  readonly json: boolean;
+}
 
 /** The command with its flags. */
 export function inspectCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const [redisUrl, redisPrefix] = redisPlaceOptions('<paths>');
   return new Command('inspect')
-    .description('Report what partition files hold: methods, entries, sizes, ages. Changes nothing.')
+    .description(
+      'Report what partition files, or Redis, hold: methods, entries, sizes, ages. Changes nothing.',
+    )
     .argument('<paths...>', 'cache folders, partition files, or patterns with * and ?')
     .option('--json', 'print one JSON object instead of the report', false)
+    .addOption(redisUrl)
+    .addOption(redisPrefix)
     .helpOption('-h, --help', 'Show this help')
-    .action(async (paths: readonly string[], flags: { readonly json: boolean }) => {
-      exit(await inspect(paths, flags, io));
+    .action(async (paths: readonly string[], flags: InspectFlags) => {
+      exit(await (flags.redis === undefined ? inspect(paths, flags, io) : inspectRedis(paths, flags, io)));
     });
 }
 
-async function inspect(
-  paths: readonly string[],
-  flags: { readonly json: boolean },
-  io: CommandIo,
-): Promise<number> {
+async function inspectRedis(paths: readonly string[], flags: InspectFlags, io: CommandIo): Promise<number> {
+  assertNoPaths(paths);
+  const errors = new ErrorReport();
+  const [found, name] = await withRedis(flags, errors.note, async (source) => [
+    await inspectRecords(source.entries()),
+    source.name,
+  ]);
+  const data = { name, files: [], ...found, isInRedis: true, now: Date.now() };
+  io.stdout.write(
+    flags.json
+      ? `${formatJson(redisInspectionJson(name, found), 2)}\n`
+      : formatInspectReport(data, { width: io.stdout.columns, paint: paintFor(io.stdout) }),
+  );
+  errors.print(io.stderr);
+  return errors.count === 0 ? 0 : 1;
+}
+
+async function inspect(paths: readonly string[], flags: InspectFlags, io: CommandIo): Promise<number> {
   const given = await givenPaths(paths);
   const progress = fileProgress(io.stderr, 'Inspecting');
   const found = await inspectFiles(given, { onProgress: progress.update }).finally(() => progress.stop());

@@ -20,6 +20,8 @@ export interface InspectData {
   readonly files: readonly FileInspection[];
   readonly methods: readonly MethodInspection[];
   readonly totals: InspectTotals;
+  /** Whether it is a cache in Redis: there are no files then, and what was overwritten is gone. */
+  readonly isInRedis?: boolean;
   /** Epoch ms. */
   readonly now: number;
 }
@@ -81,15 +83,23 @@ export function formatInspectReport(data: InspectData, { width, paint }: ReportS
   );
 }
 
-function heading({ name, methods: all, totals, now }: InspectData, paint: Paint, columns: number): string[] {
+function heading(
+  { name, methods: all, totals, isInRedis, now }: InspectData,
+  paint: Paint,
+  columns: number,
+): string[] {
   const named = all.filter(({ values, method }) => values > 0 || method !== undefined);
   const { oldest, newest } = totals;
   const written =
     oldest === undefined || newest === undefined ? 'nothing written' : writtenBetween(oldest, newest, now);
+  const bytes = formatBytes(totals.bytes);
+  const place = isInRedis
+    ? `, ${bytes} of values`
+    : ` in ${plural(totals.partitions, 'partition')}, ${bytes} on disk`;
   return [
     `${paint('bold', 'toolstash inspect')}  ${shorten(printable(name), columns - 19)}`,
     `${paint('bold', paint('green', plural(totals.values, 'entry', 'entries')))}  of ` +
-      `${plural(named.length, 'method')} in ${plural(totals.partitions, 'partition')}, ${formatBytes(totals.bytes)} on disk`,
+      `${plural(named.length, 'method')}${place}`,
     ...wrap(written, columns).map((line) => paint('gray', line)),
   ];
 }
@@ -179,7 +189,8 @@ function days({ files }: InspectData, paint: Paint, columns: number): string[] {
   ];
 }
 
-function ending({ files, totals }: InspectData, paint: Paint, columns: number): string[] {
+function ending({ files, totals, isInRedis }: InspectData, paint: Paint, columns: number): string[] {
+  if (isInRedis) return [];
   const plain = files.filter((file) => file.isPlain).length;
   const facts = [
     `█ fresh ${formatCount(totals.values - totals.expired)}`,

@@ -2,14 +2,16 @@
 
 import { stat } from 'node:fs/promises';
 import { CacheManager, type CacheOptions, type CacheStats, type Duration, hashKey } from '../../index.js';
+import { redis } from '../../redis/index.js';
 import { formatCount, printable } from '../../report/format.js';
 import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
 import { watchInterruption } from '../interrupt.js';
 import { formatJson } from '../lossless-json.js';
 import { startProgress } from '../progress.js';
+import { type RedisFlags, redisOptionsOf } from '../redis-place.js';
 import { type ComparisonData, comparisonJson, formatComparison, type PolicyFigures } from './comparison.js';
-import { DiskWatch, diskOf } from './disk.js';
+import { diskOf, TierWatch } from './disk.js';
 import { effectByName, unmatchedGlobs } from './effects.js';
 import { fittingTimeScale, type Outcome, type ReplayOptions, replayTasks } from './engine.js';
 import type { LatencyModel } from './latency.js';
@@ -26,7 +28,7 @@ import { generateWorkload, workloadWrites } from './workload.js';
 type Policy = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf';
 
 /** What the flags of `replay` come to. */
-export interface ReplayFlags {
+export interface ReplayFlags extends RedisFlags {
   readonly eviction: Policy;
   /** Instead of one eviction: several, one after the other. */
   readonly compare?: readonly Policy[];
@@ -79,13 +81,16 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const timeScale =
     flags.timeScale ?? fittingTimeScale({ tasks, latencyOf, concurrency, targetMs: fittingMs });
   const disk = await diskOf(flags);
+  const remote = flags.redis === undefined ? undefined : redis(redisOptionsOf(flags));
   const cache = new CacheManager({
     eviction: flags.eviction,
     ...boundsOf(flags),
     // What is on disk outlives the replay, so its times must be the real ones.
-    ...(disk === null ? { clock: scaledClock(timeScale) } : disk.options),
+    ...(disk === null && remote === undefined && { clock: scaledClock(timeScale) }),
+    ...disk?.options,
+    ...(remote !== undefined && { remote }),
   });
-  const watch = new DiskWatch(cache);
+  const watch = new TierWatch(cache);
   const tally = new Tally(latencyOf);
   const progress = startProgress({ stream: io.stderr, label: 'Replaying', total: trace.calls.length });
   const startedAt = performance.now();
@@ -98,7 +103,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
       cache,
       timeScale,
       signal: interruption.signal,
-      diskReadsOf: (key) => watch.readsOf(key),
+      readsOf: (key, tier) => watch.readsOf(key, tier),
       onOutcome(outcome) {
         tally.add(outcome);
         const { calls, hits, coalesced } = tally.total;
@@ -118,6 +123,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const data: ReportData = {
     trace: { name: trace.name, tasks: tasks.length, rollouts: rolloutsOf(tasks) },
     disk: disk === null ? null : { persistDir: disk.persistDir, loadCache: disk.loadCache },
+    hasRedis: remote !== undefined,
     cache: {
       eviction: flags.eviction,
       maxSize: flags.maxSize,
@@ -146,7 +152,9 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
             `Interrupted after ${formatCount(tally.total.calls)} of ${formatCount(trace.calls.length)} calls.`,
           ]),
       ...notes,
-      ...(disk !== null && flags.ttl !== undefined && timeScale !== 1 ? [realTtl] : []),
+      ...((disk !== null || remote !== undefined) && flags.ttl !== undefined && timeScale !== 1
+        ? [realTtl]
+        : []),
       ...watch.notes(),
     ],
   };
@@ -202,7 +210,8 @@ async function compare(
 }
 
 /** Said where a person may expect the trace's time. */
-const realTtl = "The ttl ran in real time, not in the trace's: entries on disk outlive the replay.";
+const realTtl =
+  "The ttl ran in real time, not in the trace's: entries on disk and in Redis outlive the replay.";
 
 type EffectGlobs = Parameters<typeof effectByName>[0];
 

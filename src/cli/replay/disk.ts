@@ -47,8 +47,11 @@ export async function diskOf(flags: DiskFlags): Promise<ReplayDisk | null> {
   };
 }
 
-/** Counts what a cache reads from disk and what fails in it. */
-export class DiskWatch {
+/** The tiers behind memory that a hit may come from. */
+export type SlowTierName = 'disk' | 'remote';
+
+/** Counts what a cache reads from disk and from Redis, and what fails in it. */
+export class TierWatch {
   readonly #cache: CacheManager;
   readonly #reads = new Map<string, number>();
   readonly #failures: string[] = [];
@@ -57,7 +60,7 @@ export class DiskWatch {
   constructor(cache: CacheManager) {
     this.#cache = cache;
     cache.on('hit', ({ key, tier }) => {
-      if (tier === 'disk') this.#reads.set(key, this.readsOf(key) + 1);
+      if (tier !== 'memory') this.#reads.set(`${tier} ${key}`, this.readsOf(key, tier) + 1);
     });
     cache.on('error', ({ error }) => this.#failures.push(error.message));
   }
@@ -67,9 +70,9 @@ export class DiskWatch {
     return this.#hasLost;
   }
 
-  /** How many answers for a key have been read from disk. */
-  readsOf(key: string): number {
-    return this.#reads.get(key) ?? 0;
+  /** How many answers for a key have been read from a tier. */
+  readsOf(key: string, tier: SlowTierName): number {
+    return this.#reads.get(`${tier} ${key}`) ?? 0;
   }
 
   /** Closes the cache, which writes what waits. What fails then is told by `notes`. */
@@ -88,7 +91,7 @@ export class DiskWatch {
     if (first === undefined) return [];
     const others = this.#failures.length - 1;
     const more = others === 0 ? '' : ` (and ${formatCount(others)} more)`;
-    const lost = this.#hasLost ? ['Not everything could be written to disk.'] : [];
+    const lost = this.#hasLost ? ['Not everything could be written.'] : [];
     return [`The cache itself failed: ${printable(first)}${more}`, ...lost];
   }
 }

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import type { SlowTierName } from './disk.js';
 import type { Effect } from './effects.js';
 import { ToolError } from './tool-error.js';
 import type { Task, ToolCall } from './trace.js';
@@ -17,12 +18,13 @@ export interface ReplayCache {
  *
  * - `hit`: from an entry in memory
  * - `diskHit`: from an entry that was read from disk meanwhile
+ * - `remoteHit`: from an entry that was read from Redis meanwhile
  * - `coalesced`: from another call's load that was under way
  * - `miss`: by calling the tool
  * - `sharedError`: another call's load that was under way failed with the very error recorded for this call
  * - `write`: by calling the tool, past the cache
  */
-export type AnswerSource = 'hit' | 'diskHit' | 'coalesced' | 'miss' | 'sharedError' | 'write';
+export type AnswerSource = 'hit' | 'diskHit' | 'remoteHit' | 'coalesced' | 'miss' | 'sharedError' | 'write';
 
 /** What became of one call. */
 export interface Outcome {
@@ -55,8 +57,8 @@ export interface ReplayOptions {
   readonly concurrency: number;
   /** Whether errors of read-only tools are passing ones, which a cached answer avoids rightly. */
   readonly transientErrors: boolean;
-  /** How many answers for a key have been read from disk so far. */
-  readonly diskReadsOf?: (key: string) => number;
+  /** How many answers for a key have been read from a tier behind memory so far. */
+  readonly readsOf?: (key: string, tier: SlowTierName) => number;
   readonly onOutcome: (outcome: Outcome) => void;
   /** Ends the replay: no further step begins, and calls of tools that are under way are given up. */
   readonly signal?: AbortSignal;
@@ -139,14 +141,15 @@ class Replay {
     const key = this.#options.keyOf(call);
     for (let round = 1; ; round += 1) {
       const endedBefore = this.#endedLoads(key);
-      const readBefore = this.#diskReads(key);
+      const before = { disk: this.#reads(key, 'disk'), remote: this.#reads(key, 'remote') };
       let hasLoaded = false;
       try {
         const answer = await this.#options.cache.getOrSet(call.tool, call.args, () => {
           hasLoaded = true;
           return this.#load(call, key);
         });
-        const hit = this.#diskReads(key) > readBefore ? 'diskHit' : 'hit';
+        const remote = this.#reads(key, 'remote') > before.remote ? 'remoteHit' : 'hit';
+        const hit = this.#reads(key, 'disk') > before.disk ? 'diskHit' : remote;
         const source = hasLoaded ? 'miss' : this.#endedLoads(key) > endedBefore ? 'coalesced' : hit;
         return { call, source, verdict: this.#judge(call, answer), answer };
       } catch (error) {
@@ -180,8 +183,8 @@ class Replay {
     return this.#ended.get(key) ?? 0;
   }
 
-  #diskReads(key: string): number {
-    return this.#options.diskReadsOf?.(key) ?? 0;
+  #reads(key: string, tier: SlowTierName): number {
+    return this.#options.readsOf?.(key, tier) ?? 0;
   }
 
   /** Equal to the record? A recorded error that the cache answers is right only if it was a passing one. */

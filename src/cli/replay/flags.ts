@@ -3,6 +3,7 @@
 import { Command, Option } from 'commander';
 import type { CommandIo } from '../command-io.js';
 import { byteSize, nonNegative, oneOf, wholeNumber } from '../option-value.js';
+import { redisOptions } from '../redis-place.js';
 import { type ReplayFlags, replay } from './command.js';
 import { splitGlobs } from './effects.js';
 import { latencyUsage, parseLatency } from './latency.js';
@@ -15,6 +16,9 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
   const modes = ['single', 'multi'] as const;
   const policies = ['lru', 'lfu', 'fifo', 'ttl', 'gdsf'] as const;
   const globs = (text: string, earlier: readonly string[]) => [...earlier, ...splitGlobs(text)];
+  const [redisUrl, redisPrefix] = redisOptions(
+    'share entries by Redis too, as machines do; ttls then run in real time',
+  );
   return new Command('replay')
     .description('Send a trace of tool calls through a cache and report what it would have saved.')
     .argument(
@@ -108,6 +112,8 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
         .default(1)
         .argParser(wholeNumber('--seed', 0, largestSeed)),
     )
+    .addOption(redisUrl.conflicts('compare'))
+    .addOption(redisPrefix)
     .option('--json', 'print one JSON object instead of the report', false)
     .helpOption('-h, --help', 'Show this help')
     .action(async (trace: string | undefined, flags: ReplayFlags) => exit(await replay(trace, flags, io)));

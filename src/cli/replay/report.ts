@@ -36,6 +36,8 @@ export interface ReportData {
     readonly persistDir: string | null;
     readonly loadCache: readonly string[];
   } | null;
+  /** Whether entries were shared by Redis too. */
+  readonly hasRedis: boolean;
   readonly replay: {
     readonly concurrency: number;
     readonly timeScale: number;
@@ -61,7 +63,8 @@ export interface ReportStyle {
 /** The report as lines of text, with a line break at the end. */
 export function formatReport(data: ReportData, { width, paint }: ReportStyle): string {
   const columns = reportColumns(width);
-  const style = { paint, columns, hasDisk: data.disk !== null, bypassed: ['write', 'writes'] } as const;
+  const hasTiers = data.disk !== null || data.hasRedis;
+  const style = { paint, columns, hasTiers, bypassed: ['write', 'writes'] } as const;
   return formatBlocks(
     [
       heading(data, paint, columns),

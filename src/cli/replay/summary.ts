@@ -10,6 +10,8 @@ export interface CallCounts {
   hits: number;
   /** Of the hits: those that were read from disk. */
   diskHits: number;
+  /** Of the hits: those that were read from Redis. */
+  remoteHits: number;
   /** Answered by another call's load that was under way. */
   coalesced: number;
   /** Read-only calls not answered from the cache: the tool was called, or a failing call was shared. */
@@ -87,6 +89,7 @@ function noCounts(): CallCounts {
     calls: 0,
     hits: 0,
     diskHits: 0,
+    remoteHits: 0,
     coalesced: 0,
     misses: 0,
     writes: 0,
@@ -102,6 +105,7 @@ function noCounts(): CallCounts {
 const fields = {
   hit: 'hits',
   diskHit: 'hits',
+  remoteHit: 'hits',
   coalesced: 'coalesced',
   miss: 'misses',
   sharedError: 'misses',
@@ -109,12 +113,13 @@ const fields = {
 } as const;
 
 function count(counts: CallCounts, { call, source, verdict }: Outcome, latencyMs: number): void {
-  const isFromCache = source === 'hit' || source === 'diskHit' || source === 'coalesced';
+  const isFromCache = fields[source] === 'hits' || source === 'coalesced';
   counts.calls += 1;
   counts[fields[source]] += 1;
   counts.toolMs += latencyMs;
   if (isFromCache && verdict !== 'wrong') counts.savedMs += latencyMs;
   if (source === 'diskHit') counts.diskHits += 1;
+  if (source === 'remoteHit') counts.remoteHits += 1;
   if (source === 'sharedError') counts.sharedErrors += 1;
   if (verdict === 'avoidedError') counts.avoidedErrors += 1;
   if (verdict === 'wrong') counts.wrong += 1;

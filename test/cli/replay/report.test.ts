@@ -10,6 +10,7 @@ function counts(parts: Partial<CallCounts>): CallCounts {
     calls: hits + coalesced + misses + writes,
     hits,
     diskHits: 0,
+    remoteHits: 0,
     coalesced,
     misses,
     writes,
@@ -46,6 +47,7 @@ function data(parts: Partial<ReportData> = {}): ReportData {
       bytes: 400_000,
     },
     disk: null,
+    hasRedis: false,
     replay: { concurrency: 8, timeScale: 0.25, wallMs: 5000, recordedLatencies: 621, drawnFrom: 'fixed:1' },
     total,
     byTool: new Map([
