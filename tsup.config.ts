@@ -19,7 +19,7 @@ export const shared = {
 const entries = {
   index: 'src/index.ts',
   ...Object.fromEntries(
-    ['testing', 'keyv', 'mcp', 'langchain', 'redis'].map((name) => [name, `src/${name}/index.ts`]),
+    ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'].map((name) => [name, `src/${name}/index.ts`]),
   ),
 };
 

@@ -26,9 +26,18 @@ const otherPages = {
   mcp: ['src/mcp/index.ts'],
   langchain: ['src/langchain/index.ts'],
   redis: ['src/redis/index.ts'],
+  http: [
+    ...[
+      'src/http/index.ts',
+      'src/http/cache-control.ts',
+      'src/http/fetch-types.ts',
+      'src/http/node-types.ts',
+    ],
+    ...['src/http/response-cache.ts', 'src/http/response-cache-options.ts', 'src/http/storable.ts'],
+  ],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */
-const subpaths = ['testing', 'keyv', 'mcp', 'langchain', 'redis'];
+const subpaths = ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'];
 
 /**
  * The text of each page.

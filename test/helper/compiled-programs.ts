@@ -48,7 +48,7 @@ export async function compilePrograms(
       options.alias = {
         toolstash: join(root, 'src/index.ts'),
         ...Object.fromEntries(
-          ['testing', 'keyv', 'mcp', 'langchain', 'redis'].map((name) => [
+          ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'].map((name) => [
             `toolstash/${name}`,
             join(root, `src/${name}/index.ts`),
           ]),

@@ -21,6 +21,7 @@ await withConsumer((folder) => {
       const client = { callTool() {}, listTools() {}, request() {}, getServerVersion() {} };
       if (!('callTool' in cacheClient(client, cache, {}))) throw new Error('mcp');
       if (cacheMiddleware(cache, {}, { ToolMessage: Object }).wrapToolCall === undefined) throw new Error('langchain');
+      if (typeof responseCache({ cache }).fetch !== 'function') throw new Error('http');
       if (typeof redis().connect !== 'function') throw new Error('redis');
       console.log('ok');
     });`;
@@ -31,6 +32,7 @@ await withConsumer((folder) => {
     'toolstash/mcp': 'cacheClient',
     'toolstash/langchain': 'cacheMiddleware',
     'toolstash/redis': 'redis',
+    'toolstash/http': 'responseCache',
   };
   const imports = Object.entries(names);
   const esm = imports.map(([path, what]) => `import { ${what} } from '${path}';`).join('\n') + use;
@@ -81,7 +83,13 @@ await withConsumer((folder) => {
 
   // What the examples work with besides.
   const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const libraries = ['keyv', '@modelcontextprotocol/client', '@modelcontextprotocol/server', 'zod'];
+  const libraries = [
+    'http-cache-semantics',
+    'keyv',
+    '@modelcontextprotocol/client',
+    '@modelcontextprotocol/server',
+    'zod',
+  ];
   install(
     folder,
     libraries.map((name) => `${name}@${devDependencies[name]}`),

@@ -1,0 +1,132 @@
+/** One client of Node's server, and its route. */
+
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Capture, Captured, Exchange } from './exchange.js';
+import { type Conditions, captureNode } from './node-capture.js';
+import { nodeRenewal } from './node-renewal.js';
+import type { NodeRequest } from './node-types.js';
+import type { RequestFacts } from './request-key.js';
+import type { SharedResponses } from './shared-responses.js';
+import { answerHeaders, isNotModified, type StoredResponse, storedHeader } from './stored-response.js';
+
+/** Requests that are run once more, and who waits for them. */
+export type NodeRenewals = WeakMap<NodeRequest, (response: ServerResponse, next: () => unknown) => unknown>;
+
+/** A request and what belongs to it. */
+export interface NodeExchangeInit {
+  readonly request: NodeRequest;
+  readonly response: ServerResponse;
+  readonly next: (error?: unknown) => unknown;
+  readonly shared: SharedResponses;
+  readonly renewals: NodeRenewals;
+}
+
+/** What is known of a request of Node's server. */
+export function nodeFacts(request: NodeRequest): RequestFacts {
+  const { headers } = request;
+  const header = (name: string) => {
+    const value = headers[name];
+    return value === undefined || typeof value === 'string' ? value : value.join(', ');
+  };
+  return {
+    method: request.method ?? 'GET',
+    scheme: (request.socket as (Socket & { encrypted?: boolean }) | null)?.encrypted ? 'https' : 'http',
+    host: header(':authority') ?? header('host') ?? '',
+    target: request.originalUrl ?? request.url ?? '/',
+    header,
+  };
+}
+
+/** An exchange with a client of Node's server. */
+export class NodeExchange implements Exchange {
+  readonly facts: RequestFacts;
+  readonly #init: NodeExchangeInit;
+  readonly #conditions: Conditions;
+
+  constructor(init: NodeExchangeInit, facts: RequestFacts) {
+    this.#init = init;
+    this.facts = facts;
+    this.#conditions = {
+      noneMatch: facts.header('if-none-match'),
+      modifiedSince: facts.header('if-modified-since'),
+    };
+  }
+
+  async pass(): Promise<void> {
+    await this.#init.next();
+  }
+
+  async lead(capture: Capture): Promise<Captured> {
+    const { request, response, next } = this.#init;
+    const led = captureNode({
+      ...{ response, capture, conditions: this.#conditions },
+      send: (stored) => this.send(stored, true),
+    });
+    this.#hide(request);
+    return runRoute(next, led);
+  }
+
+  get renew(): Exchange['renew'] {
+    const { request, renewals } = this.#init;
+    const run = nodeRenewal(request);
+    if (run === undefined) return undefined;
+    return (capture) =>
+      run((copy, take) => {
+        renewals.set(copy, (response, next) => {
+          const send = () => undefined;
+          const conditions = { noneMatch: undefined, modifiedSince: undefined };
+          const led = captureNode({ response, capture, conditions, send });
+          this.#hide(copy);
+          const run = runRoute(next, led);
+          take(run);
+          return run.then(() => undefined);
+        });
+      });
+  }
+
+  send(stored: StoredResponse, isStale: boolean): void {
+    const { response, shared } = this.#init;
+    if (response.headersSent || response.destroyed) return;
+    const { clock, downstream, cacheStatus } = shared.options;
+    const { noneMatch } = this.#conditions;
+    const isUnmodified =
+      stored.status === 200 &&
+      (noneMatch !== undefined || this.#conditions.modifiedSince !== undefined) &&
+      isNotModified((name) => storedHeader(stored, name), this.#conditions);
+    const headers = answerHeaders(stored, {
+      ...{ now: clock.now(), downstream, isNotModified: isUnmodified },
+      status: cacheStatus ? `toolstash; hit${isStale ? '; detail=stale' : ''}` : undefined,
+    });
+    response.writeHead(isUnmodified ? 304 : stored.status, headers as string[]);
+    if (isUnmodified || this.facts.method === 'HEAD') response.end();
+    else response.end(stored.body);
+  }
+
+  refuse(): void {
+    const { response } = this.#init;
+    response.statusCode = 504;
+    response.end();
+  }
+
+  /** Takes off the request what its route is not to see: it is asked for all of the response, of the URL in the key. */
+  #hide(request: NodeRequest): void {
+    delete request.headers['if-none-match'];
+    delete request.headers['if-modified-since'];
+    const { shared } = this.#init;
+    const { target } = this.facts;
+    const own = shared.targetOf(this.facts);
+    const { url = '' } = request;
+    // A router may have cut its mount path off.
+    if (own === target || !target.endsWith(url)) return;
+    const cut = target.length - url.length;
+    request.url = own.length >= cut ? own.slice(cut) : own;
+  }
+}
+
+/** Runs what comes after the cache. What that throws or rejects with ends the wait for its response. */
+async function runRoute(next: () => unknown, led: Promise<Captured>): Promise<Captured> {
+  const ran = (async () => await next())();
+  const failed = new Promise<never>((_, reject) => void ran.catch(reject));
+  return Promise.race([led, failed]);
+}

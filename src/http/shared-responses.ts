@@ -1,0 +1,279 @@
+/**
+ * The responses that many clients share: which one a request may have, who runs the route, and who waits for it.
+ *
+ * A key is a URL, and what its responses turned out to vary by: the response found first under a URL names the headers,
+ * and the requests that it is not for are looked up again with those in the key.
+ */
+
+import type { LoaderContext, LoadOptions, MethodCache } from '../index.js';
+import type { Capture, Captured, Exchange } from './exchange.js';
+import { baseKey, chosenTarget, isCacheable, pathTag, type RequestFacts, variantKey } from './request-key.js';
+import type { ResolvedResponseCacheOptions } from './response-cache-options.js';
+import { hasCredentials, storageOf } from './storable.js';
+import {
+  askedFor,
+  isStoredResponse,
+  isVariantFor,
+  type StoredResponse,
+  storedResponse,
+  useOf,
+} from './stored-response.js';
+
+/** Turns of the search for one request's response: what it varies by can be learned step by step. */
+const mostTurns = 8;
+/** For how long a URL whose responses can't be shared is left to its route, in ms. */
+const unsharedFor = 10_000;
+const mostUnshared = 2_000;
+const longestUnshared = 512;
+
+/** What those who joined a load get when its response is not for them. */
+type NoResponse = { readonly v: 0; readonly why: 'unshared' | 'error' | 'aborted' };
+
+type Found = StoredResponse | 'answered' | 'again' | 'pass';
+
+/** The responses of one `responseCache`. */
+export class SharedResponses {
+  readonly options: ResolvedResponseCacheOptions;
+  readonly #method: MethodCache;
+  readonly #tags = new WeakMap<object, readonly string[]>();
+  readonly #loadOptions: LoadOptions;
+  /** Renewals under way, by key. */
+  readonly #renewals = new Map<string, Promise<void>>();
+  /** Until when (epoch ms) the responses of a key are taken for not shareable. */
+  readonly #unshared = new Map<string, number>();
+
+  constructor(options: ResolvedResponseCacheOptions) {
+    this.options = options;
+    this.#method = options.cache.method(options.method);
+    this.#loadOptions = Object.freeze({
+      // What a response says of itself decides, and a route can't be run behind its client's back.
+      ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, softTimeout: false },
+      ...{ jitter: 0, negativeTtl: false, sliding: false, cacheErrors: false, isError: false },
+      tags: (value: unknown) => this.#tags.get(value as object) ?? [],
+    } as const);
+  }
+
+  /** Makes void what is stored of a path, and what is on its way there. */
+  invalidatePath(host: string, target: string): Promise<void> {
+    return this.options.cache.invalidateTags([pathTag(host, target)]);
+  }
+
+  /** Whether a request is none of the cache's business. */
+  isForeign(facts: RequestFacts): boolean {
+    if (!isCacheable(facts)) return true;
+    return this.options.heedsClient && askedFor(facts)?.has('no-store') === true;
+  }
+
+  /** The URL that a route is run with: what makes no difference to the key can make none to the response. */
+  targetOf(facts: RequestFacts): string {
+    const { query } = this.options;
+    return query === undefined ? facts.target : chosenTarget(facts.target, query);
+  }
+
+  /** Answers a client, from the cache or from its route. Rejects with what the route throws. */
+  async answer(exchange: Exchange): Promise<void> {
+    const { facts } = exchange;
+    const { clock, heedsClient, headers } = this.options;
+    const base = baseKey(facts, headers, this.targetOf(facts));
+    let names: readonly string[] = [];
+    let hasWaited = false;
+    for (let turn = 0; turn < mostTurns; turn++) {
+      const key = names.length === 0 ? base : variantKey(base, names, facts);
+      const found = await this.#find(key, exchange);
+      if (found === 'answered') return;
+      if (found === 'pass') return exchange.pass();
+      if (found === 'again') continue;
+      if (!isVariantFor(found, facts)) {
+        const more = [...new Set([...names, ...found.vary.map(([name]) => name)])].sort();
+        if (more.length === names.length) return exchange.pass();
+        names = more;
+        continue;
+      }
+      if (!found.open && hasCredentials(facts.header)) return exchange.pass();
+      const use = useOf(found, facts, clock.now(), heedsClient);
+      if (use === 'fresh') return exchange.send(found, false);
+      if (facts.method === 'HEAD') return exchange.pass();
+      const isUnderWay = this.#renewals.has(key);
+      if (use === 'stale' && (isUnderWay || exchange.renew !== undefined)) {
+        exchange.send(found, true);
+        if (!isUnderWay) this.#renew(key, exchange.renew!, facts);
+        return;
+      }
+      if (heedsClient && askedFor(facts)?.has('only-if-cached')) return exchange.refuse();
+      const fallback = use === 'unusable' ? undefined : found;
+      if (hasWaited) return fallback === undefined ? exchange.pass() : exchange.send(fallback, true);
+      const isAsked = use === 'unusable' && useOf(found, facts, clock.now(), false) === 'fresh';
+      if (isUnderWay && !isAsked) {
+        await this.#renewals.get(key);
+        hasWaited = true;
+        continue;
+      }
+      return this.#replace(key, exchange, fallback);
+    }
+    return exchange.pass();
+  }
+
+  /** What the cache has under a key, else its route's answer. */
+  async #find(key: string, exchange: Exchange): Promise<Found> {
+    const { facts } = exchange;
+    const until = this.#unshared.size === 0 ? undefined : this.#unshared.get(key);
+    if (until !== undefined && this.options.clock.now() < until) return 'pass';
+    const isOnlyCached = this.options.heedsClient && askedFor(facts)?.has('only-if-cached') === true;
+    if (facts.method === 'HEAD' || isOnlyCached) {
+      const found = await this.#method.get(key);
+      if (isStoredResponse(found)) return found;
+      if (!isOnlyCached) return 'pass';
+      exchange.refuse();
+      return 'answered';
+    }
+    let state: 'waiting' | 'leading' | 'gone' = 'waiting';
+    let thrown: { readonly error: unknown } | undefined;
+    const answer = this.#method.getOrSet<unknown>(
+      key,
+      (context) => {
+        // Who has waited too long runs the route itself; a load that another call starts later is none of this client's.
+        if (state !== 'waiting') return this.#none(context, 'aborted');
+        state = 'leading';
+        const led = exchange.lead(this.#capture(facts, undefined));
+        led.catch((error: unknown) => {
+          thrown = { error };
+        });
+        return this.#loaded(key, led, context);
+      },
+      this.#loadOptions,
+    );
+    let isSettled = false;
+    const settled = answer.then(
+      (value) => {
+        isSettled = true;
+        return value;
+      },
+      // The cache failed, or a guard of its own refused: the route is run without it.
+      () => {
+        isSettled = true;
+        return undefined;
+      },
+    );
+    await undefined;
+    const value =
+      isSettled || state !== 'waiting'
+        ? await settled
+        : await this.#inTime(settled, () => state === 'waiting');
+    if ((state as string) === 'leading') {
+      if (thrown !== undefined) throw thrown.error;
+      return 'answered';
+    }
+    state = 'gone';
+    if (isStoredResponse(value)) return value;
+    return (value as NoResponse | undefined)?.why === 'aborted' ? 'again' : 'pass';
+  }
+
+  /** A promise's value, or `undefined` where it takes longer than a client waits for another. */
+  #inTime(value: Promise<unknown>, isWaiting: () => boolean): Promise<unknown> {
+    const { clock, waitTimeoutMs } = this.options;
+    return new Promise((resolve) => {
+      const timer = clock.schedule(() => isWaiting() && resolve(undefined), waitTimeoutMs, {
+        holdsProcess: true,
+      });
+      void value.then((each) => {
+        timer.cancel();
+        resolve(each);
+      });
+    });
+  }
+
+  /** Runs the route for a client whose stored response may not be used, and replaces it. */
+  async #replace(key: string, exchange: Exchange, fallback: StoredResponse | undefined): Promise<void> {
+    let led: Promise<Captured> | undefined;
+    const refreshed = this.#method.refresh<unknown>(
+      key,
+      (context) => {
+        led = exchange.lead(this.#capture(exchange.facts, fallback));
+        return this.#loaded(key, led, context, true);
+      },
+      this.#loadOptions,
+    );
+    this.#watch(key, refreshed);
+    await refreshed.catch(() => undefined);
+    if (led === undefined) return exchange.pass();
+    await led;
+  }
+
+  /** Runs the route for nobody. */
+  #renew(key: string, renew: NonNullable<Exchange['renew']>, facts: RequestFacts): void {
+    const load = (context: LoaderContext) =>
+      this.#loaded(key, renew(this.#capture(facts, undefined)), context, true);
+    this.#watch(key, this.#method.refresh<unknown>(key, load, this.#loadOptions));
+  }
+
+  /** Notes a renewal until it has ended, or takes longer than anybody waits. Its failure is counted by the cache. */
+  #watch(key: string, refreshed: Promise<unknown>): void {
+    const ended = refreshed.catch(() => undefined);
+    const watched = this.#inTime(ended, () => true).then(() => {
+      if (this.#renewals.get(key) === watched) this.#renewals.delete(key);
+    });
+    this.#renewals.set(key, watched);
+  }
+
+  #capture(facts: RequestFacts, fallback: StoredResponse | undefined): Capture {
+    const { options } = this;
+    const { clock, ttlMs, downstream, cacheStatus } = options;
+    return {
+      fallback,
+      downstream,
+      status: cacheStatus ? `toolstash; fwd=${fallback === undefined ? 'miss' : 'stale'}` : undefined,
+      maxBodyBytes: options.maxBodyBytes,
+      decide: (head) => storageOf({ head, header: facts.header, ttlMs, now: clock.now() }),
+      complete: (head, storage, body) => {
+        try {
+          const tags = [pathTag(facts.host, facts.target), ...options.tags(facts, head)];
+          return { stored: storedResponse({ head, body, storage, facts, now: clock.now() }), tags };
+        } catch (error) {
+          return { why: 'failed', error };
+        }
+      },
+    };
+  }
+
+  /** What a load comes to: the response, stored for as long as it may be used at all, or the reason for none. */
+  async #loaded(
+    key: string,
+    led: Promise<Captured>,
+    context: LoaderContext,
+    isRenewal = false,
+  ): Promise<StoredResponse | NoResponse> {
+    const captured = await led;
+    if ('stored' in captured) {
+      const { stored, tags } = captured;
+      this.#unshared.delete(key);
+      this.#tags.set(stored, tags);
+      const until = Math.max(stored.fresh, stored.stale, stored.error);
+      context.setTtl(Math.max(0, Math.ceil(until - this.options.clock.now())));
+      return stored;
+    }
+    // The client has its response: for the cache it is a load that failed, which it counts.
+    if (captured.why === 'failed') throw captured.error;
+    if (captured.why === 'unshared') {
+      if (captured.isLasting) this.#noteUnshared(key);
+      // What was stored before is not what the route says now.
+      if (captured.isLasting && isRenewal) await this.#method.delete(key);
+    }
+    return this.#none(context, captured.why);
+  }
+
+  #none(context: LoaderContext, why: NoResponse['why']): NoResponse {
+    context.skip();
+    return { v: 0, why };
+  }
+
+  #noteUnshared(key: string): void {
+    if (key.length > longestUnshared) return;
+    this.#unshared.delete(key);
+    this.#unshared.set(key, this.options.clock.now() + unsharedFor);
+    if (this.#unshared.size <= mostUnshared) return;
+    for (const oldest of this.#unshared.keys()) {
+      this.#unshared.delete(oldest);
+      break;
+    }
+  }
+}
