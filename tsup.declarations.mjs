@@ -34,6 +34,7 @@ const otherPages = {
       'src/http/node-types.ts',
     ],
     ...['src/http/response-cache.ts', 'src/http/response-cache-options.ts', 'src/http/storable.ts'],
+    'src/http/undici-store.ts',
   ],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */

@@ -12,3 +12,12 @@ export type { NodeMiddleware, NodeRequest } from './node-types.js';
 export { type ResponseCache, responseCache } from './response-cache.js';
 export type { ResponseCacheOptions, TaggedRequest } from './response-cache-options.js';
 export type { ResponseHead } from './storable.js';
+export {
+  type UndiciCacheKey,
+  type UndiciCacheResult,
+  type UndiciCacheValue,
+  type UndiciHeaders,
+  type UndiciStore,
+  type UndiciStoreOptions,
+  undiciStore,
+} from './undici-store.js';

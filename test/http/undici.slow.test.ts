@@ -1,0 +1,154 @@
+/** The store for undici's cache interceptor: what undici asks of its own stores, and under undici itself. */
+
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type UndiciCacheValue, type UndiciStore, undiciStore } from '../../src/http/index.js';
+import { CacheManager } from '../../src/index.js';
+import { librariesOf } from '../helper/libraries.js';
+import { closeSites, listen } from './site.js';
+
+interface Dispatcher {
+  compose(interceptor: unknown): Dispatcher;
+  close(): Promise<void>;
+}
+interface Undici {
+  readonly Agent: new () => Dispatcher;
+  readonly interceptors: { cache(options: { store: UndiciStore }): unknown };
+  request(
+    url: string,
+    options: { dispatcher: Dispatcher; method?: string; headers?: Record<string, string> },
+  ): Promise<{ statusCode: number; body: { text(): Promise<string> } }>;
+}
+
+const load = await librariesOf(new URL('libraries/', import.meta.url));
+const undici = load('undici') as Undici;
+
+let cache: CacheManager;
+let store: UndiciStore;
+beforeEach(() => {
+  cache = new CacheManager();
+  store = undiciStore({ cache, maxBodyBytes: 1000 });
+});
+afterEach(async () => {
+  await closeSites();
+  await cache.close();
+});
+
+const key = (path = '/', headers: Record<string, string | string[]> = {}, method = 'GET') => ({
+  ...{ origin: 'http://site.test', path, method, headers },
+});
+const headOf = (more: Partial<UndiciCacheValue> = {}): UndiciCacheValue => ({
+  ...{ statusCode: 200, statusMessage: '', headers: { foo: 'bar' }, cacheControlDirectives: {} },
+  ...{ cachedAt: Date.now(), staleAt: Date.now() + 10_000, deleteAt: Date.now() + 20_000, ...more },
+});
+function write(
+  at: ReturnType<typeof key>,
+  value: UndiciCacheValue,
+  ...chunks: (string | Buffer)[]
+): Writable {
+  const stream = store.createWriteStream(at, value) as Writable;
+  expect(stream).toBeInstanceOf(Writable);
+  for (const chunk of chunks) stream.write(chunk);
+  stream.end();
+  return stream;
+}
+const found = async (at: ReturnType<typeof key>) => {
+  const { body, ...rest } = (await store.get(structuredClone(at))) ?? {};
+  return body === undefined ? undefined : { ...rest, body: String(body) };
+};
+
+describe('as undici’s own tests of its stores have it', () => {
+  it('finds what was written as soon as it is ended, and tells requests apart', async () => {
+    expect(await store.get(key())).toBeUndefined();
+    const value = headOf();
+    write(key(), value, Buffer.from('asd'), '123');
+    expect(await found(key())).toEqual({ ...value, body: 'asd123' });
+    for (const other of [key('/asd'), key('/', {}, 'HEAD'), { ...key(), origin: 'http://other.test' }])
+      expect(await store.get(other)).toBeUndefined();
+    write(key('/asd'), value, 'other');
+    expect((await found(key('/asd')))?.body).toBe('other');
+    expect((await found(key()))?.body).toBe('asd123');
+  });
+
+  it('returns what is stale until it is to be deleted, and overwrites it', async () => {
+    const stale = headOf({ staleAt: Date.now() - 1000 });
+    write(key(), stale, 'old');
+    expect(await found(key())).toEqual({ ...stale, body: 'old' });
+    const fresh = headOf({ headers: { foo: 'baz' } });
+    write(key(), fresh, 'new');
+    expect(await found(key())).toEqual({ ...fresh, body: 'new' });
+    write(key('/gone'), headOf({ deleteAt: Date.now() - 1 }), 'x');
+    expect(await store.get(key('/gone'))).toBeUndefined();
+  });
+
+  it('goes by what a response varies by', async () => {
+    const of = (text: string) => key('/', { 'some-header': text });
+    for (const text of ['hello world', 'hello world2']) {
+      const value = headOf({ vary: { 'some-header': text, absent: null } });
+      expect(await store.get(of(text))).toBeUndefined();
+      write(of(text), value, text);
+      expect(await found(of(text))).toEqual({ ...value, body: text });
+    }
+    expect((await found(of('hello world')))?.body).toBe('hello world');
+    expect(await store.get(key('/', { 'some-header': 'hello world', absent: 'x' }))).toBeUndefined();
+    expect(await store.get(key())).toBeUndefined();
+    await store.delete(key());
+    expect(await store.get(of('hello world'))).toBeUndefined();
+  });
+});
+
+it('stores nothing of what is too large, or not ended, nor what was deleted on its way', async () => {
+  write(key('/large'), headOf(), 'a'.repeat(600), 'b'.repeat(600));
+  expect(await store.get(key('/large'))).toBeUndefined();
+  const broken = store.createWriteStream(key('/broken'), headOf()) as Writable;
+  broken.write('a');
+  broken.destroy();
+  expect(await store.get(key('/broken'))).toBeUndefined();
+  const late = store.createWriteStream(key('/late'), headOf()) as Writable;
+  late.write('a');
+  await store.delete(key('/late'));
+  late.end();
+  expect(await store.get(key('/late'))).toBeUndefined();
+  expect(cache.stats('undici').entries).toBe(0);
+});
+
+it('answers the requests of undici, and shares them', async () => {
+  let runs = 0;
+  const port = await listen((request, response) => {
+    runs++;
+    response.setHeader('cache-control', 'public, max-age=60');
+    response.setHeader('vary', 'accept');
+    response.end(`${runs} ${request.headers.accept}`);
+  });
+  const agents = [1, 2].map(() => new undici.Agent().compose(undici.interceptors.cache({ store })));
+  const ask = async (agent: number, accept: string, method = 'GET') => {
+    const options = { dispatcher: agents[agent]!, method, headers: { accept } };
+    return (await undici.request(`http://127.0.0.1:${port}/a`, options)).body.text();
+  };
+  expect(await ask(0, 'a')).toBe('1 a');
+  expect(await ask(1, 'a')).toBe('1 a');
+  expect(await ask(1, 'b')).toBe('2 b');
+  expect(await ask(0, 'a')).toBe('1 a');
+  expect(cache.stats('undici')).toMatchObject({ cacheErrors: 0 });
+  // A write makes void what is stored of its URL.
+  await ask(0, 'a', 'POST');
+  await expect.poll(() => ask(1, 'a')).not.toBe('1 a');
+  await Promise.all(agents.map((agent) => agent.close()));
+});
+
+it('keeps what undici stored in a folder', async () => {
+  const { mkdtemp, rm } = await import('node:fs/promises');
+  const { tmpdir } = await import('node:os');
+  const folder = await mkdtemp(`${tmpdir()}/toolstash-undici-`);
+  const open = () => CacheManager.open({ persist: true, persistDir: folder });
+  const first = await open();
+  store = undiciStore({ cache: first });
+  write(key(), headOf(), 'kept');
+  await found(key());
+  await first.close();
+  const second = await open();
+  store = undiciStore({ cache: second });
+  expect((await found(key()))?.body).toBe('kept');
+  await second.close();
+  await rm(folder, { recursive: true });
+});
