@@ -327,8 +327,7 @@ export class RedisLink {
   }
 
   #scheduleBeat(session: Session): void {
-    const { heartbeat } = this.#init.times;
-    this.#beat = systemClock.schedule(() => void this.#ping(session), heartbeat);
+    this.#beat = systemClock.schedule(() => void this.#ping(session), this.#init.times.heartbeat);
   }
 
   /** What was published before the answer has come before it, on the same connection. */
