@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
+import { subpaths } from './tsup.declarations.mjs';
 import { chosenPersistence, persistenceIn, quickBuiltins, requiredPersistence } from './tsup.quick-import.js';
 
 /** What the benches are built with, too. */
@@ -18,9 +19,7 @@ export const shared = {
 
 const entries = {
   index: 'src/index.ts',
-  ...Object.fromEntries(
-    ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'].map((name) => [name, `src/${name}/index.ts`]),
-  ),
+  ...Object.fromEntries(subpaths.map((name) => [name, `src/${name}/index.ts`])),
 };
 
 /** All in one file, which `tsup.declarations.mjs` lays out as pages. */

@@ -26,6 +26,10 @@ const otherPages = {
   mcp: ['src/mcp/index.ts'],
   langchain: ['src/langchain/index.ts'],
   redis: ['src/redis/index.ts'],
+  metrics: [
+    ...['src/metrics/index.ts', 'src/metrics/source.ts'],
+    ...['src/metrics/prometheus.ts', 'src/metrics/open-telemetry.ts'],
+  ],
   http: [
     ...[
       'src/http/index.ts',
@@ -38,7 +42,9 @@ const otherPages = {
   ],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */
-const subpaths = ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'];
+export const subpaths = Object.keys(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).exports)
+  .map((path) => path.slice(2))
+  .filter((path) => path !== '' && path !== 'package.json');
 
 /**
  * The text of each page.

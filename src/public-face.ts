@@ -5,5 +5,6 @@ export * from './index.js';
 export * from './keyv/index.js';
 export * from './langchain/index.js';
 export * from './mcp/index.js';
+export * from './metrics/index.js';
 export * from './redis/index.js';
 export * from './testing/index.js';

@@ -69,6 +69,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   remote: ['guard/tag-invalidation.ts', 'persistence/format/'],
   redis: ['remote/'],
   http: ['index.ts'],
+  metrics: ['index.ts'],
   wrap: ['options.ts', 'guard/'],
   report: ['stats/'],
   tools: ['options.ts', 'guard/', 'wrap/'],

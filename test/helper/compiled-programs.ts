@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsup';
 import typescript from 'typescript';
+import { subpaths } from '../../tsup.declarations.mjs';
 
 /** The repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,10 +49,7 @@ export async function compilePrograms(
       options.alias = {
         toolstash: join(root, 'src/index.ts'),
         ...Object.fromEntries(
-          ['testing', 'keyv', 'mcp', 'langchain', 'redis', 'http'].map((name) => [
-            `toolstash/${name}`,
-            join(root, `src/${name}/index.ts`),
-          ]),
+          subpaths.map((name) => [`toolstash/${name}`, join(root, `src/${name}/index.ts`)]),
         ),
       };
     },

@@ -21,6 +21,7 @@ await withConsumer((folder) => {
       const client = { callTool() {}, listTools() {}, request() {}, getServerVersion() {} };
       if (!('callTool' in cacheClient(client, cache, {}))) throw new Error('mcp');
       if (cacheMiddleware(cache, {}, { ToolMessage: Object }).wrapToolCall === undefined) throw new Error('langchain');
+      if (typeof prometheusMetrics !== 'function') throw new Error('metrics');
       if (typeof responseCache({ cache }).fetch !== 'function') throw new Error('http');
       if (typeof redis().connect !== 'function') throw new Error('redis');
       console.log('ok');
@@ -33,6 +34,7 @@ await withConsumer((folder) => {
     'toolstash/langchain': 'cacheMiddleware',
     'toolstash/redis': 'redis',
     'toolstash/http': 'responseCache',
+    'toolstash/metrics': 'prometheusMetrics',
   };
   const imports = Object.entries(names);
   const esm = imports.map(([path, what]) => `import { ${what} } from '${path}';`).join('\n') + use;
@@ -86,6 +88,7 @@ await withConsumer((folder) => {
   const libraries = [
     'http-cache-semantics',
     'keyv',
+    'prom-client',
     '@modelcontextprotocol/client',
     '@modelcontextprotocol/server',
     'zod',

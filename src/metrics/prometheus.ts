@@ -1,0 +1,187 @@
+/** Figures for Prometheus, through `prom-client`: pulled when they are scraped. */
+
+import type { Counter, CounterConfiguration, Gauge, Histogram, Registry } from 'prom-client';
+import { CacheError, InvalidOptionError } from '../errors.js';
+import type { CacheManager } from '../index.js';
+import { hasMethods, objectOf, shown } from '../option-checks.js';
+import { allSeries, loadDuration, type Series } from './series.js';
+import {
+  checkedMetricsOptions,
+  type ExportedMetrics,
+  type MetricsOptions,
+  MetricsSource,
+  type Reading,
+} from './source.js';
+
+/** A registry of `prom-client`. */
+export interface PrometheusRegistry {
+  /** The text that a scrape gets. */
+  metrics(): Promise<string>;
+  /** A metric that is registered. */
+  getSingleMetric(name: string): unknown;
+  /** Takes a metric out. */
+  removeSingleMetric(name: string): void;
+}
+
+/** How a cache is exported to Prometheus. */
+export interface PrometheusOptions extends MetricsOptions {
+  /**
+   * Where the metrics are registered.
+   * @default the default registry of `prom-client`
+   */
+  readonly registry?: PrometheusRegistry;
+}
+
+type Library = typeof import('prom-client');
+type Scrape = readonly { readonly source: MetricsSource; readonly readings: readonly Reading[] }[];
+
+const loadsName = `toolstash_${loadDuration.name}`;
+
+function metricName({ name, kind }: Series): string {
+  return `toolstash_${name}${kind === 'counter' ? '_total' : ''}`;
+}
+
+/** What is registered in a registry, once for all caches. */
+class RegisteredMetrics {
+  readonly #sources = new Map<MetricsSource, () => void>();
+  readonly #registry: Registry;
+  readonly #loads: Histogram;
+  /** What is read of all caches in one scrape. */
+  #scrape: Scrape | undefined;
+  readonly #asked = new Set<Series>();
+
+  constructor(library: Library, registry: Registry) {
+    this.#registry = registry;
+    const taken = [...allSeries.map(metricName), loadsName].find((name) => registry.getSingleMetric(name));
+    if (taken !== undefined) {
+      throw new InvalidOptionError(
+        `Expected a \`registry\` without a metric \`${taken}\`, got one that has it: give the cache a registry of its own`,
+      );
+    }
+    for (const series of allSeries) this.#register(library, series);
+    const { help, buckets } = loadDuration;
+    this.#loads = new library.Histogram({
+      ...{ name: loadsName, help, buckets: [...buckets], registers: [registry] },
+      labelNames: ['cache', 'method'],
+    });
+  }
+
+  get isEmpty(): boolean {
+    return this.#sources.size === 0;
+  }
+
+  /** @throws InvalidOptionError for a second cache of the same name */
+  add(source: MetricsSource): void {
+    for (const { name } of this.#sources.keys()) {
+      if (name !== source.name) continue;
+      throw new InvalidOptionError(
+        `Expected \`name\` to be another one than that of a cache in the same registry, got ${shown(name)}: ` +
+          'give each cache a name of its own',
+      );
+    }
+    const off = source.onLoad((method, seconds) =>
+      this.#loads.observe({ cache: source.name, method }, seconds),
+    );
+    this.#sources.set(source, off);
+  }
+
+  remove(source: MetricsSource): void {
+    this.#sources.get(source)?.();
+    this.#sources.delete(source);
+    this.#scrape = undefined;
+    if (!this.isEmpty) return;
+    for (const name of [...allSeries.map(metricName), loadsName]) this.#registry.removeSingleMetric(name);
+  }
+
+  #register({ Counter, Gauge }: Library, series: Series): void {
+    const collect = (metric: Counter | Gauge) => this.#collect(series, metric);
+    const configuration = {
+      ...{ name: metricName(series), help: series.help, registers: [this.#registry] },
+      labelNames: ['cache', 'method', ...(series.label === undefined ? [] : [series.label])],
+      collect(this: Counter | Gauge) {
+        collect(this);
+      },
+    } satisfies CounterConfiguration<string>;
+    if (series.kind === 'counter') new Counter(configuration);
+    else new Gauge(configuration);
+  }
+
+  #collect(series: Series, metric: Counter | Gauge): void {
+    metric.reset();
+    for (const { source, readings } of this.#readAll(series)) {
+      for (const { series: own, value, method, label } of readings) {
+        if (own !== series) continue;
+        const labels: Record<string, string> = { cache: source.name, method };
+        if (series.label !== undefined && label !== undefined) labels[series.label] = label;
+        metric.inc(labels, value);
+      }
+    }
+  }
+
+  /** What was read for this scrape: all metrics of one are asked in one turn, each once. */
+  #readAll(series: Series): Scrape {
+    if (this.#scrape === undefined || this.#asked.has(series)) {
+      this.#scrape = Array.from(this.#sources.keys(), (source) => ({ source, readings: source.read() }));
+      this.#asked.clear();
+      setImmediate(() => {
+        this.#scrape = undefined;
+      }).unref();
+    }
+    this.#asked.add(series);
+    return this.#scrape;
+  }
+}
+
+const registered = new WeakMap<PrometheusRegistry, RegisteredMetrics>();
+
+/**
+ * Exports what a cache counts to a registry of `prom-client` (15 or later, a peer that is loaded here): `toolstash_hits_total`,
+ * `toolstash_load_duration_seconds` …, labelled by `cache` and `method`. Figures are read when they are scraped; of a hit
+ * nobody hears.
+ * @throws InvalidOptionError for a wrong option or a name in use; `ERR_STORAGE` where `prom-client` is not installed
+ *
+ * @example
+ * await prometheusMetrics(cache, { registry, name: 'search' });
+ * response.end(await registry.metrics());
+ */
+export async function prometheusMetrics(
+  cache: CacheManager,
+  options: PrometheusOptions = {},
+): Promise<ExportedMetrics> {
+  const checked = checkedMetricsOptions(options, 'prometheusMetrics', ['registry']);
+  const source = new MetricsSource(cache, checked);
+  const library = await loadLibrary();
+  const registry = registryOf(options, library);
+  const metrics = registered.get(registry) ?? new RegisteredMetrics(library, registry);
+  registered.set(registry, metrics);
+  metrics.add(source);
+  return {
+    stop() {
+      metrics.remove(source);
+      if (metrics.isEmpty) registered.delete(registry);
+    },
+  };
+}
+
+function registryOf({ registry }: PrometheusOptions, library: Library): Registry {
+  if (registry === undefined) return library.register;
+  hasMethods(objectOf(registry, 'registry', 'a registry of `prom-client`'), 'registry', [
+    'metrics',
+    'getSingleMetric',
+    'removeSingleMetric',
+  ]);
+  return registry as Registry;
+}
+
+async function loadLibrary(): Promise<Library> {
+  try {
+    const module = await import('prom-client');
+    return (module as { default?: Library }).default ?? module;
+  } catch (cause) {
+    throw new CacheError(
+      'ERR_STORAGE',
+      'Expected the package `prom-client` (15 or later) for `prometheusMetrics`: run `npm install prom-client`',
+      { cause },
+    );
+  }
+}

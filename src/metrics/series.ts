@@ -1,0 +1,97 @@
+/** What is measured: one table for every exporter, each row a field of `CacheStats` or some of them. */
+
+import type { CacheStats } from '../index.js';
+
+/** One kind of figure. */
+export interface Series {
+  /** Words joined by `_`; exporters put their prefix before it. */
+  readonly name: string;
+  /** A counter only grows, a gauge is how things stand. */
+  readonly kind: 'counter' | 'gauge';
+  readonly help: string;
+  /** `s` and `By` by UCUM; `1`: a number of things. */
+  readonly unit: 's' | 'By' | '1';
+  /** What tells the figures of one series apart, besides cache and method. */
+  readonly label?: string;
+  /** The figures, each with what it is of. */
+  readonly read: (stats: CacheStats) => readonly Figure[];
+}
+
+/** A figure, and the value of its series' label. */
+export type Figure = readonly [value: number, label?: string];
+
+type CountField = {
+  [F in keyof CacheStats]: CacheStats[F] extends number ? F : never;
+}[keyof CacheStats];
+
+function counter(name: string, field: CountField, help: string): Series {
+  return { name, kind: 'counter', help, unit: '1', read: (stats) => [[stats[field]]] };
+}
+
+function gauge(name: string, field: CountField, help: string, unit: Series['unit'] = '1'): Series {
+  return { name, kind: 'gauge', help, unit, read: (stats) => [[stats[field]]] };
+}
+
+/** All of them. */
+export const allSeries: readonly Series[] = [
+  counter('hits', 'hits', 'Lookups answered with a fresh value'),
+  counter('negative_hits', 'negativeHits', 'Hits on a remembered "nothing found"'),
+  counter('stale_hits', 'staleHits', 'Calls answered with a stale value'),
+  counter('misses', 'misses', 'Lookups that found nothing'),
+  counter('coalesced', 'coalesced', 'Calls that joined a load under way'),
+  counter('loads', 'loads', 'Runs of the tool that returned'),
+  counter('load_errors', 'loadErrors', 'Runs of the tool that failed or took longer than hardTimeout'),
+  counter('refreshes', 'refreshes', 'Background loads that were begun to refresh a value'),
+  counter('error_hits', 'errorHits', 'Calls that were thrown a remembered error'),
+  counter('unknown_keys', 'unknownKeys', 'Calls whose key surely does not exist'),
+  counter('hard_timeouts', 'hardTimeouts', 'Calls that gave up at hardTimeout'),
+  {
+    ...{ name: 'rejections', kind: 'counter', unit: '1', label: 'reason' },
+    help: 'Loads that a guard refused',
+    read: ({ circuitRejections, queueRejections }) => [
+      [circuitRejections, 'circuit'],
+      [queueRejections, 'queue'],
+    ],
+  },
+  counter('errors', 'cacheErrors', 'Failures of the cache itself; the tool calls went on'),
+  counter('uncached', 'uncached', 'Calls that ran their tool without the cache'),
+  counter('sets', 'sets', 'Values stored'),
+  counter('refused', 'refused', 'Values too large to store'),
+  {
+    ...{ name: 'removals', kind: 'counter', unit: '1', label: 'reason' },
+    help: 'Entries that left memory',
+    read: ({ evicted, expired, replaced, invalidated, deletes }) => [
+      [evicted, 'evicted'],
+      [expired, 'expired'],
+      [replaced, 'replaced'],
+      [invalidated, 'invalidated'],
+      [deletes, 'deleted'],
+    ],
+  },
+  {
+    ...{ name: 'saved_seconds', kind: 'counter', unit: 's' },
+    help: 'Tool time that was not spent, in seconds',
+    read: ({ savedMs }) => [[savedMs / 1000]],
+  },
+  gauge('entries', 'entries', 'Entries in memory'),
+  gauge('bytes', 'bytes', 'Bytes in memory', 'By'),
+  gauge('index_bytes', 'indexBytes', 'Bytes that arguments seen lately take, besides the entries', 'By'),
+  gauge('running_loads', 'running', 'Loads that hold a permit of concurrency'),
+  gauge('queued_loads', 'queued', 'Loads that wait for a permit of concurrency'),
+  {
+    ...{ name: 'circuit', kind: 'gauge', unit: '1', label: 'state' },
+    help: '1 for the state that the circuit breaker is in, 0 for the others',
+    read: ({ circuit }) =>
+      circuit === undefined
+        ? []
+        : (['closed', 'half-open', 'open'] as const).map((state) => [Number(state === circuit), state]),
+  },
+];
+
+/** How long loads take: recorded as they end, since a distribution can't be pulled from its percentiles. */
+export const loadDuration = {
+  name: 'load_duration_seconds',
+  help: 'How long runs of the tool took that returned, in seconds',
+  /** Tools take from some milliseconds to a minute. */
+  buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+} as const;

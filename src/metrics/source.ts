@@ -1,0 +1,125 @@
+/** One cache whose figures are exported, method by method, with a bounded number of names. */
+
+import { InvalidArgumentError } from '../errors.js';
+import type { CacheEvents, CacheManager, CacheStats } from '../index.js';
+import { integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import { allSeries, type Series } from './series.js';
+
+/** What exporters have in common. */
+export interface MetricsOptions {
+  /**
+   * What tells this cache from others of the process: the label `cache`.
+   * @default 'default'
+   */
+  readonly name?: string;
+  /**
+   * How many methods have figures of their own; all later ones are summed up as `(other)`. Each is a value of a label,
+   * which costs whoever stores the metrics.
+   * @default 50
+   */
+  readonly maxMethods?: number;
+}
+
+/** What an exporter of a cache gives back. */
+export interface ExportedMetrics {
+  /** Ends the export of this cache. */
+  stop(): void;
+}
+
+/** A figure of a series, with all that it is of. */
+export interface Reading {
+  readonly series: Series;
+  readonly value: number;
+  readonly method: string;
+  /** The value of the series' own label. */
+  readonly label: string | undefined;
+}
+
+/** Under which name methods beyond the bound are summed up. */
+export const others = '(other)';
+
+/** A cache as an exporter reads it. */
+export class MetricsSource {
+  readonly name: string;
+  readonly #cache: CacheManager;
+  readonly #maxMethods: number;
+  /** Those with figures of their own: once named, always named, so that no counter falls. */
+  readonly #named = new Set<string>();
+  /** What counters of the others have come to: a difference of sums may fall by a rounding. */
+  readonly #reached = new Map<string, number>();
+
+  /** @throws InvalidArgumentError for what is no cache */
+  constructor(cache: CacheManager, { name, maxMethods }: Required<MetricsOptions>) {
+    if (typeof cache?.stats !== 'function' || typeof cache.methods !== 'function')
+      throw new InvalidArgumentError(
+        `Expected a \`CacheManager\` whose metrics are exported, got ${shown(cache)}`,
+      );
+    this.name = name;
+    this.#cache = cache;
+    this.#maxMethods = maxMethods;
+  }
+
+  /** What a method's figures are labelled with. */
+  labelOf(method: string): string {
+    if (this.#named.has(method)) return method;
+    if (this.#named.size >= this.#maxMethods) return others;
+    this.#named.add(method);
+    return method;
+  }
+
+  /** All figures as they are now. */
+  read(): Reading[] {
+    const methods = this.#cache.methods();
+    let hasOthers = false;
+    for (const method of methods) if (this.labelOf(method) === others) hasOthers = true;
+    const ofNamed = Array.from(this.#named, (method) => ({ method, stats: this.#cache.stats(method) }));
+    const total = this.#cache.stats();
+    return allSeries.flatMap((series) => [
+      ...ofNamed.flatMap(({ method, stats }) => readingsOf(series, method, stats)),
+      ...this.#ofOthers(series, total, ofNamed, hasOthers),
+    ]);
+  }
+
+  /** What is counted of all, less what the named have. */
+  #ofOthers(
+    series: Series,
+    total: CacheStats,
+    ofNamed: readonly { readonly stats: CacheStats }[],
+    hasOthers: boolean,
+  ): Reading[] {
+    // A state is none to subtract.
+    if (series.name === 'circuit') return [];
+    const sums = ofNamed.map(({ stats }) => series.read(stats));
+    return series.read(total).flatMap(([all, label], at) => {
+      const rest = sums.reduce((left, figures) => left - (figures[at]?.[0] ?? 0), all);
+      const place = `${series.name} ${label}`;
+      const least = series.kind === 'counter' ? (this.#reached.get(place) ?? 0) : 0;
+      const value = Math.max(least, rest);
+      this.#reached.set(place, value);
+      // Failures that belong to no method are counted nowhere else.
+      return hasOthers || value > 1e-6 ? [{ series, value, method: others, label }] : [];
+    });
+  }
+
+  /** Hears how long each load took. Nothing is heard of hits. @returns ends it */
+  onLoad(listener: (method: string, seconds: number) => void): () => void {
+    const onLoad = ({ method, loadMs }: CacheEvents['load']) => listener(this.labelOf(method), loadMs / 1000);
+    this.#cache.on('load', onLoad);
+    return () => void this.#cache.off('load', onLoad);
+  }
+}
+
+function readingsOf(series: Series, method: string, stats: CacheStats): Reading[] {
+  return series.read(stats).map(([value, label]) => ({ series, value, method, label }));
+}
+
+/** @throws InvalidOptionError naming the option, its value and the fix */
+export function checkedMetricsOptions(
+  options: MetricsOptions,
+  of: string,
+  own: readonly string[],
+): Required<MetricsOptions> {
+  refuseUnknown(objectOf(options, 'options'), ['name', 'maxMethods', ...own], { of });
+  const { name = 'default', maxMethods = 50 } = options;
+  return { name: text(name, 'name'), maxMethods: integer(maxMethods, 'maxMethods', { to: 10_000 }) };
+}

@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { Counter, Registry } from 'prom-client';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CacheManager } from '../../src/index.js';
+import { prometheusMetrics } from '../../src/metrics/index.js';
+
+let registry: Registry;
+
+beforeEach(() => {
+  registry = new Registry();
+});
+
+/** The value of a line of a scrape, as `hits_total{cache="default",method="search"}`. */
+async function scraped(line: string): Promise<number | undefined> {
+  const text = await registry.metrics();
+  const found = text.split('\n').find((each) => each.startsWith(`toolstash_${line} `));
+  return found === undefined ? undefined : Number(found.slice(found.lastIndexOf(' ') + 1));
+}
+
+const failing = () => Promise.reject(new Error('down'));
+
+describe('what Prometheus scrapes', () => {
+  it('equals what the cache counts', async () => {
+    const cache = new CacheManager({ maxSize: 2, circuitBreaker: { failures: 1 } });
+    await prometheusMetrics(cache, { registry });
+    const ask = (query: string) => cache.getOrSet('search', { query }, () => query);
+    await Promise.all([ask('a'), ask('a')]);
+    for (const query of ['a', 'b', 'c', 'd']) await ask(query);
+    await cache.getOrSet('fetch', 1, failing).catch(() => undefined);
+    await cache.getOrSet('fetch', 1, failing).catch(() => undefined);
+
+    const { hits, misses, coalesced, loads, evicted, bytes, savedMs } = cache.stats('search');
+    expect({ hits, misses, coalesced, loads, evicted }).toEqual({
+      ...{ hits: 1, misses: 4, coalesced: 1, loads: 4, evicted: 2 },
+    });
+    const of = 'cache="default",method="search"';
+    expect(await scraped(`hits_total{${of}}`)).toBe(hits);
+    expect(await scraped(`misses_total{${of}}`)).toBe(misses);
+    expect(await scraped(`coalesced_total{${of}}`)).toBe(coalesced);
+    expect(await scraped(`loads_total{${of}}`)).toBe(loads);
+    expect(await scraped(`removals_total{${of},reason="evicted"}`)).toBe(evicted);
+    expect(await scraped(`bytes{${of}}`)).toBe(bytes);
+    expect(await scraped(`saved_seconds_total{${of}}`)).toBeCloseTo(savedMs / 1000, 9);
+    expect(await scraped(`load_duration_seconds_count{${of}}`)).toBe(4);
+    expect(await scraped(`load_duration_seconds_bucket{le="+Inf",${of}}`)).toBe(4);
+    const other = 'cache="default",method="fetch"';
+    expect(await scraped(`load_errors_total{${other}}`)).toBe(1);
+    expect(await scraped(`rejections_total{${other},reason="circuit"}`)).toBe(1);
+    expect(await scraped(`circuit{${other},state="open"}`)).toBe(1);
+    expect(await scraped(`circuit{${other},state="closed"}`)).toBe(0);
+    // Scraped again nothing is counted twice.
+    expect(await scraped(`hits_total{${of}}`)).toBe(hits);
+  });
+
+  it('is nothing that anybody hears of at a hit', async () => {
+    const cache = new CacheManager();
+    const heard: string[] = [];
+    const on = cache.on.bind(cache);
+    cache.on = (event, listener) => {
+      heard.push(event);
+      return on(event, listener);
+    };
+    await prometheusMetrics(cache, { registry });
+    expect(heard).toEqual(['load']);
+  });
+
+  it('has a bounded number of methods, whose counters never fall', async () => {
+    const cache = new CacheManager();
+    await prometheusMetrics(cache, { registry, maxMethods: 3 });
+    const fill = async (from: number, to: number) => {
+      for (let index = from; index < to; index++) await cache.getOrSet(`tool ${index}`, 1, () => 1);
+    };
+    await fill(0, 2);
+    expect(await scraped('loads_total{cache="default",method="(other)"}')).toBeUndefined();
+    await fill(2, 40);
+    expect(await scraped('loads_total{cache="default",method="tool 2"}')).toBe(1);
+    expect(await scraped('loads_total{cache="default",method="(other)"}')).toBe(37);
+    expect(await scraped('load_duration_seconds_count{cache="default",method="(other)"}')).toBe(37);
+    expect(await scraped('entries{cache="default",method="(other)"}')).toBe(37);
+    await cache.clear();
+    expect(await scraped('entries{cache="default",method="(other)"}')).toBe(0);
+    expect(await scraped('loads_total{cache="default",method="(other)"}')).toBe(37);
+    const methods = new Set((await registry.metrics()).match(/method="[^"]*"/g));
+    expect(methods.size).toBe(4);
+  });
+
+  it('escapes whatever a method is called', async () => {
+    const cache = new CacheManager();
+    await prometheusMetrics(cache, { registry });
+    await cache.getOrSet('a"} 1\nevil{b="\\', 1, () => 1);
+    const lines = (await registry.metrics()).split('\n');
+    expect(lines.some((line) => line.startsWith('evil'))).toBe(false);
+    expect(lines).toContain('toolstash_loads_total{cache="default",method="a\\"} 1\\nevil{b=\\"\\\\"} 1');
+  });
+
+  it('tells caches of one registry apart, and ends with each', async () => {
+    const [one, two] = [new CacheManager(), new CacheManager()];
+    const first = await prometheusMetrics(one, { registry, name: 'one' });
+    await expect(prometheusMetrics(two, { registry, name: 'one' })).rejects.toMatchObject({
+      code: 'ERR_INVALID_OPTION',
+      message: expect.stringContaining('give each cache a name of its own'),
+    });
+    const second = await prometheusMetrics(two, { registry, name: 'two' });
+    await one.getOrSet('search', 1, () => 1);
+    await two.getOrSet('search', 1, () => 1);
+    expect(await scraped('loads_total{cache="one",method="search"}')).toBe(1);
+    first.stop();
+    expect(await scraped('loads_total{cache="one",method="search"}')).toBeUndefined();
+    expect(await scraped('loads_total{cache="two",method="search"}')).toBe(1);
+    second.stop();
+    second.stop();
+    expect(await registry.metrics()).not.toContain('toolstash');
+    await prometheusMetrics(one, { registry, name: 'one' });
+    expect(await scraped('loads_total{cache="one",method="search"}')).toBe(1);
+  });
+
+  it('is refused where its options are wrong', async () => {
+    const cache = new CacheManager();
+    const wrong = [
+      [{ registry: {} }, /Expected `registry` to be an object with a method `metrics\(\)`/],
+      [{ maxMethods: 0 }, /Expected `maxMethods` to be an integer from 1 to 10000, got `0`/],
+      [{ nam: 'x' }, /Unknown option `nam` of prometheusMetrics: did you mean `name`\?/],
+    ] as const;
+    for (const [options, message] of wrong)
+      await expect(prometheusMetrics(cache, options as never)).rejects.toThrow(message);
+    await expect(prometheusMetrics({} as never)).rejects.toThrow(/Expected a `CacheManager`/);
+  });
+
+  it('leaves a metric of the same name to the user, and says so', async () => {
+    new Counter({ name: 'toolstash_misses_total', help: 'mine', registers: [registry] });
+    const cache = new CacheManager();
+    await expect(prometheusMetrics(cache, { registry })).rejects.toThrow(/toolstash_misses_total/);
+    expect(registry.getMetricsAsArray().map(({ name }) => name)).toEqual(['toolstash_misses_total']);
+  });
+});
+
+it('the dashboard for Grafana asks for metrics that exist, by labels that exist', async () => {
+  const cache = new CacheManager({ circuitBreaker: { failures: 1 } });
+  await prometheusMetrics(cache, { registry });
+  await cache.getOrSet('search', 1, () => 1);
+  const series = new Map<string, Set<string>>();
+  for (const line of (await registry.metrics()).split('\n')) {
+    const [, name, labels] = /^(\w+)\{(.*)\}/.exec(line) ?? [];
+    if (name !== undefined)
+      series.set(name, new Set(Array.from(labels!.matchAll(/(\w+)="/g), ([, label]) => label!)));
+  }
+  const path = new URL('../../examples/metrics/grafana.json', import.meta.url);
+  const dashboard = JSON.parse(readFileSync(path, 'utf8')) as {
+    panels: { title: string; targets?: { expr: string }[] }[];
+    templating: { list: { query: string }[] };
+  };
+  const queries = [
+    ...dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
+    ...dashboard.templating.list.map(({ query }) => query),
+  ].filter((query) => query.includes('toolstash_'));
+  expect(queries.length).toBeGreaterThan(10);
+  for (const query of queries) {
+    const names = query.match(/toolstash_\w+/g)!;
+    for (const name of names) expect(series.has(name), `${name} in ${query}`).toBe(true);
+    const labels = Array.from(query.matchAll(/(?:by \(|[{,]\s*)(\w+)(?=[=),])/g), ([, label]) => label!);
+    for (const label of labels) expect(series.get(names[0]!), query).toContain(label);
+  }
+});
