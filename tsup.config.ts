@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineConfig, type Options } from 'tsup';
-import { subpaths } from './tsup.declarations.mjs';
+import packageJson from './package.json' with { type: 'json' };
 import { chosenPersistence, persistenceIn, quickBuiltins, requiredPersistence } from './tsup.quick-import.js';
 
 /** What the benches are built with, too. */
@@ -16,6 +16,11 @@ export const shared = {
     options.minifySyntax = true;
   },
 } as const satisfies Options;
+
+/** What users import besides the main entry: `toolstash/<name>`, from `src/<name>/index.ts`. */
+export const subpaths = Object.keys(packageJson.exports)
+  .map((path) => path.slice(2))
+  .filter((path) => path !== '' && path !== 'package.json');
 
 const entries = {
   index: 'src/index.ts',

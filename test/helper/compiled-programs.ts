@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsup';
 import typescript from 'typescript';
-import { subpaths } from '../../tsup.declarations.mjs';
+import { subpaths } from '../../tsup.config.js';
 
 /** The repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
