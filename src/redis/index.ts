@@ -1,4 +1,9 @@
 /** Redis as a tier that many machines share. */
 
-export type { RedisClientLike, RedisOptions, RedisSentinelOptions } from '../remote/redis-options.js';
+export type {
+  RedisClientLike,
+  RedisClusterOptions,
+  RedisOptions,
+  RedisSentinelOptions,
+} from '../remote/redis-options.js';
 export { redis } from '../remote/redis-remote.js';

@@ -5,6 +5,8 @@ import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 
 export class MarkerTable {
+  /** The newest time of a marker, in microseconds. */
+  newestTime = 0;
   readonly #maxMarkers: number;
   #methods: TagMarkers;
   #tags: TagMarkers;
@@ -16,6 +18,7 @@ export class MarkerTable {
   }
 
   mark(marker: string, stamp: Stamp): void {
+    this.newestTime = Math.max(this.newestTime, stamp.time);
     if (marker.startsWith('t')) this.#tags.mark(marker.slice(1), stamp);
     else this.#methods.mark(marker, stamp);
   }

@@ -7,13 +7,14 @@ import type { RemoteChange, TierRecord } from '../tier.js';
 import type { LinkSession, RedisLink } from './redis-link.js';
 import { markerOf, type NewChange, type PendingChange, RedisOutbox } from './redis-outbox.js';
 import { redisScripts } from './redis-scripts.js';
-import { callerOf, type RedisSpace, texts } from './redis-space.js';
+import { callerOf, texts } from './redis-space.js';
+import type { RedisSpaces } from './redis-spaces.js';
 import { stampFrom, type ValueParts } from './redis-value.js';
 
 /** What changes are sent with. */
 export interface RedisChangesInit {
   readonly link: RedisLink;
-  readonly space: RedisSpace;
+  readonly space: RedisSpaces;
   readonly maxMarkers: number;
   /** How many may wait. */
   readonly limit: number;
@@ -123,7 +124,9 @@ export class RedisChanges {
       return this.#finish(change, session.run(redisScripts.delete, keys, [...args, ...rest]));
     }
     const { keys, args } = space.ofMarkers();
-    const rest = [...callerOf(change.stamp), markerOf(change), String(maxMarkers)];
+    // In a cluster other servers, whose clocks may be ahead, have stamped the values.
+    const time = Math.max(change.stamp.time, space.latestTime());
+    const rest = [...callerOf({ ...change.stamp, time }), markerOf(change), String(maxMarkers)];
     return this.#finish(change, session.run(redisScripts.mark, keys, [...args, ...rest]));
   }
 

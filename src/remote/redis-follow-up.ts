@@ -6,7 +6,8 @@
 import { systemClock, type Timer } from '../clock.js';
 import { CacheError } from '../errors.js';
 import type { RedisChanges } from './redis-changes.js';
-import type { Cursor, RedisSpace } from './redis-space.js';
+import type { Cursor } from './redis-space.js';
+import type { RedisSpaces } from './redis-spaces.js';
 import { RemoteFolder } from './remote-folder.js';
 
 /** What it works with. */
@@ -16,7 +17,7 @@ export interface FollowUpInit {
   readonly writer: string;
   /** Which server and prefix it is about. */
   readonly of: string;
-  readonly space: RedisSpace;
+  readonly space: RedisSpaces;
   readonly changes: RedisChanges;
   /** Resolves when what was taken in before lies on disk. */
   readonly flushFaster: () => Promise<void>;

@@ -2,14 +2,15 @@
 
 import type { RedisLink } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
-import { type RedisSpace, texts } from './redis-space.js';
+import { texts } from './redis-space.js';
+import type { RedisSpaces } from './redis-spaces.js';
 import type { LeaseArguments, LeaseReply, Leases, RedisTicket } from './redis-turns.js';
 import { stampText } from './redis-value.js';
 
 /** What they are asked for with. */
 export interface RedisLeasesInit {
   readonly link: RedisLink;
-  readonly space: RedisSpace;
+  readonly space: RedisSpaces;
   readonly leaseMs: number;
   readonly onLostEpoch: () => void;
   readonly onError: (cause: unknown, message: string) => void;
@@ -25,12 +26,15 @@ export class RedisLeases implements Leases {
   async take({ key, token, mode, known }: LeaseArguments): Promise<LeaseReply> {
     const { link, space, leaseMs, onLostEpoch, onError } = this.#init;
     const { keys, args } = space.ofKey(key);
+    // In a cluster another server has stamped the markers: what is loaded now is newer.
+    const floor = Math.max(known?.time ?? 0, space.markerTime());
     const rest = [
       token,
       String(leaseMs),
       mode,
       known === undefined ? '' : stampText(known),
-      String(known?.time ?? ''),
+      floor === 0 ? '' : String(floor),
+      space.epochOf(key),
     ];
     try {
       const reply = await link.inTime(() => link.run(redisScripts.lease, keys, [...args, ...rest]));

@@ -6,17 +6,9 @@
 import { type Clock, inBackground, systemClock, type Timer } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
 import { onNextTurn } from '../next-turn.js';
-import {
-  asBuffers,
-  type Connection,
-  connectClient,
-  destroyClient,
-  type RedisArgument,
-  type RedisClient,
-  type RedisClientOptions,
-} from './redis-library.js';
+import type { RedisArgument } from './redis-library.js';
+import { RedisNodes, type RedisPlace } from './redis-nodes.js';
 import type { RedisScript } from './redis-script.js';
-import { RedisSubscriptions } from './redis-subscriptions.js';
 import { held, within } from './within.js';
 
 /** Times in ms. */
@@ -33,7 +25,7 @@ export interface RedisLinkInit {
   /** By which a contact is dated. */
   readonly clock: Clock;
   /** Where the server is, asked before each attempt. */
-  readonly locate: () => Promise<RedisClientOptions>;
+  readonly locate: () => Promise<RedisPlace>;
   /** What is subscribed to on each connection. When it changes, `subscribe` follows. */
   readonly channels: Iterable<string>;
   /** Those that are run, loaded into each server. */
@@ -48,9 +40,12 @@ export interface RedisLinkInit {
   readonly onError: (error: CacheError) => void;
 }
 
-/** A pair of connections. */
+/** Connections that were made together. */
 export interface LinkSession {
-  command(args: readonly RedisArgument[]): Promise<unknown>;
+  /** How many servers there are. */
+  readonly count: number;
+  /** Sends a command to the server that has its first key, or that name, or is of that index. */
+  command(args: readonly RedisArgument[], at?: number | string): Promise<unknown>;
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
 }
 
@@ -68,15 +63,9 @@ const longestRetryMs = 2_000;
 const longestSilenceMs = 2_000;
 const connectTimeoutMs = 3_000;
 
-interface Session {
-  readonly commands: Connection;
-  readonly messages: Connection;
-  readonly subscriptions: RedisSubscriptions;
-}
-
 export class RedisLink {
   readonly #init: RedisLinkInit;
-  #session: Session | undefined;
+  #session: RedisNodes | undefined;
   #isReady = false;
   #isClosed = false;
   /** Why nothing can be asked at present. */
@@ -86,10 +75,9 @@ export class RedisLink {
   #retry: Timer | undefined;
   #beat: Timer | undefined;
   #contactAt = Number.NEGATIVE_INFINITY;
-  /** Since when the server has said nothing though it was asked, by the system's clock; and the bytes there were then. */
-  #silence: { readonly since: number; readonly bytes: number | undefined } | undefined;
+  /** Where the servers stood when one has said nothing though it was asked. */
+  #silence: ReturnType<RedisNodes['progress']> | undefined;
   #silenceTimer: Timer | undefined;
-  #answers = 0;
   readonly #waiting = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
 
   constructor(init: RedisLinkInit) {
@@ -126,33 +114,39 @@ export class RedisLink {
     return held(new Promise((resolve, reject) => void this.#waiting.add({ resolve, reject })));
   }
 
+  /** How many servers there are. */
+  get count(): number {
+    return this.#session?.count ?? 0;
+  }
+
   /** Sends a command, whatever that takes. Rejects when there is no answer to come. */
-  command(args: readonly RedisArgument[]): Promise<unknown> {
+  command(args: readonly RedisArgument[], at?: number | string): Promise<unknown> {
     const session = this.#session;
     if (session === undefined || !this.#isReady) return Promise.reject(this.#problem);
-    return this.#send(session, args);
+    return session.command(args, at);
   }
 
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
     const session = this.#session;
     if (session === undefined || !this.#isReady) return Promise.reject(this.#problem);
-    return this.#run(session, script, keys, args);
+    return session.run(script, keys, args);
   }
 
   /** Subscribes to what was added to `channels`, and no more to what was taken out. Without a connection, the next one does. */
   async subscribe(): Promise<void> {
-    await this.#session?.subscriptions.follow();
+    await this.#session?.follow((subscriptions) => subscriptions.follow());
   }
 
   /** What `send` resolves to, within the deadline. One that has passed grants a turn: it may be we who stalled. */
   inTime<T>(send: () => Promise<T>): Promise<T> {
     if (!this.isUsable) return Promise.reject(this.#problem);
     const { timeout } = this.#init.times;
-    const [answers, bytes] = [this.#answers, this.#session?.commands.bytesRead()];
+    const session = this.#session;
+    const since = session?.progress() ?? [];
     return new Promise<T>((resolve, reject) => {
       let callOff: (() => void) | undefined;
       const expire = () => {
-        this.#noteLate(answers, bytes);
+        this.#noteLate(session, since);
         reject(new RedisLateError(timeout));
       };
       const timer = setTimeout(() => {
@@ -190,35 +184,25 @@ export class RedisLink {
   async #connect(): Promise<void> {
     if (this.#isClosed) return;
     const { locate, channels, scripts, onMessage, onConnected } = this.#init;
-    let session: Session | undefined;
+    let session: RedisNodes | undefined;
     let isOver: unknown;
     const ended = (error: unknown) => {
       isOver ??= error;
       if (session !== undefined) this.#lose(session, error);
     };
     try {
-      const options = await within(connectTimeoutMs, locate());
-      const [commands, messages] = await Promise.all([
-        connectClient({ ...options, RESP: 2 }, ended),
-        connectClient({ ...options, RESP: 3 }, ended),
-      ]);
-      session = {
-        commands,
-        messages,
-        subscriptions: new RedisSubscriptions(messages.client, channels, onMessage),
-      };
+      const place = await within(connectTimeoutMs, locate());
+      const onAnswer = () => this.#heard();
+      session = await RedisNodes.of({ place, channels, onMessage, onEnd: ended, onAnswer });
       this.#session = session;
       if (this.#isClosed) throw this.#problem;
-      await within(connectTimeoutMs, Promise.all([commands.connected, messages.connected]));
-      await session.subscriptions.begin();
-      for (const { text } of scripts) {
-        commands.client.sendCommand(['SCRIPT', 'LOAD', text]).catch(() => undefined);
-      }
+      await session.connected(connectTimeoutMs, scripts);
       const contactAt = this.#init.clock.elapsed();
       const own = session;
       await onConnected({
-        command: (args) => within(connectTimeoutMs, this.#send(own, args)),
-        run: (script, keys, args) => within(connectTimeoutMs, this.#run(own, script, keys, args)),
+        count: own.count,
+        command: (args, at) => within(connectTimeoutMs, own.command(args, at)),
+        run: (script, keys, args) => within(connectTimeoutMs, own.run(script, keys, args)),
       });
       if (isOver !== undefined || this.#session !== session) throw isOver ?? this.#problem;
       this.#contactAt = contactAt;
@@ -235,14 +219,13 @@ export class RedisLink {
     }
   }
 
-  #lose(session: Session | undefined, cause: unknown): void {
+  #lose(session: RedisNodes | undefined, cause: unknown): void {
     if (session === undefined || this.#session !== session) return;
     this.#session = undefined;
     this.#isReady = false;
     this.#beat?.cancel();
     this.#silenceTimer?.cancel();
-    destroyClient(session.commands.client);
-    destroyClient(session.messages.client);
+    session.destroy();
     this.#init.onLost();
     this.#failed(cause);
   }
@@ -264,49 +247,16 @@ export class RedisLink {
     this.#retry = systemClock.schedule(() => void this.#connect(), delay);
   }
 
-  async #send(session: Session, args: readonly RedisArgument[]): Promise<unknown> {
-    try {
-      return await session.commands.client.sendCommand(args, asBuffers);
-    } finally {
-      this.#answers += 1;
-      this.#heard();
-    }
-  }
-
-  async #run(
-    session: Session,
-    { sha1, text }: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-  ): Promise<unknown> {
-    const rest = [String(keys.length), ...keys, ...args];
-    const { client } = session.commands;
-    try {
-      return await client.sendCommand(['EVALSHA', sha1, ...rest]);
-    } catch (error) {
-      const message = messageOf(error);
-      // Another has taken its place: where that is, is asked anew.
-      if (message.startsWith('READONLY')) this.#lose(session, error);
-      if (!message.startsWith('NOSCRIPT')) throw error;
-      return await client.sendCommand(['EVAL', text, ...rest]);
-    } finally {
-      this.#answers += 1;
-      this.#heard();
-    }
-  }
-
-  /** A call came too late: that speaks against the server only if nothing at all has come meanwhile. */
-  #noteLate(answers: number, bytes: number | undefined): void {
-    const session = this.#session;
-    if (session === undefined || this.#silence !== undefined || this.#answers !== answers) return;
-    const now = session.commands.bytesRead();
-    if (now !== bytes) return;
-    this.#silence = { since: performance.now(), bytes: now };
+  /** A call came too late: that speaks against a server only if nothing at all has come from it meanwhile. */
+  #noteLate(session: RedisNodes | undefined, since: ReturnType<RedisNodes['progress']>): void {
+    if (session === undefined || this.#session !== session || this.#silence !== undefined) return;
+    if (!session.hasSilentOne(since)) return;
+    this.#silence = session.progress();
     this.#problem = new CacheError('ERR_STORAGE', 'Redis does not answer');
     this.#watchSilence(session);
   }
 
-  #watchSilence(session: Session): void {
+  #watchSilence(session: RedisNodes): void {
     this.#silenceTimer?.cancel();
     this.#silenceTimer = systemClock.schedule(() => {
       if (this.#isSilent()) this.#lose(session, this.#problem);
@@ -315,7 +265,7 @@ export class RedisLink {
 
   #isSilent(): boolean {
     if (this.#silence === undefined) return false;
-    if (this.#session?.commands.bytesRead() === this.#silence.bytes) return true;
+    if (this.#session?.hasSilentOne(this.#silence) === true) return true;
     this.#heard();
     return false;
   }
@@ -326,15 +276,16 @@ export class RedisLink {
     if (this.#isReady) this.#init.onHeard();
   }
 
-  #scheduleBeat(session: Session): void {
-    this.#beat = systemClock.schedule(() => void this.#ping(session), this.#init.times.heartbeat);
+  #scheduleBeat(session: RedisNodes): void {
+    const { heartbeat } = this.#init.times;
+    this.#beat = systemClock.schedule(() => void this.#ping(session), heartbeat);
   }
 
   /** What was published before the answer has come before it, on the same connection. */
-  async #ping(session: Session): Promise<void> {
+  async #ping(session: RedisNodes): Promise<void> {
     const sentAt = this.#init.clock.elapsed();
     try {
-      await within(Math.max(longestSilenceMs, this.#init.times.heartbeat), ping(session.messages.client));
+      await session.ping(Math.max(longestSilenceMs, this.#init.times.heartbeat));
       if (this.#session !== session) return;
       this.#contactAt = sentAt;
       this.#scheduleBeat(session);
@@ -342,8 +293,4 @@ export class RedisLink {
       this.#lose(session, error);
     }
   }
-}
-
-function ping(client: RedisClient): Promise<unknown> {
-  return client.sendCommand(['PING']);
 }

@@ -3,9 +3,10 @@
 import { type Duration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
 import { expected, expectedUnseen, integer, refuseUnknown, text, trueOrFalse } from '../option-checks.js';
+import { type Environment, environmentAddress, redisUrl, withSocket } from './redis-address.js';
 import type { RedisClientOptions } from './redis-library.js';
 
-/** Where the server is, and how the tier behaves. Without any of `url`, `client`, `sentinel`: what the environment says. */
+/** Where the server is, and how the tier behaves. Without any of `url`, `client`, `cluster`, `sentinel`: what the environment says. */
 export interface RedisOptions {
   /**
    * `redis://user:password@host:6379/0`, or `rediss://` for TLS. A password may hold any character, percent-encoded or not.
@@ -14,6 +15,8 @@ export interface RedisOptions {
   readonly url?: string;
   /** A client of the `redis` package, whose options are taken: connections of its own are made, and it is left alone. */
   readonly client?: RedisClientLike;
+  /** Nodes of a cluster, which tell where the others are: `{ rootNodes, defaults }`, as `createCluster` takes them. */
+  readonly cluster?: RedisClusterOptions;
   /** Sentinels that know the server, as `createSentinel` of the `redis` package takes them. */
   readonly sentinel?: RedisSentinelOptions;
   /** Further options of the clients, such as `socket: { ca }`, as `createClient` of the `redis` package takes them. */
@@ -82,6 +85,14 @@ export interface RedisClientLike {
   readonly options?: object | undefined;
 }
 
+/** A cluster: some of its nodes, and what the connections to all of them have in common. */
+export interface RedisClusterOptions {
+  /** Nodes that are asked, one after the other, until one answers. */
+  readonly rootNodes: readonly { readonly url?: string; readonly socket?: object }[];
+  /** Options of the connections to every node, such as `username`, `password` and `socket: { tls: true }`. */
+  readonly defaults?: object;
+}
+
 /** Where sentinels are, and whom they watch. */
 export interface RedisSentinelOptions {
   /** The name of the server that they watch. */
@@ -98,6 +109,7 @@ export interface RedisSentinelOptions {
 export interface ResolvedRedisOptions {
   readonly client: RedisClientOptions;
   readonly sentinel: RedisSentinelOptions | undefined;
+  readonly cluster: RedisClusterOptions | undefined;
   readonly prefix: string;
   readonly database: number;
   readonly remoteTimeout: number;
@@ -127,11 +139,19 @@ export const redisDefaults = {
 } as const;
 
 const names = [
-  ...['url', 'client', 'sentinel', 'clientOptions', 'prefix', 'remoteTimeout', 'waitTimeout', 'leaseTtl'],
+  ...[
+    'url',
+    'client',
+    'cluster',
+    'sentinel',
+    'clientOptions',
+    'prefix',
+    'remoteTimeout',
+    'waitTimeout',
+    'leaseTtl',
+  ],
   ...['heartbeat', 'bound', 'maxTtl', 'gzipBytes', 'logLength', 'queueLimit', 'awaitWrites'],
 ];
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What delivery may take beyond the heartbeat and the deadline, in ms. */
 const deliveryMs = 400;
@@ -145,10 +165,14 @@ export function resolveRedisOptions(
     of: 'redis()',
   });
   const all = { ...redisDefaults, ...definedOnly(options) };
-  const places = (['url', 'client', 'sentinel'] as const).filter((name) => options[name] !== undefined);
+  const places = (['url', 'client', 'cluster', 'sentinel'] as const).filter(
+    (name) => options[name] !== undefined,
+  );
   if (places.length > 1) {
     const listed = places.map((name) => `\`${name}\``).join(' and ');
-    throw new InvalidOptionError(`Expected one of \`url\`, \`client\` and \`sentinel\`, got ${listed}`);
+    throw new InvalidOptionError(
+      `Expected one of \`url\`, \`client\`, \`cluster\` and \`sentinel\`, got ${listed}`,
+    );
   }
   const more = all.clientOptions === undefined ? {} : objectOf(all.clientOptions, 'clientOptions');
   const client = withSocket(placeOf(options, environment), more as RedisClientOptions);
@@ -166,6 +190,7 @@ export function resolveRedisOptions(
   return {
     client,
     sentinel: all.sentinel && checkedSentinel(all.sentinel),
+    cluster: all.cluster && checkedCluster(all.cluster, more as RedisClientOptions),
     prefix,
     database: typeof client['database'] === 'number' ? client['database'] : 0,
     remoteTimeout,
@@ -193,6 +218,7 @@ function definedOnly(options: RedisOptions): RedisOptions {
 }
 
 function placeOf(options: RedisOptions, environment: Environment): RedisClientOptions {
+  if (options.cluster !== undefined) return {};
   if (options.sentinel !== undefined) {
     return withSocket({}, (options.sentinel.nodeClientOptions ?? {}) as RedisClientOptions);
   }
@@ -205,87 +231,7 @@ function placeOf(options: RedisOptions, environment: Environment): RedisClientOp
     return own as RedisClientOptions;
   }
   if (options.url !== undefined) return redisUrl(options.url, 'url');
-  const {
-    REDIS_URL: url,
-    REDIS_HOST,
-    REDIS_PORT,
-    REDIS_USERNAME,
-    REDIS_PASSWORD,
-    REDIS_DB,
-    REDIS_TLS,
-  } = environment;
-  if (isGiven(url)) return redisUrl(url, 'REDIS_URL');
-  return {
-    socket: {
-      host: isGiven(REDIS_HOST) ? REDIS_HOST : 'localhost',
-      port: numberFrom(REDIS_PORT, 'REDIS_PORT', 6379, 65_535),
-      ...(isOn(REDIS_TLS) && { tls: true }),
-    },
-    ...(isGiven(REDIS_USERNAME) && { username: REDIS_USERNAME }),
-    ...(isGiven(REDIS_PASSWORD) && { password: REDIS_PASSWORD }),
-    database: numberFrom(REDIS_DB, 'REDIS_DB', 0, 1_000_000),
-  };
-}
-
-function isGiven(value: string | undefined): value is string {
-  return value !== undefined && value !== '';
-}
-
-function isOn(value: string | undefined): boolean {
-  return value !== undefined && ['1', 'true', 'yes', 'on'].includes(value.toLowerCase());
-}
-
-function numberFrom(value: string | undefined, name: string, otherwise: number, most: number): number {
-  if (!isGiven(value)) return otherwise;
-  return integer(/^\d+$/.test(value) ? Number(value) : value, name, { from: 0, to: most });
-}
-
-/**
- * The options that a URL stands for. By hand: `URL` refuses, or cuts off, a password with a `/`, `?` or `#` that is not
- * percent-encoded, and shows the whole of it in its error.
- */
-export function redisUrl(url: string, name: string): RedisClientOptions {
-  const wrong = (what: string) =>
-    new InvalidOptionError(
-      `Expected \`${name}\` to be as \`redis://user:password@host:6379/0\`, got one ${what} (not shown, as it may hold a password)`,
-    );
-  const [, scheme, rest] = /^(redis|rediss|unix):\/\/(.*)$/s.exec(typeof url === 'string' ? url : '') ?? [];
-  if (scheme === undefined || rest === undefined)
-    throw wrong('that does not begin with `redis://` or `rediss://`');
-  const at = rest.lastIndexOf('@');
-  const [login, place] = [at < 0 ? '' : rest.slice(0, at), rest.slice(at + 1)];
-  const colon = login.indexOf(':');
-  const username = decoded(colon < 0 ? login : login.slice(0, colon));
-  const password = colon < 0 ? '' : decoded(login.slice(colon + 1));
-  const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
-  if (scheme === 'unix') return { socket: { path: place }, ...credentials };
-  const parts = /^(\[[0-9a-f:]+\]|[^:/?[\]]*)(?::(\d+))?(?:\/(\d*))?(?:\?.*)?$/i.exec(place);
-  if (parts === null) throw wrong('whose host, port or database can not be read');
-  const [, host = '', port, database] = parts;
-  if (port !== undefined && Number(port) > 65_535) throw wrong('with a port above 65535');
-  return {
-    socket: {
-      host: host === '' ? 'localhost' : host.replace(/^\[|\]$/g, ''),
-      port: port === undefined ? 6379 : Number(port),
-      ...(scheme === 'rediss' && { tls: true }),
-    },
-    ...credentials,
-    ...(database !== undefined && database !== '' && { database: Number(database) }),
-  };
-}
-
-/** What was percent-encoded; what was not stays as it is. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-function withSocket(base: RedisClientOptions, more: RedisClientOptions): RedisClientOptions {
-  const [own, further] = [base['socket'], more['socket']] as (object | undefined)[];
-  return { ...base, ...more, socket: { connectTimeout: 3_000, ...own, ...further } };
+  return environmentAddress(environment);
 }
 
 function checkedSentinel(sentinel: RedisSentinelOptions): RedisSentinelOptions {
@@ -301,12 +247,29 @@ function checkedSentinel(sentinel: RedisSentinelOptions): RedisSentinelOptions {
   return sentinel;
 }
 
+function checkedCluster(cluster: RedisClusterOptions, more: RedisClientOptions): RedisClusterOptions {
+  const { rootNodes, defaults = {} } = objectOf(cluster, 'cluster');
+  const isList = Array.isArray(rootNodes) && rootNodes.length > 0;
+  if (!isList) {
+    throw expectedUnseen('cluster.rootNodes', 'a list of at least one `{ url }` or `{ socket }`', rootNodes);
+  }
+  for (const node of rootNodes) {
+    const { url } = objectOf(node, 'cluster.rootNodes', 'a list of `{ url }` or `{ socket }`');
+    if (url !== undefined) redisUrl(url, 'cluster.rootNodes');
+  }
+  objectOf(defaults, 'cluster.defaults');
+  return { rootNodes, defaults: withSocket(defaults as RedisClientOptions, more) };
+}
+
 /** Which server it is, without what is secret. */
-export function serverName({ client, sentinel }: ResolvedRedisOptions): string {
+export function serverName({ client, sentinel, cluster }: ResolvedRedisOptions): string {
+  if (sentinel !== undefined) return `sentinel ${sentinel.name}`;
+  // Any of them may be asked: which does not say what the cluster is.
+  if (cluster !== undefined) return 'a cluster';
   const {
     host = 'localhost',
     port = 6379,
     path,
   } = client['socket'] as { host?: string; port?: number; path?: string };
-  return sentinel === undefined ? (path ?? `${host}:${port}`) : `sentinel ${sentinel.name}`;
+  return path ?? `${host}:${port}`;
 }

@@ -2,7 +2,9 @@
 
 import { CacheError } from '../errors.js';
 import type { Remote } from '../tier.js';
-import { connectClient, destroyClient, type RedisClientOptions } from './redis-library.js';
+import { locateCluster } from './redis-cluster.js';
+import { connectClient, destroyClient } from './redis-library.js';
+import { onePlace, type RedisPlace } from './redis-nodes.js';
 import {
   type RedisOptions,
   type RedisSentinelOptions,
@@ -27,13 +29,17 @@ export function redis(options: RedisOptions = {}): Remote {
 export async function locate({
   client,
   sentinel,
-}: Pick<ResolvedRedisOptions, 'client' | 'sentinel'>): Promise<RedisClientOptions> {
-  if (sentinel === undefined) return client;
+  cluster,
+}: Pick<ResolvedRedisOptions, 'client' | 'sentinel'> &
+  Partial<Pick<ResolvedRedisOptions, 'cluster'>>): Promise<RedisPlace> {
+  if (cluster !== undefined) return await locateCluster(cluster);
+  if (sentinel === undefined) return onePlace(client);
   let failure: unknown;
   for (const node of sentinel.sentinelRootNodes) {
     try {
       const [host, port] = await askSentinel(sentinel, node);
-      return { ...client, socket: { ...(client['socket'] as object), host, port: Number(port) } };
+      const socket = { ...(client['socket'] as object), host, port: Number(port) };
+      return onePlace({ ...client, socket });
     } catch (error) {
       failure = error;
     }

@@ -58,7 +58,7 @@ local stamp = time .. ARGV[5]
 export const redisScripts = {
   /**
    * ARGV: 4 token, 5 ms, 6 `n`: if there is nothing newer; `f`: whatever there is; `u`: in place of what can't be read,
-   * 7 the stamp of what is known, 8 the newest time that is known of the key.
+   * 7 the stamp of what is known, 8 the newest time that is known of the key, 9 the epoch that values say.
    */
   lease: script(`${common}${sameEpoch}
 local head = headOf(KEYS[1])
@@ -76,7 +76,7 @@ local function held(key, found)
   if string.sub(found, 2, 2) == '0' then redis.call('SETRANGE', key, 1, '1') end
   return {'held', text(now(floor))}
 end
-if kind == 1 and mode ~= 'u' and string.sub(head, 3, 18) == ARGV[1] then
+if kind == 1 and mode ~= 'u' and string.sub(head, 3, 18) == ARGV[9] then
   local stored = string.sub(head, 19, 50)
   if mode ~= 'f' and stored > ARGV[7] then return {'value', stored} end
   local found = redis.call('GET', KEYS[4])
@@ -142,10 +142,10 @@ tell('s' .. stamp .. ARGV[9])
 return {'stored', stamp}
 `),
 
-  /** ARGV: 4 stamp, 5 value, 6 its life in ms, 7 key and method. What is newer stays, and what is a token gives way. */
+  /** ARGV: 4 stamp, 5 value, 6 its life in ms, 7 key and method, 8 the epoch that values say. What is newer stays. */
   import: script(`${common}${sameEpoch}
 local head = headOf(KEYS[1])
-if isValue(head) and string.sub(head, 3, 18) == ARGV[1] and string.sub(head, 19, 50) >= ARGV[4] then return {'older'} end
+if isValue(head) and string.sub(head, 3, 18) == ARGV[8] and string.sub(head, 19, 50) >= ARGV[4] then return {'older'} end
 redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
 redis.call('DEL', KEYS[4])
 tell('s' .. ARGV[4] .. ARGV[7])

@@ -9,7 +9,7 @@ import type { Clock } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
 import type { ClockOffset, Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
-import { MarkerTable } from './marker-table.js';
+import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom, stampText } from './redis-value.js';
@@ -26,6 +26,9 @@ export interface Cursor {
 export interface RedisSpaceInit {
   readonly prefix: string;
   readonly database: number;
+  /** The hash tag of its keys; that of the markers is `all`. */
+  readonly tag: string;
+  readonly markers: MarkerTable;
   readonly logLength: number;
   readonly maxMarkers: number;
   readonly writer: string;
@@ -51,29 +54,29 @@ const clockSlack = 1_000_000;
 const lastWriter = 'f'.repeat(16);
 
 export class RedisSpace {
-  readonly markers: MarkerTable;
   readonly channel: string;
+  readonly state: string;
+  readonly log: string;
   readonly #init: RedisSpaceInit;
-  readonly #state: string;
-  readonly #log: string;
   readonly #markersKey: string;
   #cursor: Cursor | undefined;
   /** Messages that came while the log is read; `undefined` while it is not. */
   #early: string[] | undefined = [];
   #session: LinkSession | undefined;
+  /** What the server's clock said, when that was known, and how long it took to be told. */
+  #serverTime = { time: 0, atMs: 0, tookMs: 0 };
   /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
   #doubtfulUpTo = Number.POSITIVE_INFINITY;
   /** Whether that is still to be found out: what lies on disk may have been stamped by a clock that was ahead. */
   #isDoubtOpen = false;
 
   constructor(init: RedisSpaceInit) {
-    const { prefix, database } = init;
+    const { prefix, database, tag } = init;
     this.#init = init;
-    this.#state = `${prefix}:{all}:state`;
-    this.#log = `${prefix}:{all}:log`;
-    this.#markersKey = `${prefix}:{all}:markers`;
-    this.channel = `${prefix}:{all}:${database}:changes`;
-    this.markers = new MarkerTable(init.maxMarkers);
+    this.state = `${prefix}:{${tag}}:state`;
+    this.log = `${prefix}:{${tag}}:log`;
+    this.#markersKey = `${prefix}:{${tag}}:markers`;
+    this.channel = `${prefix}:{${tag}}:${database}:changes`;
   }
 
   /** How far the log is followed; `undefined` before the first time. */
@@ -100,19 +103,20 @@ export class RedisSpace {
     return time <= this.#doubtfulUpTo;
   }
 
-  /** The keys and the first arguments that scripts about a key have. */
-  ofKey(key: string): { readonly keys: string[]; readonly args: string[] } {
-    const own = `${this.#init.prefix}:{${key.slice(0, 2)}}:${key}`;
-    return { keys: [own, this.#state, this.#log, `${own}:renewal`], args: this.#args() };
+  /** The first arguments of every script. */
+  get args(): string[] {
+    return [this.epoch, this.channel, String(this.#init.logLength)];
   }
 
-  valueKey(key: string): string {
-    return `${this.#init.prefix}:{${key.slice(0, 2)}}:${key}`;
-  }
-
-  /** The same of scripts about markers. */
+  /** The keys and the first arguments of scripts about markers. */
   ofMarkers(): { readonly keys: string[]; readonly args: string[] } {
-    return { keys: [this.#markersKey, this.#state, this.#log], args: this.#args() };
+    return { keys: [this.#markersKey, this.state, this.log], args: this.args };
+  }
+
+  /** A time that the server has not passed yet, in microseconds. */
+  latestTime(): number {
+    const { time, atMs, tookMs } = this.#serverTime;
+    return time + Math.ceil((this.#init.clock.elapsed() - atMs + tookMs) * 1_000);
   }
 
   /** Reads what has happened since the last time, and takes it in. */
@@ -120,7 +124,7 @@ export class RedisSpace {
     this.#session = session;
     this.#early ??= [];
     const known = this.#cursor;
-    const info = String(await session.command(['INFO', 'server']).catch(unlessRefused));
+    const info = String(await session.command(['INFO', 'server'], this.log).catch(unlessRefused));
     const run = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
     const { keys } = this.ofMarkers();
     const { logLength, writer, newestStamp, clock } = this.#init;
@@ -140,7 +144,7 @@ export class RedisSpace {
       this.#cursor = { epoch: epoch!, id: last!, run };
       this.#forget(Number(time));
     }
-    await this.#readMarkers(session, watermark!);
+    if (this.#hasMarkers) await this.#readMarkers(session, watermark!);
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const message of early) this.#take(message);
@@ -158,10 +162,6 @@ export class RedisSpace {
   pause(): void {
     this.#early = [];
     this.#session = undefined;
-  }
-
-  #args(): string[] {
-    return [this.epoch, this.channel, String(this.#init.logLength)];
   }
 
   #take(message: string): void {
@@ -202,7 +202,7 @@ export class RedisSpace {
   async #readLog(session: LinkSession): Promise<boolean> {
     for (;;) {
       const { id: from } = this.#cursor!;
-      const reply = await session.command(['XRANGE', this.#log, from, '+', 'COUNT', String(chunk + 1)]);
+      const reply = await session.command(['XRANGE', this.log, from, '+', 'COUNT', String(chunk + 1)]);
       const entries = reply as [id: Buffer, fields: Buffer[]][];
       if (String(entries[0]?.[0]) !== from) return false;
       for (const [id, fields] of entries.slice(1)) {
@@ -220,19 +220,23 @@ export class RedisSpace {
     this.#init.onStamp(stamp);
     if (kind === 'e') {
       this.#cursor = { ...this.#cursor!, epoch: subject };
-      this.markers.reset();
+      if (this.#hasMarkers) this.#init.markers.reset();
       this.#forget(stamp.time);
       return;
     }
     const isOwn = stamp.writer === this.#init.writer;
     if (kind === 'm') {
-      this.markers.mark(subject, stamp);
+      this.#init.markers.mark(subject, stamp);
       if (!isOwn) this.#init.onChange(changeOf(subject, stamp));
       return;
     }
     const [key, method] = [subject.slice(0, 32), subject.slice(32)];
     if (!isOwn) this.#init.onChange({ kind: 'key', key, method, stamp });
     this.#init.onWake(key);
+  }
+
+  get #hasMarkers(): boolean {
+    return this.#init.tag === 'all';
   }
 
   /** What was known before says nothing any more. */
@@ -243,12 +247,12 @@ export class RedisSpace {
   }
 
   async #readMarkers(session: LinkSession, watermark: string): Promise<void> {
-    this.markers.reset();
+    this.#init.markers.reset();
     if (watermark !== '') {
       // Which those were that are not kept any more, nobody knows.
       const stamp = { time: Number(watermark), writer: lastWriter };
       this.#init.onStamp(stamp);
-      this.markers.mark('a', stamp);
+      this.#init.markers.mark('a', stamp);
     }
     let from = '-inf';
     for (;;) {
@@ -258,7 +262,7 @@ export class RedisSpace {
         // Their writers are not kept: of equal times the marker counts as the newer.
         const stamp = { time: Number(reply[at + 1]), writer: lastWriter };
         this.#init.onStamp(stamp);
-        this.markers.mark(String(reply[at]), stamp);
+        this.#init.markers.mark(String(reply[at]), stamp);
       }
       if (reply.length < 2 * chunk) return;
       from = String(reply.at(-1));
@@ -269,6 +273,7 @@ export class RedisSpace {
   #followClock(time: number, tookMs: number): void {
     const half = Math.ceil((tookMs / 2) * 1_000);
     const { clock, onClock } = this.#init;
+    this.#serverTime = { time, atMs: clock.elapsed(), tookMs };
     onClock({ ahead: clock.now() * 1_000 - half - time, uncertainty: half + 1_000 });
   }
 }

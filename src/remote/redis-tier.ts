@@ -16,14 +16,15 @@ import type {
 import { RedisChanges } from './redis-changes.js';
 import { FollowUp } from './redis-follow-up.js';
 import { RedisLeases } from './redis-leases.js';
-import type { RedisClientOptions } from './redis-library.js';
 import { RedisLateError, RedisLink } from './redis-link.js';
-import { listValues } from './redis-listing.js';
+import { getMany, listValues } from './redis-listing.js';
+import type { RedisPlace } from './redis-nodes.js';
 import { type ResolvedRedisOptions, serverName } from './redis-options.js';
 import { RedisOutbox } from './redis-outbox.js';
 import { RedisReads } from './redis-reads.js';
 import { redisScripts } from './redis-scripts.js';
-import { RedisSpace, texts } from './redis-space.js';
+import { texts } from './redis-space.js';
+import { RedisSpaces } from './redis-spaces.js';
 import { RedisTicket, RedisTurns } from './redis-turns.js';
 import {
   encodeValue,
@@ -49,7 +50,7 @@ export class RedisTier implements RemoteTier {
   readonly #options: ResolvedRedisOptions;
   readonly #wiring: RemoteWiring;
   readonly #link: RedisLink;
-  readonly #space: RedisSpace;
+  readonly #space: RedisSpaces;
   readonly #changes: RedisChanges;
   readonly #followUp: FollowUp;
   readonly #turns: RedisTurns;
@@ -62,11 +63,7 @@ export class RedisTier implements RemoteTier {
   readonly #writes = new Set<Promise<void>>();
   #isClosed = false;
 
-  constructor(
-    options: ResolvedRedisOptions,
-    wiring: RemoteWiring,
-    locate: () => Promise<RedisClientOptions>,
-  ) {
+  constructor(options: ResolvedRedisOptions, wiring: RemoteWiring, locate: () => Promise<RedisPlace>) {
     this.#options = options;
     this.#wiring = wiring;
     this.#format = { gzipBytes: options.gzipBytes, maxBytes };
@@ -76,15 +73,29 @@ export class RedisTier implements RemoteTier {
       this.#watches.hear(change);
       wiring.onChange(change);
     };
-    this.#space = new RedisSpace({
-      ...{ prefix, database, logLength, maxMarkers, writer, clock, newestStamp, onStamp, onClock, onChange },
-      onWake: (key) => this.#turns.wake(key),
-      onLostTrack: (error) => this.#link.restart(error),
-    });
+    this.#space = new RedisSpaces(
+      {
+        ...{
+          prefix,
+          database,
+          logLength,
+          maxMarkers,
+          writer,
+          clock,
+          newestStamp,
+          onStamp,
+          onClock,
+          onChange,
+        },
+        onWake: (key) => this.#turns.wake(key),
+        onLostTrack: (error) => this.#link.restart(error),
+      },
+      options.cluster !== undefined,
+    );
     this.#link = new RedisLink({
       times: { timeout: remoteTimeout, heartbeat },
-      ...{ clock, locate, channels: [this.#space.channel], scripts: Object.values(redisScripts) },
-      onMessage: (message) => this.#space.hear(message),
+      ...{ clock, locate, channels: this.#space.channels, scripts: Object.values(redisScripts) },
+      onMessage: (message, channel) => this.#space.hear(message, channel),
       onConnected: async (session) => {
         await this.#followUp.resume();
         await this.#space.begin(session);
@@ -135,7 +146,7 @@ export class RedisTier implements RemoteTier {
     let bytes: Buffer | null = null;
     try {
       bytes = await this.#reads.read(key);
-      const { epoch } = this.#space;
+      const epoch = this.#space.epochOf(key);
       const found = readValue(bytes, { key, method, epoch }, this.#format);
       if (typeof found === 'string' || this.#isOver(found)) return undefined;
       return found;
@@ -164,7 +175,7 @@ export class RedisTier implements RemoteTier {
     const change = { kind: 'key', key, method, stamp } as const;
     const life = this.#lifeOf(record);
     if (!this.#link.isReady || life <= 0) this.#changes.make(change, life > 0);
-    else this.#changes.set(change, encodeValue(record, this.#space.epoch, this.#format), life);
+    else this.#changes.set(change, encodeValue(record, this.#space.epochOf(key), this.#format), life);
     return true;
   }
 
@@ -237,9 +248,9 @@ export class RedisTier implements RemoteTier {
   async *entries(): AsyncGenerator<TierRecord> {
     if (this.#isClosed) throw closed();
     await this.#link.opened();
-    for await (const [key, bytes] of listValues(this.#link, this.#options.prefix)) {
+    for await (const [key, bytes] of listValues(this.#link, this.#options)) {
       try {
-        const { epoch } = this.#space;
+        const epoch = this.#space.epochOf(key);
         const found = readValue(bytes, { key, method: undefined, epoch }, this.#format);
         if (typeof found !== 'string' && !this.#isOver(found)) yield found;
       } catch (error) {
@@ -252,10 +263,11 @@ export class RedisTier implements RemoteTier {
     return this.#space.markers.covers(record) || this.#changes.covers(record);
   }
 
+  /** What lies under some keys, by one command for those that share a part. */
   async #get(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     const names = keys.map((key) => this.#space.valueKey(key));
     if (names.length === 1) return [(await this.#link.command(['GET', names[0]!])) as Buffer | null];
-    return (await this.#link.command(['MGET', ...names])) as (Buffer | null)[];
+    return await getMany(this.#link, this.#space.isCluster, names);
   }
 
   #fill(record: TierRecord, ticket: RedisTicket): boolean {
@@ -264,7 +276,7 @@ export class RedisTier implements RemoteTier {
     this.#turns.use(ticket);
     const { key, method, stamp } = record;
     const { keys, args } = this.#space.ofKey(key);
-    const value = stampedValue(encodeValue(record, this.#space.epoch, this.#format), stamp);
+    const value = stampedValue(encodeValue(record, this.#space.epochOf(key), this.#format), stamp);
     const rest = [
       ticket.token,
       ticket.outcome,

@@ -10,7 +10,8 @@ import { listValues } from './redis-listing.js';
 import { type RedisOptions, resolveRedisOptions, serverName } from './redis-options.js';
 import { locate } from './redis-remote.js';
 import { redisScripts } from './redis-scripts.js';
-import { RedisSpace, texts } from './redis-space.js';
+import { texts } from './redis-space.js';
+import { RedisSpaces } from './redis-spaces.js';
 import { encodeValue, readValue, stampedValue, stampText } from './redis-value.js';
 import { held, within } from './within.js';
 
@@ -32,7 +33,7 @@ export class RedisTools {
   /** Which server and prefix it is, without what is secret. */
   readonly name: string;
   readonly #link: RedisLink;
-  readonly #space: RedisSpace;
+  readonly #space: RedisSpaces;
   readonly #init: RedisToolsInit;
   readonly #options: ReturnType<typeof resolveRedisOptions>;
   readonly #writer = randomBytes(8).toString('hex');
@@ -46,21 +47,24 @@ export class RedisTools {
     const clock = systemClock;
     const nothing = () => undefined;
     let newest: Stamp = { time: 0, writer: '0'.repeat(16) };
-    this.#space = new RedisSpace({
-      ...{ prefix: options.prefix, database: options.database, logLength: options.logLength, maxMarkers },
-      ...{ writer: this.#writer, clock, readsOnly: !init.writes },
-      newestStamp: () => newest,
-      onStamp: (stamp) => {
-        if (stamp.time > newest.time) newest = stamp;
+    this.#space = new RedisSpaces(
+      {
+        ...{ prefix: options.prefix, database: options.database, logLength: options.logLength, maxMarkers },
+        ...{ writer: this.#writer, clock, readsOnly: !init.writes },
+        newestStamp: () => newest,
+        onStamp: (stamp) => {
+          if (stamp.time > newest.time) newest = stamp;
+        },
+        ...{ onChange: nothing, onWake: nothing, onClock: nothing },
+        onLostTrack: (error) => this.#link.restart(error),
       },
-      ...{ onChange: nothing, onWake: nothing, onClock: nothing },
-      onLostTrack: (error) => this.#link.restart(error),
-    });
+      options.cluster !== undefined,
+    );
     this.#link = new RedisLink({
       times: { timeout: patienceMs, heartbeat: options.heartbeat },
-      ...{ clock, locate: () => locate(options), channels: [this.#space.channel] },
+      ...{ clock, locate: () => locate(options), channels: this.#space.channels },
       scripts: Object.values(redisScripts),
-      onMessage: (message) => this.#space.hear(message),
+      onMessage: (message, channel) => this.#space.hear(message, channel),
       onConnected: (session) => this.#space.begin(session),
       onLost: () => this.#space.pause(),
       ...{ onHeard: nothing, onError: nothing },
@@ -82,9 +86,10 @@ export class RedisTools {
   /** All values that count, one after the other; one may come twice, and what changes meanwhile may be missing. */
   async *entries(): AsyncGenerator<TierRecord> {
     const link = {
-      command: (args: Parameters<RedisLink['command']>[0]) => this.#ask(this.#link.command(args)),
+      count: this.#link.count,
+      command: (...asked: Parameters<RedisLink['command']>) => this.#ask(this.#link.command(...asked)),
     };
-    for await (const [key, bytes] of listValues(link, this.#options.prefix)) {
+    for await (const [key, bytes] of listValues(link, this.#options)) {
       try {
         const record = this.#read(key, bytes);
         if (record !== undefined) yield record;
@@ -101,8 +106,14 @@ export class RedisTools {
     const life = Math.min(maxTtl, metadata.expiresAt === null ? maxTtl : metadata.expiresAt - Date.now());
     if (life <= 0 || this.#space.markers.covers(record)) return false;
     const { keys, args } = this.#space.ofKey(key);
-    const value = stampedValue(encodeValue(record, this.#space.epoch, { gzipBytes, maxBytes }), stamp);
-    const rest = [stampText(stamp), value, String(Math.ceil(life)), `${key}${method}`];
+    const value = stampedValue(encodeValue(record, this.#space.epochOf(key), { gzipBytes, maxBytes }), stamp);
+    const rest = [
+      stampText(stamp),
+      value,
+      String(Math.ceil(life)),
+      `${key}${method}`,
+      this.#space.epochOf(key),
+    ];
     return (await this.#run(redisScripts.import, keys, [...args, ...rest])) === 'stored';
   }
 
@@ -128,7 +139,11 @@ export class RedisTools {
   }
 
   #read(key: string, bytes: Buffer | null, method?: string): TierRecord | undefined {
-    const found = readValue(bytes, { key, method, epoch: this.#space.epoch }, { gzipBytes: 0, maxBytes });
+    const found = readValue(
+      bytes,
+      { key, method, epoch: this.#space.epochOf(key) },
+      { gzipBytes: 0, maxBytes },
+    );
     return typeof found === 'string' || this.#space.markers.covers(found) ? undefined : found;
   }
 }

@@ -41,6 +41,13 @@ describe('the options of redis()', () => {
     expect(at({}, { REDIS_HOST: '', REDIS_PORT: '', REDIS_PASSWORD: '' })).not.toHaveProperty('password');
   });
 
+  it('read what Kubernetes sets for a service that is called redis', () => {
+    const environment = { REDIS_PORT: 'tcp://10.0.0.7:6380', REDIS_TLS: 'off' };
+    expect(at({}, environment)).toMatchObject({ socket: { host: '10.0.0.7', port: 6380 } });
+    expect(at({}, environment)).not.toHaveProperty('socket.tls');
+    expect(at({}, { ...environment, REDIS_HOST: 'h' })).toMatchObject({ socket: { host: 'h', port: 6380 } });
+  });
+
   it('take those of a client, and further ones', () => {
     const client = { options: { socket: { host: 'h' }, password: 'p' } };
     expect(at({ client, clientOptions: { socket: { ca: 'x' } } })).toMatchObject({
@@ -53,7 +60,10 @@ describe('the options of redis()', () => {
     [{ url: 'http://x' }, /`url` to be as `redis:\/\/.*does not begin/],
     [{ url: 'redis://:secret@host:port' }, /can not be read/],
     [{ url: 'redis://:secret@host:99999' }, /above 65535/],
-    [{ url: 'redis://x', client: {} }, /one of `url`, `client` and `sentinel`, got `url` and `client`/],
+    [
+      { url: 'redis://x', client: {} },
+      /one of `url`, `client`, `cluster` and `sentinel`, got `url` and `client`/,
+    ],
     [{ client: {} }, /`client` to be a client of the `redis` package/],
     [
       { bound: 500 },
@@ -63,6 +73,8 @@ describe('the options of redis()', () => {
     [{ maxTtl: 0 }, /`maxTtl` to be a duration above 0/],
     [{ logLength: 5 }, /`logLength` to be an integer of at least 100/],
     [{ sentinel: { name: 'x', sentinelRootNodes: [] } }, /`sentinel.sentinelRootNodes` to be a list/],
+    [{ cluster: { rootNodes: [] } }, /`cluster.rootNodes` to be a list of at least one/],
+    [{ cluster: { rootNodes: ['redis://:secret@h'] } }, /`cluster.rootNodes` to be .*, got a string/],
     [{ host: 'x' }, /Unknown option `host` of redis\(\)/],
   ])('refuse %o', (options, message) => {
     expect(() => at(options)).toThrow(message);
@@ -73,6 +85,9 @@ describe('the options of redis()', () => {
       /`REDIS_PORT` to be an integer from 0 to 65535, got `'x'`/,
     );
     expect(() => at({}, { REDIS_URL: 'x' })).toThrow(/`REDIS_URL`/);
+    expect(() => at({}, { REDIS_TLS: 'maybe' })).toThrow(
+      /`REDIS_TLS` to be `true` or `false`, got `'maybe'`/,
+    );
   });
 
   it.each([

@@ -1,0 +1,193 @@
+/** The connections to a server, or to all masters of a cluster: they begin and end together. */
+
+import { CacheError, messageOf } from '../errors.js';
+import {
+  asBuffers,
+  type Connection,
+  connectClient,
+  destroyClient,
+  type RedisArgument,
+  type RedisClientOptions,
+} from './redis-library.js';
+import type { RedisScript } from './redis-script.js';
+import { RedisSubscriptions } from './redis-subscriptions.js';
+import { within } from './within.js';
+
+/** Where the servers are, and which of them has a key or channel. */
+export interface RedisPlace {
+  readonly nodes: readonly RedisClientOptions[];
+  /** Its index; -1 where none has it. */
+  nodeOf(name: string): number;
+}
+
+/** One server, whatever is asked of it. */
+export function onePlace(options: RedisClientOptions): RedisPlace {
+  return { nodes: [options], nodeOf: () => 0 };
+}
+
+/** What they are connected with. */
+export interface RedisNodesInit {
+  readonly place: RedisPlace;
+  readonly channels: Iterable<string>;
+  readonly onMessage: (message: Buffer, channel: Buffer) => void;
+  /** Hears once that one of them is of no use any more. */
+  readonly onEnd: (error: unknown) => void;
+  /** Hears of every answer. */
+  readonly onAnswer: () => void;
+}
+
+/** How far a server had answered at some time. */
+interface Progress {
+  readonly answers: number;
+  readonly bytes: number | undefined;
+}
+
+/** A pair of connections to one server: for commands, and for messages. */
+class RedisNode {
+  readonly commands: Connection;
+  readonly messages: Connection;
+  readonly subscriptions: RedisSubscriptions;
+  readonly #onAnswer: () => void;
+  readonly #onElsewhere: (error: unknown) => void;
+  #asked = 0;
+  #answers = 0;
+
+  constructor(
+    commands: Connection,
+    messages: Connection,
+    subscriptions: RedisSubscriptions,
+    { onAnswer, onEnd }: Pick<RedisNodesInit, 'onAnswer' | 'onEnd'>,
+  ) {
+    this.commands = commands;
+    this.messages = messages;
+    this.subscriptions = subscriptions;
+    this.#onAnswer = onAnswer;
+    this.#onElsewhere = onEnd;
+  }
+
+  send(args: readonly RedisArgument[], isBinary: boolean): Promise<unknown> {
+    const { client } = this.commands;
+    this.#asked += 1;
+    const answered = () => {
+      this.#answers += 1;
+      this.#onAnswer();
+    };
+    const sent = isBinary ? client.sendCommand(args, asBuffers) : client.sendCommand(args);
+    sent.then(answered, (error: unknown) => {
+      answered();
+      // Another has the key, or has taken this one's place: where that is, is asked anew.
+      if (/^(?:MOVED|READONLY) /.test(messageOf(error))) this.#onElsewhere(error);
+    });
+    return sent;
+  }
+
+  async run(
+    { sha1, text }: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...args];
+    try {
+      return await this.send(['EVALSHA', sha1, ...rest], false);
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+      return await this.send(['EVAL', text, ...rest], false);
+    }
+  }
+
+  get progress(): Progress {
+    return { answers: this.#answers, bytes: this.commands.bytesRead() };
+  }
+
+  /** Whether it was asked, and has said nothing at all since. */
+  isSilentSince({ answers, bytes }: Progress): boolean {
+    return this.#asked > this.#answers && this.#answers === answers && this.commands.bytesRead() === bytes;
+  }
+}
+
+export class RedisNodes {
+  readonly #nodes: readonly RedisNode[];
+  readonly #place: RedisPlace;
+
+  private constructor(nodes: readonly RedisNode[], place: RedisPlace) {
+    this.#nodes = nodes;
+    this.#place = place;
+  }
+
+  /** Begins to connect. */
+  static async of({ place, channels, onMessage, onEnd, onAnswer }: RedisNodesInit): Promise<RedisNodes> {
+    const nodes = await Promise.all(
+      place.nodes.map(async (options, at) => {
+        const [commands, messages] = await Promise.all([
+          connectClient({ ...options, RESP: 2 }, onEnd),
+          connectClient({ ...options, RESP: 3 }, onEnd),
+        ]);
+        const own = { [Symbol.iterator]: () => channelsOf(channels, place, at) };
+        const subscriptions = new RedisSubscriptions(messages.client, own, onMessage);
+        return new RedisNode(commands, messages, subscriptions, { onAnswer, onEnd });
+      }),
+    );
+    return new RedisNodes(nodes, place);
+  }
+
+  get count(): number {
+    return this.#nodes.length;
+  }
+
+  /** Resolves once all are connected and subscribed to. */
+  async connected(timeoutMs: number, scripts: readonly RedisScript[]): Promise<void> {
+    const all = this.#nodes.flatMap(({ commands, messages }) => [commands.connected, messages.connected]);
+    await within(timeoutMs, Promise.all(all));
+    await this.follow((subscriptions) => subscriptions.begin());
+    for (const { commands } of this.#nodes) {
+      for (const { text } of scripts)
+        commands.client.sendCommand(['SCRIPT', 'LOAD', text]).catch(() => undefined);
+    }
+  }
+
+  /** Does something with the subscriptions of all. */
+  async follow(what: (subscriptions: RedisSubscriptions) => Promise<void>): Promise<void> {
+    await Promise.all(this.#nodes.map(({ subscriptions }) => what(subscriptions)));
+  }
+
+  /** Sends a command to who has its first key, or that name, or is of that index. */
+  async command(args: readonly RedisArgument[], at: number | string = String(args[1])): Promise<unknown> {
+    return await this.#node(typeof at === 'number' ? at : this.#place.nodeOf(at)).send(args, true);
+  }
+
+  async run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
+    return await this.#node(this.#place.nodeOf(keys[0] ?? '')).run(script, keys, args);
+  }
+
+  /** Asks all whether they are alive; what was published before has come once that resolves. */
+  async ping(timeoutMs: number): Promise<void> {
+    const pings = this.#nodes.map(({ messages }) => messages.client.sendCommand(['PING']));
+    await within(timeoutMs, Promise.all(pings));
+  }
+
+  progress(): readonly Progress[] {
+    return this.#nodes.map((node) => node.progress);
+  }
+
+  /** Whether one was asked, and has said nothing at all since. */
+  hasSilentOne(since: readonly Progress[]): boolean {
+    return this.#nodes.some((node, at) => node.isSilentSince(since[at]!));
+  }
+
+  destroy(): void {
+    for (const { commands, messages } of this.#nodes) {
+      destroyClient(commands.client);
+      destroyClient(messages.client);
+    }
+  }
+
+  #node(at: number): RedisNode {
+    const node = this.#nodes[at];
+    if (node === undefined) throw new CacheError('ERR_STORAGE', 'No server of the cluster has this key');
+    return node;
+  }
+}
+
+function* channelsOf(channels: Iterable<string>, place: RedisPlace, at: number): Generator<string> {
+  for (const channel of channels) if (place.nodeOf(channel) === at) yield channel;
+}

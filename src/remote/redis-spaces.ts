@@ -1,0 +1,135 @@
+/**
+ * What machines agree on beside values, in one part or many. One server has it in one: the tag `all`. In a cluster the values
+ * of a tag, their log and state share a slot, so that there are 256 parts, and one more for the markers of what was cleared.
+ */
+
+import type { Stamp } from '../stamp.js';
+import type { RemoteChange } from '../tier.js';
+import { MarkerTable } from './marker-table.js';
+import type { LinkSession } from './redis-link.js';
+import type { RedisSpaceInit } from './redis-space.js';
+import { type Cursor, RedisSpace } from './redis-space.js';
+
+/** The keys and first arguments of a script about one key. */
+export interface KeyArguments {
+  readonly keys: string[];
+  readonly args: string[];
+}
+
+/** Every tag that a key can have. */
+const tags = Array.from({ length: 256 }, (_, at) => at.toString(16).padStart(2, '0'));
+/** The least that each part keeps of its changes. */
+const leastLog = 100;
+
+export class RedisSpaces {
+  readonly markers: MarkerTable;
+  readonly #init: RedisSpaceInit;
+  /** That of the markers; without a cluster, of everything. */
+  readonly #all: RedisSpace;
+  readonly #byTag = new Map<string, RedisSpace>();
+  readonly #byChannel: ReadonlyMap<string, RedisSpace>;
+  /** Whether keys with different tags may lie on different servers. */
+  readonly isCluster: boolean;
+  /** Whether a part has lost track while they begin. */
+  #isUnknown = false;
+  #isBeginning = false;
+
+  constructor(init: Omit<RedisSpaceInit, 'markers' | 'tag'>, isCluster: boolean) {
+    this.markers = new MarkerTable(init.maxMarkers);
+    this.isCluster = isCluster;
+    const onChange = (change: RemoteChange) => {
+      if (change.kind === 'unknown' && this.#isBeginning) this.#isUnknown = true;
+      else init.onChange(change);
+    };
+    const logLength = isCluster
+      ? Math.max(leastLog, Math.ceil(init.logLength / tags.length))
+      : init.logLength;
+    this.#init = { ...init, onChange, markers: this.markers, tag: 'all' };
+    this.#all = new RedisSpace(this.#init);
+    if (isCluster) {
+      const onClock = () => undefined;
+      for (const tag of tags)
+        this.#byTag.set(tag, new RedisSpace({ ...this.#init, onClock, logLength, tag }));
+    }
+    this.#byChannel = new Map(this.#each().map((space) => [space.channel, space]));
+  }
+
+  get channels(): readonly string[] {
+    return [...this.#byChannel.keys()];
+  }
+
+  /** How far the log is followed, where there is only one. */
+  get cursor(): Cursor | undefined {
+    return this.isCluster ? undefined : this.#all.cursor;
+  }
+
+  /** What the values of a key must say to count: of the epochs of its part and of the markers. */
+  epochOf(key: string): string {
+    if (!this.isCluster) return this.#all.epoch;
+    const [own, all] = [this.#of(key).epoch, this.#all.epoch];
+    return own === '' || all === '' ? '' : `${own.slice(0, 8)}${all.slice(0, 8)}`;
+  }
+
+  resume(cursor: Cursor | undefined): void {
+    if (!this.isCluster) this.#all.resume(cursor);
+  }
+
+  isDoubtful(stamp: Stamp): boolean {
+    return this.isCluster
+      ? this.#each().some((space) => space.isDoubtful(stamp))
+      : this.#all.isDoubtful(stamp);
+  }
+
+  ofKey(key: string): KeyArguments {
+    const { state, log, args } = this.#of(key);
+    const own = this.valueKey(key);
+    return { keys: [own, state, log, `${own}:renewal`], args };
+  }
+
+  ofMarkers(): KeyArguments {
+    return this.#all.ofMarkers();
+  }
+
+  valueKey(key: string): string {
+    return `${this.#init.prefix}:{${key.slice(0, 2)}}:${key}`;
+  }
+
+  /** The newest time of a marker that is known, in microseconds: 0 where one server stamps everything. */
+  markerTime(): number {
+    return this.isCluster ? this.markers.newestTime : 0;
+  }
+
+  /** A time that no server has passed, in microseconds: 0 where one server stamps everything. */
+  latestTime(): number {
+    return this.isCluster ? Math.max(...this.#each().map((space) => space.latestTime())) : 0;
+  }
+
+  /** Reads what has happened since the last time, and takes it in. */
+  async begin(session: LinkSession): Promise<void> {
+    this.#isBeginning = true;
+    try {
+      await Promise.all(this.#each().map((space) => space.begin(session)));
+    } finally {
+      this.#isBeginning = false;
+      if (this.#isUnknown) this.#init.onChange({ kind: 'unknown' });
+      this.#isUnknown = false;
+    }
+  }
+
+  hear(message: Buffer, channel: Buffer): void {
+    const space = this.isCluster ? this.#byChannel.get(String(channel)) : this.#all;
+    space?.hear(message);
+  }
+
+  pause(): void {
+    for (const space of this.#each()) space.pause();
+  }
+
+  #each(): RedisSpace[] {
+    return [this.#all, ...this.#byTag.values()];
+  }
+
+  #of(key: string): RedisSpace {
+    return this.#byTag.get(key.slice(0, 2)) ?? this.#all;
+  }
+}

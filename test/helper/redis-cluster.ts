@@ -1,0 +1,85 @@
+/** A real Redis Cluster for tests: masters on free ports, that share the slots among them. */
+
+import { expect, vi } from 'vitest';
+import { freePort, RedisServer } from './redis-server.js';
+
+const slots = 16_384;
+
+export class RedisCluster {
+  readonly nodes: readonly RedisServer[];
+
+  private constructor(nodes: readonly RedisServer[]) {
+    this.nodes = nodes;
+  }
+
+  static async start(count = 3): Promise<RedisCluster> {
+    const nodes: RedisServer[] = [];
+    for (let at = 0; at < count; at += 1) {
+      const bus = await freePort();
+      const args = [
+        '--cluster-enabled',
+        'yes',
+        '--cluster-node-timeout',
+        '1000',
+        '--cluster-port',
+        String(bus),
+      ];
+      nodes.push(await RedisServer.start({ args: [...args, '--appendonly', 'no'] }));
+    }
+    const cluster = new RedisCluster(nodes);
+    const [first, ...others] = nodes;
+    const firstBus = await busOf(first!);
+    for (const [at, node] of nodes.entries()) {
+      const [from, to] = [at, at + 1].map((part) => Math.floor((part * slots) / count));
+      await node.command('CLUSTER', 'ADDSLOTSRANGE', String(from), String(to! - 1));
+    }
+    for (const node of others) {
+      await node.command('CLUSTER', 'MEET', '127.0.0.1', String(first!.port), firstBus);
+    }
+    await cluster.isWhole();
+    return cluster;
+  }
+
+  /** What `redis()` takes. */
+  get options(): { rootNodes: { url: string }[] } {
+    return { rootNodes: this.nodes.map(({ url }) => ({ url })) };
+  }
+
+  /** Resolves once every node takes the cluster for whole. */
+  async isWhole(): Promise<void> {
+    for (const node of this.nodes) {
+      await vi.waitFor(
+        async () => {
+          const info = await node.command('CLUSTER', 'INFO');
+          expect(info).toContain('cluster_state:ok');
+          expect(info).toContain(`cluster_known_nodes:${this.nodes.length}`);
+        },
+        { timeout: 60_000, interval: 100 },
+      );
+    }
+  }
+
+  /** Gives a slot, with what it holds, to another node. */
+  async migrate(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+    const [source, target] = [await idOf(from), await idOf(to)];
+    await to.command('CLUSTER', 'SETSLOT', String(slot), 'IMPORTING', source);
+    await from.command('CLUSTER', 'SETSLOT', String(slot), 'MIGRATING', target);
+    const listed = await from.command('CLUSTER', 'GETKEYSINSLOT', String(slot), '1000');
+    const keys = listed.split('\r\n').filter((line) => line.includes('{'));
+    if (keys.length > 0) {
+      await from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+    }
+    for (const node of [to, from, ...this.nodes]) {
+      await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', target);
+    }
+  }
+}
+
+async function idOf(node: RedisServer): Promise<string> {
+  return (await node.command('CLUSTER', 'MYID')).split('\r\n')[1]!;
+}
+
+async function busOf(node: RedisServer): Promise<string> {
+  const said = await node.command('CONFIG', 'GET', 'cluster-port');
+  return said.split('\r\n')[4]!;
+}

@@ -1,0 +1,139 @@
+/** A cluster of three masters: what one machine changes another hears of, when slots move and when a node is gone too. */
+
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { CacheManager, hashKey } from '../../src/index.js';
+import { type RedisOptions, redis } from '../../src/redis/index.js';
+import { RedisCluster } from '../helper/redis-cluster.js';
+import { stopServers } from '../helper/redis-server.js';
+
+let cluster: RedisCluster;
+beforeAll(async () => {
+  cluster = await RedisCluster.start();
+}, 120_000);
+afterAll(stopServers);
+
+const opened: CacheManager[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((cache) => cache.close().catch(() => undefined)));
+});
+
+async function machine(more: RedisOptions = {}): Promise<CacheManager> {
+  const remote = redis({ cluster: cluster.options, remoteTimeout: '5s', heartbeat: 200, ...more });
+  const cache = new CacheManager({ remote });
+  opened.push(cache);
+  await cache.open();
+  return cache;
+}
+
+const numbers = Array.from({ length: 30 }, (_, at) => at);
+const isOpen = (cache: CacheManager) => () =>
+  cache.open().then(
+    () => true,
+    () => false,
+  );
+
+it('shares values over all nodes, loads each key once, and tells the others of every change', async () => {
+  const [one, other] = [await machine(), await machine()];
+  let loads = 0;
+  const load = async (cache: CacheManager, n: number) =>
+    await cache.getOrSet('search', n, async () => {
+      loads += 1;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return { n, tags: 1 };
+    });
+  await Promise.all(numbers.flatMap((n) => [load(one, n), load(other, n)]));
+  expect(loads).toBe(numbers.length);
+  for (const node of cluster.nodes) expect(await node.command('DBSIZE')).not.toBe(':0\r\n');
+
+  await one.set('book', 1, 'tagged', { tags: ['t'] });
+  await one.flush();
+  expect(await other.get('book', 1)).toBe('tagged');
+  const asked = await other.getMany('search', [...numbers]);
+  expect(asked).toEqual(numbers.map((n) => ({ n, tags: 1 })));
+  for (const n of numbers.slice(0, 10)) await one.delete('search', n);
+  for (const n of numbers.slice(10, 20)) await one.set('search', n, 'new');
+  await one.invalidateTags(['t']);
+  await one.flush();
+  for (const n of numbers) {
+    const right = n < 10 ? undefined : n < 20 ? 'new' : { n, tags: 1 };
+    await expect.poll(() => other.get('search', n)).toEqual(right);
+  }
+  await expect.poll(() => other.get('book', 1)).toBeUndefined();
+  await one.clear('search');
+  await one.flush();
+  for (const n of numbers) await expect.poll(() => other.get('search', n)).toBeUndefined();
+  // What is loaded after a clearing counts, whichever server has stamped it.
+  for (const n of numbers) await load(one, n);
+  await one.flush();
+  const before = loads;
+  for (const n of numbers) await load(await lateMachine(), n);
+  expect(loads).toBe(before);
+});
+
+let late: CacheManager | undefined;
+async function lateMachine(): Promise<CacheManager> {
+  late ??= await machine();
+  return late;
+}
+
+it('goes on where a slot has moved, and misses no change on the way', async () => {
+  const [one, other] = [await machine({ prefix: 'moving' }), await machine({ prefix: 'moving' })];
+  const key = hashKey('search', 'moved');
+  await one.set('search', 'moved', 'old');
+  await one.flush();
+  expect(await other.get('search', 'moved')).toBe('old');
+  const tag = key.slice(0, 2);
+  const [node] = cluster.nodes;
+  const slot = Number((await node!.command('CLUSTER', 'KEYSLOT', `moving:{${tag}}:x`)).slice(1));
+  const ranges = [0, 1, 2].map((at) => Math.floor(((at + 1) * 16_384) / 3));
+  const owner = ranges.findIndex((to) => slot < to);
+  await cluster.migrate(slot, cluster.nodes[owner]!, cluster.nodes[(owner + 1) % 3]!);
+  await one.set('search', 'moved', 'new');
+  await expect
+    .poll(
+      () =>
+        one.flush().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 30_000 },
+    )
+    .toBe(true);
+  // What was set to where the slot was no more has become a deletion.
+  await expect.poll(() => other.get('search', 'moved'), { timeout: 30_000 }).toBeUndefined();
+  await expect.poll(isOpen(other), { timeout: 30_000 }).toBe(true);
+  await expect.poll(isOpen(one), { timeout: 30_000 }).toBe(true);
+  await one.set('search', 'moved', 'new');
+  await one.flush();
+  await expect.poll(() => other.get('search', 'moved')).toBe('new');
+});
+
+it('answers from the tool while a node is gone, and agrees again once it is back', async () => {
+  const short = { prefix: 'gone', remoteTimeout: 500 };
+  const [one, other] = [await machine(short), await machine(short)];
+  for (const n of numbers) await one.set('search', n, 'old');
+  await one.flush();
+  for (const n of numbers) expect(await other.get('search', n)).toBe('old');
+  const [, node] = cluster.nodes;
+  await node!.stop();
+  for (const n of numbers) {
+    await one.delete('search', n);
+    expect(await one.getOrSet('search', n, () => `loaded ${n}`)).toBe(`loaded ${n}`);
+  }
+  await node!.start();
+  await cluster.isWhole();
+  await expect
+    .poll(
+      () =>
+        one.flush().then(
+          () => true,
+          () => false,
+        ),
+      { timeout: 60_000 },
+    )
+    .toBe(true);
+  await expect.poll(isOpen(other), { timeout: 60_000 }).toBe(true);
+  for (const n of numbers) {
+    await expect.poll(() => other.getOrSet('search', n, () => `again ${n}`)).not.toBe('old');
+  }
+});
