@@ -5,7 +5,7 @@ import type { Clock } from './clock.js';
 import { type Duration, parseDuration } from './duration.js';
 import { InvalidOptionError } from './errors.js';
 import { type GuardOptions, guardDefaults } from './guard/guard-options.js';
-import { refuseIdleMaxAge, refuseIdleOptions } from './guard/idle-options.js';
+import { refuseIdleCoherence, refuseIdleMaxAge, refuseIdleOptions } from './guard/idle-options.js';
 import {
   guardOptionNames,
   type ResolvedGuardOptions,
@@ -261,6 +261,7 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     options,
     [...methods.values()].some(({ sliding }) => sliding),
   );
+  refuseIdleCoherence(options);
   const maxBytes = integer(given(options.maxBytes, defaultOptions.maxBytes), 'maxBytes');
   return {
     eviction: given(options.eviction, defaultOptions.eviction),

@@ -38,6 +38,7 @@ describe('the options', () => {
       ...{ isError: () => true, softTimeout: 1, hardTimeout: 1, concurrency: 1, circuitBreaker: true },
       ...{ sliding: true, ttl: 1, maxAge: 1, cost: () => 1, isNegative: () => true },
       coherence: 'available',
+      remote: { connect: () => expect.unreachable() },
     };
     const allOff = Object.fromEntries(guardOptionNames.map((name) => [name, false]));
     expect(resolveOptions({ ...allOn, methods: { tool: allOff } }).methods.get('tool')).toMatchObject({
@@ -132,6 +133,8 @@ describe('the options', () => {
     [{ sliding: true, ttl: 5 }, 'Expected `maxAge` with `sliding: true`, got none'],
     [{ sliding: true, maxAge: '1h' }, 'Expected `ttl` with `sliding: true`, got none'],
     [{ methods: { tool: { maxAge: 'x' } } }, '`methods.tool.maxAge`'],
+    [{ coherence: 'bounded' }, 'Expected `remote` with `coherence`, got none'],
+    [{ methods: { tool: { coherence: 'available' } } }, '`remote` with `methods.tool.coherence`, got none'],
     [{ coherence: 'none' }, "Expected `coherence` to be 'bounded' or 'available', got `'none'`"],
     [{ remote: {} }, 'Expected `remote` to be an object with a method `connect()`, as `redis({ url })`'],
     [{ cost: 5 }, 'Expected `cost` to be a function, got `5`'],

@@ -110,3 +110,21 @@ function lastPart(name: string): string {
 function warn(message: string): void {
   process.emitWarning(message, { type: 'ToolstashWarning' });
 }
+
+/** @throws InvalidOptionError for `coherence` where no machine shares anything */
+export function refuseIdleCoherence({
+  remote,
+  methods = {},
+  ...own
+}: Pick<GuardOptions, 'coherence'> & {
+  readonly remote?: unknown;
+  readonly methods?: Readonly<Record<string, Pick<GuardOptions, 'coherence'>>>;
+}): void {
+  if (remote !== undefined) return;
+  const refuse = (path: string, { coherence }: Pick<GuardOptions, 'coherence'>) => {
+    if (coherence !== 'bounded' && coherence !== 'available') return;
+    throw missing('`remote`', `${path}coherence`, 'it says what counts while machines are out of touch');
+  };
+  refuse('', own);
+  for (const [name, each] of Object.entries(methods)) refuse(`methods.${name}.`, each);
+}

@@ -83,7 +83,8 @@ export async function connectClient(
     // A given client's bounds and ways of reading are not ours.
     commandsQueueMaxLength: undefined,
     clientSideCache: undefined,
-    commandOptions: undefined,
+    // Its own deadline of 5 s costs a signal and a timer for each command; who asks here has one.
+    commandOptions: { timeout: undefined },
     keyPrefix: undefined,
   });
   client.on('error', onEnd);

@@ -78,6 +78,9 @@ export class RedisLink {
   /** Where the servers stood when one has said nothing though it was asked. */
   #silence: ReturnType<RedisNodes['progress']> | undefined;
   #silenceTimer: Timer | undefined;
+  /** Resolves when the first attempt to connect is over, or has taken as long as a call may wait; `undefined` afterwards. */
+  starting: Promise<void> | undefined;
+  #startIsOver: () => void = () => undefined;
   readonly #waiting = new Set<{ resolve: () => void; reject: (error: unknown) => void }>();
 
   constructor(init: RedisLinkInit) {
@@ -104,6 +107,17 @@ export class RedisLink {
   }
 
   start(): void {
+    // Who asks meanwhile waits for it, so a process stays for that long.
+    const isLong = systemClock.schedule(() => this.#startIsOver(), this.#init.times.timeout, {
+      holdsProcess: true,
+    });
+    this.starting = new Promise((resolve) => {
+      this.#startIsOver = () => {
+        isLong.cancel();
+        this.starting = undefined;
+        resolve();
+      };
+    });
     inBackground(() => void this.#connect());
   }
 
@@ -211,6 +225,7 @@ export class RedisLink {
       this.#failures = 0;
       this.#silence = undefined;
       this.#scheduleBeat(session);
+      this.#startIsOver();
       for (const { resolve } of this.#waiting) resolve();
       this.#waiting.clear();
     } catch (error) {
@@ -236,6 +251,7 @@ export class RedisLink {
       this.#problem = new CacheError('ERR_STORAGE', message, { cause });
     }
     this.#failures += 1;
+    this.#startIsOver();
     for (const { reject } of this.#waiting) reject(this.#problem);
     this.#waiting.clear();
     if (this.#isClosed) return;

@@ -36,6 +36,9 @@ export interface RedisNodesInit {
   readonly onAnswer: () => void;
 }
 
+/** So many heartbeats may pass without a command. */
+const mostIdleBeats = 10;
+
 /** How far a server had answered at some time. */
 interface Progress {
   readonly answers: number;
@@ -51,6 +54,8 @@ class RedisNode {
   readonly #onElsewhere: (error: unknown) => void;
   #asked = 0;
   #answers = 0;
+  #askedAtBeat = 0;
+  #idleBeats = 0;
 
   constructor(
     commands: Connection,
@@ -93,6 +98,17 @@ class RedisNode {
       if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
       return await this.send(['EVAL', text, ...rest], false);
     }
+  }
+
+  /** Sends a sign of life from time to time where nothing else is sent: servers may end what is idle. */
+  keepAlive(): void {
+    this.#idleBeats = this.#asked === this.#askedAtBeat ? this.#idleBeats + 1 : 0;
+    if (this.#idleBeats === mostIdleBeats) {
+      this.#idleBeats = 0;
+      // Whether it is answered shows on the other connection too.
+      this.send(['PING'], false).catch(() => undefined);
+    }
+    this.#askedAtBeat = this.#asked;
   }
 
   get progress(): Progress {
@@ -161,7 +177,10 @@ export class RedisNodes {
 
   /** Asks all whether they are alive; what was published before has come once that resolves. */
   async ping(timeoutMs: number): Promise<void> {
-    const pings = this.#nodes.map(({ messages }) => messages.client.sendCommand(['PING']));
+    const pings = this.#nodes.map((node) => {
+      node.keepAlive();
+      return node.messages.client.sendCommand(['PING']);
+    });
     await within(timeoutMs, Promise.all(pings));
   }
 

@@ -86,7 +86,11 @@ if kind == 1 and mode ~= 'u' and string.sub(head, 3, 18) == ARGV[9] then
   redis.call('SET', KEYS[4], ARGV[4] .. stored, 'PX', ARGV[5])
   return {'renew', stamped()}
 end
-if kind == 84 and mode ~= 'f' then return held(KEYS[1], head) end
+if kind == 84 and mode ~= 'f' then
+  local isOurs = #head < 62 and string.find(head, '^T[01]%x+[0-9a-z]*$') and redis.call('PTTL', KEYS[1]) > 0
+  if isOurs then return held(KEYS[1], head) end
+  return {'foreign'}
+end
 if kind and kind ~= 1 and kind ~= 84 and mode == 'n' then return {'foreign'} end
 redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
 return {'load', stamped()}

@@ -141,6 +141,7 @@ export class RedisTier implements RemoteTier {
 
   async lookup(key: string, method: string): Promise<TierRecord | undefined> {
     if (this.#isClosed) throw closed();
+    if (this.#link.starting !== undefined) await this.#link.starting;
     // What this machine has changed itself must have got through before it is looked for.
     if (this.#changes.ofKey(key) !== undefined) await this.#link.inTime(() => this.#changes.settled(key));
     let bytes: Buffer | null = null;

@@ -14,7 +14,7 @@
  * Where such a value is being loaded, a token lies under its key instead: `T`, a mark that somebody waits, and who loads.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import { CacheError } from '../errors.js';
 import { BodyScanner } from '../persistence/format/body-scanner.js';
@@ -119,10 +119,7 @@ export function isOfThisVersion(bytes: Buffer): boolean {
 }
 
 function checkOf(text: string): string {
-  return createHash('sha1')
-    .update(text)
-    .digest('hex')
-    .slice(0, checkEnd - stampEnd);
+  return hash('sha1', text).slice(0, checkEnd - stampEnd);
 }
 
 function damaged(what: string): CacheError {

@@ -45,6 +45,13 @@ export interface RedisServerInit {
   readonly port?: number;
 }
 
+/** How it is started this time. */
+interface RedisStart {
+  readonly args?: readonly string[];
+  /** Whether what it has printed says that it listens. */
+  readonly isReady?: (said: string) => boolean;
+}
+
 export class RedisServer {
   readonly port: number;
   readonly folder = mkdtempSync(join(tmpdir(), 'toolstash-redis-'));
@@ -68,15 +75,20 @@ export class RedisServer {
   }
 
   /** Starts it, with what its folder holds. */
-  async start(): Promise<void> {
+  async start({
+    args = [],
+    isReady = (said) => said.includes('Ready to accept connections'),
+  }: RedisStart = {}): Promise<void> {
     const fixed = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.folder, '--save', ''];
-    const child = spawn(serverProgram(), [...fixed, ...this.#args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(serverProgram(), [...fixed, ...this.#args, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#process = child;
     let said = '';
     await new Promise<void>((resolve, reject) => {
       child.stdout.on('data', (bytes) => {
         said += String(bytes);
-        if (said.includes('Ready to accept connections')) resolve();
+        if (isReady(said)) resolve();
       });
       child.stderr.on('data', (bytes) => {
         said += String(bytes);

@@ -86,6 +86,37 @@ describe('a cache on Redis', () => {
     );
   });
 
+  it.each(['T0123', `T1${'0'.repeat(16)}1`, `T${'x'.repeat(100)}`])(
+    'waits for no token that nobody holds: %s',
+    async (text) => {
+      const cache = await openMachine(server, {}, { waitTimeout: '60s' });
+      await server.command('SET', keyOf(cache, 1), text);
+      expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+      // It is another's, and stays.
+      expect(await server.command('GET', keyOf(cache, 1))).toContain(text);
+    },
+  );
+
+  it('waits for the first connection for a moment, so that first calls find what is there', async () => {
+    const one = await openMachine(server);
+    await one.set('search', 1, 'there');
+    await one.flush();
+    const other = machineOf(server, {}, { remoteTimeout: '20s' });
+    expect(await other.getOrSet('search', 1, () => 'loaded')).toBe('there');
+    expect(other.stats()).toMatchObject({ hits: 1, cacheErrors: 0 });
+  });
+
+  it('keeps connections that a server ends when idle', async () => {
+    await server.command('CONFIG', 'SET', 'timeout', '1');
+    const cache = await openMachine(server, {}, { heartbeat: 50 });
+    const errors: unknown[] = [];
+    cache.on('error', ({ error }) => errors.push(error));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await server.command('CONFIG', 'SET', 'timeout', '0');
+    expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+    expect(errors).toEqual([]);
+  });
+
   it('notices single bits that have changed', async () => {
     const one = await openMachine(server);
     await one.set('search', 1, { some: 'value' });

@@ -148,6 +148,48 @@ describe('while Redis', () => {
     expect(await server.command('INFO', 'stats')).not.toContain('evicted_keys:0\r\n');
   });
 
+  it('is away for more changes than wait, they become one clearing of everything', async () => {
+    const server = await RedisServer.start({ args: ['--save', '3600 1'] });
+    const one = await openMachine(server, {}, { ...short, queueLimit: 100 });
+    const other = await openMachine(server, {}, short);
+    for (let at = 0; at < 150; at += 1) await one.set('search', at, 'old');
+    await one.set('kept', 1, 'old');
+    await one.flush();
+    for (let at = 0; at < 150; at += 1) expect(await other.get('search', at)).toBe('old');
+    await server.stop('SIGTERM');
+    for (let at = 0; at < 150; at += 1) await one.delete('search', at);
+    await server.start();
+    await expect.poll(isFlushed(one), back).toBe(true);
+    const marks = await server.command('ZRANGE', 'toolstash:{all}:markers', '0', '-1');
+    expect(marks).toBe('*1\r\n$1\r\na\r\n');
+    await expect.poll(isOpen(other), back).toBe(true);
+    for (let at = 0; at < 150; at += 1) await expect.poll(() => other.get('search', at)).toBeUndefined();
+    await expect.poll(() => other.get('kept', 1)).toBeUndefined();
+  });
+
+  it('is still loading what it has kept, calls go on to the tool, and it is used once that is done', async () => {
+    const server = await RedisServer.start({ args: ['--save', '3600 1'] });
+    const cache = await openMachine(server, {}, short);
+    await cache.set('search', 'kept', 'kept');
+    await cache.flush();
+    // Two seconds of loading.
+    for (let at = 0; at < 40; at += 1)
+      await server.command('SET', `filler-${at}`, randomBytes(500).toString('hex'));
+    await server.stop('SIGTERM');
+    await server.start({
+      args: ['--key-load-delay', '50000', '--loading-process-events-interval-bytes', '1024'],
+      isReady: (said) => said.includes('Server init'),
+    });
+    let isLoading = false;
+    for (let at = 0; at < 20; at += 1) {
+      expect(await cache.getOrSet('search', `during ${at}`, () => at)).toBe(at);
+      isLoading ||= (await server.command('PING')).startsWith('-LOADING');
+    }
+    expect(isLoading).toBe(true);
+    await expect.poll(isOpen(cache), back).toBe(true);
+    await expect.poll(() => cache.get('search', 'kept'), back).toBe('kept');
+  });
+
   it('is away, deletions wait, and reach the others before anything is read', async () => {
     const server = await RedisServer.start({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
     const [one, other] = [await openMachine(server, {}, short), await openMachine(server, {}, short)];
