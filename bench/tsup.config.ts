@@ -11,6 +11,7 @@ export default defineConfig({
     throughput: 'bench/throughput/main.ts',
     'store-child': 'bench/throughput/store-child.ts',
     guards: 'bench/guards/main.ts',
+    redis: 'bench/redis/main.ts',
     persistence: 'bench/persistence/main.ts',
     'persistence-child': 'bench/persistence/child.ts',
     'persistence-sync': 'bench/persistence/sync.ts',
