@@ -26,6 +26,7 @@ const otherPages = {
   mcp: ['src/mcp/index.ts'],
   langchain: ['src/langchain/index.ts'],
   redis: ['src/redis/index.ts'],
+  session: ['src/session/index.ts'],
   metrics: [
     ...['src/metrics/index.ts', 'src/metrics/source.ts'],
     ...['src/metrics/prometheus.ts', 'src/metrics/open-telemetry.ts'],

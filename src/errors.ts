@@ -16,7 +16,10 @@ export type CacheErrorCode =
   | 'ERR_CACHE_CLOSED'
   | 'ERR_DIRECTORY_TAKEN'
   | 'ERR_PARTITION_DAMAGED'
-  | 'ERR_STORAGE';
+  | 'ERR_STORAGE'
+  | 'ERR_SESSION_LOST'
+  | 'ERR_SESSION_LIMIT'
+  | 'ERR_REQUEST_FAILED';
 
 /**
  * Whether a value is an error, of whichever realm. `instanceof` alone knows none of Node's own errors where this module

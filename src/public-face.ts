@@ -7,4 +7,5 @@ export * from './langchain/index.js';
 export * from './mcp/index.js';
 export * from './metrics/index.js';
 export * from './redis/index.js';
+export * from './session/index.js';
 export * from './testing/index.js';

@@ -68,6 +68,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // Values lie in Redis as they lie in partition files.
   remote: ['guard/tag-invalidation.ts', 'persistence/format/'],
   redis: ['remote/'],
+  session: ['remote/'],
   http: ['index.ts'],
   metrics: ['index.ts'],
   wrap: ['options.ts', 'guard/'],

@@ -11,6 +11,7 @@ import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../src/cli/program.js';
 import { type CompiledPrograms, compilePrograms, problemsIn, root } from './helper/compiled-programs.js';
+import { RedisServer, stopServers } from './helper/redis-server.js';
 
 const guides = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('README.md'))
@@ -45,12 +46,18 @@ function shellLines(files: readonly string[]): string[] {
 let sources: string;
 const fileOf = ({ name }: Block) => join(sources, `${name}.mts`);
 
-beforeAll(() => {
+beforeAll(async () => {
+  // For guides that can do nothing without one.
+  process.env['REDIS_URL'] = (await RedisServer.start()).url;
   // Within the repository, so that the packages it takes for granted are found.
   sources = mkdtempSync(join(root, 'node_modules', '.documentation-'));
   for (const block of blocks) writeFileSync(fileOf(block), block.program);
 });
-afterAll(() => rmSync(sources, { recursive: true, force: true }));
+afterAll(async () => {
+  delete process.env['REDIS_URL'];
+  await stopServers();
+  rmSync(sources, { recursive: true, force: true });
+});
 
 it('has a block to try in the README and in most guides, each with what it prints', () => {
   expect(blocks.length).toBeGreaterThan(10);

@@ -7,7 +7,7 @@ import { type CompiledPrograms, compilePrograms, problemsIn, root } from './help
 
 // The guards' examples have a test of their own, beside the guards', and those with a server theirs in `test/remote`.
 const files = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && !/^(?:guards|agents|langchain|redis)\//.test(file))
+  .filter((file) => file.endsWith('.ts') && !/^(?:guards|agents|langchain|redis|sessions)\//.test(file))
   .map((file) => join(root, 'examples', file));
 const names = files.map((file) => basename(file));
 

@@ -5,7 +5,9 @@ import { wait } from './child-process.js';
 import { freePort } from './redis-server.js';
 
 export class RedisProxy {
-  mode: 'open' | 'black hole' | 'slow' = 'open';
+  mode: 'open' | 'black hole' | 'slow' | 'late replies' = 'open';
+  /** How late replies are, in ms. */
+  replyDelay = 600;
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -43,10 +45,12 @@ export class RedisProxy {
       let order = Promise.resolve();
       from.on('data', (bytes) => {
         if (this.mode === 'black hole') return;
-        const delay = this.mode === 'slow' ? 60 : 0;
+        const isLate = this.mode === 'late replies' && from === other;
+        const delay = this.mode === 'slow' ? 60 : isLate ? this.replyDelay : 0;
+        const due = performance.now() + delay;
         // In their order, also when the delay ends.
         order = order
-          .then(() => (delay === 0 ? undefined : wait(delay)))
+          .then(() => (delay === 0 ? undefined : wait(Math.max(0, due - performance.now()))))
           .then(() => {
             if (!to.destroyed) to.write(bytes);
           });

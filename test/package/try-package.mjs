@@ -24,6 +24,7 @@ await withConsumer((folder) => {
       if (typeof prometheusMetrics !== 'function') throw new Error('metrics');
       if (typeof responseCache({ cache }).fetch !== 'function') throw new Error('http');
       if (typeof redis().connect !== 'function') throw new Error('redis');
+      if (typeof SessionRegistry.open !== 'function') throw new Error('session');
       console.log('ok');
     });`;
   const names = {
@@ -34,6 +35,7 @@ await withConsumer((folder) => {
     'toolstash/langchain': 'cacheMiddleware',
     'toolstash/redis': 'redis',
     'toolstash/http': 'responseCache',
+    'toolstash/session': 'SessionRegistry',
     'toolstash/metrics': 'prometheusMetrics',
   };
   const imports = Object.entries(names);
@@ -100,7 +102,7 @@ await withConsumer((folder) => {
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   // Those of frameworks are run beside them, in `test/frameworks`, and those with a server in `test/remote`.
   const exampleFiles = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.ts') && !/^(?:agents|langchain|redis)\b/.test(file),
+    (file) => file.endsWith('.ts') && !/^(?:agents|langchain|redis|sessions)\b/.test(file),
   );
   mkdirSync(join(folder, 'examples'));
   const target = typescript.ScriptTarget.ES2022;

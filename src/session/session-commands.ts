@@ -1,0 +1,314 @@
+/** What is asked of the server: the names of keys, and each script with its arguments. */
+
+import type { Clock } from '../clock.js';
+import { CacheError } from '../errors.js';
+import type { RedisArgument } from '../remote/redis-library.js';
+import type { LinkSession, RedisLink } from '../remote/redis-link.js';
+import type { RedisScript } from '../remote/redis-script.js';
+import { SessionKeys } from './session-keys.js';
+import {
+  type AdoptReply,
+  type Claimant,
+  type ClaimReply,
+  type Holding,
+  holdingsFrom,
+  pairsFrom,
+} from './session-replies.js';
+import { sessionScripts as scripts } from './session-scripts.js';
+
+/** What is asked with. */
+export interface SessionCommandsInit {
+  readonly link: RedisLink;
+  readonly prefix: string;
+  readonly database: number;
+  readonly shards: number;
+  readonly node: string;
+  readonly ttl: number;
+  readonly timeout: number;
+  readonly wait: number;
+  readonly stateTtl: number;
+  readonly clock: Clock;
+  readonly serverTime: (() => number) | undefined;
+}
+
+/** So many are handed over, or read, in one step: more would hold the server up. */
+export const slice = 100;
+
+export class SessionCommands {
+  /** Where nodes tell who has died, and what was orphaned. */
+  readonly events: string;
+  readonly shards: number;
+  readonly #init: SessionCommandsInit;
+  readonly #keys: SessionKeys;
+  /** The highest fencing number that this node has seen. */
+  #seen = 0;
+
+  constructor(init: SessionCommandsInit) {
+    this.#init = init;
+    this.shards = init.shards;
+    this.#keys = new SessionKeys(init);
+    this.events = this.channel('events');
+  }
+
+  channel(name: string): string {
+    return this.#keys.channel(name);
+  }
+
+  /** In which shard a session is. */
+  shardOf(id: string): number {
+    return this.#keys.shardOf(id);
+  }
+
+  see(fence: number): void {
+    if (fence > this.#seen) this.#seen = fence;
+  }
+
+  /** Joins the living or stays among them. Rejects where nodes are not set up alike. */
+  async beat(
+    mode: 'join' | 'renew',
+    incarnation: string,
+    via?: LinkSession,
+  ): Promise<{ isLive: boolean; time: number; dead: Map<string, number> }> {
+    const { ttl, node, shards } = this.#init;
+    const ttlMicros = String(ttl * 1_000);
+    const args = [incarnation, ttlMicros, mode, `${ttlMicros} ${node}`, this.events, String(shards)];
+    const [outcome, time, ...dead] = await this.#run(scripts.beat, [...this.#keys.living], args, via);
+    if (outcome === 'shards')
+      throw new CacheError(
+        'ERR_INVALID_OPTION',
+        `Expected \`shards\` to be ${time}, as other nodes of \`${this.#init.prefix}\` have it, got ${shards}`,
+      );
+    const ends = new Map<string, number>();
+    for (let at = 0; at < dead.length; at += 2) ends.set(dead[at]!, Number(dead[at + 1]));
+    return { isLive: outcome === 'live', time: Number(time), dead: ends };
+  }
+
+  /** Whether an incarnation is dead, and from now on for ever. */
+  async bury(incarnation: string, isOwn = false, via?: LinkSession): Promise<boolean> {
+    const args = [incarnation, isOwn ? '1' : '0', this.events];
+    const [outcome] = await this.#run(scripts.bury, this.#keys.living.slice(0, 2), args, via);
+    return outcome === 'dead';
+  }
+
+  async forget(incarnation: string, deadSince: number): Promise<void> {
+    await this.#run(scripts.forget, [...this.#keys.living], [incarnation, String(deadSince)]);
+  }
+
+  async claim(
+    by: Claimant,
+    { id, user = '', dead = '' }: { id: string; user?: string | undefined; dead?: string },
+  ): Promise<ClaimReply> {
+    const shard = this.shardOf(id);
+    const keys = [this.#keys.session(id), this.#keys.heldBy(shard, by.incarnation), this.#keys.last(shard)];
+    const { node } = this.#init;
+    const args = [String(by.notAfter), id, by.incarnation, String(this.#seen), dead, user, node, this.events];
+    const [outcome, ...rest] = await this.#run(scripts.claim, keys, args);
+    const [first = '', second = '', third = ''] = rest;
+    if (outcome === 'held') {
+      this.see(Number(second));
+      return { outcome, incarnation: first, fence: second };
+    }
+    this.see(Number(first));
+    await this.#replicated();
+    return { outcome: 'claimed', fence: first, user: second, formerUser: third };
+  }
+
+  async release(id: string, incarnation: string, fence: number, keepState: boolean): Promise<void> {
+    const keys = [this.#keys.session(id), this.#keys.heldBy(this.shardOf(id), incarnation)];
+    const keep = keepState ? String(this.#init.stateTtl) : '0';
+    await this.#run(scripts.release, keys, [id, incarnation, String(fence), keep]);
+  }
+
+  /** Whether the state was written: the fencing number was the session's. */
+  async write(id: string, incarnation: string, fence: number, state: Buffer): Promise<boolean> {
+    const args = [incarnation, String(fence), state];
+    const [written] = await this.#run(scripts.write, [this.#keys.session(id)], args);
+    if (written !== '1') return false;
+    await this.#replicated();
+    return true;
+  }
+
+  /** The named fields of sessions, in their order: `i` incarnation, `f` fence, `n` node, `u` user, `t` since, `d` state. */
+  async fields(
+    ids: readonly string[],
+    ...names: readonly ('i' | 'f' | 'n' | 'u' | 't' | 'd')[]
+  ): Promise<(Buffer | null)[][]> {
+    const asked = ids.map((id) => this.command(['HMGET', this.#keys.session(id), ...names]));
+    return (await Promise.all(asked)) as (Buffer | null)[][];
+  }
+
+  /** Takes up to a slice of what a dead incarnation held in a shard; it is to be adopted or dropped. */
+  async take(by: Claimant, shard: number, dead: string): Promise<Holding[]> {
+    const keys = [this.#keys.heldBy(shard, dead), this.#keys.heldBy(shard, by.incarnation)];
+    const [, ...list] = await this.#run(scripts.take, keys, [String(by.notAfter), String(slice)]);
+    return holdingsFrom(list);
+  }
+
+  /** Claims orphans, or sets them free. @param held sessions, all of one shard */
+  async adopt(
+    by: Claimant,
+    {
+      shard,
+      from,
+      held,
+      mode,
+    }: { shard: number; from: string; held: readonly Holding[]; mode: 'adopt' | 'free' },
+    via?: LinkSession,
+  ): Promise<AdoptReply[]> {
+    const ids = held.map(({ member }) => member.slice(1));
+    const keys = [
+      this.#keys.heldBy(shard, by.incarnation),
+      this.#keys.last(shard),
+      ...ids.map((id) => this.#keys.session(id)),
+    ];
+    const { node, stateTtl } = this.#init;
+    const args = [
+      ...[String(by.notAfter), by.incarnation, node, String(this.#seen), mode, String(stateTtl)],
+      ...[this.events, from, ...held.flatMap(({ fence }, at) => [ids[at]!, fence])],
+    ];
+    const [, ...list] = await this.#run(scripts.adopt, keys, args, via);
+    const replies = ids.map((id, at) => ({ id, fence: list[at * 2] ?? '', user: list[at * 2 + 1] ?? '' }));
+    for (const { fence } of replies) if (fence !== 'free') this.see(Number(fence));
+    return replies;
+  }
+
+  /** What an incarnation holds in a shard, read a piece at a time, in the order of fencing numbers: no two are alike. */
+  async holdings(shard: number, incarnation: string, via?: LinkSession, most = 1_000): Promise<Holding[]> {
+    const found: Holding[] = [];
+    for (let from = '-inf'; ; from = `(${found.at(-1)!.fence}`) {
+      const range = [from, '+inf', 'WITHSCORES', 'LIMIT', '0', String(most)];
+      const list = await this.command(
+        ['ZRANGEBYSCORE', this.#keys.heldBy(shard, incarnation), ...range],
+        via,
+      );
+      found.push(...holdingsFrom((list as Buffer[]).map(String)));
+      if ((list as Buffer[]).length < most * 2) return found;
+    }
+  }
+
+  async reserve(
+    user: string,
+    id: string,
+    limit: number | undefined,
+    token: string,
+  ): Promise<{ outcome: 'full' | 'reserved'; time: number; wasThere: boolean }> {
+    const args = [id, limit === undefined ? '' : String(limit), token];
+    const [outcome, time, wasThere] = await this.#run(scripts.reserve, [this.#keys.user(user)], args);
+    return { outcome: outcome as 'full' | 'reserved', time: Number(time), wasThere: wasThere === '1' };
+  }
+
+  /** The places of a user: session, and what stands there. */
+  async places(user: string): Promise<[id: string, place: string][]> {
+    return pairsFrom(await this.command(['HGETALL', this.#keys.user(user)]));
+  }
+
+  async vacate(user: string, places: readonly (readonly [id: string, place: string])[]): Promise<void> {
+    await this.#runRaw(scripts.vacate, [this.#keys.user(user)], places.flat());
+  }
+
+  /** Its number in the shard; `full` where there are as many as there may be. */
+  async attach(
+    by: Claimant,
+    at: { sessionId: string; id: string; limit: number | undefined; member: string },
+  ): Promise<'full' | number> {
+    const { sessionId, id, limit, member } = at;
+    const shard = this.shardOf(sessionId);
+    const keys = [
+      this.#keys.connections(sessionId),
+      this.#keys.heldBy(shard, by.incarnation),
+      this.#keys.last(shard),
+    ];
+    const most = limit === undefined ? '' : String(limit);
+    const args = [String(by.notAfter), id, by.incarnation, this.#init.node, most, member];
+    const [outcome, number] = await this.#run(scripts.attach, keys, args);
+    return outcome === 'full' ? outcome : Number(number);
+  }
+
+  /** @param list connections of one shard */
+  async detach(
+    shard: number,
+    by: string,
+    { from, list }: { from: string; list: readonly { sessionId: string; id: string; member: string }[] },
+    via?: LinkSession,
+  ): Promise<void> {
+    const keys = [
+      this.#keys.heldBy(shard, by),
+      ...list.map(({ sessionId }) => this.#keys.connections(sessionId)),
+    ];
+    const args = [from, ...list.flatMap(({ id, member }) => [id, member])];
+    await this.#runRaw(scripts.detach, keys, args, via);
+  }
+
+  async connections(sessionId: string): Promise<[id: string, about: string][]> {
+    return pairsFrom(await this.command(['HGETALL', this.#keys.connections(sessionId)]));
+  }
+
+  /** All incarnations that are alive, or dead and not forgotten yet, and what is known about them. */
+  async nodes(): Promise<{ living: string[]; dead: string[]; about: Map<string, string> }> {
+    const [living, dead, about] = this.#keys.living;
+    const replies = await Promise.all([
+      this.command(['ZRANGE', living, '0', '-1']),
+      this.command(['ZRANGE', dead, '0', '-1']),
+      this.command(['HGETALL', about]),
+    ]);
+    const [alive, gone] = replies.slice(0, 2).map((list) => (list as Buffer[]).map(String));
+    return { living: alive!, dead: gone!, about: new Map(pairsFrom(replies[2])) };
+  }
+
+  /** Whether it is alive, by the server's clock. */
+  async isAlive(incarnation: string): Promise<boolean> {
+    const asked = [this.command(['ZSCORE', this.#keys.living[0], incarnation]), this.command(['TIME'])];
+    const [ends, time] = (await Promise.all(asked)) as [Buffer | null, Buffer[]];
+    const now = this.#init.serverTime?.() ?? Number(time[0]) * 1_000_000 + Number(time[1]);
+    return ends !== null && Number(ends) > now;
+  }
+
+  publish(channel: string, message: Buffer): Promise<number> {
+    return this.command(['PUBLISH', channel, message]) as Promise<number>;
+  }
+
+  command(args: readonly RedisArgument[], via?: LinkSession): Promise<unknown> {
+    const { link } = this.#init;
+    return via === undefined ? link.inTime(() => link.command(args)) : via.command(args);
+  }
+
+  /** The first argument of all these scripts is the time. */
+  async #run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    via?: LinkSession,
+  ): Promise<string[]> {
+    const time = this.#init.serverTime?.();
+    const reply = await this.#runRaw(script, keys, [time === undefined ? '' : String(time), ...args], via);
+    if (reply[0] === 'late')
+      throw new CacheError(
+        'ERR_STORAGE',
+        'Redis got it too late for it to count, or its clock was set: try again',
+      );
+    return reply;
+  }
+
+  async #runRaw(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+    via?: LinkSession,
+  ): Promise<string[]> {
+    const { link } = this.#init;
+    const reply = await (via === undefined
+      ? link.inTime(() => link.run(script, keys, args))
+      : via.run(script, keys, args));
+    return (Array.isArray(reply) ? reply : [reply]).map(String);
+  }
+
+  /** @throws CacheError where too few replicas have what was just written */
+  async #replicated(): Promise<void> {
+    const { wait, timeout } = this.#init;
+    if (wait === 0) return;
+    // Less than the deadline: a blocked connection answers nobody.
+    const reply = await this.command(['WAIT', String(wait), String(Math.ceil(timeout / 2))]);
+    if (Number(reply) >= wait) return;
+    throw new CacheError('ERR_STORAGE', `Expected ${wait} replicas to have it in time, got ${Number(reply)}`);
+  }
+}

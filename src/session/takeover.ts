@@ -1,0 +1,151 @@
+/**
+ * What becomes of a dead node's sessions: each survivor takes slices of them, so that none is taken twice, and claims them or
+ * sets them free. What a survivor has taken lies under its own name: if it dies too, the next one finds it there.
+ */
+
+import { type Clock, inBackground } from '../clock.js';
+import type { CacheError } from '../errors.js';
+import type { HeldSessions } from './held-sessions.js';
+import type { NodeLease } from './node-lease.js';
+import { type SessionCommands, slice } from './session-commands.js';
+import { asCacheError } from './session-errors.js';
+import { connectionFrom } from './session-keys.js';
+import type { AdoptReply, Holding } from './session-replies.js';
+
+/** What orphans are taken with. */
+export interface TakeoverInit {
+  readonly commands: SessionCommands;
+  readonly held: HeldSessions;
+  readonly clock: Clock;
+  /** How long what was sent may still take effect, in ms. */
+  readonly claimMs: number;
+  readonly lease: () => NodeLease | undefined;
+  /** Whether this node wants sessions, or only sees to it that they are free. */
+  readonly isAdopting: boolean;
+  readonly onAdopted: (lease: NodeLease, orphan: AdoptReply) => void;
+  readonly onFreed: (lease: NodeLease, users: ReadonlySet<string>) => Promise<void>;
+  readonly onError: (error: CacheError) => void;
+}
+
+/** Those who want sessions go first, in ms. */
+const politenessMs = 300;
+/** Dead ones are looked at again, and forgotten, after so long, in ms: nothing that they have sent takes effect any more. */
+const rememberMs = 60_000;
+const retryMs = 500;
+
+export class Takeover {
+  readonly #init: TakeoverInit;
+  /** The dead whose sessions were seen to, or are being seen to. */
+  readonly #seen = new Set<string>();
+  #last = Promise.resolve();
+  #isClosed = false;
+
+  constructor(init: TakeoverInit) {
+    this.#init = init;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** Somebody is dead, as a message says. */
+  note(incarnation: string): void {
+    if (this.#seen.has(incarnation)) return;
+    this.#seen.add(incarnation);
+    this.#queue(async (lease) => {
+      await this.#sweep(lease, incarnation);
+    }, incarnation);
+  }
+
+  /** These are dead, since when by the server's clock, which says `now`, in microseconds. */
+  noteAll(dead: ReadonlyMap<string, number>, now: number): void {
+    for (const each of this.#seen) if (!dead.has(each)) this.#seen.delete(each);
+    for (const [incarnation, since] of dead) {
+      if (now - since < rememberMs * 1_000) this.note(incarnation);
+      else
+        this.#queue(async (lease) => {
+          await this.#sweep(lease, incarnation);
+          await this.#init.commands.forget(incarnation, since);
+        });
+    }
+  }
+
+  /** One after the other, as long as this node is alive. What fails is tried again. */
+  #queue(run: (lease: NodeLease) => Promise<void>, seen?: string): void {
+    const { lease, clock, onError, isAdopting } = this.#init;
+    const start = async () => {
+      const current = lease();
+      if (current === undefined || this.#isClosed) {
+        if (seen !== undefined) this.#seen.delete(seen);
+        return;
+      }
+      try {
+        await run(current);
+        // What is left is for whoever is alive, this node's next incarnation too.
+        if (seen !== undefined && !current.isHeld) this.#seen.delete(seen);
+      } catch (error) {
+        if (seen !== undefined) this.#seen.delete(seen);
+        if (this.#isClosed) return;
+        onError(asCacheError(error, 'The sessions of a dead node could not be taken over'));
+        if (seen !== undefined) clock.schedule(() => this.note(seen), retryMs * (0.5 + Math.random()));
+      }
+    };
+    const enqueue = () => {
+      this.#last = this.#last.then(start);
+    };
+    inBackground(() => {
+      if (isAdopting) enqueue();
+      else clock.schedule(enqueue, politenessMs);
+    });
+  }
+
+  async #sweep(lease: NodeLease, dead: string): Promise<void> {
+    const { shards } = this.#init.commands;
+    // Each survivor begins somewhere else.
+    const first = Math.floor(Math.random() * shards);
+    for (let at = 0; at < shards; at += 1) {
+      const shard = (first + at) % shards;
+      while (lease.isHeld && !this.#isClosed && (await this.#takeSlice(lease, shard, dead)));
+    }
+  }
+
+  /** Whether there may be more. */
+  async #takeSlice(lease: NodeLease, shard: number, dead: string): Promise<boolean> {
+    const { commands, held, claimMs } = this.#init;
+    try {
+      const taken = await commands.take(lease.claimant(claimMs), shard, dead);
+      if (taken.length === 0) return false;
+      const members = taken.map(({ member }) => member);
+      await held.pending(members, () => this.#settle(lease, { shard, dead, taken }));
+      return taken.length === slice;
+    } catch (error) {
+      // What lies under this node's name now is set free by and by.
+      held.noteUnsure(shard);
+      throw error;
+    }
+  }
+
+  async #settle(
+    lease: NodeLease,
+    { shard, dead, taken }: { shard: number; dead: string; taken: readonly Holding[] },
+  ): Promise<void> {
+    const { commands, claimMs, isAdopting, onAdopted, onFreed } = this.#init;
+    const sessions = taken.filter(({ member }) => member.startsWith('s'));
+    const connections = taken.filter(({ member }) => member.startsWith('c'));
+    if (connections.length > 0) {
+      const list = connections.map(({ member }) => connectionFrom(member));
+      await commands.detach(shard, lease.incarnation, { from: dead, list });
+    }
+    if (sessions.length === 0) return;
+    const mode = isAdopting ? 'adopt' : 'free';
+    const by = lease.claimant(claimMs);
+    const replies = await commands.adopt(by, { shard, from: dead, held: sessions, mode });
+    const users = new Set<string>();
+    for (const reply of replies) {
+      if (reply.fence === 'free') users.add(reply.user);
+      else if (reply.fence !== '') onAdopted(lease, reply);
+    }
+    users.delete('');
+    if (users.size > 0) await onFreed(lease, users);
+  }
+}

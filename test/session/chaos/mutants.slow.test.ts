@@ -1,0 +1,85 @@
+/** Faults that a chaos run must show: each takes away one of the things that keep two nodes from one session. */
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+import { buildScript, killChildren, type Mutation, makeWorkFolder } from '../../helper/child-process.js';
+import { stopServers } from '../../helper/redis-server.js';
+import { type Disturbance, SessionChaos } from './chaos.js';
+
+const work = makeWorkFolder('session-mutants');
+
+afterAll(async () => {
+  await killChildren();
+  await stopServers();
+  rmSync(work, { recursive: true, force: true });
+});
+
+interface Mutant extends Mutation {
+  readonly rounds: readonly Disturbance[];
+  readonly shown: 'unfenced' | 'overlaps';
+}
+
+const mutants: readonly (readonly [what: string, mutant: Mutant])[] = [
+  [
+    'a renewal asks nobody',
+    {
+      file: 'session/session-scripts.ts',
+      from: /elseif not redis\.call\('ZSCORE', KEYS\[1\], ARGV\[2\]\) then/,
+      to: 'elseif false then',
+      rounds: ['flush', 'flush'],
+      shown: 'overlaps',
+    },
+  ],
+  [
+    'a write needs no fencing number',
+    {
+      file: 'session/session-scripts.ts',
+      from: /if held\[1\] ~= ARGV\[2\] or held\[2\] ~= ARGV\[3\] then return 0 end/,
+      to: '',
+      rounds: ['kill', 'partition'],
+      shown: 'unfenced',
+    },
+  ],
+  [
+    'the deadline is counted from the reply',
+    {
+      file: 'session/node-life.ts',
+      from: /lease\.renewed\(sentAt, time\)/,
+      to: 'lease.renewed(clock.elapsed(), time)',
+      rounds: ['late replies', 'late replies', 'late replies'],
+      shown: 'overlaps',
+    },
+  ],
+  [
+    'there is no deadline of its own',
+    {
+      file: 'session/node-lease.ts',
+      from: /&& this\.msLeft > 0/,
+      to: '',
+      rounds: ['partition'],
+      shown: 'overlaps',
+    },
+  ],
+];
+
+// Minutes, in which CI has better to do.
+it.skipIf(process.env['TOOLSTASH_ROUNDS'] === undefined).each(mutants)(
+  '%s',
+  async (what, { rounds, shown, ...mutation }) => {
+    const entry = fileURLToPath(new URL('./session-process.ts', import.meta.url));
+    const number = mutants.findIndex(([each]) => each === what);
+    const chaos = await SessionChaos.start(await buildScript(entry, join(work, String(number)), mutation));
+    try {
+      await chaos.run(rounds);
+    } catch (error) {
+      await chaos.remove();
+      throw error;
+    }
+    const outcome = await chaos.end();
+    console.log(what, outcome[shown].slice(0, 3), outcome.counts);
+    expect(outcome[shown].length).toBeGreaterThan(0);
+  },
+  600_000,
+);
