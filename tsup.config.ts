@@ -20,7 +20,7 @@ export const shared = {
 /** What users import besides the main entry: `toolstash/<name>`, from `src/<name>/index.ts`. */
 export const subpaths = Object.keys(packageJson.exports)
   .map((path) => path.slice(2))
-  .filter((path) => path !== '' && path !== 'package.json');
+  .filter((path) => path !== '' && !path.endsWith('.json'));
 
 const entries = {
   index: 'src/index.ts',

@@ -16,7 +16,7 @@ const otherPages = {
   contract: ['src/contract.ts'],
   wrapped: [
     ...['src/wrap/wrapped-types.ts', 'src/wrap/decorator-types.ts'],
-    ...['src/wrap/wrap-options.ts', 'src/tools/tool-rules.ts'],
+    ...['src/wrap/wrap-options.ts', 'src/tools/tool-rules.ts', 'src/tools/effect.ts'],
   ],
   testing: [
     ...['src/testing/index.ts', 'src/testing/store-contract.ts'],
@@ -41,11 +41,12 @@ const otherPages = {
     ...['src/http/response-cache.ts', 'src/http/response-cache-options.ts', 'src/http/storable.ts'],
     'src/http/undici-store.ts',
   ],
+  rollout: ['src/rollout/index.ts'],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */
 export const subpaths = Object.keys(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).exports)
   .map((path) => path.slice(2))
-  .filter((path) => path !== '' && path !== 'package.json');
+  .filter((path) => path !== '' && !path.endsWith('.json'));
 
 /**
  * The text of each page.

@@ -51,6 +51,7 @@ export type { LoadTimes } from './stats/load-times.js';
 export { registerStore, storeNames } from './store/registry.js';
 // By a star: the declarations of named exports can't be augmented.
 export type * from './store/store-names.js';
+export type { Effect, ResourceEffect } from './tools/effect.js';
 export type { ToolOptions, ToolRule, ToolRules } from './tools/tool-rules.js';
 export type { Cached, CachedMethod, CachedSync, CachedSyncMethod } from './wrap/decorator-types.js';
 export type { SyncWrapOptions, WrapOptions } from './wrap/wrap-options.js';

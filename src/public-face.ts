@@ -7,5 +7,6 @@ export * from './langchain/index.js';
 export * from './mcp/index.js';
 export * from './metrics/index.js';
 export * from './redis/index.js';
+export * from './rollout/index.js';
 export * from './session/index.js';
 export * from './testing/index.js';

@@ -79,7 +79,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   keyv: ['index.ts'],
   mcp: ['index.ts', 'tools/'],
   langchain: ['index.ts', 'tools/'],
-  cli: ['index.ts', 'persistence/', 'redis/', 'remote/redis-tools.ts', 'report/', '../package.json'],
+  rollout: ['index.ts', 'tools/', 'guard/shared-abort.ts', 'wrap/'],
+  cli: [
+    'index.ts',
+    'persistence/',
+    'redis/',
+    'remote/redis-tools.ts',
+    'report/',
+    'rollout/',
+    '../package.json',
+  ],
 };
 
 /** Files of persistence/ that all of its rooms may import, besides the base. */

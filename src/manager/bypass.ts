@@ -8,7 +8,7 @@ import type { CacheCore } from './cache-context.js';
 import { bypassReturned, enterBreaker, enterQueue } from './load.js';
 import { boundLoad } from './load-bound.js';
 import { CallerWaits } from './load-wait.js';
-import { type LoadCall, LoadContext, type Loaded, type OwnLoader } from './loader.js';
+import { type LoadCall, LoadContext, type Loaded, type Loader } from './loader.js';
 import type { MethodLookups } from './lookup.js';
 import type { MethodState } from './method-context.js';
 import { StaleAnswers } from './stale-fallback.js';
@@ -34,7 +34,7 @@ export class BypassedCalls {
   }
 
   /** Calls the tool for one caller, counted: past the circuit breaker, in its turn, within its time. */
-  run<T>(loader: OwnLoader<T>, call: LoadCall, { reason, cause, since }: Uncached): Promise<T> {
+  run<T>(loader: Loader<T>, call: LoadCall, { reason, cause, since }: Uncached): Promise<T> {
     const { signal } = call;
     if (signal?.aborted) return Promise.reject(signal.reason);
     this.#core.uncached(this.#state, reason, cause);
@@ -58,7 +58,7 @@ export class BypassedCalls {
     });
   }
 
-  async #load<T>(loader: OwnLoader<T>, flight: Flight<Loaded>): Promise<Loaded> {
+  async #load<T>(loader: Loader<T>, flight: Flight<Loaded>): Promise<Loaded> {
     const permit = enterQueue(this.#core, this.#state, flight);
     try {
       if (permit?.granted !== undefined) await permit.granted;
@@ -71,7 +71,7 @@ export class BypassedCalls {
     }
   }
 
-  async #call<T>(loader: OwnLoader<T>, flight: Flight<Loaded>): Promise<Loaded> {
+  async #call<T>(loader: Loader<T>, flight: Flight<Loaded>): Promise<Loaded> {
     const attempt = enterBreaker(this.#core, this.#state, flight);
     let value: T;
     try {
@@ -87,7 +87,7 @@ export class BypassedCalls {
 }
 
 /** Calls a loader that nothing guards for one caller, whose abort ends the wait. */
-function callAtOnce<T>(method: string, loader: OwnLoader<T>, signal: AbortSource | undefined): Promise<T> {
+function callAtOnce<T>(method: string, loader: Loader<T>, signal: AbortSource | undefined): Promise<T> {
   const controller = signal === undefined || signal instanceof AnySignal ? new AbortController() : undefined;
   const context = {
     key: '',

@@ -14,7 +14,7 @@ import {
   loadReturned,
   type ToolAttempt,
 } from './load.js';
-import type { Withholding } from './loader.js';
+import type { LoaderContext } from './loader.js';
 import { absent, type MethodLookups } from './lookup.js';
 import type { MethodState } from './method-context.js';
 import { StaleAnswers } from './stale-fallback.js';
@@ -25,7 +25,7 @@ export interface SyncLoad<T> extends Pick<LoadOptions, 'scope'> {
   readonly signal?: AbortSource;
   /** The tool is about to be called for this key. Never throws. */
   prepare(key: string): void;
-  runAtOnce(context: Withholding): T;
+  runAtOnce(context: Pick<LoaderContext, 'withhold'>): T;
 }
 
 /** What a tool said. */

@@ -12,13 +12,13 @@ import type { Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { LoadTicket, LoadWatch } from '../tier.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
-import { LoadContext, type Loaded, type OwnLoader } from './loader.js';
+import { LoadContext, type Loaded, type Loader } from './loader.js';
 import type { MethodState } from './method-context.js';
 import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
 
 /** One load that is about to run. */
 export interface LoadRequest<T> extends AnswerPlace {
-  readonly loader: OwnLoader<T>;
+  readonly loader: Loader<T>;
   /** Go straight to the tool, whatever the slower tiers and the known keys say. */
   readonly isRefresh: boolean;
   /** What is renewed in the background: a newer value of somebody else's will do as well as the tool's. */

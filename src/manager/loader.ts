@@ -13,15 +13,6 @@ import type { Found } from './slow-reads.js';
 /** Computes a value on a miss: the tool call itself. */
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
 
-/** A loader of ours: wrapped functions find out during a load that its result is not for everybody. */
-export type OwnLoader<T> = (context: LoaderContext & Withholding) => T | PromiseLike<T>;
-
-/** What a load of ours may decide besides. */
-export interface Withholding {
-  /** This result is its caller's alone: neither stored nor shared with those who joined, who call the tool themselves. */
-  withhold(): void;
-}
-
 /** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
 export interface LoadCall extends Omit<LoadOptions, 'signal'> {
   readonly signal?: AbortSource;
@@ -41,6 +32,8 @@ export interface LoaderContext {
   setTtl(ttl: Duration | null): void;
   /** This result is handed to those who wait for it, and not stored. */
   skip(): void;
+  /** This result, or error, is its caller's alone: neither stored nor shared with those who joined, who call the tool themselves. */
+  withhold(): void;
 }
 
 /** One call. */
@@ -56,7 +49,7 @@ export interface Asked<T> {
 
 /** What is needed of a call to load its value. */
 export interface CallToLoad<T> {
-  readonly loader: OwnLoader<T>;
+  readonly loader: Loader<T>;
   readonly call: LoadCall;
   /** Takes down what the key was made from, where that is kept. */
   readonly origin: (() => KeyOrigin | undefined) | undefined;
@@ -69,7 +62,7 @@ export type BypassCall = <T>(asked: Asked<T>, cause: unknown) => Promise<T>;
 export type DecidedTtl = number | null | undefined | CacheError;
 
 /** The manager's side of a `LoaderContext`. */
-export class LoadContext<T> implements LoaderContext, Withholding {
+export class LoadContext<T> implements LoaderContext {
   readonly key: string;
   readonly method: string;
   readonly #flight: Flight<T>;
@@ -114,9 +107,9 @@ export class LoadContext<T> implements LoaderContext, Withholding {
     this.#isSkipped = true;
   };
 
-  withhold(): void {
+  readonly withhold = (): void => {
     this.#isWithheld = true;
-  }
+  };
 }
 
 /** A value as the value keeper keeps it. */
@@ -158,7 +151,7 @@ export function steady<T>(
   params: unknown,
   loader: Loader<T>,
   scope: string | undefined,
-): OwnLoader<T> {
+): Loader<T> {
   const isFixed = typeof params !== 'object' || params === null;
   if (isFixed || typeof loader !== 'function') return loader;
   return (context) => {

@@ -8,7 +8,7 @@ import type { KnownCall } from '../wrap/host.js';
 import { BypassedCalls, type Uncached } from './bypass.js';
 import type { CacheCore } from './cache-context.js';
 import { LoadPipeline } from './get-or-set.js';
-import type { CallToLoad, LoadCall, OwnLoader } from './loader.js';
+import type { CallToLoad, LoadCall, Loader } from './loader.js';
 import type { MethodLookups } from './lookup.js';
 import type { MethodState } from './method-context.js';
 import { storedOrigin } from './store-result.js';
@@ -31,7 +31,7 @@ export class MethodLoads {
     });
   }
 
-  getOrSet<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
+  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
@@ -64,7 +64,7 @@ export class MethodLoads {
     };
   };
 
-  refresh<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): Promise<T> {
+  refresh<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
@@ -79,7 +79,7 @@ export class MethodLoads {
   }
 
   /** Runs the tool without the cache, and counts it. What protects the tool still does. */
-  bypass<T>(loader: OwnLoader<T>, options: LoadCall, uncached: Uncached): Promise<T> {
+  bypass<T>(loader: Loader<T>, options: LoadCall, uncached: Uncached): Promise<T> {
     return this.#bypass.run(loader, options, uncached);
   }
 
@@ -94,7 +94,7 @@ export class MethodLoads {
   }
 
   /** The call's key, or what becomes of a call that can have none. */
-  #keyOf<T>(params: unknown, loader: OwnLoader<T>, options: LoadCall): string | Promise<T> {
+  #keyOf<T>(params: unknown, loader: Loader<T>, options: LoadCall): string | Promise<T> {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#core.isClosed) return this.bypass(loader, options, { reason: 'closed' });

@@ -7,6 +7,7 @@ import { nearestName } from '../near-name.js';
 import { objectOf, refuseUnknown, shown } from '../option-checks.js';
 import { methodOptionNames, ofTheCache, resolveMethodOptions } from '../options.js';
 import { type ResolvedWrapOptions, resolveWrapOptions, type WrapOptions } from '../wrap/wrap-options.js';
+import { type Effect, resolveEffect } from './effect.js';
 
 /** How a tool is cached. */
 export interface ToolOptions extends Omit<WrapOptions, 'name' | 'params' | 'key' | 'scope' | 'shared'> {
@@ -27,6 +28,12 @@ export interface ToolOptions extends Omit<WrapOptions, 'name' | 'params' | 'key'
    * @default false
    */
   readonly shared?: boolean;
+  /**
+   * What the tool reads and changes: see `toolstash/rollout`, whose `ToolEffects.fromRules` takes it from here. Without a
+   * rollout only `'pure'` tools are cached.
+   * @default 'pure'
+   */
+  readonly effect?: Effect;
 }
 
 /** A tool is cached under options, or never: it writes, or what it does is not known. */
@@ -142,11 +149,13 @@ function resolveRule(name: string, rule: ToolRule, isNamed: boolean): ResolvedTo
         'call tells it, make it part of the `key`',
     );
   }
+  const { effect = 'pure', ...own } = rule;
+  const isPure = resolveEffect(effect, `${name}.effect`).kind === 'pure';
   try {
-    const options = resolveWrapOptions(rule, false);
+    const options = resolveWrapOptions(own, false);
     // Also where no tool is found for it. Which options do nothing without others depends on the cache.
     resolveMethodOptions(options.method, '', ofAnyCache);
-    return { kind: 'cached', isNamed, options };
+    return isPure ? { kind: 'cached', isNamed, options } : uncached;
   } catch (cause) {
     throw new InvalidOptionError(`Wrong rule \`${name}\`: ${messageOf(cause)}`, { cause });
   }
@@ -157,7 +166,7 @@ const ofAnyCache = {
   ...{ ttl: 1, scope: undefined, version: undefined, ignore: [], keepParams: undefined },
 };
 
-const ownNames = ['key', 'shared', 'collect'] as const;
+const ownNames = ['key', 'shared', 'collect', 'effect'] as const;
 
 function patternOf(text: string): RegExp {
   const parts = text.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));

@@ -10,6 +10,8 @@ import { transformWithEsbuild } from 'vite';
 /** What the library exports. */
 export type Toolstash = typeof import('../../src/index.js');
 
+type Rollouts = typeof import('../../src/rollout/index.js');
+
 /** One change of one source file. */
 export interface Mutation {
   /** Path below `src/`. */
@@ -36,9 +38,19 @@ const compiled = new Map<string, Promise<CompiledSource>>();
 
 /** The library with this change, or as it is. Every call makes modules of its own. */
 export async function buildLibrary(mutation?: Mutation): Promise<Toolstash> {
+  return (await build('index.ts', mutation))('index.ts') as Toolstash;
+}
+
+/** The same with what `toolstash/rollout` exports. */
+export async function buildRollouts(mutation?: Mutation): Promise<Toolstash & Rollouts> {
+  const load = await build('rollout/index.ts', mutation);
+  return { ...load('index.ts'), ...load('rollout/index.ts') } as Toolstash & Rollouts;
+}
+
+async function build(entry: string, mutation: Mutation | undefined): Promise<(path: string) => Exports> {
   const mutated = mutation && join(source, mutation.file);
   const sources = new Map<string, CompiledSource>();
-  const open = [join(source, 'index.ts')];
+  const open = [join(source, entry)];
   for (let path = open.pop(); path !== undefined; path = open.pop()) {
     if (sources.has(path)) continue;
     const compiledSource = path === mutated ? await compile(path, mutation) : await compileOnce(path);
@@ -46,7 +58,7 @@ export async function buildLibrary(mutation?: Mutation): Promise<Toolstash> {
     open.push(...compiledSource.imports);
   }
   if (mutated !== undefined && !sources.has(mutated)) {
-    throw new Error(`Expected src/index.ts to lead to src/${mutation?.file}`);
+    throw new Error(`Expected src/${entry} to lead to src/${mutation?.file}`);
   }
   const modules = new Map<string, { exports: Exports }>();
   const load = (path: string): Exports => {
@@ -59,7 +71,7 @@ export async function buildLibrary(mutation?: Mutation): Promise<Toolstash> {
     }
     return module.exports;
   };
-  return load(join(source, 'index.ts')) as Toolstash;
+  return (path) => load(join(source, path));
 }
 
 function compileOnce(path: string): Promise<CompiledSource> {

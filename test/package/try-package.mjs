@@ -25,6 +25,7 @@ await withConsumer((folder) => {
       if (typeof responseCache({ cache }).fetch !== 'function') throw new Error('http');
       if (typeof redis().connect !== 'function') throw new Error('redis');
       if (typeof SessionRegistry.open !== 'function') throw new Error('session');
+      if (new Rollout(cache, { effects: {} }).task !== undefined) throw new Error('rollout');
       console.log('ok');
     });`;
   const names = {
@@ -37,6 +38,7 @@ await withConsumer((folder) => {
     'toolstash/http': 'responseCache',
     'toolstash/session': 'SessionRegistry',
     'toolstash/metrics': 'prometheusMetrics',
+    'toolstash/rollout': 'Rollout',
   };
   const imports = Object.entries(names);
   const esm = imports.map(([path, what]) => `import { ${what} } from '${path}';`).join('\n') + use;

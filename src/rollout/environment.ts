@@ -1,0 +1,112 @@
+/**
+ * Rollouts whose world can be made again: their writes are answered from the cache too, as long as no tool has to run. At
+ * the first one that has, the writes so far are replayed.
+ */
+
+import { isError } from '../errors.js';
+import { CacheError, hashKey } from '../index.js';
+
+/** A write whose answer came from the cache. */
+export interface RecordedWrite {
+  /** The tool's name. */
+  readonly tool: string;
+  /** Its input: a copy. */
+  readonly input: unknown;
+}
+
+/** The world of one rollout, which can be brought to where a rollout stands. */
+export interface RolloutEnvironment {
+  /**
+   * Takes a copy of a world that has the first of these writes behind it, and returns how many; 0 for a fresh one. Called
+   * once, before the first `replay`.
+   * @default 0: the world is fresh
+   */
+  fork?(writes: readonly RecordedWrite[]): number | PromiseLike<number>;
+  /** Runs these writes one after the other, and returns the result of each. */
+  replay(writes: readonly RecordedWrite[]): readonly unknown[] | PromiseLike<readonly unknown[]>;
+}
+
+interface Pending extends RecordedWrite {
+  readonly resultDigest: string;
+}
+
+/** How far the world of a rollout is behind its answers. */
+export class Materialization {
+  readonly #environment: RolloutEnvironment;
+  readonly #pending: Pending[] = [];
+  #begun: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(environment: RolloutEnvironment) {
+    this.#environment = environment;
+  }
+
+  /** Whether no tool had to run so far. */
+  get isVirtual(): boolean {
+    return this.#begun === undefined;
+  }
+
+  /** Why the rollout can't go on: its world can't be made, or is another than it was told. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** Brings the world to where the rollout stands. @throws CacheError `ERR_ROLLOUT_DIVERGED` */
+  materialize(): Promise<void> {
+    this.#begun ??= this.#orFail(this.#replayAll());
+    return this.#begun;
+  }
+
+  /** Takes down a write that was answered from the cache; where the world is real by now, it is run. */
+  async answered(write: Pending): Promise<void> {
+    if (this.#begun === undefined) {
+      this.#pending.push(write);
+      return;
+    }
+    await this.#begun;
+    await this.#orFail(this.#replay([write]));
+  }
+
+  async #orFail(replayed: Promise<void>): Promise<void> {
+    try {
+      await replayed;
+    } catch (error) {
+      this.#failure = isError(error) ? error : new Error(String(error));
+      throw error;
+    }
+  }
+
+  async #replayAll(): Promise<void> {
+    const writes = this.#pending.map(({ tool, input }) => ({ tool, input }));
+    const done = (await this.#environment.fork?.(writes)) ?? 0;
+    if (!Number.isInteger(done) || done < 0 || done > writes.length) {
+      throw new CacheError(
+        'ERR_INVALID_ARGUMENT',
+        `Expected \`environment.fork()\` to return how many of ${writes.length} writes are done, got \`${done}\``,
+      );
+    }
+    await this.#replay(this.#pending.slice(done));
+  }
+
+  async #replay(writes: readonly Pending[]): Promise<void> {
+    if (writes.length === 0) return;
+    const results = await this.#environment.replay(writes.map(({ tool, input }) => ({ tool, input })));
+    for (const [at, { tool, resultDigest }] of writes.entries()) {
+      if (at < (results?.length ?? 0) && digestOf(results[at]) === resultDigest) continue;
+      throw new CacheError(
+        'ERR_ROLLOUT_DIVERGED',
+        `Replayed, the write \`${tool}\` came to another result than the one that this rollout was told: its answers so far ` +
+          'do not hold in its world. Begin it anew, and declare what that tool reads',
+      );
+    }
+  }
+}
+
+/** The digest of a result; `undefined` for what has none. */
+export function digestOf(value: unknown): string | undefined {
+  try {
+    return hashKey('toolstash.result', value);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,87 @@
+/** What is found out of one call's answer for those who listen. */
+
+import type { Loader, MethodCache } from '../index.js';
+import type { Answer } from './answer.js';
+
+type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains'>;
+
+/** One call that somebody wants to know the provenance of. */
+export class Observation {
+  #found: Found = { key: undefined, source: 'uncached', ageMs: 0, isStale: false, chains: {} };
+
+  get found(): Found {
+    return this.#found;
+  }
+
+  /** Notes what the call depends on. */
+  dependsOn(parts: readonly string[]): void {
+    const chains = Object.fromEntries(parts.map((part) => JSON.parse(part) as [string, string]));
+    this.#found = { ...this.#found, chains };
+  }
+
+  /** Notes that a write was answered by what it came to in another rollout. */
+  wasFound(key: string | undefined): void {
+    this.#found = { ...this.#found, key, source: 'coalesced' };
+  }
+
+  /** `getOrSet`, with a note of where the value came from. */
+  async find<T>(
+    method: MethodCache,
+    input: unknown,
+    load: Loader<T>,
+    { scope, signal }: { readonly scope: string | undefined; readonly signal: AbortSignal | undefined },
+  ): Promise<T> {
+    const keyed = scope === undefined ? {} : { scope };
+    const note = (found: Partial<Found>) => {
+      this.#found = { ...this.#found, ...found };
+    };
+    let key: string | undefined;
+    try {
+      key = method.key(input, keyed);
+      if (await method.has(input, keyed)) {
+        const found = await method.lookup<T>(input, keyed);
+        if (found.outcome === 'hit' || found.outcome === 'stale')
+          note({ key, source: found.tier, ageMs: found.ageMs, isStale: found.outcome === 'stale' });
+        if (found.outcome === 'hit') return found.value;
+      }
+    } catch {
+      // Params without a key, a cache that is closed: `getOrSet` knows what to do.
+    }
+    let hasRun = false;
+    let isKept = true;
+    const loader: Loader<T> = (context) => {
+      hasRun = true;
+      const withhold = () => {
+        isKept = false;
+        context.withhold();
+      };
+      const skip = () => {
+        isKept = false;
+        context.skip();
+      };
+      return load({ ...contextOf(context), withhold, skip });
+    };
+    const value = await method.getOrSet<T>(
+      input,
+      loader,
+      signal === undefined ? keyed : { ...keyed, signal },
+    );
+    if (hasRun)
+      note({ key, source: isKept && key !== undefined ? 'tool' : 'uncached', ageMs: 0, isStale: false });
+    else if (!this.#found.isStale) note({ key, source: 'coalesced', ageMs: 0 });
+    return value;
+  }
+}
+
+type Context = Parameters<Loader<unknown>>[0];
+
+function contextOf(context: Context): Omit<Context, 'withhold' | 'skip'> {
+  return {
+    get signal() {
+      return context.signal;
+    },
+    key: context.key,
+    method: context.method,
+    setTtl: context.setTtl,
+  };
+}

@@ -1,0 +1,55 @@
+/** A call of a tool in a rollout, and what is known of the tool. */
+
+import type { MethodCache } from '../index.js';
+import type { ResolvedEffect } from '../tools/effect.js';
+
+/** What a tool is given besides its input. */
+export interface ToolRunContext {
+  /** Aborted once nobody waits for the result any more. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs a tool. It is given the input of the call, or a copy of it. */
+export type RunTool<Input, Result> = (input: Input, context: ToolRunContext) => Result | PromiseLike<Result>;
+
+/** The options of one call. */
+export interface RolloutCallOptions {
+  /** Ends this caller's wait. What a write may have changed by then is shared with nobody. */
+  readonly signal?: AbortSignal;
+}
+
+/** Calls tools in a rollout. */
+export interface ToolCaller {
+  call<Input, Result>(
+    tool: string,
+    input: Input,
+    run: RunTool<Input, Result>,
+    options?: RolloutCallOptions,
+  ): Promise<Result>;
+}
+
+/** A tool of a rollout. */
+export interface RolloutTool {
+  readonly name: string;
+  readonly effect: ResolvedEffect;
+  readonly method: MethodCache;
+  /** What the scope of its results begins with; `undefined`: they are everybody's. */
+  readonly prefix: string | undefined;
+  /** The same for what its writes came to. */
+  readonly writePrefix: string;
+  readonly sample: number | undefined;
+  /** Differs where what else enters its keys does: its version, the cache's own scope. */
+  readonly fingerprint: string;
+}
+
+/** The effect of a tool that reads or writes resources. */
+export type TrackedEffect = Extract<ResolvedEffect, { kind: 'tracked' }>;
+
+/** One call. */
+export interface RolloutCall<Result, E extends ResolvedEffect = TrackedEffect> {
+  readonly tool: RolloutTool;
+  readonly effect: E;
+  readonly input: unknown;
+  readonly run: RunTool<unknown, Result>;
+  readonly signal: AbortSignal | undefined;
+}

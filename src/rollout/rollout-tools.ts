@@ -1,0 +1,86 @@
+/** Tools as agent frameworks define them, run through a rollout. */
+
+import { InvalidArgumentError, InvalidOptionError } from '../index.js';
+import { isPlain } from '../key/tagged-form.js';
+import { shown } from '../option-checks.js';
+import { toolShape } from '../tools/tool-shape.js';
+import { copyFields, setField } from '../wrap/plain-copy.js';
+import type { Callable } from '../wrap/wrapped-types.js';
+import type { ToolCaller } from './rollout-call.js';
+
+/** @throws InvalidArgumentError, InvalidOptionError */
+export function rolloutTools<T extends object>(rollout: ToolCaller, tools: T): T {
+  if (Array.isArray(tools))
+    return tools.map((tool: unknown) => rolloutTool(rollout, tool, undefined)) as unknown as T;
+  if (typeof tools !== 'object' || tools === null)
+    throw new InvalidArgumentError(`Expected a list or a record of tools, got ${shown(tools)}`);
+  const record = copyFields(tools, (value) => value);
+  for (const [key, tool] of Object.entries(tools)) setField(record, key, rolloutTool(rollout, tool, key));
+  return record as T;
+}
+
+function rolloutTool(rollout: ToolCaller, tool: unknown, key: string | undefined): unknown {
+  const isTool = (typeof tool === 'object' && tool !== null) || typeof tool === 'function';
+  // Tools that are there under some condition only.
+  if (!isTool) return tool;
+  const shape = toolShape(tool, key);
+  if (shape.kind === 'elsewhere') return tool;
+  const { name } = shape;
+  if (shape.kind === 'refused') throw refusal(name, shape.fix);
+  if (name === undefined)
+    throw new InvalidArgumentError(
+      'Expected each tool of a list to have a `name`, got one without: give a record',
+    );
+  if (shape.mastra !== undefined || shape.isOfLangChain) {
+    throw refusal(
+      name,
+      'its framework may suspend it and call it again: call `rollout.call` in its function',
+    );
+  }
+  return shape.with(runThrough(rollout, name, shape.fn));
+}
+
+function runThrough(rollout: ToolCaller, name: string, fn: Callable): Callable {
+  return function (this: unknown, ...args: readonly unknown[]): unknown {
+    const [input, ...context] = args;
+    const signal = signalIn(context);
+    // A single caller's abort must end the call for that caller alone, so the tool is given the signal of all.
+    const run = (copy: unknown, given: { readonly signal: AbortSignal }) =>
+      Reflect.apply(
+        fn,
+        this,
+        [copy, ...context.map((each) => withSignal(each, given.signal))].slice(0, args.length),
+      );
+    return rollout.call(name, input, run, signal === undefined ? {} : { signal });
+  };
+}
+
+/** The fields under which frameworks hand a signal on. */
+const signalFields = ['abortSignal', 'signal'] as const;
+
+function signalIn(context: readonly unknown[]): AbortSignal | undefined {
+  for (const each of context) {
+    if (each instanceof AbortSignal) return each;
+    for (const field of signalFields) {
+      const value = (each as Readonly<Record<string, unknown>> | null | undefined)?.[field];
+      if (value instanceof AbortSignal) return value;
+    }
+  }
+  return undefined;
+}
+
+function withSignal(context: unknown, signal: AbortSignal): unknown {
+  if (context instanceof AbortSignal) return signal;
+  if (typeof context !== 'object' || context === null) return context;
+  const field = signalFields.find((each) => Reflect.get(context, each) instanceof AbortSignal);
+  if (field === undefined) return context;
+  const copy = isPlain(context)
+    ? copyFields(context, (value) => value)
+    : (Object.create(context, Object.getOwnPropertyDescriptors(context)) as object);
+  setField(copy, field, signal);
+  return copy;
+}
+
+function refusal(name: string | undefined, fix: string): InvalidOptionError {
+  return new InvalidOptionError(`The tool \`${name}\` can't be run through a rollout, because ${fix}`);
+}

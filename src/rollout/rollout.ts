@@ -1,0 +1,236 @@
+/** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
+
+import type { CacheManager, LoaderContext } from '../index.js';
+import { hashKey, InvalidArgumentError } from '../index.js';
+import { shown } from '../option-checks.js';
+import type { ResolvedEffect } from '../tools/effect.js';
+import { isErrorByConvention } from '../tools/error-result.js';
+import { plainCopy } from '../wrap/plain-copy.js';
+import { Repeats, tell } from './answer.js';
+import { Materialization } from './environment.js';
+import { History } from './history.js';
+import { Observation } from './observation.js';
+import type { RolloutCall, RolloutCallOptions, RolloutTool, RunTool } from './rollout-call.js';
+import {
+  type ResolvedRolloutOptions,
+  type RolloutOptions,
+  resolveRolloutOptions,
+} from './rollout-options.js';
+import { rolloutTools } from './rollout-tools.js';
+import type { SharingScope } from './tool-effects.js';
+import { orAbort, Turns } from './turns.js';
+import { namesFor, runWrite, type World } from './write.js';
+
+type AnyCall<Result> = RolloutCall<Result, ResolvedEffect>;
+
+const noOptions: RolloutCallOptions = Object.freeze({});
+/** Of tools that are given no signal by their callers. */
+const neverAborted = new AbortController().signal;
+
+/**
+ * One trajectory. Call its tools through it: a tool that only reads is answered from the cache where the same things have
+ * happened to what it reads; a tool that writes always runs, unless there is an `environment`; one of which nothing was
+ * declared runs and makes void all that was known. Make one for each trajectory. It needs no closing.
+ *
+ * @example
+ * const rollout = new Rollout(cache, { effects, task: 'airline-3', id: 0 });
+ * const booking = await rollout.call('get_reservation', { id: 'X4' }, (input) => airline.reservation(input));
+ */
+export class Rollout {
+  readonly #cache: CacheManager;
+  readonly #options: ResolvedRolloutOptions;
+  readonly #tools = new Map<string, RolloutTool>();
+  readonly #history = new History();
+  readonly #turns = new Turns();
+  readonly #world: World;
+  readonly #repeats: Repeats | undefined;
+
+  /** @throws InvalidOptionError naming the option, its value and the fix */
+  constructor(cache: CacheManager, options: RolloutOptions) {
+    if (typeof cache?.method !== 'function') {
+      throw new InvalidArgumentError(
+        `Expected \`new Rollout(cache, options)\` with a \`CacheManager\`, got ${shown(cache)}`,
+      );
+    }
+    this.#cache = cache;
+    this.#options = resolveRolloutOptions(options);
+    const { environment, onAnswer, onRepeat, timeoutMs } = this.#options;
+    this.#repeats = onAnswer === undefined && onRepeat === undefined ? undefined : new Repeats();
+    this.#world = {
+      history: this.#history,
+      turns: this.#turns,
+      timeoutMs,
+      materialization: environment && new Materialization(environment),
+    };
+  }
+
+  /** The task, if it was named. */
+  get task(): string | undefined {
+    return this.#options.task;
+  }
+
+  /** Its name among the rollouts of the task. */
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /**
+   * What a tool answers: from the cache where that is sure to be the same, else by running it. Rejects with the tool's own
+   * error, the caller's abort, a `LoaderTimeoutError` for a write that took too long, `ERR_ROLLOUT_DIVERGED` where the
+   * `environment` came to something else, and as `getOrSet` does.
+   */
+  call<Input, Result>(
+    tool: string,
+    input: Input,
+    run: RunTool<Input, Result>,
+    options: RolloutCallOptions = noOptions,
+  ): Promise<Result> {
+    try {
+      if (typeof run !== 'function') {
+        throw new InvalidArgumentError(`Expected a function that runs \`${tool}\`, got ${shown(run)}`);
+      }
+      const known = this.#tools.get(tool) ?? this.#meet(tool);
+      const { signal } = options;
+      const call = { tool: known, effect: known.effect, input, run: run as RunTool<unknown, Result>, signal };
+      return this.#repeats === undefined ? this.#answer(call) : this.#observed(call, this.#repeats);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * The same tools, a list or a record as an agent framework defines them, run through this rollout: those of the AI SDK,
+   * of Claude's and OpenAI's before `tool()`, and functions of an input and a context. What somebody else runs stays.
+   * @throws InvalidOptionError for a tool that can't be run so, with the fix
+   */
+  tools<T extends object>(tools: T): T {
+    return rolloutTools(this, tools);
+  }
+
+  #meet(name: string): RolloutTool {
+    const method = this.#cache.method(name);
+    const { effects, id, scope: ownScope } = this.#options;
+    const { effect, scope = ownScope, samples } = effects.for(name);
+    const isPure = effect.kind === 'pure';
+    const sample =
+      samples === 1 ? undefined : Number.parseInt(hashKey('toolstash.sample', id).slice(0, 12), 16) % samples;
+    const fingerprint = method.key('toolstash.rollout');
+    const prefixOf = (kind: 'read' | 'write') =>
+      JSON.stringify([kind, ...this.#sharers(scope), isPure || effects.digest, fingerprint, sample ?? null]);
+    const tool: RolloutTool = {
+      ...{ name, effect, method, sample, fingerprint },
+      prefix: isPure && scope === 'global' && sample === undefined ? undefined : prefixOf('read'),
+      writePrefix: prefixOf('write'),
+    };
+    this.#tools.set(name, tool);
+    return tool;
+  }
+
+  #sharers(scope: SharingScope): readonly unknown[] {
+    const { task = null, id } = this.#options;
+    if (typeof scope === 'object') return ['tenant', scope.tenant];
+    return { global: ['global'], task: ['task', task], rollout: ['rollout', task, id] }[scope];
+  }
+
+  #answer<Result>(call: AnyCall<Result>, observation?: Observation): Promise<Result> {
+    const { tool, effect, input } = call;
+    const failure = this.#world.materialization?.failure;
+    if (failure !== undefined) return Promise.reject(failure);
+    if (effect.kind === 'opaque') return this.#runUncached(call);
+    if (effect.kind === 'pure') return this.#find(call, tool.prefix, runFor(call), observation);
+    if (effect.writes.length > 0) return runWrite(this.#world, { ...call, effect }, observation);
+    const names = namesFor(effect.reads, input);
+    if (names === undefined) return this.#runUncached(call);
+    if (this.#turns.isIdle) return this.#read(call, names, observation);
+    return this.#readInTurn(call, names, observation);
+  }
+
+  /** Reads once no write of what it reads is waiting or running. */
+  async #readInTurn<Result>(
+    call: AnyCall<Result>,
+    names: readonly string[],
+    observation: Observation | undefined,
+  ): Promise<Result> {
+    // A tool that is writing waits for nothing of its own rollout: that might wait for it.
+    if (this.#turns.isWithin()) return this.#runUncached(call);
+    const resources = names.map((name) => this.#history.resource(name));
+    let ended = this.#turns.endOfWritesOn(resources);
+    // Its caller may change it meanwhile.
+    const input = ended === undefined ? call.input : plainCopy(call.input);
+    for (; ended !== undefined; ended = this.#turns.endOfWritesOn(resources))
+      await orAbort(ended, call.signal);
+    if (this.#turns.isUnsettled(resources)) return this.#runUncached({ ...call, input });
+    return this.#read({ ...call, input }, names, observation);
+  }
+
+  #read<Result>(
+    call: AnyCall<Result>,
+    names: readonly string[],
+    observation: Observation | undefined,
+  ): Promise<Result> {
+    let scope = call.tool.prefix;
+    for (const name of names) scope += this.#history.partFor(name);
+    observation?.dependsOn(names.map((name) => this.#history.partFor(name)));
+    const since = this.#turns.begun;
+    const load = (context: LoaderContext) => this.#load(context, { call, names, since });
+    return this.#find(call, scope, load, observation);
+  }
+
+  #find<Result>(
+    { tool, input, signal }: AnyCall<Result>,
+    scope: string | undefined,
+    load: (context: LoaderContext) => Result | PromiseLike<Result>,
+    observation: Observation | undefined,
+  ): Promise<Result> {
+    if (observation !== undefined) return observation.find(tool.method, input, load, { scope, signal });
+    const keyed = scope === undefined ? undefined : { scope };
+    return tool.method.getOrSet<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
+  }
+
+  /** Runs a tool that reads. Its result is for others unless what it reads was written meanwhile. */
+  async #load<Result>(
+    context: LoaderContext,
+    { call, names, since }: { call: AnyCall<Result>; names: readonly string[]; since: number },
+  ): Promise<Result> {
+    const { materialization } = this.#world;
+    try {
+      await materialization?.materialize();
+      return await runFor(call)(context);
+    } finally {
+      const resources = names.map((name) => this.#history.resource(name));
+      if (this.#turns.hasBegunOn(resources, since) || materialization?.failure !== undefined)
+        context.withhold();
+    }
+  }
+
+  async #runUncached<Result>({ input, run, signal }: AnyCall<Result>): Promise<Result> {
+    await this.#world.materialization?.materialize();
+    return run(input, { signal: signal ?? neverAborted });
+  }
+
+  /** A call whose provenance somebody wants to know. */
+  async #observed<Result>(call: AnyCall<Result>, repeats: Repeats): Promise<Result> {
+    const { tool, effect, input } = call;
+    const isWrite = effect.kind === 'tracked' && effect.writes.length > 0;
+    const repeat = repeats.note(tool.name, input, { written: this.#turns.begun, own: isWrite ? 1 : 0 });
+    const observation = new Observation();
+    const result = await this.#answer(call, observation);
+    const answer = { tool: tool.name, ...observation.found, sample: tool.sample, repeat };
+    const { onAnswer, onRepeat } = this.#options;
+    tell('onAnswer', onAnswer, answer);
+    if (repeat > 1) tell('onRepeat', onRepeat, answer);
+    return result;
+  }
+}
+
+/** Runs a tool under a load. What is an error by the convention of a framework is not kept. */
+function runFor<Result>({
+  run,
+  input,
+}: AnyCall<Result>): (context: LoaderContext) => Result | PromiseLike<Result> {
+  return async (context) => {
+    const result = await run(input, context);
+    if (isErrorByConvention(result)) context.skip();
+    return result;
+  };
+}

@@ -1,0 +1,170 @@
+/** What the tools of an agent read and change, by their names. */
+
+import { readFileSync } from 'node:fs';
+import { hashKey, InvalidOptionError, type ToolRules } from '../index.js';
+import { expected, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
+import { type Effect, type ResolvedEffect, resolveEffect, undeclared } from '../tools/effect.js';
+
+/**
+ * Who shares results: everybody, the rollouts of a task, a rollout with itself, or those of a tenant (a user, a group …).
+ * Whoever shares begins in the same state of the world.
+ */
+export type SharingScope = 'global' | 'task' | 'rollout' | { readonly tenant: string };
+
+/** An effect with more about its tool. */
+export interface EffectDeclaration {
+  /** What the tool reads and changes. */
+  readonly effect: Effect;
+  /** Who shares its results. @default the rollout's own `scope` */
+  readonly scope?: SharingScope;
+  /**
+   * For tools whose equal calls may differ: how many results are kept of each. The rollout's id decides which one it gets:
+   * the same one each time. 1 to 1,000,000.
+   * @default 1
+   */
+  readonly samples?: number;
+}
+
+/** Effects by a tool's name, in which `*` stands for any text; the longest name that fits goes before others. */
+export type EffectDeclarations = Readonly<Record<string, Effect | EffectDeclaration>>;
+
+/** What was declared of one tool, checked. */
+export interface ResolvedDeclaration {
+  readonly effect: ResolvedEffect;
+  readonly scope: SharingScope | undefined;
+  readonly samples: number;
+}
+
+interface Pattern extends ResolvedDeclaration {
+  readonly text: string;
+  readonly given: unknown;
+  /** How many characters it fixes. */
+  readonly length: number;
+  readonly matches: RegExp;
+}
+
+/**
+ * The effects of an agent's tools, checked: from code, or from a JSON file that `effects.schema.json` describes,
+ * `{ "tools": { "search": "pure", "cancel": { "reads": [], "writes": ["reservation:{id}"] } } }`. A tool of which nothing
+ * is said may do anything: it is never answered from the cache, and nothing known before holds after it.
+ */
+export class ToolEffects {
+  /** Differs where what was declared differs: results found out under other declarations are not shared. */
+  readonly digest: string;
+  readonly #declared = new Map<string, ResolvedDeclaration>();
+  readonly #patterns: readonly Pattern[];
+
+  /** @throws InvalidOptionError naming the tool, what is wrong, and the fix */
+  constructor(declarations: EffectDeclarations) {
+    objectOf(declarations, 'effects', "an object of effects by tool name, as `{ search: 'pure' }`");
+    const patterns: Pattern[] = [];
+    for (const [name, given] of Object.entries(declarations)) {
+      const declaration = resolveDeclaration(given, `effects.${name}`);
+      if (!name.includes('*')) {
+        this.#declared.set(name, declaration);
+        continue;
+      }
+      if (/^\*+$/.test(name) && declaration.effect.kind !== 'tracked') {
+        throw new InvalidOptionError(
+          `Expected \`effects['${name}']\` to say nothing of tools that nobody has looked at, got ${shown(given)}: leave it ` +
+            "out, and they may do anything, or name the tools that are 'pure' or 'opaque'",
+        );
+      }
+      const length = name.replaceAll('*', '').length;
+      patterns.push({ ...declaration, text: name, given, length, matches: matcherOf(name) });
+    }
+    this.#patterns = patterns.sort((a, b) => b.length - a.length);
+    const entries = Object.entries(declarations).map(([name, given]) => [name, effectOf(given)]);
+    this.digest = hashKey('toolstash.effects', Object.fromEntries(entries)).slice(0, 16);
+  }
+
+  /** Reads declarations from a JSON file. @throws InvalidOptionError naming the file and what is wrong in it */
+  static fromFile(path: string): ToolEffects {
+    let content: unknown;
+    try {
+      content = JSON.parse(readFileSync(path, 'utf8'));
+    } catch (cause) {
+      throw new InvalidOptionError(`Can't read effects from ${path}: ${(cause as Error).message}`, { cause });
+    }
+    try {
+      const file = objectOf(content, 'the file', 'an object `{ "tools": { … } }`');
+      refuseUnknown(file, ['$schema', 'tools'], { of: 'a file of effects', noun: 'field' });
+      return new ToolEffects((file as { tools: EffectDeclarations }).tools);
+    } catch (cause) {
+      throw new InvalidOptionError(`Wrong effects in ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /**
+   * The effects in rules of `cache.tools`: of a rule with options its `effect`, or 'pure', and its `scope` as a tenant. What
+   * a rule calls 'opaque' may do anything, as what has no rule. @throws InvalidOptionError
+   */
+  static fromRules(rules: ToolRules): ToolEffects {
+    const entries = Object.entries(objectOf(rules, 'rules')).flatMap(([name, rule]) => {
+      if (rule === 'opaque') return [];
+      if (typeof rule !== 'object' || rule === null) return [[name, rule]];
+      const { effect = 'pure', scope } = rule;
+      return [[name, scope === undefined ? effect : { effect, scope: { tenant: scope } }]];
+    });
+    return new ToolEffects(Object.fromEntries(entries));
+  }
+
+  /** What was declared of a tool. @throws InvalidOptionError where two patterns disagree and neither is the longer one */
+  for(tool: string): ResolvedDeclaration {
+    const known = this.#declared.get(tool);
+    if (known !== undefined) return known;
+    const [first, second] = this.#patterns.filter(({ matches }) => matches.test(tool));
+    if (first !== undefined && second?.length === first.length && !isSame(first.given, second.given)) {
+      throw new InvalidOptionError(
+        `The effects \`${first.text}\` and \`${second.text}\` disagree on the tool \`${tool}\`: declare it under its own name`,
+      );
+    }
+    const found = first ?? { effect: undeclared, scope: undefined, samples: 1 };
+    this.#declared.set(tool, found);
+    return found;
+  }
+}
+
+function resolveDeclaration(given: unknown, path: string): ResolvedDeclaration {
+  if (typeof given !== 'object' || given === null || !('effect' in given)) {
+    return { effect: resolveEffect(given, path), scope: undefined, samples: 1 };
+  }
+  refuseUnknown(given, ['effect', 'scope', 'samples'], { of: `\`${path}\``, noun: 'field' });
+  const { effect, scope, samples = 1 } = given as EffectDeclaration;
+  const resolved = resolveEffect(effect, `${path}.effect`);
+  if (
+    samples !== 1 &&
+    (resolved.kind === 'opaque' || (resolved.kind === 'tracked' && resolved.writes.length > 0))
+  ) {
+    throw new InvalidOptionError(
+      `\`${path}.samples\` does nothing for a tool whose results are not kept: leave it out, or say what it reads`,
+    );
+  }
+  return {
+    effect: resolved,
+    scope: scope === undefined ? undefined : checkedScope(scope, `${path}.scope`),
+    samples: integer(samples, `${path}.samples`, { to: 1_000_000 }),
+  };
+}
+
+/** @throws InvalidOptionError */
+export function checkedScope(scope: unknown, path: string): SharingScope {
+  if (scope === 'global' || scope === 'task' || scope === 'rollout') return scope;
+  const tenant =
+    typeof scope === 'object' && scope !== null ? (scope as { tenant?: unknown }).tenant : undefined;
+  if (typeof tenant === 'string' && tenant !== '') return { tenant };
+  throw expected(path, "'global', 'task', 'rollout' or `{ tenant: 'name' }`", scope);
+}
+
+function effectOf(given: Effect | EffectDeclaration): Effect {
+  return typeof given === 'object' && 'effect' in given ? given.effect : given;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return hashKey('toolstash.effects', a) === hashKey('toolstash.effects', b);
+}
+
+function matcherOf(text: string): RegExp {
+  const parts = text.split('*').map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`, 's');
+}

@@ -1,0 +1,117 @@
+/** Resources: which names a call has, and which may be the same thing. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { overlap, ResourceTemplate, resourceOf } from '../../src/tools/resource.js';
+
+const overlaps = (a: string, b: string) => {
+  const [first, second] = [resourceOf(a), resourceOf(b)];
+  expect(overlap(first, second)).toBe(overlap(second, first));
+  return overlap(first, second);
+};
+
+describe('overlap', () => {
+  it.each([
+    ['a', 'a'],
+    ['fs:**', 'fs:a/b'],
+    ['fs:a/*', 'fs:a/b'],
+    ['fs:a/*', 'fs:a'],
+    ['fs:a/**', 'fs:a'],
+    ['fs:a', 'fs:a/b/c'],
+    ['fs:*', 'fs:a/b'],
+    ['fs:*/b', 'fs:a/*'],
+    ['fs:**/x', 'fs:a/b/x'],
+    ['*:a', 'fs:*'],
+    ['**', 'anything'],
+    ['a*c', 'ab*'],
+  ])('of %s and %s', (a, b) => expect(overlaps(a, b)).toBe(true));
+
+  it.each([
+    ['a', 'b'],
+    ['fs:a', 'fs:ab'],
+    ['fs:**', 'db:a'],
+    ['fs:a/*', 'fs:b/x'],
+    ['fs:a/*', 'fs:ab'],
+    ['fs:*/x/y', 'fs:a/z/**'],
+    ['a*c', 'b*c'],
+    ['user:*', 'users'],
+  ])('not of %s and %s', (a, b) => expect(overlaps(a, b)).toBe(false));
+
+  it('is what some name shows that both match, or that lies below a match', () => {
+    const name = fc.stringMatching(/^[ab/*]{1,7}$/);
+    const texts = (length: number): string[] =>
+      length === 0 ? [''] : texts(length - 1).flatMap((text) => ['a', 'b', '/'].map((each) => text + each));
+    const all = [0, 1, 2, 3, 4, 5, 6].flatMap(texts);
+    const matcher = (pattern: string) => {
+      const source = pattern.replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^/]*'));
+      return new RegExp(`^${source}(/.*)?$`);
+    };
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        const [first, second] = [matcher(a), matcher(b)];
+        const shown = all.some((text) => first.test(text) && second.test(text));
+        // What only longer names would show is not shown here: too much is no harm, too little is.
+        if (shown) expect(overlaps(a, b)).toBe(true);
+        if (!overlaps(a, b)) expect(shown).toBe(false);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('takes very long patterns for the same thing, and answers at once', () => {
+    const long = (end: string) => `*${'a'.repeat(5000)}${end}*`;
+    expect(overlaps(long('b'), long('c'))).toBe(true);
+  });
+});
+
+describe('the name of a resource', () => {
+  const nameFor = (template: string, input: unknown) =>
+    new ResourceTemplate(template, 'reads[0]').nameFor(input);
+
+  it.each([
+    ['flights', {}, 'flights'],
+    ['order:{id}', { id: 'W1' }, 'order:w1'],
+    ['order:{id}', { id: 7 }, 'order:7'],
+    ['order:{id}', { id: 7n }, 'order:7'],
+    ['user:{user.id}/{n}', { user: { id: 'Ä' }, n: -0 }, 'user:ä/0'],
+    ['fs:{path}', { path: '/tmp/A/' }, 'fs:tmp/a'],
+    ['fs:{path}', { path: 'C:\\tmp' }, 'fs:c:/tmp'],
+    ['fs:{path}/**', { path: 'e\u0301' }, 'fs:\u00e9/**'],
+    ['fs:{path}', { path: ' .env ' }, 'fs:.env'],
+    ['fs:{path}', { path: '...' }, 'fs:...'],
+  ])('%s of %o is %s', (template, input, name) => expect(nameFor(template, input)).toBe(name));
+
+  it.each([
+    [undefined],
+    [null],
+    ['text'],
+    [{}],
+    [{ path: undefined }],
+    [{ path: 1.5 }],
+    [{ path: true }],
+    [{ path: ['a'] }],
+    [{ path: '' }],
+    [{ path: '/' }],
+    [{ path: '.' }],
+    [{ path: 'a/../b' }],
+    [{ path: '..\\b' }],
+    [{ path: './a' }],
+    [{ path: 'a//b' }],
+    [{ path: 'a/.' }],
+    [{ path: '~/a' }],
+    [{ path: '*.ts' }],
+    [{ path: '$HOME/a' }],
+    [Object.create({ path: 'a' })],
+  ])('is not known from %o', (input) => expect(nameFor('fs:{path}', input)).toBeUndefined());
+
+  it.each([
+    ['', 'to be the name of a resource'],
+    [7, 'to be the name of a resource'],
+    ['a:{}', 'to name an argument in braces'],
+    ['a:{b..c}', 'to name an argument in braces'],
+    ['a:{b', 'the braces in `reads[0]` to pair off'],
+    ['a:b}', 'the braces in `reads[0]` to pair off'],
+  ])('can not be %o', (template, message) => {
+    expect(() => new ResourceTemplate(template, 'reads[0]')).toThrow(message);
+  });
+});
