@@ -64,6 +64,8 @@ async function inGroups(size: number, run: (group: number[]) => Promise<unknown>
 }
 
 const server = await RedisServer.start();
+// Also where a check fails.
+process.once('exit', () => void server.stop());
 const { url } = server;
 console.log(`Toolstash on Redis\n${runLine(seed)}${values.quick ? '\nQuick run: no figures to quote.' : ''}`);
 
