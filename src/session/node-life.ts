@@ -171,7 +171,8 @@ export class NodeLife {
     const sentAt = clock.elapsed();
     const { isLive, time, dead } = await commands.beat('join', incarnation, via);
     const lease = new NodeLease(incarnation, { clock, ttl, sentAt, time });
-    if (!isLive || !lease.isHeld || this.#isClosed) return;
+    // A new connection may have joined meanwhile: one stay at a time, and this one ends by itself.
+    if (!isLive || !lease.isHeld || this.#isClosed || this.lease !== undefined) return;
     this.#lease = lease;
     this.#watch(lease);
     onJoined(lease);

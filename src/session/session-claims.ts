@@ -82,9 +82,12 @@ export class SessionClaims {
     const node = life.need();
     if (held.session(id) !== undefined) return undefined;
     const place = user === undefined ? undefined : await places.take(user, id, limit);
-    const reply = await held.pending([`s${id}`], async () => {
+    // Until the lease is held here, nobody is to take what Redis lists for something that nobody knows of.
+    const [reply, lease] = await held.pending([`s${id}`], async () => {
       try {
-        return await this.#ask(node, id, place);
+        const answer = await this.#ask(node, id, place);
+        if (answer.outcome !== 'claimed' || !node.isHeld) return [answer, undefined] as const;
+        return [answer, this.#hold(node, id, answer.fence, answer.user)] as const;
       } catch (error) {
         // It may have been claimed: then it is set free by and by, and its place too.
         held.noteUnsure(commands.shardOf(id));
@@ -95,9 +98,8 @@ export class SessionClaims {
       if (place?.wasThere === false) await inBackground(places.giveBack(place), onError);
       return undefined;
     }
-    if (!node.isHeld)
+    if (lease === undefined)
       throw new SessionLostError(id, `The session \`${id}\` was claimed, but this node has lapsed meanwhile`);
-    const lease = this.#hold(node, id, reply.fence, reply.user);
     if (place !== undefined) this.#placeOf.set(lease, place);
     if (reply.formerUser !== '' && reply.formerUser !== reply.user)
       void inBackground(places.giveBackUnused(reply.formerUser, node.serverNow), onError);

@@ -90,29 +90,33 @@ export class SessionConnections {
     const { commands, held, life, claimMs } = this.#init;
     const node = life.need();
     const member = connectionMember(sessionId, id);
-    const number = await held.pending([member], async () => {
+    return await held.pending([member], async () => {
+      let number: number | 'full';
       try {
-        return await commands.attach(node.claimant(claimMs), { sessionId, id, limit, member });
+        number = await commands.attach(node.claimant(claimMs), { sessionId, id, limit, member });
       } catch (error) {
         held.noteUnsure(commands.shardOf(sessionId));
         throw error;
       }
+      if (number === 'full') {
+        const most = `as many connections as there may be (${limit})`;
+        throw new SessionLimitError(limit!, `The session \`${sessionId}\` has ${most}: close one`);
+      }
+      if (!node.isHeld)
+        throw new SessionLostError(sessionId, `This node has lapsed before \`${id}\` was registered`);
+      return this.#hold(node, { sessionId, id, member }, number);
     });
-    if (number === 'full') {
-      const most = `as many connections as there may be (${limit})`;
-      throw new SessionLimitError(limit!, `The session \`${sessionId}\` has ${most}: close one`);
-    }
-    if (!node.isHeld)
-      throw new SessionLostError(sessionId, `This node has lapsed before \`${id}\` was registered`);
-    const lease: ConnectionLease = new ConnectionLease(
-      {
-        node,
-        onLost: () => held.removeConnection(lease, number),
-        giveBack: () => this.#giveBack(lease, member),
-      },
-      sessionId,
-      id,
-    );
+  }
+
+  #hold(
+    node: NodeLease,
+    { sessionId, id, member }: { sessionId: string; id: string; member: string },
+    number: number,
+  ): ConnectionLease {
+    const { held } = this.#init;
+    const onLost = () => held.removeConnection(lease, number);
+    const giveBack = () => this.#giveBack(lease, member);
+    const lease: ConnectionLease = new ConnectionLease({ node, onLost, giveBack }, sessionId, id);
     held.addConnection(lease, number);
     return lease;
   }

@@ -292,9 +292,13 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
       this.messages.hear(message);
       return;
     }
-    const text = String(message);
-    if (text.startsWith('d')) this.#buried(text.slice(1));
-    else if (text.startsWith('o')) this.#orphaned(JSON.parse(text.slice(1)) as OrphanNews);
+    try {
+      const text = String(message);
+      if (text.startsWith('d')) this.#buried(text.slice(1));
+      else if (text.startsWith('o')) this.#orphaned(JSON.parse(text.slice(1)) as OrphanNews);
+    } catch (error) {
+      this.#failed(asCacheError(error, 'What was told of other nodes could not be read'));
+    }
   }
 
   #buried(incarnation: string): void {

@@ -27,8 +27,8 @@ export interface TakeoverInit {
   readonly onError: (error: CacheError) => void;
 }
 
-/** Those who want sessions go first, in ms. */
-const politenessMs = 300;
+/** Those who want sessions go first, in ms: the rest is set free within the second that failover may take. */
+const politenessMs = 700;
 /** Dead ones are looked at again, and forgotten, after so long, in ms: nothing that they have sent takes effect any more. */
 const rememberMs = 60_000;
 const retryMs = 500;

@@ -61,12 +61,14 @@ describe('a message', () => {
     b.on('error', ({ message }) => void errors.push(message));
     await b.messages.on('news', () => Promise.reject(new Error('dropped')));
     await b.messages.on('news', ({ text }) => void heard.push(text));
+    await server.command('PUBLISH', 'toolstash-sessions:{nodes}:0:events', 'o{garbage');
     await server.command('PUBLISH', 'toolstash-sessions:{nodes}:0:topic:news', 'garbage');
     await a.messages.publish('news', { at: new Date(), text: 'fine' });
     await expect.poll(() => heard).toEqual(['fine']);
     await expect
       .poll(() => errors)
       .toEqual([
+        expect.stringMatching(/What was told of other nodes could not be read/),
         expect.stringMatching(/A message could not be read/),
         expect.stringMatching(/A listener of `news` failed: dropped/),
       ]);
