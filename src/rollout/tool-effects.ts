@@ -109,7 +109,7 @@ export class ToolEffects {
     return new ToolEffects(Object.fromEntries(entries));
   }
 
-  /** What was declared of a tool. @throws InvalidOptionError where two patterns disagree and neither is the longer one */
+  /** @internal What was declared of a tool. @throws InvalidOptionError where two patterns disagree, as long as each other */
   for(tool: string): ResolvedDeclaration {
     const known = this.#declared.get(tool);
     if (known !== undefined) return known;

@@ -5,6 +5,7 @@ import { CacheManager, type CacheOptions, type CacheStats, type Duration, hashKe
 import { redis } from '../../redis/index.js';
 import { formatCount, printable } from '../../report/format.js';
 import { paintFor } from '../../report/paint.js';
+import { ToolEffects } from '../../rollout/index.js';
 import type { CommandIo } from '../command-io.js';
 import { watchInterruption } from '../interrupt.js';
 import { formatJson } from '../lossless-json.js';
@@ -13,6 +14,7 @@ import { type RedisFlags, redisOptionsOf } from '../redis-place.js';
 import { type ComparisonData, comparisonJson, formatComparison, type PolicyFigures } from './comparison.js';
 import { diskOf, TierWatch } from './disk.js';
 import { effectByName, unmatchedGlobs } from './effects.js';
+import { replayEffects } from './effects-replay.js';
 import { fittingTimeScale, type Outcome, type ReplayOptions, replayTasks } from './engine.js';
 import type { LatencyModel } from './latency.js';
 import { latenciesOf } from './latency.js';
@@ -50,6 +52,9 @@ export interface ReplayFlags extends RedisFlags {
   /** Prompts of the generated workload. */
   readonly tasks: number;
   readonly json: boolean;
+  /** A file of declared effects: rollouts instead of one cache for all. */
+  readonly effects?: string;
+  readonly scope: 'task' | 'global';
 }
 
 /** What is replayed, whatever it goes through. */
@@ -61,6 +66,10 @@ const fittingMs = 5000;
 /** Runs the command. The result is the exit code: 1 when an answer was wrong, or could not be persisted. */
 export async function replay(path: string | undefined, flags: ReplayFlags, io: CommandIo): Promise<number> {
   const trace = path === undefined ? generateWorkload(flags) : await readWithProgress(path, io);
+  if (flags.effects !== undefined) {
+    const { scope, json } = flags;
+    return replayEffects(trace, { effects: ToolEffects.fromFile(flags.effects), scope, json }, io);
+  }
   const globs = effectGlobs(path, flags);
   const tools = new Set(trace.calls.map((call) => call.tool));
   const tasks = groupByTask(trace.calls);

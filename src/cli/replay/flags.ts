@@ -114,6 +114,18 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
     )
     .addOption(redisUrl.conflicts('compare'))
     .addOption(redisPrefix)
+    .option(
+      '--effects <file>',
+      'what the tools read and write, as JSON: what rollouts would answer then, in the order of the trace',
+    )
+    .addOption(
+      new Option(
+        '--scope <who>',
+        'with --effects, which rollouts begin alike: those of a task, or all (global)',
+      )
+        .default('task')
+        .argParser(oneOf('--scope', ['task', 'global'])),
+    )
     .option('--json', 'print one JSON object instead of the report', false)
     .helpOption('-h, --help', 'Show this help')
     .action(async (trace: string | undefined, flags: ReplayFlags) => exit(await replay(trace, flags, io)));
