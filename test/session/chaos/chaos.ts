@@ -67,7 +67,7 @@ export class SessionChaos {
   #living: Node[] = [];
   readonly #deaths: Death[] = [];
   /** When Redis lost data, and until when nodes may not have noticed. */
-  readonly #losses: [from: number, to: number][] = [];
+  readonly #losses: { from: number; lostAt: number; to: number }[] = [];
   #rounds = 0;
 
   private constructor(script: string, server: RedisServer, slackMs: number) {
@@ -155,6 +155,7 @@ export class SessionChaos {
   async #loseData(kind: 'empty' | 'snapshot' | 'flush'): Promise<void> {
     const server = this.#server;
     const from = now();
+    let lostAt = from;
     if (kind === 'flush') await server.command('FLUSHALL');
     else {
       if (kind === 'snapshot') {
@@ -162,13 +163,14 @@ export class SessionChaos {
         await wait(800);
       }
       await server.stop();
+      lostAt = now();
       if (kind === 'empty') await server.forget();
       await wait(200);
       await server.start();
     }
     // Until a node's next renewal, over a connection that is made anew within 2 s, it can't know.
     const reconnectMs = kind === 'flush' ? 0 : 2_000;
-    this.#losses.push([from, now() + reconnectMs + refreshMs + 1_000]);
+    this.#losses.push({ from, lostAt, to: now() + reconnectMs + refreshMs + 1_000 });
     await wait(reconnectMs + refreshMs + 1_500);
   }
 
@@ -242,7 +244,7 @@ export class SessionChaos {
         if (other === undefined) continue;
         // Who holds what Redis has forgotten learns of it with its next renewal.
         const isForgiven = this.#losses.some(
-          ([from, to]) => span.from >= from && Math.min(other.to, span.to) <= to,
+          ({ from, to }) => span.from >= from && Math.min(other.to, span.to) <= to,
         );
         if (isForgiven) continue;
         const both = Math.min(other.to, span.to) - span.from;
@@ -267,7 +269,8 @@ export class SessionChaos {
       const newer = claims.get(id)?.find(([higher, at]) => higher > fence && at < began);
       if (newer === undefined) continue;
       // Behind a node's back, Redis believes what an older snapshot says until the session is claimed anew.
-      const isForgiven = how === 'zombie' && this.#losses.some(([from]) => newer[1] <= from && from <= ended);
+      const isForgiven =
+        how === 'zombie' && this.#losses.some(({ lostAt }) => newer[1] <= lostAt && lostAt <= ended);
       if (!isForgiven)
         found.push(`${id}: ${how} wrote as ${fence}, ${began - newer[1]} ms after ${newer[0]}`);
     }
@@ -277,14 +280,18 @@ export class SessionChaos {
   #judgeDeath({ node, at, held }: Death): string[] {
     const boundMs = this.#boundMs;
     const found: string[] = [];
-    const others = this.#all.filter((each) => each !== node && each.from < at && each.until > at + boundMs);
+    const others = this.#all.filter(
+      (each) => each !== node && each.until > at + boundMs && isAlive(each, at, at + boundMs),
+    );
     for (const id of held) {
       const isIt = ([, other, , , when]: Message) =>
         other === id && (when as number) > at && (when as number) <= at + boundMs;
       const deaf = others.filter(({ child }) => !child.of('orphaned').some(isIt));
       if (deaf.length > 0)
         found.push(`${id} of ${node.name}: ${deaf.map(({ name }) => name)} heard of no orphan`);
-      const takers = others.filter(({ child }) => child.of('got').some(isIt));
+      const takers = this.#all
+        .filter((each) => each !== node)
+        .filter(({ child }) => child.of('got').some(isIt));
       if (takers.length === 0) found.push(`${id} of ${node.name}: nobody took it in time`);
     }
     return found;
@@ -297,4 +304,11 @@ function heldBy({ child }: Node): Set<string> {
   return new Set(
     child.of('got').flatMap(([, id, fence]) => (lost.has(`${id} ${fence}`) ? [] : [id as string])),
   );
+}
+
+/** Whether it was among the living all the time, as it has told: who was not connected yet can hear nothing. */
+function isAlive({ child }: Node, from: number, to: number): boolean {
+  const [joined, lapsed] = ['joined', 'lapsed'].map((kind) => child.of(kind).map(([, , at]) => at as number));
+  const since = joined!.filter((at) => at < from).at(-1);
+  return since !== undefined && !lapsed!.some((at) => at > since && at < to);
 }
