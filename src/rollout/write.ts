@@ -104,6 +104,9 @@ export function namesFor(templates: readonly ResourceTemplate[], input: unknown)
   return names;
 }
 
+/** A write that is answered must not be run for a renewal. */
+const neverBehindItsBack = { staleWhileRevalidate: false, staleIfError: false, refreshAhead: false } as const;
+
 /** One write whose turn it is. */
 class WriteRun<Result> {
   readonly #world: World;
@@ -164,7 +167,7 @@ class WriteRun<Result> {
           throw error;
         }
       },
-      { scope, signal: this.#controller.signal },
+      { ...neverBehindItsBack, scope, signal: this.#controller.signal },
     );
   }
 

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type RecordedWrite, Rollout, type RolloutEnvironment } from '../../src/rollout/index.js';
+import { FakeClock } from '../../src/testing/index.js';
 
 const effects = Object.freeze({
   get: { reads: ['n'] },
@@ -67,6 +68,20 @@ describe('an environment', () => {
     const three = begin(cache, third);
     expect([await three.add(2), await three.add(3), await three.add(4)]).toEqual([2, 5, 9]);
     expect(third.world.ran).toBe(0);
+  });
+
+  it('never runs a write behind its back to renew what it came to', async () => {
+    const clock = new FakeClock();
+    const method = { ttl: 10, staleWhileRevalidate: 1000, refreshAhead: { beta: 1000 } };
+    const cache = new CacheManager({ clock, methods: { add: method } });
+    expect(await begin(cache, counter()).add(1)).toBe(1);
+    const within = counter();
+    expect(await begin(cache, within).add(1)).toBe(1);
+    expect(within.world).toMatchObject({ ran: 0, n: 0 });
+    clock.advance(20);
+    const after = counter();
+    expect(await begin(cache, after).add(1)).toBe(1);
+    expect(after.world).toMatchObject({ ran: 1, n: 1 });
   });
 
   it('may begin with a copy of a world that has some of it behind it', async () => {
