@@ -93,13 +93,18 @@ class WallClock {
   }
 
   now(): number {
+    const wall = this.#clock.now();
+    const time = this.#origin + this.#clock.elapsed();
+    const fits = time >= wall && time < wall + 1;
+    return fits ? Math.floor(time * 1_000) : this.#aligned();
+  }
+
+  /** The time by a new look at both clocks, which it brings into line where the look was short enough. */
+  #aligned(): number {
     const before = this.#clock.elapsed();
     const wall = this.#clock.now();
     const after = this.#clock.elapsed();
-    const time = this.#origin + after;
-    const fits = time >= wall && time < wall + 1;
-    if (fits) return Math.floor(time * 1_000);
-    const bounded = boundedBy(time, wall);
+    const bounded = boundedBy(this.#origin + after, wall);
     if (after - before < longestSample) this.#origin = bounded - after;
     return Math.floor(bounded * 1_000);
   }
@@ -107,5 +112,6 @@ class WallClock {
 
 /** The nearest time in a millisecond; its beginning when the two have nothing to do with each other. */
 function boundedBy(time: number, wall: number): number {
+  if (time >= wall && time < wall + 1) return time;
   return time >= wall + 1 && time < wall + 2 ? wall + 0.999 : wall;
 }

@@ -16,42 +16,30 @@ export class Flight<T> {
   superseded = false;
   /** When it began, by `Clock.elapsed()`; not known for loads that nobody bounds. */
   beganAt: number | undefined;
+  /** Nobody waits for it any more, or it has taken too long. Set by `abort`. */
+  isAborted = false;
+  /** It was ended because it took too long. Set by `expire`. */
+  isExpired = false;
+  /** Settles as the load does, or when that has taken too long. Set by `begin`. */
+  promise!: Promise<T>;
   /** How long it may take in all, in ms; `undefined` for ever. */
   boundMs: number | undefined;
   /** It fails, if it does, for a reason that is its first caller's own: those who joined ask again. */
   failsAlone = false;
   /** Told when the load is ended because it took too long. */
   onExpired: ((error: unknown) => void) | undefined;
-  #promise: Promise<T> | undefined;
   #fail: ((error: unknown) => void) | undefined;
   #failure: { readonly error: unknown; readonly snapshot: ErrorSnapshot } | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
-  #isAborted = false;
-  #isExpired = false;
 
   constructor(key: string, method: string) {
     this.node = new WaitNode(key, method);
   }
 
-  /** Settles as the load does, or when that has taken too long. */
-  get promise(): Promise<T> {
-    return this.#promise!;
-  }
-
-  /** Nobody waits for it any more. */
-  get isAborted(): boolean {
-    return this.#isAborted;
-  }
-
-  /** Whether it was ended because it took too long. */
-  get isExpired(): boolean {
-    return this.#isExpired;
-  }
-
   /** Whether this is the error that it was ended with because it took too long. */
   isExpiry(error: unknown): boolean {
-    return this.#isExpired && error === this.#abortReason;
+    return this.isExpired && error === this.#abortReason;
   }
 
   /** Whether this is the error that it failed with for a reason of its first caller's own. */
@@ -61,14 +49,14 @@ export class Flight<T> {
 
   /** Whether what it comes to may be stored. */
   get isStorable(): boolean {
-    return !this.superseded && !this.#isAborted;
+    return !this.superseded && !this.isAborted;
   }
 
   /** Aborted once the last waiter has left, or when it has taken too long. Made only when somebody asks for it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#isAborted) this.#controller.abort(this.#abortReason);
+      if (this.isAborted) this.#controller.abort(this.#abortReason);
     }
     return this.#controller.signal;
   }
@@ -81,7 +69,7 @@ export class Flight<T> {
       onSettled();
     };
     let resolve!: (value: T) => void;
-    this.#promise = new Promise<T>((fulfil, reject) => {
+    this.promise = new Promise<T>((fulfil, reject) => {
       resolve = fulfil;
       this.#fail = (error) => {
         settle();
@@ -91,42 +79,37 @@ export class Flight<T> {
       };
     });
     // Every waiter may have left by the time the load fails; those who stay have promises of their own.
-    this.#promise.then(undefined, () => undefined);
+    this.promise.then(undefined, () => undefined);
     // Whoever joins from within and leaves at once is not the last: the one who begins the load is yet to join.
     this.waiters++;
+    let loading: Promise<T>;
     try {
-      void this.node.run(async () => {
-        try {
-          const value = await load(this);
-          settle();
-          resolve(value);
-        } catch (error) {
-          this.#fail?.(error);
-        }
-      });
+      loading = Promise.resolve(this.node.run(() => load(this)));
     } catch (error) {
-      // At the end of the stack not even this can be called.
-      this.#fail?.(error);
-      throw error;
-    } finally {
-      this.waiters--;
+      loading = Promise.reject(error);
     }
+    this.waiters--;
+    // A failure, too, is settled from here and not from where it was thrown: that may be at the end of the stack.
+    loading.then((value) => {
+      settle();
+      resolve(value);
+    }, this.#fail);
   }
 
   /** Throws what the load was aborted with, if it was. */
   throwIfAborted(): void {
-    if (this.#isAborted) throw this.#abortReason;
+    if (this.isAborted) throw this.#abortReason;
   }
 
   abort(reason: unknown): void {
-    this.#isAborted = true;
+    this.isAborted = true;
     this.#abortReason = reason;
     this.#controller?.abort(reason);
   }
 
   /** Fails everybody who waits, whatever becomes of the loader. */
   expire(error: unknown): void {
-    this.#isExpired = true;
+    this.isExpired = true;
     this.onExpired?.(error);
     this.abort(error);
     this.#fail?.(error);

@@ -136,7 +136,7 @@ export class TagInvalidations {
 
   /** Whether one of an entry's tags was invalidated since. */
   isInvalid({ tags, stamp }: Tagged): boolean {
-    return this.#markers.isInvalid(tags, stamp);
+    return tags !== undefined && this.#markers.isInvalid(tags, stamp);
   }
 
   /** Whether anything was invalidated that may have to do with this. */

@@ -34,8 +34,15 @@ const crowdShare = 32;
 /** Whether a walk is under way, as when a getter asks for a key: nothing else can be walked over meanwhile. */
 let isWalking = false;
 
+/** Arguments whose key is known. */
+export interface KnownArguments {
+  readonly key: string;
+  /** Whether params, which nobody else can change, are the very same. */
+  areSameAs(params: unknown): boolean;
+}
+
 /** Arguments that were seen, and their key. */
-class Slot {
+class Slot implements KnownArguments {
   readonly tokens: readonly Token[];
   readonly scope: string | undefined;
   readonly chain: string;
@@ -57,6 +64,25 @@ class Slot {
 
   holds(params: unknown, scope: string | undefined, chain: string): boolean {
     return this.scope === scope && this.chain === chain && isSame(params, this.tokens);
+  }
+
+  areSameAs(params: unknown): boolean {
+    return isSame(params, this.tokens);
+  }
+}
+
+/** Arguments of which no copy was taken. */
+class UnheldArguments implements KnownArguments {
+  readonly key: string;
+  readonly #keyOf: (params: unknown) => string;
+
+  constructor(params: unknown, keyOf: (params: unknown) => string) {
+    this.key = keyOf(params);
+    this.#keyOf = keyOf;
+  }
+
+  areSameAs(params: unknown): boolean {
+    return this.#keyOf(params) === this.key;
   }
 }
 
@@ -97,9 +123,9 @@ export class ArgumentIndex {
     return this.#bytes;
   }
 
-  /** The key of arguments that were taken in, or asked for last, else `undefined`. It is no use of them. */
-  find(params: unknown, scope: string | undefined, chain: Chain): string | undefined {
-    return this.key(params, scope, chain, false);
+  /** Arguments that were taken in, or asked for last, else `undefined`. It is no use of them. */
+  find(params: unknown, scope: string | undefined, chain: Chain): KnownArguments | undefined {
+    return this.known(params, scope, chain, false);
   }
 
   /** Lets go of all arguments. */
@@ -111,15 +137,15 @@ export class ArgumentIndex {
   }
 
   /**
-   * The key of arguments that are plain data, `undefined` for others. Those that come a second time are taken in.
+   * Arguments that are plain data, and their key; `undefined` for others. Those that come a second time are taken in.
    * @param isUse without it, they are only looked for
    */
-  key(params: unknown, scope: string | undefined, of: Chain, isUse = true): string | undefined {
+  known(params: unknown, scope: string | undefined, of: Chain, isUse = true): KnownArguments | undefined {
     if (isWalking) return undefined;
     isWalking = true;
     try {
       // Mostly the copy of what was asked for just before.
-      if (!isUse && this.#latest?.holds(params, scope, of.chain)) return this.#latest.key;
+      if (!isUse && this.#latest?.holds(params, scope, of.chain)) return this.#latest;
       const hash = argumentHash(params, scope === undefined ? of.seed : textHash(scope, of.seed));
       if (hash === undefined) return undefined;
       const first = ((hash >>> 0) % this.#buckets) * slotsInBucket;
@@ -128,9 +154,9 @@ export class ArgumentIndex {
         const slot = this.#slots[at];
         if (!slot?.holds(params, scope, of.chain)) continue;
         if (at > first) this.#moveUp(at, first);
-        return slot.key;
+        return slot;
       }
-      return isUse ? this.#keyOfUnplaced(params, scope, of, { hash, first }) : undefined;
+      return isUse ? this.#unplaced(params, scope, of, { hash, first }) : undefined;
     } catch {
       // What a getter throws is for the canonical road to tell.
       return undefined;
@@ -139,26 +165,26 @@ export class ArgumentIndex {
     }
   }
 
-  #keyOfUnplaced(
+  #unplaced(
     params: unknown,
     scope: string | undefined,
     of: Chain,
     { hash, first }: { readonly hash: number; readonly first: number },
-  ): string | undefined {
+  ): KnownArguments | undefined {
     const latest = this.#latest;
     const isLatest = latest?.hash === hash && latest.holds(params, scope, of.chain);
     const standing = this.#standing(hash, first);
     let slot = latest;
     if (!isLatest || slot === undefined) {
       // They will hardly be found by this: a copy of them would cost more than it spares.
-      if (standing === 'crowded') return of.hashKey(params, scope);
+      if (standing === 'crowded') return new UnheldArguments(params, (each) => of.hashKey(each, scope));
       const snapshot = snapshotOf(params);
       if (snapshot === undefined) return undefined;
       slot = new Slot(hash, snapshot, scope, of);
     }
     if (standing === 'seen' && slot.bytes <= this.#maxBytes) this.#take(slot, first);
     else this.#latest = slot.bytes > mostLatestBytes ? undefined : slot;
-    return slot.key;
+    return slot;
   }
 
   /**

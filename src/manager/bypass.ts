@@ -59,7 +59,8 @@ export class BypassedCalls {
   }
 
   async #load<T>(loader: Loader<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    const permit = enterQueue(this.#core, this.#state, flight);
+    const { limiter } = this.#state;
+    const permit = limiter && enterQueue(this.#core, this.#state, { limiter, flight });
     try {
       if (permit?.granted !== undefined) await permit.granted;
       flight.node.holdPermit();
@@ -72,10 +73,11 @@ export class BypassedCalls {
   }
 
   async #call<T>(loader: Loader<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    const attempt = enterBreaker(this.#core, this.#state, flight);
+    const { breaker } = this.#state;
+    const attempt = breaker && enterBreaker(this.#core, this.#state, { breaker, flight });
     let value: T;
     try {
-      value = await loader(new LoadContext(flight));
+      value = await loader(new LoadContext(flight, { ttl: undefined, isSkipped: false, isWithheld: false }));
     } catch (error) {
       attempt?.threw(error);
       throw error;

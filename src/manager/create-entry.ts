@@ -7,7 +7,6 @@ import type { Clock } from '../clock.js';
 import { type Duration, parseDuration } from '../duration.js';
 import { CacheError, InvalidOptionError } from '../errors.js';
 import { jitteredTtl } from '../guard/jitter.js';
-import { ttlOfResult } from '../guard/negative.js';
 import type { KeyOrigin } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import type { Stamp } from '../stamp.js';
@@ -54,10 +53,7 @@ export function lifetimeOf(
   const { negativeTtl, isNegative, sliding, maxAge, jitter } = options;
   // Without a ttl of its own, "nothing found" is a value like any other.
   const isNothing = negativeTtl !== undefined && isNegative(value);
-  const plain =
-    decidedTtl !== undefined
-      ? decidedTtl
-      : ttlOfResult(value, { ttl: options.ttl, negativeTtl, isNegative: () => isNothing });
+  const plain = decidedTtl !== undefined ? decidedTtl : isNothing ? negativeTtl : options.ttl;
   const ttl = typeof plain === 'function' ? ttlFrom(plain(value)) : plain;
   const slides = sliding && decidedTtl === undefined && !isNothing && ttl !== null && ttl > 0;
   const freshFor = slides && maxAge !== undefined ? maxAge : ttl;
@@ -69,7 +65,7 @@ export function lifetimeOf(
     tags: tagsFrom(options.tags, value)?.map(ownString),
     cost: options.cost === undefined ? undefined : costFrom(options.cost(value)),
     isNegative: isNothing,
-    hasOwnTtl: decidedTtl !== undefined || !haveSameTtl(options, method),
+    hasOwnTtl: decidedTtl !== undefined || (options !== method && !haveSameTtl(options, method)),
   };
 }
 
@@ -182,7 +178,7 @@ export function newEntry(
     isNegative,
     hasOwnTtl,
     createdAt: createdAt ?? now,
-    createdElapsed: createdElapsed(createdAt ?? now, clock),
+    createdElapsed: createdAt === undefined ? clock.elapsed() : createdElapsed(createdAt, clock),
     staleAt,
     validUntil,
     expiresAt: inMemoryUntil(validUntil, now, memoryTtl),

@@ -22,7 +22,7 @@ import { type AnswerPlace, type KeyedCall, storedOrigin, storeResult } from './s
 
 /** A load that returns at once, and the options of the call that wants it. */
 export interface SyncLoad<T> extends Pick<LoadOptions, 'scope'> {
-  readonly signal?: AbortSource;
+  readonly signal?: AbortSource | undefined;
   /** The tool is about to be called for this key. Never throws. */
   prepare(key: string): void;
   runAtOnce(context: Pick<LoaderContext, 'withhold'>): T;

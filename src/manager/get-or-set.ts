@@ -5,7 +5,7 @@
  * load under way or a new one. While it waits, `load-wait.ts`: a value below memory, soft timeout, hard timeout, a
  * stale value in place of an error.
  *
- * For each load, `#run`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a turn, the tool.
+ * For each load, `load-steps.ts`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a turn, the tool.
  * Then `load.ts` and `store-result.ts`: errors among results, ttl, jitter, tags, all tiers.
  */
 
@@ -19,11 +19,11 @@ import { BulkyValue } from '../value/bulky-value.js';
 import type { KnownCall } from '../wrap/host.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { ttlOptions } from './call-checks.js';
-import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
+import type { LoadRequest } from './load.js';
 import { boundLoad, joinable, outlasts } from './load-bound.js';
-import { awaitTurn, turnOf } from './load-turn.js';
+import { LoadSteps } from './load-steps.js';
 import { CallerWaits } from './load-wait.js';
-import { type Asked, type BypassCall, type CallToLoad, type Loaded, nothingFound } from './loader.js';
+import type { Asked, BypassCall, CallToLoad, Loaded } from './loader.js';
 import { absent, type MethodLookups, unreadable } from './lookup.js';
 import type { MethodState } from './method-context.js';
 import { prepareCopy, prepareFound } from './private-copies.js';
@@ -37,7 +37,7 @@ export class LoadPipeline {
   readonly #state: MethodState;
   readonly #lookups: MethodLookups;
   readonly #stales: StaleAnswers;
-  readonly #answers: SlowAnswers;
+  readonly #steps: LoadSteps;
   readonly #waits: CallerWaits;
   readonly #bypass: BypassCall;
 
@@ -48,7 +48,8 @@ export class LoadPipeline {
     this.#state = state;
     this.#lookups = lookups;
     this.#stales = new StaleAnswers(core, state, lookups);
-    this.#answers = new SlowAnswers(core, state, lookups, this.#stales);
+    const answers = new SlowAnswers(core, state, lookups, this.#stales);
+    this.#steps = new LoadSteps({ core, state, lookups, stales: this.#stales, answers });
     this.#waits = new CallerWaits(core, state, this.#stales);
   }
 
@@ -127,10 +128,12 @@ export class LoadPipeline {
       if (events.isHeard('errorHit')) events.emit('errorHit', { method: name, key, error });
       return this.#waits.insteadOf(error, { key, options });
     }
-    needRoomToJoin();
-    const flight = joinable(this.#core, key, options);
-    if (flight === undefined || signal !== undefined || enclosingLoad() !== undefined) needStackRoom();
+    const underWay = this.#core.loads.find(key);
+    if (underWay === undefined || signal !== undefined || enclosingLoad() !== undefined) needStackRoom();
+    else needRoomToJoin();
+    const flight = underWay && joinable(this.#core, underWay, options);
     if (flight === undefined) {
+      if (underWay !== undefined) needStackRoom();
       const { loader, call, origin } = made();
       call.prepare?.(key);
       const request = { state: this.#state, key, loader, options, origin: origin?.(), isRefresh: false };
@@ -208,7 +211,7 @@ export class LoadPipeline {
   #start<T>(request: LoadRequest<T>): Flight<Loaded> {
     const { loads, tiers } = this.#core;
     const { key } = request;
-    const flight = loads.start(key, this.#state.name, (begun) => this.#run(request, begun));
+    const flight = loads.start(key, this.#state.name, (begun) => this.#steps.run(request, begun));
     const onExpired = () => {
       if (this.#stales.isSearching(flight)) tiers.reads.giveUp(key);
     };
@@ -282,68 +285,5 @@ export class LoadPipeline {
     const request = { state: this.#state, key, loader, options, origin: origin?.(), ...renewal };
     const flight = this.#start(request);
     refreshes.watch(entry, flight, options);
-  }
-
-  /** One load: slower tiers, its turn among those of others, then the tool. */
-  async #run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    const { tiers, loads } = this.#core;
-    const { key, isRefresh } = request;
-    if (isRefresh) this.#stales.note(flight, 'not searched');
-    const searched = isRefresh || !tiers.hasSlow ? undefined : await this.#answers.find(request, flight);
-    if (searched !== undefined && !('isMiss' in searched)) return searched;
-    const turn = tiers.hasSlow ? turnOf(this.#core, request, flight, searched?.known) : undefined;
-    const isMiss = !isRefresh && searched?.isMiss !== false;
-    // With a turn it may be found yet.
-    if (isMiss && turn === undefined) this.#lookups.missed(key);
-    if (!isRefresh && isUnknownKey(this.#core, request)) {
-      if (isMiss && turn !== undefined) this.#lookups.missed(key);
-      return nothingFound;
-    }
-    if (turn !== undefined) {
-      const missed = () => {
-        if (isMiss) this.#lookups.missed(key);
-      };
-      const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
-      if (found !== undefined) return found;
-    }
-    for (;;) {
-      flight.throwIfAborted();
-      const permit = enterQueue(this.#core, this.#state, flight);
-      let newer: Flight<Loaded> | undefined;
-      try {
-        if (permit?.granted !== undefined) await permit.granted;
-        if (flight.superseded && !isRefresh) await this.#answers.prepareWritten(key);
-        flight.node.holdPermit();
-        // From here to the call of the loader nothing may be awaited: what was true must still be true there.
-        flight.throwIfAborted();
-        newer = flight.superseded ? loads.find(key) : undefined;
-        if (newer === undefined) {
-          // Written or deleted before the tool was called: its answer will be the newer one.
-          if (flight.superseded) {
-            const written = request.isRefresh ? undefined : this.#answers.writtenMeanwhile(key);
-            if (written !== undefined) return written;
-            this.#stales.forget(flight);
-            loads.reinstate(flight);
-          }
-          return await callTool(this.#core, request, flight, turn?.ticket);
-        }
-      } finally {
-        permit?.leave();
-        flight.node.releasePermit();
-      }
-      // Another load has begun since it was written or deleted: that is the one to wait for.
-      const other = newer;
-      const loaded = await loads.join(other, flight.signal).catch((error: unknown) => {
-        if (other.isLoneFailure(error)) return undefined;
-        throw other.ownError(error);
-      });
-      if (loaded === undefined) continue;
-      // Who refreshes is owed what the tool says, and not what the other load has found.
-      const isOwed = request.isRefresh && loaded.isFound === true;
-      if (loaded.shared === undefined || isOwed) continue;
-      const { stored } = loaded.shared;
-      if (stored instanceof BulkyValue) await stored.prepare(flight.signal);
-      return { ...loaded, value: this.#core.keeper.decode(stored) };
-    }
   }
 }

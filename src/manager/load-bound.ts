@@ -41,18 +41,16 @@ export function outlasts({ hardTimeout }: Bounds, { boundMs }: Flight<Loaded>, w
   return hardTimeout === undefined || (hardTimeout > boundMs && hardTimeout > waitedMs);
 }
 
-/** The load under way that a caller may join; one that it must not is joined by nobody any more. */
+/** A load under way, if a caller may join it; one that it must not is joined by nobody any more. */
 export function joinable(
   core: CacheCore,
-  key: string,
+  flight: Flight<Loaded>,
   options: ResolvedMethodOptions,
 ): Flight<Loaded> | undefined {
   const { loads, tiers, refreshes } = core;
-  const flight = loads.find(key);
-  if (flight === undefined) return undefined;
   refreshes.adopt(flight);
   if (!tiers.tags.mayLoadBeInvalidated(flight) && !isTooOld(core, flight, options)) return flight;
-  loads.supersede(key);
+  loads.supersede(flight.node.key);
   if (flight.waiters === 0) {
     flight.abort(
       new DOMException('Nobody waits for this load, and a newer one takes its place', 'AbortError'),

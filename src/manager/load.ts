@@ -4,15 +4,15 @@
 
 import { notPromised } from '../at-once.js';
 import { CircuitOpenError, LoaderTimeoutError, QueueFullError } from '../errors.js';
-import type { Attempt } from '../guard/circuit-breaker.js';
-import type { Permit } from '../guard/concurrency.js';
+import type { Attempt, CircuitBreaker } from '../guard/circuit-breaker.js';
+import type { ConcurrencyLimiter, Permit } from '../guard/concurrency.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { Tagged } from '../guard/tag-invalidation.js';
 import type { Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { LoadTicket, LoadWatch } from '../tier.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
-import { LoadContext, type Loaded, type Loader } from './loader.js';
+import { LoadContext, type Loaded, type LoaderDecision, type Loader } from './loader.js';
 import type { MethodState } from './method-context.js';
 import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
 
@@ -38,35 +38,36 @@ export async function callTool<T>(
   const own = ticket?.isVoid === true ? undefined : ticket;
   const tagged = { tags, stamp: own?.stamp ?? tiers.begin() };
   if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
-  const context = new LoadContext(flight);
+  const decision: LoaderDecision = { ttl: undefined, isSkipped: false, isWithheld: false };
   const watch = tiers.watch(request.key, state.name, (change) => {
     // Which tags it is about may not be known before the value is: until then nobody joins it.
     if (change === 'key') core.loads.overtake(flight);
     else core.loads.retire(flight);
   });
   const started = options.clock.elapsed();
-  const attempt = enterBreaker(core, state, flight);
+  const { breaker } = state;
+  const attempt = breaker && enterBreaker(core, state, { breaker, flight });
   flight.onExpired = (error) => countLoadError(core, request, error);
   let value: T;
   try {
-    value = await request.loader(context);
+    value = await request.loader(new LoadContext(flight, decision));
   } catch (error) {
     // What took too long was counted when its time was over.
     if (flight.isExpired) throw error;
-    flight.failsAlone = context.isWithheld;
-    const isWanted = () => flight.isStorable && !context.isWithheld && !core.isClosed;
+    flight.failsAlone = decision.isWithheld;
+    const isWanted = () => flight.isStorable && !decision.isWithheld && !core.isClosed;
     loadFailed(core, request, { error, attempt, tagged, isWanted });
     throw error;
   } finally {
-    watch.end();
+    watch?.end();
   }
   flight.onExpired = undefined;
   if (flight.isExpired) return { value, loadMs: 0, shared: undefined, isError: false };
   const loadMs = options.clock.elapsed() - started;
   const isError = loadReturned(core, request, { value, attempt, loadMs });
-  if (isError !== false) context.skip();
+  if (isError !== false) decision.isSkipped = true;
   const called = { value, loadMs, began: tagged.stamp, isError: isError === true };
-  return share(core, request, { flight, context, called, watch, ticket: own });
+  return share(core, request, { flight, decision, called, watch, ticket: own });
 }
 
 /** Counts a load whose loader threw, for the breaker too, and remembers its error where the options say so. */
@@ -99,14 +100,17 @@ export function loadReturned(
     readonly loadMs: number;
   },
 ): boolean | 'unknown' {
-  const isError = isErrorResult(core, place, value);
+  const { state, key, options } = place;
+  const isError = options.isError !== undefined && isErrorResult(core, place, value);
   if (isError === true) {
     attempt?.failed();
     countLoadError(core, place, value);
-  } else {
-    attempt?.succeeded();
-    countLoad(core, place, loadMs);
+    return true;
   }
+  attempt?.succeeded();
+  state.counters.loads++;
+  state.counters.loadTimes.record(loadMs);
+  if (core.events.isHeard('load')) core.events.emit('load', { method: state.name, key, loadMs });
   return isError;
 }
 
@@ -120,12 +124,6 @@ export function bypassReturned(
   else attempt?.succeeded();
 }
 
-function countLoad(core: CacheCore, { state, key }: AnswerPlace, loadMs: number): void {
-  state.counters.loads++;
-  state.counters.loadTimes.record(loadMs);
-  if (core.events.isHeard('load')) core.events.emit('load', { method: state.name, key, loadMs });
-}
-
 function countLoadError(core: CacheCore, { state, key }: AnswerPlace, error: unknown): void {
   state.counters.loadErrors++;
   if (core.events.isHeard('loadError')) core.events.emit('loadError', { method: state.name, key, error });
@@ -137,22 +135,22 @@ function share(
   place: AnswerPlace,
   load: {
     readonly flight: Flight<Loaded>;
-    readonly context: LoadContext<Loaded>;
-    readonly watch: LoadWatch;
+    readonly decision: LoaderDecision;
+    readonly watch: LoadWatch | undefined;
     readonly ticket: LoadTicket | undefined;
     readonly called: Pick<Loaded, 'value' | 'loadMs' | 'isError'> & { readonly began: Stamp };
   },
 ): Loaded {
-  const { flight, context, watch, ticket } = load;
+  const { flight, decision, watch, ticket } = load;
   const { value, loadMs, began, isError } = load.called;
   // From here on a caller finds the value in memory, or must load anew where it is not kept.
   core.loads.retire(flight);
-  if (context.isWithheld) return { value, loadMs, shared: undefined, isError };
-  const isStored = !context.isSkipped && flight.isStorable && !core.isClosed;
+  if (decision.isWithheld) return { value, loadMs, shared: undefined, isError };
+  const isStored = !decision.isSkipped && flight.isStorable && !core.isClosed;
   // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
   if (!isStored && (flight.isAborted || flight.callers <= 1))
     return { value, loadMs, shared: undefined, isError };
-  const { ttl } = context;
+  const { ttl } = decision;
   const shared = storeResult(core, place, { value, loadMs, ttl, isStored, began, watch, ticket });
   return { value, loadMs, shared, isError };
 }
@@ -172,15 +170,17 @@ export function isUnknownKey(core: CacheCore, { state, key, options }: AnswerPla
 }
 
 /**
- * Queues for a permit, where there is a limit. Wait for its `granted`, and leave it whatever happens.
+ * Queues for a permit. Wait for its `granted`, and leave it whatever happens.
  *
  * @throws CircuitOpenError at once, rather than after the queue; QueueFullError
  */
-export function enterQueue(core: CacheCore, state: MethodState, flight: Flight<Loaded>): Permit | undefined {
-  const { limiter, breaker } = state;
-  if (limiter === undefined) return undefined;
+export function enterQueue(
+  core: CacheCore,
+  state: MethodState,
+  { limiter, flight }: { readonly limiter: ConcurrencyLimiter; readonly flight: Flight<Loaded> },
+): Permit {
   return counted(core, state, flight.node.key, () => {
-    breaker?.check();
+    state.breaker?.check();
     const permit = limiter.enter({ signal: flight.signal, depth: flight.node.depth });
     try {
       flight.node.queue(() => permit.grantNow());
@@ -205,14 +205,12 @@ export interface ToolAttempt extends Pick<Attempt, 'succeeded' | 'failed'> {
   threw(error: unknown): void;
 }
 
-/** Passes the breaker, where there is one. @throws CircuitOpenError */
+/** Passes the breaker. @throws CircuitOpenError */
 export function enterBreaker(
   core: CacheCore,
   state: MethodState,
-  flight: Flight<Loaded>,
-): ToolAttempt | undefined {
-  const { breaker } = state;
-  if (breaker === undefined) return undefined;
+  { breaker, flight }: { readonly breaker: CircuitBreaker; readonly flight: Flight<Loaded> },
+): ToolAttempt {
   const attempt = counted(core, state, flight.node.key, () => breaker.enter());
   // A load that nobody waits for any more may never end. That it took too long speaks against the tool, that its
   // callers had other reasons to go does not.

@@ -15,7 +15,7 @@ export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
 
 /** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
 export interface LoadCall extends Omit<LoadOptions, 'signal'> {
-  readonly signal?: AbortSource;
+  readonly signal?: AbortSource | undefined;
   /** Never throws. */
   prepare?(key: string): void;
 }
@@ -61,17 +61,24 @@ export type BypassCall = <T>(asked: Asked<T>, cause: unknown) => Promise<T>;
 /** What a loader decided on its ttl: in ms, for ever, nothing, or nothing that makes sense. */
 export type DecidedTtl = number | null | undefined | CacheError;
 
+/** What a loader has decided on its result so far. */
+export interface LoaderDecision {
+  /** `undefined` when it leaves that to the options. */
+  ttl: DecidedTtl;
+  isSkipped: boolean;
+  isWithheld: boolean;
+}
+
 /** The manager's side of a `LoaderContext`. */
 export class LoadContext<T> implements LoaderContext {
   readonly key: string;
   readonly method: string;
   readonly #flight: Flight<T>;
-  #ttl: DecidedTtl;
-  #isSkipped = false;
-  #isWithheld = false;
+  readonly #decision: LoaderDecision;
 
-  constructor(flight: Flight<T>) {
+  constructor(flight: Flight<T>, decision: LoaderDecision) {
     this.#flight = flight;
+    this.#decision = decision;
     this.key = flight.node.key;
     this.method = flight.node.method;
   }
@@ -80,35 +87,22 @@ export class LoadContext<T> implements LoaderContext {
     return this.#flight.signal;
   }
 
-  /** What the loader decided, `undefined` when it left that to the options. */
-  get ttl(): DecidedTtl {
-    return this.#ttl;
-  }
-
-  get isSkipped(): boolean {
-    return this.#isSkipped;
-  }
-
-  get isWithheld(): boolean {
-    return this.#isWithheld;
-  }
-
   // Bound, so that a loader may take them out of the context: ({ skip }) => …
   readonly setTtl = (ttl: Duration | null): void => {
     try {
-      this.#ttl = resolveTtl(ttl, 'setTtl(ttl)') as number | null;
+      this.#decision.ttl = resolveTtl(ttl, 'setTtl(ttl)') as number | null;
     } catch (error) {
       // The tool has its answer: a malformed ttl costs the cache that answer, and not the caller.
-      this.#ttl = error as CacheError;
+      this.#decision.ttl = error as CacheError;
     }
   };
 
   readonly skip = (): void => {
-    this.#isSkipped = true;
+    this.#decision.isSkipped = true;
   };
 
   readonly withhold = (): void => {
-    this.#isWithheld = true;
+    this.#decision.isWithheld = true;
   };
 }
 

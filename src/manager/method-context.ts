@@ -8,7 +8,7 @@ import { CircuitBreaker } from '../guard/circuit-breaker.js';
 import { ConcurrencyLimiter } from '../guard/concurrency.js';
 import type { RememberedErrors } from '../guard/error-cache.js';
 import type { ResolvedGuardOptions } from '../guard/resolved-guard-options.js';
-import { type ArgumentIndex, Chain } from '../key/argument-index.js';
+import { type ArgumentIndex, Chain, type KnownArguments } from '../key/argument-index.js';
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
 import type { UnkeptMembers } from '../key/key-origin.js';
@@ -88,18 +88,18 @@ export class MethodState implements SharedMethodState {
    */
   key(params: unknown, scope: string | undefined): string {
     const own = this.#ownScope(scope);
-    return (this.#chain && this.index.key(params, own, this.#chain)) ?? this.#hash(params, own);
+    return (this.#chain && this.index.known(params, own, this.#chain)?.key) ?? this.#hash(params, own);
   }
 
   /** `key` where nobody asks for a value: who writes many entries may never ask for most of them. */
   keyInPassing(params: unknown, scope: string | undefined): string {
     const own = this.#ownScope(scope);
-    return (this.#chain && this.index.find(params, own, this.#chain)) ?? this.#hash(params, own);
+    return (this.#chain && this.index.find(params, own, this.#chain)?.key) ?? this.#hash(params, own);
   }
 
-  /** The key of a call whose params are plain data; `undefined` where it takes more to find it, or that there is none. */
-  plainKey(params: unknown, scope: string | undefined): string | undefined {
-    return this.#chain && this.index.key(params, scope ?? this.options.scope, this.#chain);
+  /** The params of a call, and its key, where they are plain data; `undefined` where it takes more to find it, or that there is none. */
+  known(params: unknown, scope: string | undefined): KnownArguments | undefined {
+    return this.#chain && this.index.known(params, scope ?? this.options.scope, this.#chain);
   }
 
   #ownScope(scope: string | undefined): string | undefined {
@@ -211,10 +211,6 @@ export class Storability {
 
   constructor(method: string) {
     this.#method = method;
-  }
-
-  stored(): void {
-    this.isUnstorable = false;
   }
 
   refused(error: UnstorableValueError): void {

@@ -49,6 +49,7 @@ export async function searchSlowTiers(
   key: string,
   { state, flight }: SearchOf,
 ): Promise<Read> {
+  const { remote, clock } = place;
   let failure: CacheError | undefined;
   /** The newest that was found and will not do if there is anything newer. */
   let candidate: Candidate | undefined;
@@ -64,8 +65,8 @@ export async function searchSlowTiers(
       if (isOlder) continue;
       const found = { record, at };
       // What others may have changed is an answer only once the tier that all share has the same.
-      isConfirmed = isRemote(place, tier) || isCurrent(place, record);
-      if (isConfirmed && (at === place.slow.length - 1 || !isStale(record, state, place.clock)))
+      isConfirmed = remote === undefined || tier === remote || isCurrent(remote, clock, record);
+      if (isConfirmed && (at === place.slow.length - 1 || !isStale(record, state, clock)))
         return await bringIn(place, { state, flight }, { found, above: candidate });
       candidate = found;
     } catch (error) {
@@ -105,7 +106,7 @@ async function bringIn(
   }
   const { entry, decoded } = entryFrom(record, accepted, { clock, memoryTtl });
   place.admit(state, entry);
-  if (isRemote(place, tier) && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0))
+  if (tier === place.remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0))
     for (const faster of place.slow.slice(0, at)) faster.write(record);
   return { entry, tier: tier.name, decoded };
 }
@@ -116,18 +117,13 @@ function asNewInMemory(place: SearchPlace, { key, stamp }: TierRecord): Found | 
   return entry === undefined || compareStamps(entry.stamp, stamp) < 0 ? undefined : { entry, tier: 'memory' };
 }
 
-function isRemote(place: SearchPlace, tier: SlowTier): boolean {
-  return tier === place.remote;
-}
-
 /** Whether a record is to be passed over: its time is over, or something newer is known. */
 function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
   if (place.isInvalid(record) || isOver(record.metadata, place.clock.now())) return true;
-  return isRemote(place, place.slow[at]!) && place.slow.slice(0, at).some((tier) => tier.isReplaced(record));
+  return place.slow[at] === place.remote && place.slow.slice(0, at).some((tier) => tier.isReplaced(record));
 }
 
-function isCurrent({ remote, clock }: SearchPlace, { metadata, stamp }: TierRecord): boolean {
-  if (remote === undefined) return true;
+function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
   const age = Math.max(0, clock.now() - metadata.createdAt);
   return remote.isCurrent(clock.elapsed() - age, stamp);
 }

@@ -33,7 +33,7 @@ export interface Answer {
   /** Of the moment the load began. */
   readonly began: Stamp;
   /** What other processes have changed during the load; none for one that returned at once. */
-  readonly watch?: LoadWatch;
+  readonly watch?: LoadWatch | undefined;
   /** The right to store it where other machines have it from. */
   readonly ticket?: LoadTicket | undefined;
 }
@@ -43,7 +43,7 @@ export function storeResult(core: CacheCore, place: AnswerPlace, answer: Answer)
   const { state, key } = place;
   try {
     const { stored, bytes } = core.keeper.encode(answer.value);
-    state.storability.stored();
+    state.storability.isUnstorable = false;
     if (answer.isStored) store(core, place, answer, { stored, bytes });
     return { stored };
   } catch (error) {
@@ -80,7 +80,7 @@ function store(
     core.failed(asCacheError(error, `Storing the result of \`${state.name}\` failed`), state, key);
     return;
   }
-  addKnownKey(core, { state, key, options }, value);
+  if (options.knownKeys !== undefined) addKnownKey(core, { state, key, options }, value);
 }
 
 /** Notes that a key exists, unless its value says "nothing found". A failure is counted: the value stays. */

@@ -36,6 +36,8 @@ export class Tiers {
   readonly shared: SharedEntries;
   readonly #memory: MemoryTier;
   readonly slow: readonly SlowTier[];
+  /** Whether there is anything below memory. */
+  readonly hasSlow: boolean;
   readonly #stamps: StampClock;
   readonly #observer: TierObserver;
   readonly #events: EventHub;
@@ -59,6 +61,7 @@ export class Tiers {
     const { options, remote } = init;
     this.keeper = init.keeper;
     this.slow = remote === undefined ? init.slow : [...init.slow, remote];
+    this.hasSlow = this.slow.length > 0;
     this.remote = remote;
     this.#events = init.events;
     this.#observer = init.observer;
@@ -90,11 +93,6 @@ export class Tiers {
     });
   }
 
-  /** Whether there is anything below memory. */
-  get hasSlow(): boolean {
-    return this.slow.length > 0;
-  }
-
   /** The entry in memory, counted as a use. A faulty store counts as an error and answers nothing. */
   get(key: string, state: MethodState): MemoryEntry | undefined {
     try {
@@ -115,16 +113,16 @@ export class Tiers {
   /** The entry in memory, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
     const entry = this.#memory.peek(key);
-    this.#removalEvents.tell();
+    if (this.#removalEvents.isPending) this.#removalEvents.tell();
     return entry?.tags === undefined && this.remote === undefined ? entry : this.#validated(entry);
   }
 
   /** The stamp of a load that begins now. */
   readonly begin = (): Stamp => this.#stamps.begin();
 
-  /** Watches what other processes change of a key while it is loaded, see `SlowTier.watch`. */
-  watch(key: string, method: string, onChange: LoadWatchListener): LoadWatch {
-    return watchLoad(this.slow, { key, method }, onChange);
+  /** Watches what other processes change of a key while it is loaded, see `SlowTier.watch`. Memory has none to watch. */
+  watch(key: string, method: string, onChange: LoadWatchListener): LoadWatch | undefined {
+    return this.hasSlow ? watchLoad(this.slow, { key, method }, onChange) : undefined;
   }
 
   /** Begins anew with what the slower tiers hold, whose entries have been stamped anew: at once for every reader. */
@@ -169,13 +167,13 @@ export class Tiers {
     }
     const stamp = incoming.began ?? this.#stamps.next();
     const entry = newEntry(incoming, { key, method: state.name, stamp, clock: this.#clock });
-    if (this.tags.isInvalid(entry)) {
+    if (entry.tags !== undefined && this.tags.isInvalid(entry)) {
       // Invalidated while it was loaded; and what is there is older than what the tool has said.
       this.remove(state, key, 'invalidate');
       return false;
     }
     if (incoming.began !== undefined && this.#memory.holdsNewer(entry)) return false;
-    if (this.isReplaced(entry)) {
+    if (this.hasSlow && this.isReplaced(entry)) {
       // Another process has written or deleted it while it was loaded.
       this.drop(state, key);
       return false;
@@ -340,7 +338,7 @@ export class Tiers {
       this.drop(state, entry.key, 'refuse');
       return false;
     } finally {
-      this.#removalEvents.tell();
+      if (this.#removalEvents.isPending) this.#removalEvents.tell();
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import { CacheClosedError, type CacheError } from '../errors.js';
 import { refuseIdleOptions } from '../guard/idle-options.js';
+import type { KnownArguments } from '../key/argument-index.js';
 import { type MethodOptions, type ResolvedMethodOptions, resolveMethodOptions } from '../options.js';
 import type { KnownCall, SyncToolCall, ToolCall, WhyUncached, WrapHost, WrapTarget } from '../wrap/host.js';
 import type { CacheCore } from './cache-context.js';
@@ -79,8 +80,8 @@ class ManagerTarget implements WrapTarget {
     return this.#state.keyInPassing(params, scope);
   }
 
-  plainKey(params: unknown, scope: string | undefined): string | undefined {
-    return this.#core.isClosed ? undefined : this.#state.plainKey(params, scope);
+  known(params: unknown, scope: string | undefined): KnownArguments | undefined {
+    return this.#core.isClosed ? undefined : this.#state.known(params, scope);
   }
 
   answer(known: KnownCall): Promise<unknown> {

@@ -10,7 +10,10 @@ const octaveBits = 6;
 /** What a bucket counts at most. */
 const mostInBucket = 2 ** 32 - 1;
 
-/** Counts integers from 0 to 2^32 - 1. Takes 256 bytes an octave, from the lowest to the highest that it has met. */
+/**
+ * Counts integers from 0 to 2^32 - 1. Takes 256 bytes an octave, from the lowest to the highest that it has met. Octave 0
+ * holds the numbers below 64, one a bucket; octave `n` those from 64 × 2^(n-1) on.
+ */
 export class LogLinearHistogram {
   /** The octaves from `#firstOctave` on. */
   #counts = new Uint32Array(0);
@@ -18,9 +21,10 @@ export class LogLinearHistogram {
   #max = 0;
 
   record(value: number): void {
-    const octave = octaveOf(value);
+    const octave = Math.max(0, 32 - Math.clz32(value) - octaveBits);
+    const place = octave === 0 ? value : (value >>> (octave - 1)) - octaveBuckets;
     this.#makeRoom(octave, octave);
-    this.#count((octave - this.#firstOctave) * octaveBuckets + placeIn(octave, value), 1);
+    this.#count((octave - this.#firstOctave) * octaveBuckets + place, 1);
     if (value > this.#max) this.#max = value;
   }
 
@@ -77,13 +81,4 @@ export class LogLinearHistogram {
     const width = 2 ** (octave - 1);
     return (octaveBuckets + place) * width + (width - 1) / 2;
   }
-}
-
-/** Octave 0 holds the numbers below 64, one a bucket; octave `n` those from 64 × 2^(n-1) on. */
-function octaveOf(value: number): number {
-  return Math.max(0, 32 - Math.clz32(value) - octaveBits);
-}
-
-function placeIn(octave: number, value: number): number {
-  return octave === 0 ? value : (value >>> (octave - 1)) - octaveBuckets;
 }

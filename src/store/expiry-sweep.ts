@@ -16,9 +16,9 @@ export class ExpiryRing {
     return this.#entries.length;
   }
 
-  /** Puts an entry in, unless it never expires or is in already. */
+  /** Puts an entry that can expire in, unless it is in already. */
   add(entry: MemoryEntry): void {
-    if (entry.expiresAt === null || entry.slot >= 0) return;
+    if (entry.slot >= 0) return;
     entry.slot = this.#entries.length;
     this.#entries.push(entry);
   }

@@ -30,7 +30,7 @@ class LruOrder<E extends StoreEntry> implements EvictionOrder<E, OrderNode<E>> {
   }
 
   insert(entry: E): void {
-    this.#nodes.set(entry.key, { entry });
+    this.#nodes.set(entry.key, { entry }, oneOfMany);
   }
 
   overwritten(): void {}
@@ -71,5 +71,8 @@ export const lru: StoreFactory = (options) =>
  * is in, so the store makes room before; and its own `max` would allocate for that many entries at once.
  */
 function emptyCache<E>(): LRUCache<string, OrderNode<E>> {
-  return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER, sizeCalculation: () => 1 });
+  return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER });
 }
+
+/** lru-cache wants to be told of a size where it has a bound, and has to have a bound. */
+const oneOfMany = { size: 1 };

@@ -152,11 +152,13 @@ export class MemoryTier {
       this.#store.delete(entry.key, 'refuse');
       return false;
     }
-    this.#makeRoom(entry.bytes);
+    if (this.#cleared.length > 0) this.#makeRoom(entry.bytes);
     if (!this.#store.set(entry)) return false;
     this.#groups.add(entry);
-    this.#ring.add(entry);
-    if (this.#timer === undefined) this.#arm(this.#sweepInterval);
+    if (entry.expiresAt !== null) {
+      this.#ring.add(entry);
+      if (this.#timer === undefined) this.#arm(this.#sweepInterval);
+    }
     return true;
   }
 

@@ -10,8 +10,9 @@ import {
   paramsByKey,
 } from './call-arguments.js';
 import { ContextWatch } from './context-watch.js';
-import type { WhyUncached, WrapTarget } from './host.js';
+import type { KnownCall, WhyUncached, WrapTarget } from './host.js';
 import { IndexedCall } from './indexed-call.js';
+import { PlainCall } from './plain-call.js';
 import type { ReceiverRule } from './receiver.js';
 import { isSeenAborted, withoutLastSignal, withoutSignals } from './signal-places.js';
 import { blindCall, type CalledTool, CallUnderWay } from './tool-call.js';
@@ -56,6 +57,8 @@ export class CachedTool implements CalledTool {
   readonly hasOwnKey: boolean;
   readonly isScoped: boolean;
   readonly watch: ContextWatch;
+  /** Whether its arguments are all that decides on the key. */
+  readonly #isPlain: boolean;
   readonly #receivers: ReceiverRule;
   readonly #source: TargetSource;
   readonly #needsReceiver: boolean;
@@ -80,6 +83,7 @@ export class CachedTool implements CalledTool {
     this.#names = params;
     this.hasOwnKey = key !== undefined;
     this.isScoped = options.scopeOf !== undefined;
+    this.#isPlain = !this.hasOwnKey && !this.isScoped;
   }
 
   scopeOf(self: unknown): string | undefined {
@@ -90,6 +94,7 @@ export class CachedTool implements CalledTool {
     const target = this.#source.fixed ?? this.#source.for(self);
     if (target === undefined) return promised(() => Reflect.apply(this.fn, self, given));
     const request = this.#request(target, self, given);
+    if (request instanceof PlainCall) return target.answer(request);
     if (!(request instanceof IndexedCall)) return this.#ask('getOrSet', target, self, given, request);
     const answer = target.answer(request);
     request.returned();
@@ -133,7 +138,7 @@ export class CachedTool implements CalledTool {
     if ('reason' in request) return target.bypass(this.#bypassCall(target, self, given), request);
     const call = request.toolCall();
     const result = target[how](request.params, call);
-    call.isLate = true;
+    if (call instanceof CallUnderWay) call.isLate = true;
     return result;
   }
 
@@ -142,7 +147,7 @@ export class CachedTool implements CalledTool {
     if (target === undefined) return Reflect.apply(this.fn, self, given);
     const request = this.#request(target, self, given);
     if ('reason' in request) return target.bypassSync(this.#bypassCall(target, self, given), request);
-    return request instanceof IndexedCall && how === 'getOrSetSync'
+    return 'key' in request && how === 'getOrSetSync'
       ? target.answerSync(request)
       : target[how](request.params, request.toolCall());
   }
@@ -154,9 +159,12 @@ export class CachedTool implements CalledTool {
     try {
       const scope = this.isScoped ? this.scopeOf(self) : undefined;
       const params = this.#paramsInSight(given);
-      const key = target.plainKey(params, scope);
-      if (key !== undefined && !(this.hasOwnKey && isSeenAborted(given)))
-        return new IndexedCall(key, params, scope, this, target, self, given);
+      const known = target.known(params, scope);
+      if (known !== undefined) {
+        if (this.#isPlain) return new PlainCall(known, params, this, target, self, given);
+        if (!this.hasOwnKey || !isSeenAborted(given))
+          return new IndexedCall(known.key, params, scope, this, target, self, given);
+      }
       const args = new CallArguments(given);
       const call = new CallUnderWay(this, target, self, args, scope);
       return {
@@ -217,7 +225,7 @@ export class CachedTool implements CalledTool {
 }
 
 /** A call of known key, one to find the key of, or why it is neither. */
-type Request = IndexedCall | NewCall | WhyUncached;
+type Request = KnownCall | NewCall | WhyUncached;
 
 interface NewCall {
   readonly params: unknown;

@@ -81,7 +81,8 @@ export class ContextWatch {
 
   /** A call has a key that nobody has asked for, or whose value has gone. Never throws. */
   missed(call: WatchedCall): void {
-    if (this.#watched++ >= mostWatched) return;
+    // What varies is looked for among further arguments: contexts come after the input.
+    if (this.#watched++ >= mostWatched || call.data.length < 2) return;
     try {
       this.#lookAt(call);
     } catch {

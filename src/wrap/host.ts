@@ -2,6 +2,7 @@
 
 import type { CacheError } from '../errors.js';
 import type { AbortSource } from '../guard/shared-abort.js';
+import type { KnownArguments } from '../key/argument-index.js';
 import type { LoadOptions, MethodOptions } from '../options.js';
 
 /** A cache, as seen from the functions it wraps. */
@@ -28,8 +29,8 @@ export interface WrapTarget {
   readonly ignoresParams: boolean;
   /** @throws UnhashableParamsError */
   key(params: unknown, scope: string | undefined): string;
-  /** The key of params that are plain data, signals included in what is not, while the cache is open. Never throws. */
-  plainKey(params: unknown, scope: string | undefined): string | undefined;
+  /** Params and their key where they are plain data, which signals are not, while the cache is open. Never throws. */
+  known(params: unknown, scope: string | undefined): KnownArguments | undefined;
   getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T>;
   /** `getOrSet` of a call whose key is known; its tool call is made where it is needed. */
   answer(known: KnownCall): Promise<unknown>;
@@ -53,7 +54,7 @@ export interface WrapTarget {
 export interface KnownCall {
   readonly key: string;
   readonly params: unknown;
-  readonly scope: string | undefined;
+  readonly scope?: string | undefined;
   /** Ends this caller's wait. It is not aborted yet. */
   readonly signal: AbortSource | undefined;
   /** How its tool is called, the same at each asking: for where memory has no answer. */
@@ -81,7 +82,7 @@ export interface SyncToolContext {
 /** One call of a wrapped function: its own options, and how to run the tool when the cache has no answer. */
 export interface ToolCall<T> extends Pick<LoadOptions, 'scope'> {
   /** Ends this caller's wait. */
-  readonly signal?: AbortSource;
+  readonly signal?: AbortSource | undefined;
   /** A load under this key is about to start for this call. The tool itself may run later. Never throws. */
   prepare(key: string): void;
   run(context: ToolContext): T | PromiseLike<T>;
@@ -90,7 +91,7 @@ export interface ToolCall<T> extends Pick<LoadOptions, 'scope'> {
 /** `ToolCall` for functions that return at once. */
 export interface SyncToolCall<T> extends Pick<LoadOptions, 'scope'> {
   /** Once it is aborted, the call is refused. */
-  readonly signal?: AbortSource;
+  readonly signal?: AbortSource | undefined;
   /** The tool is about to be called for this key. Never throws. */
   prepare(key: string): void;
   runAtOnce(context: SyncToolContext): T;

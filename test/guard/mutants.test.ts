@@ -115,11 +115,11 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     'negativeTtl',
     absence.negativeTtl,
     [
-      ['guard/negative.ts', 'isNegative(value) ? negativeTtl : ttl', 'isNegative(value) ? ttl : ttl'],
+      ['manager/create-entry.ts', 'isNothing ? negativeTtl : options.ttl', 'options.ttl'],
       [
-        'guard/negative.ts',
-        'negativeTtl !== undefined && isNegative(value) ?',
-        'negativeTtl !== undefined ?',
+        'manager/create-entry.ts',
+        'negativeTtl !== undefined && isNegative(value)',
+        'negativeTtl !== undefined',
       ],
       ['guard/negative.ts', 'value === null || value === undefined', '!value'],
       ['guard/negative.ts', 'value === null || value === undefined', 'value === undefined'],

@@ -1,0 +1,127 @@
+/** What a load goes through before its tool is called. */
+
+import type { Flight } from '../guard/single-flight.js';
+import type { LoadTurn } from '../tier.js';
+import { BulkyValue } from '../value/bulky-value.js';
+import type { CacheCore } from './cache-context.js';
+import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
+import { awaitTurn, turnOf } from './load-turn.js';
+import { type Loaded, nothingFound } from './loader.js';
+import type { MethodLookups } from './lookup.js';
+import type { MethodState } from './method-context.js';
+import type { SlowAnswers } from './slow-answers.js';
+import type { StaleAnswers } from './stale-fallback.js';
+
+/** One method's steps from the beginning of a load to its tool. */
+export class LoadSteps {
+  readonly #core: CacheCore;
+  readonly #state: MethodState;
+  readonly #lookups: MethodLookups;
+  readonly #stales: StaleAnswers;
+  readonly #answers: SlowAnswers;
+
+  constructor(parts: {
+    readonly core: CacheCore;
+    readonly state: MethodState;
+    readonly lookups: MethodLookups;
+    readonly stales: StaleAnswers;
+    readonly answers: SlowAnswers;
+  }) {
+    this.#core = parts.core;
+    this.#state = parts.state;
+    this.#lookups = parts.lookups;
+    this.#stales = parts.stales;
+    this.#answers = parts.answers;
+  }
+
+  /** One load: slower tiers and known keys where there are any, then the tool. */
+  run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
+    if (this.#core.tiers.hasSlow || request.options.knownKeys !== undefined)
+      return this.#searchAndCall(request, flight);
+    if (!request.isRefresh) this.#lookups.missed(request.key);
+    return this.#call(request, flight);
+  }
+
+  /** What lies below memory, or that nothing can; else the tool, when it is this load's turn among those of others. */
+  async #searchAndCall<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
+    const { tiers } = this.#core;
+    const { key, isRefresh } = request;
+    if (isRefresh) this.#stales.note(flight, 'not searched');
+    const searched = isRefresh || !tiers.hasSlow ? undefined : await this.#answers.find(request, flight);
+    if (searched !== undefined && !('isMiss' in searched)) return searched;
+    const turn = tiers.hasSlow ? turnOf(this.#core, request, flight, searched?.known) : undefined;
+    const isMiss = !isRefresh && searched?.isMiss !== false;
+    // With a turn it may be found yet.
+    if (isMiss && turn === undefined) this.#lookups.missed(key);
+    if (!isRefresh && request.options.knownKeys !== undefined && isUnknownKey(this.#core, request)) {
+      if (isMiss && turn !== undefined) this.#lookups.missed(key);
+      return nothingFound;
+    }
+    if (turn !== undefined) {
+      const missed = () => {
+        if (isMiss) this.#lookups.missed(key);
+      };
+      const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
+      if (found !== undefined) return found;
+    }
+    return this.#call(request, flight, turn);
+  }
+
+  #call<T>(request: LoadRequest<T>, flight: Flight<Loaded>, turn?: LoadTurn): Promise<Loaded> {
+    const { limiter } = this.#state;
+    // With nothing to wait for, and nothing written so far, what is true now is true when the tool is called.
+    return limiter === undefined && flight.isStorable
+      ? callTool(this.#core, request, flight, turn?.ticket)
+      : this.#callInTurn(request, flight, turn);
+  }
+
+  /** Calls the tool once it has a permit, unless that has become needless meanwhile. */
+  async #callInTurn<T>(
+    request: LoadRequest<T>,
+    flight: Flight<Loaded>,
+    turn: LoadTurn | undefined,
+  ): Promise<Loaded> {
+    const { loads } = this.#core;
+    const { key, isRefresh } = request;
+    const { limiter } = this.#state;
+    for (;;) {
+      flight.throwIfAborted();
+      const permit = limiter && enterQueue(this.#core, this.#state, { limiter, flight });
+      let newer: Flight<Loaded> | undefined;
+      try {
+        if (permit?.granted !== undefined) await permit.granted;
+        if (flight.superseded && !isRefresh) await this.#answers.prepareWritten(key);
+        flight.node.holdPermit();
+        // From here to the call of the loader nothing may be awaited: what was true must still be true there.
+        flight.throwIfAborted();
+        newer = flight.superseded ? loads.find(key) : undefined;
+        if (newer === undefined) {
+          // Written or deleted before the tool was called: its answer will be the newer one.
+          if (flight.superseded) {
+            const written = isRefresh ? undefined : this.#answers.writtenMeanwhile(key);
+            if (written !== undefined) return written;
+            this.#stales.forget(flight);
+            loads.reinstate(flight);
+          }
+          return await callTool(this.#core, request, flight, turn?.ticket);
+        }
+      } finally {
+        permit?.leave();
+        flight.node.releasePermit();
+      }
+      // Another load has begun since it was written or deleted: that is the one to wait for.
+      const other = newer;
+      const loaded = await loads.join(other, flight.signal).catch((error: unknown) => {
+        if (other.isLoneFailure(error)) return undefined;
+        throw other.ownError(error);
+      });
+      if (loaded === undefined) continue;
+      // Who refreshes is owed what the tool says, and not what the other load has found.
+      const isOwed = isRefresh && loaded.isFound === true;
+      if (loaded.shared === undefined || isOwed) continue;
+      const { stored } = loaded.shared;
+      if (stored instanceof BulkyValue) await stored.prepare(flight.signal);
+      return { ...loaded, value: this.#core.keeper.decode(stored) };
+    }
+  }
+}
