@@ -41,6 +41,12 @@ export interface KnownArguments {
   areSameAs(params: unknown): boolean;
 }
 
+/** A call that copies its arguments sooner or later, for its tool. */
+export interface CopyingCall {
+  /** The params of a copy of the arguments that nobody else can change, the one that the tool is given. */
+  ownParams(): unknown;
+}
+
 /** Arguments that were seen, and their key. */
 class Slot implements KnownArguments {
   readonly tokens: readonly Token[];
@@ -71,20 +77,8 @@ class Slot implements KnownArguments {
   }
 }
 
-/** Arguments of which no copy was taken. */
-class UnheldArguments implements KnownArguments {
-  readonly key: string;
-  readonly #keyOf: (params: unknown) => string;
-
-  constructor(params: unknown, keyOf: (params: unknown) => string) {
-    this.key = keyOf(params);
-    this.#keyOf = keyOf;
-  }
-
-  areSameAs(params: unknown): boolean {
-    return this.#keyOf(params) === this.key;
-  }
-}
+/** Nothing else can be asked where a call's own copy has made the key. */
+const areTheCopy = () => true;
 
 /** The arguments of one cache's calls. */
 export class ArgumentIndex {
@@ -125,7 +119,7 @@ export class ArgumentIndex {
 
   /** Arguments that were taken in, or asked for last, else `undefined`. It is no use of them. */
   find(params: unknown, scope: string | undefined, chain: Chain): KnownArguments | undefined {
-    return this.known(params, scope, chain, false);
+    return this.known(params, scope, chain, undefined, false);
   }
 
   /** Lets go of all arguments. */
@@ -138,9 +132,16 @@ export class ArgumentIndex {
 
   /**
    * Arguments that are plain data, and their key; `undefined` for others. Those that come a second time are taken in.
+   * @param call whose own copy makes the key of what is not taken in
    * @param isUse without it, they are only looked for
    */
-  known(params: unknown, scope: string | undefined, of: Chain, isUse = true): KnownArguments | undefined {
+  known(
+    params: unknown,
+    scope: string | undefined,
+    of: Chain,
+    call?: CopyingCall,
+    isUse = true,
+  ): KnownArguments | undefined {
     if (isWalking) return undefined;
     isWalking = true;
     try {
@@ -156,7 +157,7 @@ export class ArgumentIndex {
         if (at > first) this.#moveUp(at, first);
         return slot;
       }
-      return isUse ? this.#unplaced(params, scope, of, { hash, first }) : undefined;
+      return isUse ? this.#unplaced(params, scope, of, { hash, first, call }) : undefined;
     } catch {
       // What a getter throws is for the canonical road to tell.
       return undefined;
@@ -169,15 +170,22 @@ export class ArgumentIndex {
     params: unknown,
     scope: string | undefined,
     of: Chain,
-    { hash, first }: { readonly hash: number; readonly first: number },
+    {
+      hash,
+      first,
+      call,
+    }: { readonly hash: number; readonly first: number; readonly call: CopyingCall | undefined },
   ): KnownArguments | undefined {
     const latest = this.#latest;
     const isLatest = latest?.hash === hash && latest.holds(params, scope, of.chain);
     const standing = this.#standing(hash, first);
     let slot = latest;
     if (!isLatest || slot === undefined) {
-      // They will hardly be found by this: a copy of them would cost more than it spares.
-      if (standing === 'crowded') return new UnheldArguments(params, (each) => of.hashKey(each, scope));
+      // They may never come again, or will hardly be found: a copy of our own would cost more than it spares.
+      if (standing === 'crowded' || (standing === 'new' && call !== undefined)) {
+        const key = of.hashKey(call === undefined ? params : call.ownParams(), scope);
+        return { key, areSameAs: areTheCopy };
+      }
       const snapshot = snapshotOf(params);
       if (snapshot === undefined) return undefined;
       slot = new Slot(hash, snapshot, scope, of);

@@ -13,7 +13,7 @@ import {
   stringText,
   tooLong,
 } from './json-leaf.js';
-import { type KeyOrder, KeyOrders } from './key-order.js';
+import { KeyOrders } from './key-order.js';
 import { isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /**
@@ -192,7 +192,7 @@ function containerText(value: object, room: number, known: KnownTexts | undefine
   if (room === 0 || --containersLeft < 0) throw unprintable;
   if (Array.isArray(value)) return arrayText(value, room, known);
   if (!isPlain(value)) return formText(taggedForm(value), room, known);
-  const { keys, prefixes } = orderOf(value);
+  const { keys, prefixes } = keyOrders.orderOf(Object.keys(value));
   if (keys.length === 0) return '{}';
   let text = '';
   for (let i = 0; i < keys.length; i++) {
@@ -241,10 +241,6 @@ function textWithout(
     return `[${texts.join(', ')}]`;
   }
   if (!isPlain(value)) return textOf(value, room, known);
-  for (const key of orderOf(value).keys) print(key, `${stringText(key)}: `);
+  for (const key of keyOrders.orderOf(Object.keys(value)).keys) print(key, `${stringText(key)}: `);
   return `{${texts.join(', ')}}`;
-}
-
-function orderOf(value: object): KeyOrder {
-  return keyOrders.orderOf(Object.keys(value));
 }

@@ -181,7 +181,7 @@ export function newEntry(
     createdElapsed: createdAt === undefined ? clock.elapsed() : createdElapsed(createdAt, clock),
     staleAt,
     validUntil,
-    expiresAt: inMemoryUntil(validUntil, now, memoryTtl),
+    expiresAt: memoryTtl === undefined ? validUntil : inMemoryUntil(validUntil, now + memoryTtl),
   });
 }
 
@@ -249,7 +249,7 @@ export function entryFrom(
     idleMs: sliding?.idleMs ?? 0,
     validUntil: expiresAt,
     createdElapsed: createdElapsed(createdAt, clock),
-    expiresAt: inMemoryUntil(expiresAt, clock.now(), memoryTtl),
+    expiresAt: memoryTtl === undefined ? expiresAt : inMemoryUntil(expiresAt, clock.now() + memoryTtl),
     bytes: entryBytes(bytes, tags, origin),
   });
   return { entry, decoded };
@@ -296,7 +296,6 @@ function createdElapsed(createdAt: number, clock: Clock): number {
   return clock.elapsed() - Math.max(0, clock.now() - createdAt);
 }
 
-function inMemoryUntil(expiresAt: number | null, now: number, memoryTtl: number | undefined): number | null {
-  if (memoryTtl === undefined) return expiresAt;
-  return expiresAt === null ? now + memoryTtl : Math.min(expiresAt, now + memoryTtl);
+function inMemoryUntil(expiresAt: number | null, memoryEnds: number): number {
+  return expiresAt === null ? memoryEnds : Math.min(expiresAt, memoryEnds);
 }

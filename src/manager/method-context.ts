@@ -8,7 +8,7 @@ import { CircuitBreaker } from '../guard/circuit-breaker.js';
 import { ConcurrencyLimiter } from '../guard/concurrency.js';
 import type { RememberedErrors } from '../guard/error-cache.js';
 import type { ResolvedGuardOptions } from '../guard/resolved-guard-options.js';
-import { type ArgumentIndex, Chain, type KnownArguments } from '../key/argument-index.js';
+import { type ArgumentIndex, Chain, type CopyingCall, type KnownArguments } from '../key/argument-index.js';
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
 import type { UnkeptMembers } from '../key/key-origin.js';
@@ -98,8 +98,8 @@ export class MethodState implements SharedMethodState {
   }
 
   /** The params of a call, and its key, where they are plain data; `undefined` where it takes more to find it, or that there is none. */
-  known(params: unknown, scope: string | undefined): KnownArguments | undefined {
-    return this.#chain && this.index.known(params, scope ?? this.options.scope, this.#chain);
+  known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined {
+    return this.#chain && this.index.known(params, scope ?? this.options.scope, this.#chain, call);
   }
 
   #ownScope(scope: string | undefined): string | undefined {

@@ -2,7 +2,7 @@
 
 import { CacheClosedError, type CacheError } from '../errors.js';
 import { refuseIdleOptions } from '../guard/idle-options.js';
-import type { KnownArguments } from '../key/argument-index.js';
+import type { CopyingCall, KnownArguments } from '../key/argument-index.js';
 import { type MethodOptions, type ResolvedMethodOptions, resolveMethodOptions } from '../options.js';
 import type { KnownCall, SyncToolCall, ToolCall, WhyUncached, WrapHost, WrapTarget } from '../wrap/host.js';
 import type { CacheCore } from './cache-context.js';
@@ -80,8 +80,8 @@ class ManagerTarget implements WrapTarget {
     return this.#state.keyInPassing(params, scope);
   }
 
-  known(params: unknown, scope: string | undefined): KnownArguments | undefined {
-    return this.#core.isClosed ? undefined : this.#state.known(params, scope);
+  known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined {
+    return this.#core.isClosed ? undefined : this.#state.known(params, scope, call);
   }
 
   answer(known: KnownCall): Promise<unknown> {

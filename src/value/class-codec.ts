@@ -3,7 +3,6 @@
 import { atOnce } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
 import { expected, functionOf } from '../option-checks.js';
-import { isWellFormed } from './plain.js';
 
 /**
  * Makes instances of one class storable.
@@ -82,7 +81,7 @@ function checkCodec(codec: unknown, index: number): void {
     throw expected(place, 'an object', codec);
   }
   const { tag, test, encode, decode } = codec as Partial<ClassCodec>;
-  if (typeof tag !== 'string' || tag === '' || !isWellFormed(tag)) {
+  if (typeof tag !== 'string' || tag === '' || !tag.isWellFormed()) {
     throw expected(`${place}.tag`, 'a well-formed, non-empty string', tag);
   }
   for (const [name, method] of Object.entries({ test, encode, decode }))

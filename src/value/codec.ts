@@ -3,12 +3,13 @@
 import { CacheError, UnstorableValueError } from '../errors.js';
 import { type ClassCodec, ClassCodecs } from './class-codec.js';
 import { HeapMeter } from './heap-size.js';
-import { PackingProbe, PlainPacker } from './msgpack/packer.js';
+import { maxElements } from './msgpack/limits.js';
+import { hasPacker, PackingProbe, PlainPacker } from './msgpack/packer.js';
 import { readMsgpack, unreadable } from './msgpack/reader.js';
 import { readMsgpackInSlices, type SlicedReading } from './msgpack/sliced-reading.js';
 import { timestampType } from './msgpack/timestamp.js';
 import { MsgpackWriter } from './msgpack/writer.js';
-import { WalkLimit, walkPlain } from './plain.js';
+import { type WalkLimit, walkPlain } from './plain.js';
 import { richType, richVersion } from './rich/format.js';
 import { reviveRich } from './rich/revive.js';
 import { walkRich } from './rich/walk.js';
@@ -65,16 +66,17 @@ class MsgpackValueCodec implements ValueCodec {
   }
 
   encode(value: unknown): Uint8Array {
-    const limit = new WalkLimit(mostPacked);
+    const limit: WalkLimit = { mostElements: mostPacked };
     try {
-      if (this.#packer.isThere) {
+      if (hasPacker()) {
         const probe = new PackingProbe();
         if (walkPlain(value, probe, limit) && probe.isPackable) return this.#packer.pack(value);
       }
     } catch (error) {
       throw asUnstorable(error);
     }
-    return this.#write(value, limit.lifted());
+    // What the first walk has listed the next, which goes to the end, need not list again.
+    return this.#write(value, { ...limit, mostElements: maxElements });
   }
 
   /** What msgpackr would not keep as it is. */

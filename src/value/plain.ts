@@ -28,35 +28,26 @@ const noOtherNames = /^\[ \.\.\. \d+ more items?, \[length\]: \d+ \]$/;
  * and arrays and plain objects of these, none of them met twice. If not, what was reported so far is void.
  */
 export function walkPlain(value: unknown, sink: MsgpackSink, limit?: WalkLimit): boolean {
-  return new PlainWalk(sink, limit).visit(value, 0);
+  return new PlainWalk(value, sink, limit).visit(value, 0);
 }
 
 /** Where a walk stops as if the value were not plain, and what the next walk of the same value need not list again. */
-export class WalkLimit {
-  mostElements: number;
+export interface WalkLimit {
+  readonly mostElements: number;
   /** The object at which it has stopped, and its names: to list a million takes longer than all else. */
-  readonly listed: { object: object | undefined; names: string[] } = { object: undefined, names: [] };
-
-  constructor(mostElements: number) {
-    this.mostElements = mostElements;
-  }
-
-  /** The same for the next walk, which goes to the end. */
-  lifted(): this {
-    this.mostElements = maxElements;
-    return this;
-  }
+  listed?: { readonly object: object; readonly names: readonly string[] };
 }
 
 class PlainWalk {
   readonly #sink: MsgpackSink;
-  readonly #limit: WalkLimit | undefined;
+  readonly #limit: WalkLimit;
+  readonly #root: unknown;
   /** Objects met: a second meeting is a shared reference or a cycle. Made for the first nested object. */
-  #met: Set<object> | undefined;
-  #root: object | undefined;
+  #met: Set<unknown> | undefined;
   #elements = 0;
 
-  constructor(sink: MsgpackSink, limit: WalkLimit | undefined) {
+  constructor(root: unknown, sink: MsgpackSink, limit: WalkLimit = { mostElements: maxElements }) {
+    this.#root = root;
     this.#sink = sink;
     this.#limit = limit;
   }
@@ -64,7 +55,8 @@ class PlainWalk {
   visit(value: unknown, depth: number): boolean {
     switch (typeof value) {
       case 'string':
-        if (!isWellFormed(value)) return false;
+        // Lone surrogates do not survive UTF-8.
+        if (!value.isWellFormed()) return false;
         this.#sink.string(value);
         return true;
       case 'number':
@@ -78,7 +70,8 @@ class PlainWalk {
           this.#sink.nil();
           return true;
         }
-        if (depth === maxPlainDepth || types.isProxy(value) || this.#hasMet(value)) return false;
+        if (depth === maxPlainDepth || types.isProxy(value) || (depth > 0 && this.#hasMet(value)))
+          return false;
         return Array.isArray(value)
           ? this.#visitArray(value, depth + 1)
           : this.#visitObject(value, depth + 1);
@@ -93,7 +86,7 @@ class PlainWalk {
     if (!this.#hasRoomFor(length)) return false;
     this.#sink.array(length);
     for (let index = 0; index < length; index += 1) {
-      if (isGetter(array, index) || !this.visit(array[index], depth)) return false;
+      if (lookupGetter.call(array, index) !== undefined || !this.visit(array[index], depth)) return false;
     }
     return true;
   }
@@ -101,16 +94,16 @@ class PlainWalk {
   #visitObject(object: object, depth: number): boolean {
     if (!isObjectPrototype(Object.getPrototypeOf(object))) return false;
     // Listed once: for an object of a million keys that takes longer than all else together.
-    const listed = this.#limit?.listed;
+    const { listed } = this.#limit;
     const keys = listed?.object === object ? listed.names : Object.getOwnPropertyNames(object);
     if (Object.getOwnPropertySymbols(object).length !== 0) return false;
     if (!this.#hasRoomFor(keys.length)) {
-      if (listed !== undefined) [listed.object, listed.names] = [object, keys];
+      this.#limit.listed = { object, names: keys };
       return false;
     }
     this.#sink.map(keys.length);
     for (const key of keys) {
-      if (key === '__proto__' || !isWellFormed(key)) return false;
+      if (key === '__proto__' || !key.isWellFormed()) return false;
       const property = Object.getOwnPropertyDescriptor(object, key);
       if (property?.enumerable !== true) return false;
       this.#sink.key(key);
@@ -123,14 +116,10 @@ class PlainWalk {
   /** Beyond the bound the rich form decides: in it, an array may be mere holes. */
   #hasRoomFor(elements: number): boolean {
     this.#elements += elements;
-    return this.#elements <= (this.#limit?.mostElements ?? maxElements);
+    return this.#elements <= this.#limit.mostElements;
   }
 
   #hasMet(object: object): boolean {
-    if (this.#root === undefined) {
-      this.#root = object;
-      return false;
-    }
     this.#met ??= new Set([this.#root]);
     const { size } = this.#met;
     return this.#met.add(object).size === size;
@@ -175,12 +164,4 @@ const { __lookupGetter__: lookupGetter } = Object.prototype as unknown as {
 /** Whether an array's element is a getter, which may give each reader something else. */
 export function isGetter(array: readonly unknown[], index: number): boolean {
   return lookupGetter.call(array, index) !== undefined;
-}
-
-// In Node since 20, in TypeScript's library only from ES2024 on.
-const method = (String.prototype as unknown as { isWellFormed(this: string): boolean }).isWellFormed;
-
-/** Whether a string has no lone surrogates, and so survives UTF-8. */
-export function isWellFormed(text: string): boolean {
-  return method.call(text);
 }

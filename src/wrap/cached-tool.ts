@@ -158,10 +158,12 @@ export class CachedTool implements CalledTool {
     if (!this.#receivers.admits(self)) return furtherInstance;
     try {
       const scope = this.isScoped ? this.scopeOf(self) : undefined;
-      const params = this.#paramsInSight(given);
-      const known = target.known(params, scope);
+      const data = this.hasOwnKey || given.length === 1 ? given : withoutLastSignal(given);
+      const params = this.#paramsInSight(given, data);
+      const plain = this.#isPlain ? new PlainCall(params, this, target, self, given, data) : undefined;
+      const known = target.known(params, scope, plain);
       if (known !== undefined) {
-        if (this.#isPlain) return new PlainCall(known, params, this, target, self, given);
+        if (plain !== undefined) return plain.knownAs(known);
         if (!this.hasOwnKey || !isSeenAborted(given))
           return new IndexedCall(known.key, params, scope, this, target, self, given);
       }
@@ -177,9 +179,8 @@ export class CachedTool implements CalledTool {
   }
 
   /** The params, if no signals are among the arguments but one at their end. */
-  #paramsInSight(given: readonly unknown[]): unknown {
+  #paramsInSight(given: readonly unknown[], data: readonly unknown[]): unknown {
     if (this.#key !== undefined) return this.#key(...given);
-    const data = given.length > 1 ? withoutLastSignal(given) : given;
     if (this.#names === undefined) return listAsParams(data);
     return data.length > this.#names.length ? notInSight : this.paramsOf({ given, data });
   }

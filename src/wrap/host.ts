@@ -2,7 +2,7 @@
 
 import type { CacheError } from '../errors.js';
 import type { AbortSource } from '../guard/shared-abort.js';
-import type { KnownArguments } from '../key/argument-index.js';
+import type { CopyingCall, KnownArguments } from '../key/argument-index.js';
 import type { LoadOptions, MethodOptions } from '../options.js';
 
 /** A cache, as seen from the functions it wraps. */
@@ -30,7 +30,7 @@ export interface WrapTarget {
   /** @throws UnhashableParamsError */
   key(params: unknown, scope: string | undefined): string;
   /** Params and their key where they are plain data, which signals are not, while the cache is open. Never throws. */
-  known(params: unknown, scope: string | undefined): KnownArguments | undefined;
+  known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined;
   getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T>;
   /** `getOrSet` of a call whose key is known; its tool call is made where it is needed. */
   answer(known: KnownCall): Promise<unknown>;

@@ -1,87 +1,97 @@
 /** A call whose arguments are plain data and are all in its key, as most calls are. */
 
-import type { KnownArguments } from '../key/argument-index.js';
+import type { CopyingCall, KnownArguments } from '../key/argument-index.js';
 import type { KnownCall, SyncToolCall, SyncToolContext, ToolCall, ToolContext, WrapTarget } from './host.js';
 import { plainCopy } from './plain-copy.js';
 import type { CalledTool } from './tool-call.js';
 
 /**
- * The tool gets a private copy of the arguments, which is compared with those that made the key: whatever the caller does
- * to its own after the call, the answer is that of the copy.
+ * The tool gets a private copy of the arguments, which has made the key or is compared with what has: whatever the caller
+ * does to its own after the call, the answer is that of the copy.
  */
-export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unknown> {
-  readonly key: string;
+export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unknown>, CopyingCall {
+  key = '';
   readonly params: unknown;
   declare readonly scope?: never;
-  readonly #known: KnownArguments;
+  /** Plain data holds no signals: there may be one behind it. */
+  readonly signal: AbortSignal | undefined;
   readonly #tool: CalledTool;
   readonly #target: WrapTarget;
   readonly #self: unknown;
-  #given: readonly unknown[];
+  readonly #data: readonly unknown[];
+  #known: KnownArguments | undefined;
+  #copy: readonly unknown[] | undefined;
   #isUnsteady = false;
 
   // Positional, as this is made for every hit.
   constructor(
-    known: KnownArguments,
     params: unknown,
     tool: CalledTool,
     target: WrapTarget,
     self: unknown,
     given: readonly unknown[],
+    data: readonly unknown[],
   ) {
-    this.key = known.key;
     this.params = params;
-    this.#known = known;
+    this.signal = data === given ? undefined : (given[data.length] as AbortSignal);
     this.#tool = tool;
     this.#target = target;
     this.#self = self;
-    this.#given = given;
+    this.#data = data;
   }
 
-  /** Plain data holds no signals: there may be one at the end alone. */
-  get signal(): AbortSignal | undefined {
-    const last = this.#given.length > 1 ? this.#given.at(-1) : undefined;
-    return last instanceof AbortSignal ? last : undefined;
+  /** The call, once its arguments are known to be plain. */
+  knownAs(known: KnownArguments): this {
+    this.key = known.key;
+    this.#known = known;
+    return this;
   }
 
   toolCall(): this {
     return this;
   }
 
+  ownParams(): unknown {
+    const copy = this.#data.map(plainCopy);
+    this.#copy = copy;
+    return this.#tool.paramsOf({ given: copy, data: copy });
+  }
+
   prepare(): void {
     const { watch, paramsOf } = this.#tool;
-    const hasSignal = this.signal !== undefined;
-    const dataOf = (given: readonly unknown[]) => (hasSignal ? given.slice(0, -1) : given);
     watch.missed({
-      data: dataOf(this.#given),
-      hasSignal,
+      data: this.#data,
+      hasSignal: this.signal !== undefined,
       wasAnswered: () => this.#target.wasAnswered,
       keyOf: (data) => this.#target.key(paramsOf({ given: data, data }), undefined),
     });
+    if (this.#copy !== undefined) return;
     try {
-      const copy = this.#given.map(plainCopy);
       // Getters and proxies may say one thing to the key and another to the copy.
-      this.#isUnsteady = !this.#known.areSameAs(paramsOf({ given: copy, data: dataOf(copy) }));
-      this.#given = copy;
+      this.#isUnsteady = this.#known?.areSameAs(this.ownParams()) !== true;
     } catch {
-      // Gone since the key was made: the tool finds out by itself.
+      // Gone since the key was made.
       this.#isUnsteady = true;
     }
+    // The tool finds out by itself.
+    if (this.#isUnsteady) this.#copy = undefined;
   }
 
   run(context: ToolContext): unknown {
     if (this.#isUnsteady) this.#withhold(context);
-    const hasSignal = this.signal !== undefined;
-    return this.#result(hasSignal ? this.#given.with(-1, context.signal) : this.#given);
+    const data = this.#copy ?? this.#data;
+    const given = this.signal === undefined ? data : [...data, context.signal];
+    return Reflect.apply(this.#tool.fn, this.#self, given);
   }
 
   runAtOnce(context: SyncToolContext): unknown {
     if (this.#isUnsteady) this.#withhold(context);
-    return this.#result(this.#given);
-  }
-
-  #result(given: readonly unknown[]): unknown {
-    return Reflect.apply(this.#tool.fn, this.#self, given);
+    const data = this.#copy ?? this.#data;
+    return Reflect.apply(
+      this.#tool.fn,
+      this.#self,
+      this.signal === undefined ? data : [...data, this.signal],
+    );
   }
 
   #withhold(context: SyncToolContext): void {

@@ -103,7 +103,7 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     'memoryTtl',
     expiry.memoryTtl,
     [
-      ['manager/create-entry.ts', 'Math.min(expiresAt, now + memoryTtl)', 'expiresAt'],
+      ['manager/create-entry.ts', 'Math.min(expiresAt, memoryEnds)', 'expiresAt'],
       [
         'manager/create-entry.ts',
         '{ createdAt, staleAt }: MemoryEntry,',

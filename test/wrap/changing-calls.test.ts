@@ -156,7 +156,8 @@ describe('a getter that says something else each time', () => {
         return page++;
       },
     });
-    expect(cache.stats('search')).toMatchObject({ uncached: 1, entries: 0 });
+    // The copy that the tool was given has made the key.
+    expect(cache.stats('search')).toMatchObject({ uncached: 0, entries: 1 });
     expect([1, 2, 3, 4].map((number) => wrapped({ page: number }))).toEqual([1, 2, 3, 4]);
   });
 });

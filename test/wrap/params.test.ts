@@ -110,8 +110,10 @@ describe('the params of a call', () => {
         return ++reads * 100;
       },
     };
-    await wrapped(unsteady);
-    expect(cache.stats('search')).toMatchObject({ uncached: 1, entries: 1 });
+    // The key is that of what the tool was given.
+    const page = await wrapped(unsteady);
+    expect(await wrapped({ page })).toBe(page);
+    expect(cache.stats('search')).toMatchObject({ uncached: 0, entries: 2, loads: 2 });
   });
 });
 

@@ -42,7 +42,7 @@ export class PackingProbe implements MsgpackSink {
   }
 
   key(value: string): void {
-    this.string(value);
+    this.#bytes += 5 + value.length * 3;
     // By these, msgpackr decides what an object is, though they are mere data here.
     if (value === 'constructor' || value === 'toJSON') this.#isExact = false;
   }
@@ -73,11 +73,6 @@ export class PackingProbe implements MsgpackSink {
 export class PlainPacker {
   #packr: Packr | undefined;
 
-  /** Whether msgpackr is there, which is loaded when the first value is packed: a bundle may have left it behind. */
-  get isThere(): boolean {
-    return library() !== undefined;
-  }
-
   pack(value: unknown): Uint8Array {
     try {
       this.#packr ??= newPackr();
@@ -94,26 +89,29 @@ export class PlainPacker {
   }
 }
 
+/** Whether msgpackr is there, which is loaded when the first value is packed: a bundle may have left it behind. */
+export function hasPacker(): boolean {
+  known ??= library();
+  return known !== 'none';
+}
+
 type Library = { readonly Packr: typeof Packr };
 
 let known: Library | 'none' | undefined;
 
 /** By `require`, as a value is encoded at once. This entry of msgpackr's loads no native add-on. */
-function library(): Library | undefined {
-  if (known === undefined) {
-    try {
-      const here = typeof __filename === 'string' ? __filename : import.meta.url;
-      known = nodeModule.createRequire(here)('msgpackr/index-no-eval') as Library;
-    } catch {
-      // Our own writer makes the same bytes.
-      known = 'none';
-    }
+function library(): Library | 'none' {
+  try {
+    const here = typeof __filename === 'string' ? __filename : import.meta.url;
+    return nodeModule.createRequire(here)('msgpackr/index-no-eval') as Library;
+  } catch {
+    // Our own writer makes the same bytes.
+    return 'none';
   }
-  return known === 'none' ? undefined : known;
 }
 
 function newPackr(): Packr {
-  const { Packr } = library() as Library;
+  const { Packr } = known as Library;
   // Records and structured clones are msgpackr's own; other languages can't read them.
   return new Packr({ useRecords: false, variableMapSize: true });
 }

@@ -4,14 +4,7 @@ import { types } from 'node:util';
 import { UnstorableValueError } from '../../errors.js';
 import type { ClassCodec, ClassCodecs } from '../class-codec.js';
 import type { MsgpackSink } from '../msgpack/writer.js';
-import {
-  hasElementsOnly,
-  hasOtherKeys,
-  isArrayPrototype,
-  isGetter,
-  isObjectPrototype,
-  isWellFormed,
-} from '../plain.js';
+import { hasElementsOnly, hasOtherKeys, isArrayPrototype, isGetter, isObjectPrototype } from '../plain.js';
 import { formatPath, type PathStep, Step } from '../value-path.js';
 import { maxDepth, Tag } from './format.js';
 import { MemoryRanges } from './memory-ranges.js';
@@ -84,7 +77,7 @@ class RichWalk implements FormSink {
   }
 
   #visitString(text: string): void {
-    if (isWellFormed(text)) {
+    if (text.isWellFormed()) {
       this.sink.string(text);
     } else {
       this.sink.begin(Tag.Utf16, 1);
@@ -232,7 +225,7 @@ class RichWalk implements FormSink {
 }
 
 function suitsMap(key: string): boolean {
-  return key !== '__proto__' && isWellFormed(key);
+  return key !== '__proto__' && key.isWellFormed();
 }
 
 /** Whether each element is there and has a value: no holes, no getters, no lone setters. */
