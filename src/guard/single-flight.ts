@@ -61,12 +61,15 @@ export class Flight<T> {
     return this.#controller.signal;
   }
 
-  /** Runs the load. It may be joined from within, by code that is not known to run inside it. */
-  begin(load: (flight: Flight<T>) => Promise<T> | T, onSettled: () => void): void {
+  /**
+   * Runs the load. It may be joined from within, by code that is not known to run inside it.
+   * @param among the flights that it is one of, until it has settled
+   */
+  begin(load: (flight: Flight<T>) => Promise<T> | T, among?: SingleFlight<T>): void {
     // Before any waiter runs on: whoever calls again from there must not join what is over.
     const settle = () => {
       this.node.settle();
-      onSettled();
+      among?.retire(this);
     };
     let resolve!: (value: T) => void;
     this.promise = new Promise<T>((fulfil, reject) => {
@@ -152,7 +155,7 @@ export class SingleFlight<T> {
     // Known before it runs: a loader may ask for, or delete, its own key at once.
     this.#flights.set(key, flight);
     try {
-      flight.begin(load, () => this.retire(flight));
+      flight.begin(load, this);
     } catch (error) {
       this.retire(flight);
       throw error;

@@ -9,6 +9,7 @@ import {
   escapedLength,
   isBestInPieces,
   longestText,
+  longestWhole,
   numberText,
   stringText,
   tooLong,
@@ -91,7 +92,9 @@ function quickText(value: unknown, root: string, ignored: IgnoredMembers | undef
   containersLeft = quickContainers;
   charactersLeft = longestText;
   try {
-    return withinBound(print(value, ignored, undefined));
+    const text = print(value, ignored, undefined);
+    if (text.length <= longestText) return text;
+    throw tooLong;
   } catch (cause) {
     if (cause === tooLong) throw tooLongError(root);
     return slowText(value, root, ignored);
@@ -105,7 +108,9 @@ function slowText(value: unknown, root: string, ignored: IgnoredMembers | undefi
   charactersLeft = 2 * longestText;
   try {
     const printPart = (part: object, texts: KnownTexts) => textOf(part, levels, texts);
-    return withinBound(print(value, ignored, resolveDeepParts({ value, root, ignored, print: printPart })));
+    const text = print(value, ignored, resolveDeepParts({ value, root, ignored, print: printPart }));
+    if (text.length <= longestText) return text;
+    throw tooLong;
   } catch (cause) {
     if (cause instanceof UnhashableParamsError) throw cause;
     if (cause === tooLong) throw tooLongError(root);
@@ -127,15 +132,10 @@ function tooLongError(root: string): UnhashableParamsError {
   return new UnhashableParamsError(root, message, { cause: tooLong });
 }
 
-function withinBound(text: string): string {
-  if (text.length > longestText) throw tooLong;
-  return text;
-}
-
 /** The text of a string, counted. No text is shorter than its string. */
 function countedText(value: string): string {
   if (value.length > charactersLeft) throw tooLong;
-  if (isBestInPieces(value, longestText - charactersLeft)) {
+  if (value.length > longestWhole && isBestInPieces(value, longestText - charactersLeft)) {
     // Six characters for each is the most; it is seldom worth while to count them.
     const length = 6 * value.length <= charactersLeft ? 6 * value.length : escapedLength(value);
     charactersLeft -= length;

@@ -45,11 +45,9 @@ export class BypassedCalls {
     }
     needStackRoom();
     const flight = new Flight<Loaded>('', name);
-    flight.begin(
-      () => this.#load(loader, flight),
-      () => undefined,
-    );
-    boundLoad(this.#core, flight, options);
+    flight.begin(() => this.#load(loader, flight));
+    const { hardTimeout } = options;
+    if (hardTimeout !== undefined) boundLoad(this.#core, flight, { hardTimeout });
     const own = ({ value }: Loaded) => value as T;
     return this.#waits.for(flight, {
       ...{ key: '', options, signal, own, since },

@@ -56,13 +56,14 @@ export function lifetimeOf(
   const plain = decidedTtl !== undefined ? decidedTtl : isNothing ? negativeTtl : options.ttl;
   const ttl = typeof plain === 'function' ? ttlFrom(plain(value)) : plain;
   const slides = sliding && decidedTtl === undefined && !isNothing && ttl !== null && ttl > 0;
+  const tags = typeof options.tags === 'function' ? tagsFrom(options.tags, value) : options.tags;
   const freshFor = slides && maxAge !== undefined ? maxAge : ttl;
   return {
     ttl: freshFor === null ? null : jitteredTtl({ ttlMs: freshFor, jitter, random }),
     staleFor: Math.max(options.staleWhileRevalidate, options.staleIfError),
     idleMs: slides ? ttl : 0,
     memoryTtl: options.memoryTtl,
-    tags: tagsFrom(options.tags, value)?.map(ownString),
+    tags: tags.length === 0 ? undefined : counted(tags).map(ownString),
     cost: options.cost === undefined ? undefined : costFrom(options.cost(value)),
     isNegative: isNothing,
     hasOwnTtl: decidedTtl !== undefined || (options !== method && !haveSameTtl(options, method)),
@@ -76,13 +77,12 @@ function ttlFrom(own: Duration | null): number | null {
 /** Readers of partition files refuse more: see `FORMAT.md`. */
 const maxTags = 100_000;
 
-function tagsFrom(tags: ResolvedMethodOptions['tags'], value: unknown): readonly string[] | undefined {
-  if (typeof tags !== 'function') return tags.length === 0 ? undefined : counted(tags);
+function tagsFrom(tags: (value: unknown) => unknown, value: unknown): readonly string[] {
   const own: unknown = tags(value);
   if (!Array.isArray(own) || !own.every((tag) => typeof tag === 'string' && tag !== '')) {
     throw new InvalidOptionError('Expected `tags(value)` to return a list of non-empty strings');
   }
-  return own.length === 0 ? undefined : [...counted(own)];
+  return own;
 }
 
 function counted(tags: readonly string[]): readonly string[] {

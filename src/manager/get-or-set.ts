@@ -209,13 +209,16 @@ export class LoadPipeline {
   }
 
   #start<T>(request: LoadRequest<T>): Flight<Loaded> {
-    const { loads, tiers } = this.#core;
+    const { loads, tiers, options } = this.#core;
     const { key } = request;
+    const { hardTimeout } = request.options;
     const flight = loads.start(key, this.#state.name, (begun) => this.#steps.run(request, begun));
+    flight.beganAt = options.clock.elapsed();
+    if (hardTimeout === undefined) return flight;
     const onExpired = () => {
       if (this.#stales.isSearching(flight)) tiers.reads.giveUp(key);
     };
-    boundLoad(this.#core, flight, { hardTimeout: request.options.hardTimeout, onExpired });
+    boundLoad(this.#core, flight, { hardTimeout, onExpired });
     return flight;
   }
 

@@ -17,11 +17,9 @@ type Bounds = Pick<ResolvedMethodOptions, 'hardTimeout'>;
 export function boundLoad(
   core: CacheCore,
   flight: Flight<Loaded>,
-  { hardTimeout, onExpired }: Bounds & { readonly onExpired?: () => void },
+  { hardTimeout, onExpired }: { readonly hardTimeout: number; readonly onExpired?: () => void },
 ): void {
   const { clock } = core.options;
-  flight.beganAt = clock.elapsed();
-  if (hardTimeout === undefined) return;
   flight.boundMs = hardTimeout;
   const expire = () => {
     onExpired?.();

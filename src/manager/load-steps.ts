@@ -39,7 +39,9 @@ export class LoadSteps {
     if (this.#core.tiers.hasSlow || request.options.knownKeys !== undefined)
       return this.#searchAndCall(request, flight);
     if (!request.isRefresh) this.#lookups.missed(request.key);
-    return this.#call(request, flight);
+    // With nothing to wait for, and nothing written so far, what is true now is true when the tool is called.
+    const isAtOnce = this.#state.limiter === undefined && !flight.superseded && !flight.isAborted;
+    return isAtOnce ? callTool(this.#core, request, flight) : this.#callInTurn(request, flight);
   }
 
   /** What lies below memory, or that nothing can; else the tool, when it is this load's turn among those of others. */
@@ -64,23 +66,11 @@ export class LoadSteps {
       const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
       if (found !== undefined) return found;
     }
-    return this.#call(request, flight, turn);
-  }
-
-  #call<T>(request: LoadRequest<T>, flight: Flight<Loaded>, turn?: LoadTurn): Promise<Loaded> {
-    const { limiter } = this.#state;
-    // With nothing to wait for, and nothing written so far, what is true now is true when the tool is called.
-    return limiter === undefined && flight.isStorable
-      ? callTool(this.#core, request, flight, turn?.ticket)
-      : this.#callInTurn(request, flight, turn);
+    return this.#callInTurn(request, flight, turn);
   }
 
   /** Calls the tool once it has a permit, unless that has become needless meanwhile. */
-  async #callInTurn<T>(
-    request: LoadRequest<T>,
-    flight: Flight<Loaded>,
-    turn: LoadTurn | undefined,
-  ): Promise<Loaded> {
+  async #callInTurn<T>(request: LoadRequest<T>, flight: Flight<Loaded>, turn?: LoadTurn): Promise<Loaded> {
     const { loads } = this.#core;
     const { key, isRefresh } = request;
     const { limiter } = this.#state;

@@ -56,7 +56,7 @@ export class CallerWaits {
       const waiting = abortScope && this.#wait({ caller, flight }, abortScope);
       if (waiting !== undefined) return failed === undefined ? waiting : waiting.then(undefined, failed);
       const joined = this.#core.loads.join(flight, caller.signal);
-      if (!mayTakeStale(caller)) return joined.then(own, failed);
+      if (!caller.takesStale || caller.options.staleIfError === 0) return joined.then(own, failed);
       const orStale = this.#orStale(joined, { caller, flight });
       return failed === undefined ? orStale : orStale.then(undefined, failed);
     } catch (error) {
@@ -134,8 +134,8 @@ export class CallerWaits {
 
   /** A load's outcome for one caller: for a failed one the stale value, where there is one and the caller takes it. */
   #orStale<T>(joined: Promise<Loaded>, wait: Wait<T>, abortScope?: AbortScope): Promise<T> {
-    const { signal, own } = wait.caller;
-    if (!mayTakeStale(wait.caller)) return joined.then(own);
+    const { signal, own, options, takesStale } = wait.caller;
+    if (!takesStale || options.staleIfError === 0) return joined.then(own);
     const insteadOf = (otherwise: () => T | PromiseLike<T>) => {
       const take = (isStill = true) => {
         const stale = abortScope?.isAnswered ? undefined : this.#stale(wait, 'error', isStill);
@@ -220,10 +220,6 @@ export class CallerWaits {
     this.#state.counters.hardTimeouts++;
     if (events.isHeard('hardTimeout')) events.emit('hardTimeout', { method: this.#state.name, key, ms });
   }
-}
-
-function mayTakeStale({ options, takesStale }: Caller<unknown>): boolean {
-  return takesStale && options.staleIfError !== 0;
 }
 
 /** Whether a caller waits for the load alone, however long that takes. */

@@ -38,7 +38,7 @@ export class MethodLoads {
       return this.#pipeline.answer(key, {
         loader,
         call: options,
-        origin: this.#originOf(params, options.scope, key),
+        origin: this.#state.unkept && this.#originOf(params, options.scope, key),
       });
     } catch (error) {
       // A malformed option of this call.
@@ -58,9 +58,9 @@ export class MethodLoads {
   readonly #loadOf = (known: KnownCall): CallToLoad<unknown> => {
     const call = known.toolCall();
     return {
-      loader: (context) => call.run(context),
+      loader: call.run.bind(call),
       call,
-      origin: this.#originOf(known.params, known.scope, known.key),
+      origin: this.#state.unkept && this.#originOf(known.params, known.scope, known.key),
     };
   };
 
@@ -71,7 +71,7 @@ export class MethodLoads {
       return this.#pipeline.renew(key, {
         loader,
         call: options,
-        origin: this.#originOf(params, options.scope, key),
+        origin: this.#state.unkept && this.#originOf(params, options.scope, key),
       });
     } catch (error) {
       return Promise.reject(error);
@@ -83,13 +83,8 @@ export class MethodLoads {
     return this.#bypass.run(loader, options, uncached);
   }
 
-  /** How to take down what the key was made from, once a load starts; `undefined` where it is not kept. */
-  #originOf(
-    params: unknown,
-    scope: string | undefined,
-    key: string,
-  ): (() => KeyOrigin | undefined) | undefined {
-    if (this.#state.unkept === undefined) return undefined;
+  /** How to take down what the key was made from, once a load starts. */
+  #originOf(params: unknown, scope: string | undefined, key: string): () => KeyOrigin | undefined {
     return () => storedOrigin(this.#core, this.#state, { params, scope, key });
   }
 

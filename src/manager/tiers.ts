@@ -6,7 +6,7 @@ import type { EventHub } from '../events.js';
 import { type Tagged, TagInvalidations } from '../guard/tag-invalidation.js';
 import { eachInSlices } from '../next-turn.js';
 import type { ResolvedCacheOptions } from '../options.js';
-import type { Stamp, StampClock } from '../stamp.js';
+import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { MemoryTier, storeFailure } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
@@ -172,7 +172,9 @@ export class Tiers {
       this.remove(state, key, 'invalidate');
       return false;
     }
-    if (incoming.began !== undefined && this.#memory.holdsNewer(entry)) return false;
+    // A load that began later may have returned at once.
+    const held = incoming.began && this.#memory.peek(key);
+    if (held !== undefined && compareStamps(held.stamp, stamp) > 0) return false;
     if (this.hasSlow && this.isReplaced(entry)) {
       // Another process has written or deleted it while it was loaded.
       this.drop(state, key);

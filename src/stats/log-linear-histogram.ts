@@ -24,7 +24,8 @@ export class LogLinearHistogram {
     const octave = Math.max(0, 32 - Math.clz32(value) - octaveBits);
     const place = octave === 0 ? value : (value >>> (octave - 1)) - octaveBuckets;
     this.#makeRoom(octave, octave);
-    this.#count((octave - this.#firstOctave) * octaveBuckets + place, 1);
+    const bucket = (octave - this.#firstOctave) * octaveBuckets + place;
+    this.#counts[bucket] = Math.min((this.#counts[bucket] as number) + 1, mostInBucket);
     if (value > this.#max) this.#max = value;
   }
 
@@ -39,7 +40,8 @@ export class LogLinearHistogram {
     if (octaves === 0) return;
     this.#makeRoom(other.#firstOctave, other.#firstOctave + octaves - 1);
     const shift = (other.#firstOctave - this.#firstOctave) * octaveBuckets;
-    for (const [index, count] of other.#counts.entries()) this.#count(shift + index, count);
+    for (const [index, count] of other.#counts.entries())
+      this.#counts[shift + index] = Math.min((this.#counts[shift + index] as number) + count, mostInBucket);
     this.#max = Math.max(this.#max, other.#max);
   }
 
@@ -57,10 +59,6 @@ export class LogLinearHistogram {
       if (seen >= rank) return Math.min(this.#middleOf(index), this.#max);
     }
     return 0;
-  }
-
-  #count(index: number, times: number): void {
-    this.#counts[index] = Math.min((this.#counts[index] as number) + times, mostInBucket);
   }
 
   #makeRoom(lowest: number, highest: number): void {

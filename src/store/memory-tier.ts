@@ -3,7 +3,6 @@
 import type { Clock, Timer } from '../clock.js';
 import { CacheError } from '../errors.js';
 import { TimeSlice } from '../next-turn.js';
-import { compareStamps } from '../stamp.js';
 import { ExpiryRing } from './expiry-sweep.js';
 import type { MemoryEntry } from './memory-entry.js';
 import { type MethodGroup, MethodGroups } from './method-groups.js';
@@ -130,12 +129,6 @@ export class MemoryTier {
     if (entry === undefined || (entry.expiresAt === null && !entry.isCleared)) return entry;
     const isOver = entry.isCleared || entry.isExpired(entry.now(this.#clock));
     return isOver ? this.#letGo(entry) : entry;
-  }
-
-  /** Whether it holds a newer entry of the same key: a synchronous load ends before one that began earlier. */
-  holdsNewer({ key, stamp }: MemoryEntry): boolean {
-    const held = this.peek(key);
-    return held !== undefined && compareStamps(held.stamp, stamp) > 0;
   }
 
   /** Whether there is an entry of this key; not counted as a use. */

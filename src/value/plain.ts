@@ -81,9 +81,13 @@ class PlainWalk {
   }
 
   #visitArray(array: readonly unknown[], depth: number): boolean {
-    if (!isArrayPrototype(Object.getPrototypeOf(array)) || !hasElementsOnly(array)) return false;
+    const prototype = Object.getPrototypeOf(array);
+    if (prototype !== Array.prototype && !isArrayPrototype(prototype)) return false;
+    if (!hasElementsOnly(array)) return false;
     const { length } = array;
-    if (!this.#hasRoomFor(length)) return false;
+    this.#elements += length;
+    // Beyond the bound the rich form decides: in it, an array may be mere holes.
+    if (this.#elements > this.#limit.mostElements) return false;
     this.#sink.array(length);
     for (let index = 0; index < length; index += 1) {
       if (lookupGetter.call(array, index) !== undefined || !this.visit(array[index], depth)) return false;
@@ -92,12 +96,14 @@ class PlainWalk {
   }
 
   #visitObject(object: object, depth: number): boolean {
-    if (!isObjectPrototype(Object.getPrototypeOf(object))) return false;
+    const prototype = Object.getPrototypeOf(object);
+    if (prototype !== Object.prototype && !isObjectPrototype(prototype)) return false;
     // Listed once: for an object of a million keys that takes longer than all else together.
     const { listed } = this.#limit;
     const keys = listed?.object === object ? listed.names : Object.getOwnPropertyNames(object);
     if (Object.getOwnPropertySymbols(object).length !== 0) return false;
-    if (!this.#hasRoomFor(keys.length)) {
+    this.#elements += keys.length;
+    if (this.#elements > this.#limit.mostElements) {
       this.#limit.listed = { object, names: keys };
       return false;
     }
@@ -111,12 +117,6 @@ class PlainWalk {
       if (!this.visit(property.value, depth)) return false;
     }
     return true;
-  }
-
-  /** Beyond the bound the rich form decides: in it, an array may be mere holes. */
-  #hasRoomFor(elements: number): boolean {
-    this.#elements += elements;
-    return this.#elements <= this.#limit.mostElements;
   }
 
   #hasMet(object: object): boolean {

@@ -12,6 +12,7 @@ import {
 import { ContextWatch } from './context-watch.js';
 import type { KnownCall, WhyUncached, WrapTarget } from './host.js';
 import { IndexedCall } from './indexed-call.js';
+import type { NameClaim } from './method-name.js';
 import { PlainCall } from './plain-call.js';
 import type { ReceiverRule } from './receiver.js';
 import { isSeenAborted, withoutLastSignal, withoutSignals } from './signal-places.js';
@@ -30,8 +31,8 @@ export interface TargetSource {
   readonly fixed?: WrapTarget;
   /** The method's name as far as it is known, for warnings. */
   readonly name: string;
-  /** Whether the module was evaluated again, and other code goes by the name now: calls run uncached. */
-  readonly isReplaced: boolean;
+  /** The function's hold on the name. */
+  readonly claim: NameClaim | undefined;
 }
 
 /** What a cached tool is made from. */
@@ -154,7 +155,7 @@ export class CachedTool implements CalledTool {
 
   /** What the cache is asked with, or why it can't be asked. */
   #request(target: WrapTarget, self: unknown, given: readonly unknown[]): Request {
-    if (this.#source.isReplaced) return replaced;
+    if (this.#source.claim?.isDisplaced) return replaced;
     if (!this.#receivers.admits(self)) return furtherInstance;
     try {
       const scope = this.isScoped ? this.scopeOf(self) : undefined;

@@ -4,7 +4,7 @@ import { CacheError, InvalidArgumentError } from '../errors.js';
 import { evaluationCalling, type ModuleEvaluation } from '../module-evaluation.js';
 import type { TargetSource } from './cached-tool.js';
 import type { WrapTarget } from './host.js';
-import { classMethodName, namedKey } from './method-name.js';
+import { classMethodName, type NameClaim, namedKey } from './method-name.js';
 import { type ResolvedWrapOptions, resolveWrapOptions } from './wrap-options.js';
 import type { WrappedFunction } from './wrapped-function.js';
 import type { Callable } from './wrapped-types.js';
@@ -125,8 +125,8 @@ class FoundTarget implements TargetSource {
     this.name = init.key;
   }
 
-  get isReplaced(): boolean {
-    return this.#target?.isReplaced === true;
+  get claim(): NameClaim | undefined {
+    return this.#target?.claim;
   }
 
   for(self: unknown): WrapTarget | undefined {

@@ -54,7 +54,9 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
   ownParams(): unknown {
     const copy = this.#data.map(plainCopy);
     this.#copy = copy;
-    return this.#tool.paramsOf({ given: copy, data: copy });
+    // Mostly the list itself, or its only argument.
+    if (this.params === this.#data) return copy;
+    return this.params === this.#data[0] ? copy[0] : this.#tool.paramsOf({ given: copy, data: copy });
   }
 
   prepare(): void {

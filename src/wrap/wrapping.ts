@@ -120,14 +120,7 @@ export class Wrapping {
       options.name === undefined
         ? this.#names.claim(name, owner, { from, advice })
         : this.#names.give(name, owner);
-    return {
-      name,
-      fixed: target,
-      for: () => target,
-      get isReplaced() {
-        return claim.isDisplaced;
-      },
-    };
+    return { name, fixed: target, for: () => target, claim };
   }
 
   get host(): WrapHost {
