@@ -110,6 +110,8 @@ export class SessionClaims {
     const { commands, claimMs } = this.#init;
     let dead = '';
     for (let left = tries; ; left -= 1) {
+      // Whoever is dead may have been seen to already: what it claimed now, nobody would find.
+      if (!node.isHeld) throw new SessionLostError(id, `This node has lapsed before \`${id}\` was claimed`);
       const { incarnation, notAfter } = node.claimant(claimMs);
       const by = { incarnation, notAfter: Math.min(notAfter, place?.keptUntil ?? notAfter) };
       const reply = await commands.claim(by, { id, user: place?.user, dead });

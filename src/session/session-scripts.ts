@@ -57,6 +57,7 @@ if ARGV[4] == 'join' then
   if shards and shards ~= ARGV[7] and not isFirst then return {'shards', shards} end
   redis.call('HSET', KEYS[3], 'shards', ARGV[7], ARGV[2], ARGV[5])
 elseif not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
+  bury(ARGV[2], ARGV[6])
   return {'lost', text(now)}
 end
 redis.call('ZADD', KEYS[1], text(now + ARGV[3]), ARGV[2])

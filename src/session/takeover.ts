@@ -65,7 +65,8 @@ export class Takeover {
       else
         this.#queue(async (lease) => {
           await this.#sweep(lease, incarnation);
-          await this.#init.commands.forget(incarnation, since);
+          // One that was not seen through is to be found by whoever comes next.
+          if (lease.isHeld && !this.#isClosed) await this.#init.commands.forget(incarnation, since);
         });
     }
   }
@@ -136,7 +137,8 @@ export class Takeover {
       const list = connections.map(({ member }) => connectionFrom(member));
       await commands.detach(shard, lease.incarnation, { from: dead, list });
     }
-    if (sessions.length === 0) return;
+    // Whoever is dead may have been seen to already: what it claimed now, nobody would find.
+    if (sessions.length === 0 || !lease.isHeld) return;
     const mode = isAdopting ? 'adopt' : 'free';
     const by = lease.claimant(claimMs);
     const replies = await commands.adopt(by, { shard, from: dead, held: sessions, mode });

@@ -173,4 +173,22 @@ describe('a node that leaves', () => {
       if (node === 'b' && isAlive) listed.push(id);
     expect(new Set(listed)).toEqual(new Set(ids));
   });
+
+  it('claims nothing any more, not even what was on its way', async () => {
+    const [a, b] = [await nodeOf(), await nodeOf()];
+    const claiming = a.claim('chat', { user: 'ann' }).catch((error: unknown) => error);
+    await a.close();
+    expect(await b.owner('chat')).toBeUndefined();
+    expect(await claiming).toBeInstanceOf(Error);
+  });
+});
+
+describe('a node of which Redis has lost all', () => {
+  it('counts as dead, so that what it has claimed since is seen to', async () => {
+    const a = await nodeOf();
+    const { incarnation } = a;
+    const dead = new SessionKeys({ prefix: 'toolstash-sessions', database: 0, shards: 16 }).living[1];
+    await server.command('FLUSHALL');
+    await expect.poll(() => server.command('ZSCORE', dead, incarnation!)).toMatch(/\d{16}|e\+15/);
+  });
 });
