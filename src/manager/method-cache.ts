@@ -3,7 +3,13 @@
 
 import { CacheClosedError } from '../errors.js';
 import { allInSlices } from '../next-turn.js';
-import { type LoadOptions, type LookupOptions, resolveCallOptions, type SetOptions } from '../options.js';
+import {
+  type LoadOptions,
+  type LookupOptions,
+  type ResolvedMethodOptions,
+  resolveCallOptions,
+  type SetOptions,
+} from '../options.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { CacheCore } from './cache-context.js';
 import {
@@ -56,6 +62,11 @@ export class MethodCache {
   /** The method's name. */
   get name(): string {
     return this.#state.name;
+  }
+
+  /** @internal */
+  get options(): ResolvedMethodOptions {
+    return this.#state.options;
   }
 
   /** The key of a call. @throws UnhashableParamsError */

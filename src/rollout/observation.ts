@@ -1,7 +1,8 @@
 /** What is found out of one call's answer for those who listen. */
 
-import type { Loader, MethodCache } from '../index.js';
+import type { Loader } from '../index.js';
 import type { Answer } from './answer.js';
+import type { RolloutTool } from './rollout-call.js';
 
 type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains'>;
 
@@ -26,7 +27,7 @@ export class Observation {
 
   /** `getOrSet`, with a note of where the value came from. */
   async find<T>(
-    method: MethodCache,
+    { method, options }: RolloutTool,
     input: unknown,
     load: Loader<T>,
     { scope, signal }: { readonly scope: string | undefined; readonly signal: AbortSignal | undefined },
@@ -64,7 +65,7 @@ export class Observation {
     const value = await method.getOrSet<T>(
       input,
       loader,
-      signal === undefined ? keyed : { ...keyed, signal },
+      signal === undefined ? { ...options, ...keyed } : { ...options, ...keyed, signal },
     );
     if (hasRun)
       note({ key, source: isKept && key !== undefined ? 'tool' : 'uncached', ageMs: 0, isStale: false });

@@ -1,6 +1,6 @@
 /** A call of a tool in a rollout, and what is known of the tool. */
 
-import type { MethodCache } from '../index.js';
+import type { LoadOptions, MethodCache } from '../index.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 
 /** What a tool is given besides its input. */
@@ -33,6 +33,8 @@ export interface RolloutTool {
   readonly name: string;
   readonly effect: ResolvedEffect;
   readonly method: MethodCache;
+  /** How its results are kept, over what the method says. */
+  readonly options: LoadOptions | undefined;
   /** What the scope of its results begins with; `undefined`: they are everybody's. */
   readonly prefix: string | undefined;
   /** The same for what its writes came to. */

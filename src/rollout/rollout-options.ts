@@ -14,7 +14,7 @@ export interface RolloutOptions {
   readonly effects: ToolEffects | EffectDeclarations;
   /**
    * What it is an attempt at: a prompt, an issue, a user's request. Rollouts of one task begin in the same state of the
-   * world.
+   * world. Without one, nothing under the scopes 'task' and 'rollout' is shared with another rollout, whatever its id.
    * @default undefined
    */
   readonly task?: string | number;

@@ -1,7 +1,8 @@
 /** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
 
-import type { CacheManager, LoaderContext } from '../index.js';
-import { hashKey, InvalidArgumentError } from '../index.js';
+import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../index.js';
+import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
+import { nodeCrypto } from '../node-crypto.js';
 import { shown } from '../option-checks.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { isErrorByConvention } from '../tools/error-result.js';
@@ -17,7 +18,7 @@ import {
   resolveRolloutOptions,
 } from './rollout-options.js';
 import { rolloutTools } from './rollout-tools.js';
-import type { SharingScope } from './tool-effects.js';
+import type { RuleOptions, SharingScope } from './tool-effects.js';
 import { orAbort, Turns } from './turns.js';
 import { namesFor, runWrite, type World } from './write.js';
 
@@ -40,6 +41,7 @@ export class Rollout {
   readonly #cache: CacheManager;
   readonly #options: ResolvedRolloutOptions;
   readonly #tools = new Map<string, RolloutTool>();
+  readonly #nonce = nodeCrypto().randomUUID();
   readonly #history = new History();
   readonly #turns = new Turns();
   readonly #world: World;
@@ -110,7 +112,7 @@ export class Rollout {
   #meet(name: string): RolloutTool {
     const method = this.#cache.method(name);
     const { effects, id, scope: ownScope } = this.#options;
-    const { effect, scope = ownScope, samples } = effects.for(name);
+    const { effect, scope = ownScope, samples, options } = effects.for(name);
     const isPure = effect.kind === 'pure';
     const sample =
       samples === 1 ? undefined : Number.parseInt(hashKey('toolstash.sample', id).slice(0, 12), 16) % samples;
@@ -118,18 +120,26 @@ export class Rollout {
     const prefixOf = (kind: 'read' | 'write') =>
       JSON.stringify([kind, ...this.#sharers(scope), isPure || effects.digest, fingerprint, sample ?? null]);
     const tool: RolloutTool = {
-      ...{ name, effect, method, sample, fingerprint },
+      ...{ name, effect, method, sample, fingerprint, options: optionsFor(effect, method, options) },
       prefix: isPure && scope === 'global' && sample === undefined ? undefined : prefixOf('read'),
       writePrefix: prefixOf('write'),
     };
+    if (method.options.knownKeys !== undefined && effect.kind !== 'opaque' && tool.prefix !== undefined) {
+      throw new InvalidOptionError(
+        `\`knownKeys\` of the method \`${name}\` knows no key of a rollout, which holds what has happened in it: leave it out`,
+      );
+    }
     this.#tools.set(name, tool);
     return tool;
   }
 
   #sharers(scope: SharingScope): readonly unknown[] {
-    const { task = null, id } = this.#options;
+    const { task, id } = this.#options;
     if (typeof scope === 'object') return ['tenant', scope.tenant];
-    return { global: ['global'], task: ['task', task], rollout: ['rollout', task, id] }[scope];
+    if (scope === 'global') return ['global'];
+    // Nobody has said which others begin as it does.
+    if (task === undefined) return ['alone', this.#nonce];
+    return scope === 'task' ? ['task', task] : ['rollout', task, id];
   }
 
   #answer<Result>(call: AnyCall<Result>, observation?: Observation): Promise<Result> {
@@ -182,24 +192,29 @@ export class Rollout {
     load: (context: LoaderContext) => Result | PromiseLike<Result>,
     observation: Observation | undefined,
   ): Promise<Result> {
-    if (observation !== undefined) return observation.find(tool.method, input, load, { scope, signal });
-    const keyed = scope === undefined ? undefined : { scope };
+    if (observation !== undefined) return observation.find(tool, input, load, { scope, signal });
+    const keyed = scope === undefined ? tool.options : { ...tool.options, scope };
     return tool.method.getOrSet<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
   }
 
-  /** Runs a tool that reads. Its result is for others unless what it reads was written meanwhile. */
+  /**
+   * Runs a tool that reads. Its result is for others unless what it reads was written meanwhile; and those who joined have
+   * worlds of their own, in which nothing has failed, and whose rollout goes on.
+   */
   async #load<Result>(
     context: LoaderContext,
     { call, names, since }: { call: AnyCall<Result>; names: readonly string[]; since: number },
   ): Promise<Result> {
     const { materialization } = this.#world;
+    let isSound = false;
     try {
       await materialization?.materialize();
-      return await runFor(call)(context);
-    } finally {
+      const result = await runFor(call)(context);
       const resources = names.map((name) => this.#history.resource(name));
-      if (this.#turns.hasBegunOn(resources, since) || materialization?.failure !== undefined)
-        context.withhold();
+      isSound = call.signal?.aborted !== true && !this.#turns.hasBegunOn(resources, since);
+      return result;
+    } finally {
+      if (!isSound || materialization?.failure !== undefined) context.withhold();
     }
   }
 
@@ -221,6 +236,18 @@ export class Rollout {
     if (repeat > 1) tell('onRepeat', onRepeat, answer);
     return result;
   }
+}
+
+/** A tool with state runs while its rollout waits for it, and never in the background. */
+function optionsFor(
+  { kind }: ResolvedEffect,
+  { options: ofMethod }: MethodCache,
+  own: RuleOptions,
+): LoadOptions | undefined {
+  const { staleWhileRevalidate, refreshAhead, softTimeout } = ofMethod;
+  const outlasts = staleWhileRevalidate > 0 || refreshAhead !== 0 || softTimeout !== undefined;
+  if (kind !== 'tracked' || !outlasts) return Object.keys(own).length === 0 ? undefined : own;
+  return { ...own, staleWhileRevalidate: 0, refreshAhead: false, softTimeout: false };
 }
 
 /** Runs a tool under a load. What is an error by the convention of a framework is not kept. */

@@ -1,9 +1,11 @@
 /** What the tools of an agent read and change, by their names. */
 
 import { readFileSync } from 'node:fs';
-import { hashKey, InvalidOptionError, type ToolRules } from '../index.js';
+import { isDeepStrictEqual } from 'node:util';
+import { hashKey, InvalidOptionError, type LoadOptions, type ToolRules } from '../index.js';
 import { expected, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
 import { type Effect, type ResolvedEffect, resolveEffect, undeclared } from '../tools/effect.js';
+import { CheckedRules, type ToolRule } from '../tools/tool-rules.js';
 
 /**
  * Who shares results: everybody, the rollouts of a task, a rollout with itself, or those of a tenant (a user, a group …).
@@ -33,7 +35,14 @@ export interface ResolvedDeclaration {
   readonly effect: ResolvedEffect;
   readonly scope: SharingScope | undefined;
   readonly samples: number;
+  /** What else its rule says of calls. */
+  readonly options: RuleOptions;
 }
+
+/** The options of a rule of `cache.tools` that a rollout heeds: others would be the tool's key, or are the method's. */
+export type RuleOptions = Pick<LoadOptions, 'ttl' | 'isError'>;
+
+const noOptions: RuleOptions = Object.freeze({});
 
 interface Pattern extends ResolvedDeclaration {
   readonly text: string;
@@ -96,38 +105,79 @@ export class ToolEffects {
   }
 
   /**
-   * The effects in rules of `cache.tools`: of a rule with options its `effect`, or 'pure', and its `scope` as a tenant. What
-   * a rule calls 'opaque' may do anything, as what has no rule. @throws InvalidOptionError
+   * The effects in rules of `cache.tools`: of a rule with options its `effect`, or 'pure', its `scope` as a tenant, its `ttl`
+   * and its `isError`. What a rule calls 'opaque' may do anything, as what has no rule.
+   * @throws InvalidOptionError for a wrong rule, and for one with other options, which a rollout can't heed
    */
   static fromRules(rules: ToolRules): ToolEffects {
-    const entries = Object.entries(objectOf(rules, 'rules')).flatMap(([name, rule]) => {
-      if (rule === 'opaque') return [];
-      if (typeof rule !== 'object' || rule === null) return [[name, rule]];
-      const { effect = 'pure', scope } = rule;
-      return [[name, scope === undefined ? effect : { effect, scope: { tenant: scope } }]];
-    });
-    return new ToolEffects(Object.fromEntries(entries));
+    // Throws for rules that `cache.tools` refuses.
+    new CheckedRules(rules);
+    const entries = Object.entries(rules).map(([name, rule]) => [name, new RuledEffect(name, rule)]);
+    return new ToolEffects(Object.fromEntries(entries) as EffectDeclarations);
   }
 
   /** @internal What was declared of a tool. @throws InvalidOptionError where two patterns disagree, as long as each other */
   for(tool: string): ResolvedDeclaration {
     const known = this.#declared.get(tool);
     if (known !== undefined) return known;
-    const [first, second] = this.#patterns.filter(({ matches }) => matches.test(tool));
-    if (first !== undefined && second?.length === first.length && !isSame(first.given, second.given)) {
+    const [first, ...others] = this.#patterns.filter(({ matches }) => matches.test(tool));
+    const another = others.find(
+      ({ length, given }) => length === first?.length && !isDeepStrictEqual(given, first.given),
+    );
+    if (first !== undefined && another !== undefined) {
       throw new InvalidOptionError(
-        `The effects \`${first.text}\` and \`${second.text}\` disagree on the tool \`${tool}\`: declare it under its own name`,
+        `The effects \`${first.text}\` and \`${another.text}\` disagree on the tool \`${tool}\`: declare it under its own name`,
       );
     }
-    const found = first ?? { effect: undeclared, scope: undefined, samples: 1 };
+    const found = first ?? { effect: undeclared, scope: undefined, samples: 1, options: noOptions };
     this.#declared.set(tool, found);
     return found;
   }
 }
 
+/** What a rule of `cache.tools` says of its tool, among declarations. */
+class RuledEffect {
+  readonly effect: Effect | 'undeclared';
+  readonly scope: SharingScope | undefined;
+  readonly options: RuleOptions;
+
+  /** @throws InvalidOptionError */
+  constructor(name: string, rule: ToolRule) {
+    if (typeof rule === 'string') {
+      this.effect = rule === 'opaque' ? 'undeclared' : rule;
+      this.options = noOptions;
+      return;
+    }
+    // Whoever shares tools shares them by their name, as rollouts do anyway.
+    const { effect = 'pure', scope, shared: _, ttl, isError, ...others } = rule;
+    const unheeded = Object.entries(others).find(([, value]) => value !== undefined)?.[0];
+    if (unheeded !== undefined) {
+      const fix =
+        unheeded === 'key' || unheeded === 'collect'
+          ? 'leave it out, and declare the tool where its input alone tells its calls apart'
+          : `give it to the cache, \`methods: { <name>: { ${unheeded}: … } }\``;
+      throw new InvalidOptionError(
+        `\`${unheeded}\` of the rule \`${name}\` does nothing in a rollout: ${fix}`,
+      );
+    }
+    this.effect = effect;
+    this.scope = scope === undefined ? undefined : { tenant: scope };
+    this.options = { ...(ttl !== undefined && { ttl }), ...(isError !== undefined && { isError }) };
+  }
+
+  resolved(path: string): ResolvedDeclaration {
+    const { effect, scope, options } = this;
+    return {
+      effect: effect === 'undeclared' ? undeclared : resolveEffect(effect, path),
+      ...{ scope, samples: 1, options },
+    };
+  }
+}
+
 function resolveDeclaration(given: unknown, path: string): ResolvedDeclaration {
+  if (given instanceof RuledEffect) return given.resolved(path);
   if (typeof given !== 'object' || given === null || !('effect' in given)) {
-    return { effect: resolveEffect(given, path), scope: undefined, samples: 1 };
+    return { effect: resolveEffect(given, path), scope: undefined, samples: 1, options: noOptions };
   }
   refuseUnknown(given, ['effect', 'scope', 'samples'], { of: `\`${path}\``, noun: 'field' });
   const { effect, scope, samples = 1 } = given as EffectDeclaration;
@@ -144,6 +194,7 @@ function resolveDeclaration(given: unknown, path: string): ResolvedDeclaration {
     effect: resolved,
     scope: scope === undefined ? undefined : checkedScope(scope, `${path}.scope`),
     samples: integer(samples, `${path}.samples`, { to: 1_000_000 }),
+    options: noOptions,
   };
 }
 
@@ -158,10 +209,6 @@ export function checkedScope(scope: unknown, path: string): SharingScope {
 
 function effectOf(given: Effect | EffectDeclaration): Effect {
   return typeof given === 'object' && 'effect' in given ? given.effect : given;
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return hashKey('toolstash.effects', a) === hashKey('toolstash.effects', b);
 }
 
 function matcherOf(text: string): RegExp {

@@ -17,7 +17,7 @@ export interface Resource {
 /** The pattern of everything. */
 export const everything = '**';
 
-/** A resource by its folded name, in which `*` and `**` are wildcards. */
+/** A resource by its folded, tidied name, in which `*` and `**` are wildcards. */
 export function resourceOf(name: string): Resource {
   const star = name.indexOf('*');
   return { name, head: star < 0 ? name : name.slice(0, star), isPattern: star >= 0 };
@@ -46,7 +46,7 @@ export class ResourceTemplate {
         part.startsWith('{') && part.endsWith('}') ? segmentsOf(part, text, path) : literal(part, text, path),
       );
     const [only] = this.#parts;
-    this.#fixed = this.#parts.length === 1 && typeof only === 'string' ? only : undefined;
+    this.#fixed = this.#parts.length === 1 && typeof only === 'string' ? tidied(only) : undefined;
   }
 
   /** The name for a call, folded; `undefined` where an argument can't be part of a name. */
@@ -58,7 +58,7 @@ export class ResourceTemplate {
       if (text === undefined) return undefined;
       name += text;
     }
-    return name;
+    return tidied(name);
   }
 }
 
@@ -84,9 +84,22 @@ function valueAt(input: unknown, segments: readonly string[]): unknown {
   return value;
 }
 
-/** What may be one thing to a tool: letters that differ in case or in how accents are written, outer blanks, `\` for `/`. */
+/** What may be one thing to a tool: letters that differ in case or in how accents are written, `\` for `/`. */
 function folded(text: string): string {
-  return text.normalize('NFC').toLowerCase().replaceAll('\\', '/');
+  // By way of capitals, since some small letters share one: s and ſ, σ and ς.
+  return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFC').replaceAll('\\', '/');
+}
+
+/**
+ * A name without what makes no difference, wherever it comes from: blanks and slashes at either end and behind a colon,
+ * doubled slashes. A root (`fs:/`) is all that lies below it.
+ */
+function tidied(name: string): string {
+  const tidy = name
+    .replace(/:[\s/]+/g, ':')
+    .replace(/\/{2,}/g, '/')
+    .replace(/^[\s/]+|[\s/]+$/g, '');
+  return tidy === '' || tidy.endsWith(':') ? `${tidy}${everything}` : tidy;
 }
 
 const isSimple = /^[a-z0-9_-]+$/;
@@ -96,13 +109,12 @@ const leadsElsewhere = /(?:^|\/)\.{1,2}(?:\/|$)|\/\/|^~|[*?\0]|\$[({A-Za-z]|`/;
 /** An argument as a part of a name; `undefined` for what is no string or integer, or is a path that may lead elsewhere. */
 function foldedValue(value: unknown): string | undefined {
   if (typeof value === 'bigint') return String(value);
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : undefined;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
   if (typeof value !== 'string') return undefined;
   if (isSimple.test(value)) return value;
   const text = folded(value).trim();
   if (leadsElsewhere.test(text)) return undefined;
-  const path = text.replace(/^\/|\/$/g, '');
-  return path === '' ? undefined : path;
+  return text === '' || text === '/' ? undefined : text;
 }
 
 /**
@@ -113,9 +125,15 @@ export function overlap(a: Resource, b: Resource): boolean {
   if (a.name === b.name) return true;
   const [short, long] = a.head.length <= b.head.length ? [a, b] : [b, a];
   if (!long.head.startsWith(short.head)) return false;
+  // In a tidied name no slash follows the colon of a drive, where a wildcard may have stood for it: `fs:*/a`, `fs:c:/a`.
+  if ((a.isPattern || b.isPattern) && (hasTwoColons(a) || hasTwoColons(b))) return true;
   if (!short.isPattern)
     return long.head.charAt(short.head.length) === '/' || (long.isPattern && meet(a.name, b.name));
   return meet(a.name, b.name);
+}
+
+function hasTwoColons({ name }: Resource): boolean {
+  return name.indexOf(':') !== name.lastIndexOf(':');
 }
 
 type Token = string;

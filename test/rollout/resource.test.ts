@@ -64,6 +64,37 @@ describe('overlap', () => {
   });
 });
 
+describe('slashes at the ends of a name', () => {
+  const named = (template: string, input: unknown = {}) =>
+    new ResourceTemplate(template, 'reads[0]').nameFor(input)!;
+
+  it.each([
+    ['fs:{path}', '/tmp/x', 'fs:/tmp/**'],
+    ['fs:{path}', 'tmp/x/', 'fs:/tmp/**'],
+    ['fs:{path}', '/tmp/x', 'fs:/tmp'],
+    ['fs:{path}', '/tmp', 'fs:/tmp/x'],
+    ['fs:{path}/', 'src', 'fs:src/a'],
+    ['fs:/{path}', 'src', '/fs:src/a/'],
+    ['fs:{path}', 'src/a', 'fs:src/'],
+    ['fs:{path}', 'src/a', 'fs:/'],
+    ['fs:{path}', 'src/a', 'fs:/**'],
+    ['{path}', '/src/a', 'src/'],
+    ['fs:{path}', 'C:\\', 'fs:c:/tmp/a'],
+    ['fs:{path}', 'C:\\tmp', 'fs:*/tmp'],
+    ['fs:{path}', 'C:\\tmp\\a', 'fs:C:/tmp/**'],
+  ])('make no difference to whether %s of %s overlaps %s', (template, path, literal) => {
+    expect(overlaps(named(template, { path }), named(literal))).toBe(true);
+  });
+
+  it.each([
+    ['fs:{path}', '/tmp/x', 'fs:/tmpx/**'],
+    ['fs:{path}/', 'src', 'fs:srcs'],
+    ['fs:{path}', 'src', 'db:/'],
+  ])('are no reason for %s of %s to overlap %s', (template, path, literal) => {
+    expect(overlaps(named(template, { path }), named(literal))).toBe(false);
+  });
+});
+
 describe('the name of a resource', () => {
   const nameFor = (template: string, input: unknown) =>
     new ResourceTemplate(template, 'reads[0]').nameFor(input);
@@ -75,7 +106,14 @@ describe('the name of a resource', () => {
     ['order:{id}', { id: 7n }, 'order:7'],
     ['user:{user.id}/{n}', { user: { id: 'Ä' }, n: -0 }, 'user:ä/0'],
     ['fs:{path}', { path: '/tmp/A/' }, 'fs:tmp/a'],
-    ['fs:{path}', { path: 'C:\\tmp' }, 'fs:c:/tmp'],
+    ['fs:{path}', { path: 'C:\\tmp' }, 'fs:c:tmp'],
+    ['fs:{path}', { path: 'ΟΔΟΣ' }, 'fs:οδοσ'],
+    ['fs:{path}', { path: 'οδος' }, 'fs:οδοσ'],
+    ['fs:{root}{path}', { root: '/tmp/', path: '/a' }, 'fs:tmp/a'],
+    ['fs:/{path}/', { path: '/tmp' }, 'fs:tmp'],
+    [' /fs: //Src/ ', {}, 'fs:src'],
+    ['fs:/', {}, 'fs:**'],
+    ['/', {}, '**'],
     ['fs:{path}/**', { path: 'e\u0301' }, 'fs:\u00e9/**'],
     ['fs:{path}', { path: ' .env ' }, 'fs:.env'],
     ['fs:{path}', { path: '...' }, 'fs:...'],
@@ -88,6 +126,7 @@ describe('the name of a resource', () => {
     [{}],
     [{ path: undefined }],
     [{ path: 1.5 }],
+    [{ path: 1e21 }],
     [{ path: true }],
     [{ path: ['a'] }],
     [{ path: '' }],
