@@ -7,7 +7,6 @@ import { type CacheError, InvalidArgumentError, messageOf } from '../errors.js';
 import { functionOf, shown } from '../option-checks.js';
 import { held } from '../remote/within.js';
 import type { ValueCodec } from '../value/codec.js';
-import { isWellFormed } from '../value/plain.js';
 import type { SessionCommands } from './session-commands.js';
 import { asCacheError, RequestError } from './session-errors.js';
 import type { SessionRequests, SessionTopics, SessionTypes } from './session-types.js';
@@ -281,7 +280,7 @@ type ReplyOf<T extends SessionTypes, K extends keyof SessionRequests<T>> = Sessi
 
 /** @throws InvalidArgumentError */
 function topicOf(topic: string): string {
-  if (typeof topic === 'string' && topic !== '' && isWellFormed(topic)) return topic;
+  if (typeof topic === 'string' && topic !== '' && topic.isWellFormed()) return topic;
   throw new InvalidArgumentError(
     `Expected a topic to be a well-formed, non-empty string, got ${shown(topic)}`,
   );

@@ -19,7 +19,6 @@ import {
   resolveRedisOptions,
 } from '../remote/redis-options.js';
 import type { ClassCodec } from '../value/codec.js';
-import { isWellFormed } from '../value/plain.js';
 import type { SessionLease } from './session-lease.js';
 import type { SessionTypes } from './session-types.js';
 
@@ -158,7 +157,7 @@ export function resolveSessionOptions<T extends SessionTypes>(
 /** @throws InvalidOptionError for what can't be told apart from another name once it is written as UTF-8 */
 function nameOf(value: unknown, path: string): string {
   const name = text(value, path);
-  if (name === '' || !isWellFormed(name)) throw expected(path, 'a well-formed, non-empty string', name);
+  if (name === '' || !name.isWellFormed()) throw expected(path, 'a well-formed, non-empty string', name);
   if (name.length > 512) throw new InvalidOptionError(`Expected \`${path}\` to have 512 letters at most`);
   return name;
 }

@@ -7,7 +7,6 @@ import { functionOf, integer, objectOf, refuseUnknown, shown } from '../option-c
 import { RedisLink } from '../remote/redis-link.js';
 import { locate } from '../remote/redis-remote.js';
 import { createValueCodec } from '../value/codec.js';
-import { isWellFormed } from '../value/plain.js';
 import { HeldSessions } from './held-sessions.js';
 import type { NodeLease } from './node-lease.js';
 import { NodeLife } from './node-life.js';
@@ -332,7 +331,7 @@ interface OrphanNews {
 
 /** @throws InvalidArgumentError for what can't be told apart from another name once it is written as UTF-8 */
 function nameOf(name: string, what: string): string {
-  if (typeof name === 'string' && name !== '' && name.length <= 512 && isWellFormed(name)) return name;
+  if (typeof name === 'string' && name !== '' && name.length <= 512 && name.isWellFormed()) return name;
   throw new InvalidArgumentError(
     `Expected ${what} to be a well-formed string of 1 to 512 letters, got ${shown(name)}`,
   );
