@@ -27,6 +27,10 @@ const otherPages = {
   langchain: ['src/langchain/index.ts'],
   redis: ['src/redis/index.ts'],
   session: ['src/session/index.ts'],
+  source: [
+    ...['src/source/index.ts', 'src/source/cache-aside.ts', 'src/source/paged-log.ts'],
+    ...['src/source/polled-source.ts', 'src/source/secret-fields.ts'],
+  ],
   metrics: [
     ...['src/metrics/index.ts', 'src/metrics/source.ts'],
     ...['src/metrics/prometheus.ts', 'src/metrics/open-telemetry.ts'],

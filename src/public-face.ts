@@ -9,4 +9,5 @@ export * from './metrics/index.js';
 export * from './redis/index.js';
 export * from './rollout/index.js';
 export * from './session/index.js';
+export * from './source/index.js';
 export * from './testing/index.js';

@@ -71,6 +71,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   session: ['remote/'],
   http: ['index.ts'],
   metrics: ['index.ts'],
+  source: ['index.ts'],
   wrap: ['options.ts', 'guard/'],
   report: ['stats/'],
   tools: ['options.ts', 'guard/', 'wrap/'],

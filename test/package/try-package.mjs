@@ -23,6 +23,7 @@ await withConsumer((folder) => {
       if (cacheMiddleware(cache, {}, { ToolMessage: Object }).wrapToolCall === undefined) throw new Error('langchain');
       if (typeof prometheusMetrics !== 'function') throw new Error('metrics');
       if (typeof responseCache({ cache }).fetch !== 'function') throw new Error('http');
+      if (typeof cacheAside({ cache, method: 'm', load: async () => 1 }).get !== 'function') throw new Error('source');
       if (typeof redis().connect !== 'function') throw new Error('redis');
       if (typeof SessionRegistry.open !== 'function') throw new Error('session');
       if (new Rollout(cache, { effects: {} }).task !== undefined) throw new Error('rollout');
@@ -39,6 +40,7 @@ await withConsumer((folder) => {
     'toolstash/session': 'SessionRegistry',
     'toolstash/metrics': 'prometheusMetrics',
     'toolstash/rollout': 'Rollout',
+    'toolstash/source': 'cacheAside',
   };
   const imports = Object.entries(names);
   const esm = imports.map(([path, what]) => `import { ${what} } from '${path}';`).join('\n') + use;
@@ -91,6 +93,7 @@ await withConsumer((folder) => {
   const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
   const libraries = [
     'http-cache-semantics',
+    'node-sqlite3-wasm',
     'keyv',
     'prom-client',
     '@modelcontextprotocol/client',

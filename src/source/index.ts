@@ -1,0 +1,11 @@
+/** What lies behind a cache: records of a database, lists that are polled, logs that grow. */
+
+export { type CacheAside, type CacheAsideOptions, cacheAside } from './cache-aside.js';
+export { PagedLog, type PagedLogOptions } from './paged-log.js';
+export {
+  type PolledRows,
+  type PolledSource,
+  type PolledSourceOptions,
+  polledSource,
+} from './polled-source.js';
+export type { SecretFields } from './secret-fields.js';

@@ -1,0 +1,125 @@
+/** Fields of records that are stored encrypted: AES-256-GCM, with the id of its key beside each, bound to its record and name. */
+
+import { deserialize, serialize } from 'node:v8';
+import { InvalidOptionError } from '../errors.js';
+import { nodeCrypto } from '../node-crypto.js';
+import { objectOf, refuseUnknown, text } from '../option-checks.js';
+
+/** Which fields are secret, and what they are encrypted with. */
+export interface SecretFields {
+  /** The names of the fields, of the record itself. */
+  readonly fields: readonly string[];
+  /**
+   * Keys of 32 bytes by their ids. Those besides the current one are for what was stored before: to rotate, add a key, make
+   * it the current one, and leave the old one out when its entries are gone. What no key fits is loaded anew.
+   */
+  readonly keys: Readonly<Record<string, Uint8Array>>;
+  /** The id of the key that new entries are encrypted with. */
+  readonly current: string;
+}
+
+/** What a secret field is in the cache. */
+interface Sealed {
+  readonly keyId: string;
+  /** Nonce, tag and text, one after another. */
+  readonly bytes: Uint8Array;
+}
+
+/** A record in the cache, its secret fields apart. */
+export interface SealedRecord {
+  readonly open: unknown;
+  readonly sealed: Readonly<Record<string, Sealed>>;
+}
+
+const nonceLength = 12;
+const tagLength = 16;
+
+/** Seals and opens the secret fields of records. */
+export class SecretBox {
+  readonly #fields: readonly string[];
+  readonly #keys: ReadonlyMap<string, Uint8Array>;
+  readonly #current: string;
+
+  /** @throws InvalidOptionError, which shows no key */
+  constructor(secrets: SecretFields) {
+    refuseUnknown(objectOf(secrets, 'secrets'), ['fields', 'keys', 'current'], {
+      of: 'secrets',
+      noun: 'field',
+    });
+    const { fields, keys, current } = secrets;
+    if (!Array.isArray(fields) || !fields.every((name) => typeof name === 'string')) {
+      throw new InvalidOptionError('Expected `secrets.fields` to be a list of names');
+    }
+    for (const [id, key] of Object.entries(objectOf(keys, 'secrets.keys'))) {
+      if (!(key instanceof Uint8Array) || key.byteLength !== 32) {
+        throw new InvalidOptionError(
+          `Expected \`secrets.keys.${id}\` to be 32 bytes (not shown), as \`randomBytes(32)\` of node:crypto gives them`,
+        );
+      }
+    }
+    if (!Object.hasOwn(keys, text(current, 'secrets.current'))) {
+      throw new InvalidOptionError(
+        `Expected \`secrets.current\` to name one of \`secrets.keys\`, got \`'${current}'\``,
+      );
+    }
+    this.#fields = fields;
+    this.#keys = new Map(Object.entries(keys).map(([id, key]) => [id, Uint8Array.from(key)]));
+    this.#current = current;
+  }
+
+  /** A record with its secret fields encrypted. What is no object has none. */
+  seal(record: unknown, place: string): SealedRecord {
+    if (typeof record !== 'object' || record === null) return { open: record, sealed: {} };
+    const open: Record<string, unknown> = { ...record };
+    const sealed: Record<string, Sealed> = {};
+    for (const name of this.#fields) {
+      if (!Object.hasOwn(open, name)) continue;
+      sealed[name] = this.#encrypt(serialize(open[name]), `${place}\n${name}`);
+      delete open[name];
+    }
+    return { open, sealed };
+  }
+
+  /** The record. @throws Error where a key is missing, or something was changed */
+  open({ open, sealed }: SealedRecord, place: string): unknown {
+    const names = Object.keys(sealed);
+    if (names.length === 0) return open;
+    const record = { ...(open as object) } as Record<string, unknown>;
+    for (const name of names)
+      record[name] = deserialize(this.#decrypt(sealed[name] as Sealed, `${place}\n${name}`));
+    return record;
+  }
+
+  #encrypt(plain: Uint8Array, place: string): Sealed {
+    const { createCipheriv, randomBytes } = nodeCrypto();
+    const nonce = randomBytes(nonceLength);
+    const cipher = createCipheriv('aes-256-gcm', this.#keyOf(this.#current), nonce);
+    cipher.setAAD(Buffer.from(place));
+    const encrypted = [cipher.update(plain), cipher.final()];
+    return {
+      keyId: this.#current,
+      bytes: Uint8Array.from(Buffer.concat([nonce, cipher.getAuthTag(), ...encrypted])),
+    };
+  }
+
+  #decrypt({ keyId, bytes }: Sealed, place: string): Uint8Array {
+    const nonce = bytes.subarray(0, nonceLength);
+    const decipher = nodeCrypto().createDecipheriv('aes-256-gcm', this.#keyOf(keyId), nonce, {
+      authTagLength: tagLength,
+    });
+    decipher.setAAD(Buffer.from(place));
+    decipher.setAuthTag(bytes.subarray(nonceLength, nonceLength + tagLength));
+    return Buffer.concat([decipher.update(bytes.subarray(nonceLength + tagLength)), decipher.final()]);
+  }
+
+  #keyOf(id: string): Uint8Array {
+    const key = this.#keys.get(id);
+    if (key === undefined) throw new Error(`No key \`${id}\``);
+    return key;
+  }
+}
+
+/** Whether a value of the cache is a sealed record. */
+export function isSealed(value: unknown): value is SealedRecord {
+  return typeof value === 'object' && value !== null && 'open' in value && 'sealed' in value;
+}

@@ -1,0 +1,274 @@
+/** Records of a database behind a cache. */
+
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { type CacheAsideOptions, cacheAside } from '../../src/source/index.js';
+import { FakeClock } from '../../src/testing/index.js';
+import { buildScript, Child, killChildren, makeWorkFolder } from '../helper/child-process.js';
+import { gate } from '../helper/gate.js';
+
+interface Settings {
+  readonly theme: string;
+  readonly token?: unknown;
+}
+
+const opened: CacheManager[] = [];
+const folders: string[] = [];
+let clock: FakeClock;
+let rows: Map<string, Settings>;
+let loads: number;
+beforeEach(() => {
+  clock = new FakeClock();
+  rows = new Map([['ada', { theme: 'light' }]]);
+  loads = 0;
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((cache) => cache.close()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function newCache(options: CacheOptions = {}): CacheManager {
+  const cache = new CacheManager({ clock, ...options });
+  opened.push(cache);
+  return cache;
+}
+
+function settingsOf(cache: CacheManager, more: Partial<CacheAsideOptions<string, Settings>> = {}) {
+  return cacheAside<string, Settings>({
+    ...{ cache, method: 'settings', clock },
+    load: async (id) => {
+      loads++;
+      return rows.get(id);
+    },
+    store: async (id, record) => rows.set(id, record),
+    remove: async (id) => rows.delete(id),
+    ...more,
+  });
+}
+
+it('reads through, once for many', async () => {
+  const settings = settingsOf(newCache());
+  const all = await Promise.all(Array.from({ length: 8 }, () => settings.get('ada')));
+  expect(all).toEqual(Array(8).fill({ theme: 'light' }));
+  expect([await settings.get('ada'), loads]).toEqual([{ theme: 'light' }, 1]);
+  clock.advance(300_000);
+  await settings.get('ada');
+  expect(loads).toBe(2);
+});
+
+it.each(['around', 'through'] as const)('writes %s: no reader has what was before', async (write) => {
+  const settings = settingsOf(newCache(), { write });
+  await settings.get('ada');
+  await settings.update('ada', { theme: 'dark' });
+  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+  expect(loads).toBe(write === 'through' ? 1 : 2);
+  await settings.remove('ada');
+  expect(await settings.get('ada')).toBeUndefined();
+});
+
+it('remembers that there is none, until there is one', async () => {
+  const settings = settingsOf(newCache());
+  expect([await settings.get('bob'), await settings.get('bob'), loads]).toEqual([undefined, undefined, 1]);
+  clock.advance(30_000);
+  await settings.get('bob');
+  expect(loads).toBe(2);
+  await settings.update('bob', { theme: 'new' });
+  expect(await settings.get('bob')).toEqual({ theme: 'new' });
+});
+
+it('stores nothing of a read that was slow, whenever it began', async () => {
+  const steps = ['before', 'during'] as const;
+  for (const step of steps) {
+    rows.set('ada', { theme: 'old' });
+    const [slow, storing] = [gate(), gate()];
+    let isSlow = step === 'before';
+    const settings = settingsOf(newCache(), {
+      load: async (id) => {
+        const found = rows.get(id);
+        if (isSlow) await slow.promise;
+        return found;
+      },
+      store: async (id, record) => {
+        await storing.promise;
+        rows.set(id, record);
+      },
+    });
+    const early = step === 'before' ? settings.get('ada') : undefined;
+    const updating = settings.update('ada', { theme: 'new' });
+    await expect.poll(() => opened.at(-1)?.peek('settings:updating', 'ada')).toBeDefined();
+    isSlow = true;
+    const late = early ?? settings.get('ada');
+    storing.open();
+    await updating;
+    slow.open();
+    expect(await late).toEqual({ theme: 'old' });
+    isSlow = false;
+    expect(await settings.get('ada')).toEqual({ theme: 'new' });
+  }
+});
+
+it('caches nothing while a record is being updated, nor while replicas lag', async () => {
+  const storing = gate();
+  const settings = settingsOf(newCache(), { store: () => storing.promise, settle: '10s' });
+  const updating = settings.update('ada', { theme: 'dark' });
+  await expect.poll(() => opened.at(-1)?.peek('settings:updating', 'ada')).toBeDefined();
+  const read = async () => {
+    const before = loads;
+    await settings.get('ada');
+    return loads - before;
+  };
+  expect([await read(), await read()]).toEqual([1, 1]);
+  storing.open();
+  await updating;
+  expect([await read(), await read()]).toEqual([1, 1]);
+  clock.advance(10_000);
+  expect([await read(), await read()]).toEqual([1, 0]);
+});
+
+it('takes updates of one record in their order, and goes on after one that failed', async () => {
+  const settings = settingsOf(newCache(), {
+    write: 'through',
+    store: async (id, record) => {
+      await new Promise((resolve) => setTimeout(resolve, record.theme === '1' ? 5 : 0));
+      if (record.theme === '2') throw new Error('full');
+      rows.set(id, record);
+    },
+  });
+  const updates = ['1', '2', '3'].map((theme) => settings.update('ada', { theme }));
+  const results = await Promise.allSettled(updates);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  expect(await settings.get('ada')).toEqual({ theme: '3' });
+  await expect(settings.update('ada', { theme: '2' })).rejects.toThrow('full');
+  expect(await settings.get('ada')).toEqual({ theme: '3' });
+});
+
+it('writes the record where the cache is closed, and rejects with what the database says', async () => {
+  const cache = newCache();
+  const settings = settingsOf(cache, {
+    load: async () => {
+      throw new Error('down');
+    },
+  });
+  await expect(settings.get('ada')).rejects.toThrow('down');
+  await cache.close();
+  await settings.update('ada', { theme: 'dark' });
+  expect(rows.get('ada')).toEqual({ theme: 'dark' });
+});
+
+describe('with secret fields', () => {
+  const keys = { a: randomBytes(32), b: randomBytes(32) };
+  const secret = 'hunter2-hunter2';
+  const secretsOf = (current: 'a' | 'b', known = keys) => ({ fields: ['token'], keys: known, current });
+
+  it('has them encrypted in memory and on disk, and hands them out as they were', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'toolstash-secrets-'));
+    folders.push(folder);
+    rows.set('ada', { theme: 'light', token: { secret, at: new Date(5) } });
+    const cache = newCache({ persist: true, persistDir: folder });
+    const settings = settingsOf(cache, { secrets: secretsOf('a') });
+    for (let time = 0; time < 2; time++)
+      expect(await settings.get('ada')).toEqual({ theme: 'light', token: { secret, at: new Date(5) } });
+    expect(loads).toBe(1);
+    expect(JSON.stringify(cache.peek('settings', 'ada'))).not.toContain('hunter2');
+    await cache.flush();
+    const bytes = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.cache'))
+      .map((file) => gunzipSync(readFileSync(join(folder, file))).toString('latin1'));
+    expect(bytes.join()).toContain('light');
+    expect(bytes.join()).not.toContain('hunter2');
+  });
+
+  it('rotates its keys: old ones are read until they are gone, then records are loaded anew', async () => {
+    rows.set('ada', { theme: 'light', token: secret });
+    const cache = newCache();
+    await settingsOf(cache, { secrets: secretsOf('a') }).get('ada');
+    expect((await settingsOf(cache, { secrets: secretsOf('b') }).get('ada'))?.token).toBe(secret);
+    expect(loads).toBe(1);
+    const without = settingsOf(cache, { secrets: secretsOf('b', { b: keys.b } as typeof keys) });
+    expect((await without.get('ada'))?.token).toBe(secret);
+    expect((await without.get('ada'))?.token).toBe(secret);
+    expect(loads).toBe(2);
+  });
+
+  it('loads anew what was changed, or moved from another record', async () => {
+    rows.set('ada', { theme: 'light', token: secret });
+    rows.set('eve', { theme: 'dark', token: 'eves' });
+    const cache = newCache();
+    const settings = settingsOf(cache, { secrets: secretsOf('a') });
+    await settings.get('ada');
+    await cache.set('settings', 'eve', await cache.get('settings', 'ada'));
+    expect((await settings.get('eve'))?.token).toBe('eves');
+    await cache.set('settings', 'ada', 'something else');
+    expect((await settings.get('ada'))?.token).toBe(secret);
+  });
+
+  it.each([
+    [
+      { fields: ['token'], keys: { a: Buffer.from('short') }, current: 'a' },
+      /`secrets.keys.a` to be 32 bytes \(not shown\)/,
+    ],
+    [{ fields: ['token'], keys, current: 'c' }, /`secrets.current` to name one of `secrets.keys`, got `'c'`/],
+    [{ fields: 'token', keys, current: 'a' }, /`secrets.fields` to be a list of names/],
+  ])('refuses %#', (secrets, message) => {
+    expect(() => settingsOf(newCache(), { secrets: secrets as never })).toThrow(message);
+  });
+});
+
+describe('killed in mid-update', () => {
+  const work = makeWorkFolder('cache-aside');
+  let script: string;
+  afterEach(() => killChildren());
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+  it.each(['held', 'voided', 'stored', 'voided again'])(
+    'at the step `%s` it leaves nothing old',
+    async (step) => {
+      script ??= await buildScript(
+        fileURLToPath(new URL('updating.ts', import.meta.url)),
+        join(work, 'built'),
+      );
+      const folder = join(work, step.replace(' ', '-'));
+      const database = `${folder}.json`;
+      writeFileSync(database, '"old"');
+      const child = new Child({ script, args: [folder, database, step] });
+      await child.next('at');
+      await child.kill();
+      const cache = await CacheManager.open({ persist: true, persistDir: folder });
+      opened.push(cache);
+      const settings = cacheAside({
+        ...{ cache, method: 'settings' },
+        load: async () => JSON.parse(readFileSync(database, 'utf8')) as string,
+      });
+      const now = readFileSync(database, 'utf8');
+      expect(now).toBe(step === 'held' || step === 'voided' ? '"old"' : '"new"');
+      expect(JSON.stringify(await settings.get('ada'))).toBe(now);
+      if (step === 'held') return;
+      // The token of the dead: what is loaded now is not kept, as the database may yet be written.
+      writeFileSync(database, '"newer"');
+      expect(await settings.get('ada')).toBe('newer');
+    },
+  );
+});
+
+it.each([
+  [{ method: 5 }, /Expected `method` to be a string, got `5`/],
+  [{ load: undefined }, /Expected `load` to be a function/],
+  [{ write: 'behind' }, /Expected `write` to be 'around' or 'through', got `'behind'`/],
+  [{ tokenTTL: 5 }, /Unknown option `tokenTTL` of cacheAside: did you mean `tokenTtl`/],
+  [{ tokenTtl: 0 }, /`tokenTtl`/],
+])('refuses %o', (options, message) => {
+  expect(() => settingsOf(newCache(), options as never)).toThrow(message);
+});
+
+it('tells which function it lacks', async () => {
+  const settings = cacheAside({ cache: newCache(), method: 'settings', load: async () => 1 });
+  await expect(settings.update('ada', 2)).rejects.toThrow(/option `store` of cacheAside for `update\(\)`/);
+  await expect(settings.remove('ada')).rejects.toThrow(/option `remove` of cacheAside for `remove\(\)`/);
+});

@@ -1,0 +1,104 @@
+/** A list that is asked for now and then. */
+
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { CacheManager } from '../../src/index.js';
+import { type PolledSourceOptions, polledSource } from '../../src/source/index.js';
+import { FakeClock } from '../../src/testing/index.js';
+
+let clock: FakeClock;
+let cache: CacheManager;
+let polls: number;
+let answer: () => readonly string[] | Promise<readonly string[]>;
+beforeEach(() => {
+  clock = new FakeClock();
+  cache = new CacheManager({ clock });
+  polls = 0;
+  answer = () => ['a'];
+});
+afterEach(() => cache.close());
+
+const sourceOf = (more: Partial<PolledSourceOptions<string>> = {}) =>
+  polledSource<string>({
+    ...{ cache, method: 'prices', clock },
+    poll: async () => {
+      polls++;
+      return answer();
+    },
+    ...more,
+  });
+const outage = () => {
+  throw new Error('no network');
+};
+
+it('asks once for many, and once per ttl', async () => {
+  const source = sourceOf();
+  const all = await Promise.all([source.read(), source.read(), source.read()]);
+  expect(all).toEqual(Array(3).fill({ rows: ['a'], polledAt: clock.now(), outage: undefined }));
+  clock.advance(59_000);
+  await source.read();
+  expect(polls).toBe(1);
+  clock.advance(1_000);
+  answer = () => ['b'];
+  expect((await source.read()).rows).toEqual(['b']);
+  await source.invalidate();
+  await source.read();
+  expect(polls).toBe(3);
+});
+
+it('tells an outage from an empty answer', async () => {
+  const source = sourceOf();
+  const began = clock.now();
+  await source.read();
+  clock.advance(60_000);
+  answer = outage;
+  expect(await source.read()).toEqual({ rows: ['a'], polledAt: began, outage: new Error('no network') });
+  // The source is left alone for a while.
+  await source.read();
+  expect(polls).toBe(2);
+  clock.advance(5_000);
+  answer = () => [];
+  expect(await source.read()).toEqual({ rows: [], polledAt: clock.now(), outage: undefined });
+  clock.advance(60_000);
+  answer = outage;
+  expect(await source.read()).toMatchObject({ rows: [], outage: new Error('no network') });
+  clock.advance(86_400_000);
+  await expect(source.read()).rejects.toThrow('no network');
+});
+
+it('rejects with the source’s own error where there never was an answer', async () => {
+  answer = outage;
+  await expect(sourceOf().read()).rejects.toThrow('no network');
+});
+
+it.each<[string, () => unknown, RegExp]>([
+  ['too many rows', () => ['a', 'b', 'c', 'd'], /`prices` gave 4 rows, more than `maxRows`: 3/],
+  ['no list', () => 'html', /Expected `poll` of `prices` to give a list, got `'html'`/],
+])('takes %s for an outage', async (_, wrong, message) => {
+  const source = sourceOf({ maxRows: 3 });
+  await source.read();
+  clock.advance(60_000);
+  answer = wrong as typeof answer;
+  const { rows, outage: error } = await source.read();
+  expect(rows).toEqual(['a']);
+  expect(String(error)).toMatch(message);
+});
+
+it('does not wait for a source that hangs', async () => {
+  const source = sourceOf({ timeout: '10s' });
+  await source.read();
+  clock.advance(60_000);
+  answer = () => new Promise(() => undefined);
+  const reading = source.read();
+  await expect.poll(() => polls).toBe(2);
+  clock.advance(10_000);
+  expect(await reading).toMatchObject({ rows: ['a'], outage: { code: 'ERR_LOADER_TIMEOUT' } });
+});
+
+it.each([
+  [{ poll: 'url' }, /Expected `poll` to be a function, got `'url'`/],
+  [{ maxRows: 0 }, /Expected `maxRows` to be a positive integer/],
+  [{ ttl: 0 }, /`ttl`/],
+  [{ maxrows: 1 }, /did you mean `maxRows`/],
+])('refuses %o', (options, message) => {
+  expect(() => sourceOf(options as never)).toThrow(message);
+});
