@@ -80,7 +80,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   keyv: ['index.ts'],
   mcp: ['index.ts', 'tools/'],
   langchain: ['index.ts', 'tools/'],
-  rollout: ['index.ts', 'tools/', 'guard/shared-abort.ts', 'wrap/'],
+  rollout: ['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'wrap/'],
   cli: [
     'index.ts',
     'persistence/',

@@ -1,5 +1,6 @@
 /** Tools as agent frameworks define them, run through a rollout. */
 
+import { types } from 'node:util';
 import { InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { isPlain } from '../key/tagged-form.js';
 import { shown } from '../option-checks.js';
@@ -36,6 +37,9 @@ function rolloutTool(rollout: ToolCaller, tool: unknown, key: string | undefined
       name,
       'its framework may suspend it and call it again: call `rollout.call` in its function',
     );
+  }
+  if (types.isGeneratorFunction(shape.fn)) {
+    throw refusal(name, 'it yields its result bit by bit: make its function one that returns it whole');
   }
   return shape.with(runThrough(rollout, name, shape.fn));
 }

@@ -43,8 +43,10 @@ export class Turns {
 
   /** Whether the current code belongs to a tool that is writing in this rollout: it must wait for nothing here. */
   isWithin(): boolean {
-    const turn = enclosing.getStore();
-    return turn !== undefined && turn.turns === this && !turn.isOver;
+    for (let turn = enclosing.getStore(); turn !== undefined; turn = turn.parent) {
+      if (turn.turns === this && !turn.isOver) return true;
+    }
+    return false;
   }
 
   /** Whether a write that was given up may still change one of these. */
@@ -100,6 +102,8 @@ export class Turn {
   readonly touched: Touched;
   /** Resolves when those behind it need not wait for it any more. */
   readonly ended: Promise<void>;
+  /** The write, maybe of another rollout, in whose tool this one was called. */
+  readonly parent: Turn | undefined;
   readonly #before: readonly Turn[];
   #end!: () => void;
   #isOver = false;
@@ -108,6 +112,9 @@ export class Turn {
     this.turns = turns;
     this.touched = touched;
     this.#before = before;
+    let parent = enclosing.getStore();
+    while (parent?.isOver) parent = parent.parent;
+    this.parent = parent;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });

@@ -1,5 +1,7 @@
 /** Writes: run in turn, and taken down in the rollout's history with what they came to. */
 
+import { systemClock } from '../clock.js';
+import { type Deadline, startDeadline } from '../guard/deadline.js';
 import { onAbort } from '../guard/shared-abort.js';
 import { hashKey, LoaderTimeoutError } from '../index.js';
 import { isErrorByConvention } from '../tools/error-result.js';
@@ -50,14 +52,17 @@ export async function runWrite<Result>(
     throw error;
   }
   turn.begin();
+  const since = turns.begun;
   const isKnown = write.digest !== undefined && !isNested && !turns.isUnsettled(touched.reads);
   const state = write.touched.map((name) => history.partFor(name)).join('');
-  const run = new WriteRun(world, call, { write, turn });
+  const isUndisturbed = () => !turns.hasBegunOn(touched.reads, since);
+  const run = new WriteRun(world, call, { write, turn, isUndisturbed });
   const isReplayable = isKnown && world.materialization !== undefined;
   const scope = `${call.tool.writePrefix}${state}`;
-  const wait = isReplayable && world.materialization.isVirtual ? run.answered(scope) : run.run();
-  const result = await run.bounded(wait);
-  const resultDigest = isErrorByConvention(result) ? undefined : digestOf(result);
+  const result = await run.bounded(() =>
+    isReplayable && world.materialization.isVirtual ? run.answered(scope) : run.run(),
+  );
+  const resultDigest = run.digestOf(result);
   if (isKnown && resultDigest !== undefined) {
     const digest = hashKey(call.tool.name, [call.tool.fingerprint, write.digest, state, resultDigest]);
     if (!run.hasRun)
@@ -66,10 +71,34 @@ export async function runWrite<Result>(
   } else {
     history.appendUnknown(write.writes);
   }
+  if (resultDigest === undefined && isUnfinished(result)) {
+    // It writes while its result is read: nobody waits for that, and nothing it may write is cached.
+    turn.abandon();
+    return result;
+  }
   turn.leave();
   if (isReplayable && run.hasRun && resultDigest !== undefined) await run.keep(scope, result);
   if (!run.hasRun) observation?.wasFound(run.key);
   return result;
+}
+
+/** Whether a result, or a field of it, may be read bit by bit from a tool that goes on: a generator, a stream, a response. */
+function isUnfinished(result: unknown): boolean {
+  if (typeof result !== 'object' || result === null) return false;
+  try {
+    return isReadBitByBit(result) || Object.values(result).some(isReadBitByBit);
+  } catch {
+    // It can't be looked at.
+    return true;
+  }
+}
+
+function isReadBitByBit(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Symbol.asyncIterator in value) return true;
+  const { next, pipe, getReader, body } = value as Readonly<Record<string, unknown>>;
+  if ([next, pipe, getReader].some((each) => typeof each === 'function')) return true;
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }
 
 function nameOf({ tool }: RolloutCall<unknown>, { input }: Write) {
@@ -105,7 +134,12 @@ export function namesFor(templates: readonly ResourceTemplate[], input: unknown)
 }
 
 /** A write that is answered must not be run for a renewal. */
-const neverBehindItsBack = { staleWhileRevalidate: false, staleIfError: false, refreshAhead: false } as const;
+const neverBehindItsBack = {
+  staleWhileRevalidate: false,
+  staleIfError: false,
+  refreshAhead: false,
+  softTimeout: false,
+} as const;
 
 /** One write whose turn it is. */
 class WriteRun<Result> {
@@ -113,6 +147,7 @@ class WriteRun<Result> {
   readonly #call: RolloutCall<Result>;
   readonly #write: Write;
   readonly #turn: Turn;
+  readonly #isUndisturbed: () => boolean;
   readonly #controller = new AbortController();
   /** The tool's run. */
   #running: Promise<Result> | undefined;
@@ -120,7 +155,16 @@ class WriteRun<Result> {
   /** Of its result, where that is shared. */
   key: string | undefined;
 
-  constructor(world: World, call: RolloutCall<Result>, { write, turn }: { write: Write; turn: Turn }) {
+  constructor(
+    world: World,
+    call: RolloutCall<Result>,
+    {
+      write,
+      turn,
+      isUndisturbed,
+    }: { readonly write: Write; readonly turn: Turn; readonly isUndisturbed: () => boolean },
+  ) {
+    this.#isUndisturbed = isUndisturbed;
     this.#world = world;
     this.#call = call;
     this.#write = write;
@@ -147,19 +191,21 @@ class WriteRun<Result> {
     await this.#world.materialization?.materialize();
     const { signal } = this.#controller;
     signal.throwIfAborted();
-    return this.#turn.run(() => this.#call.run(this.#write.input, { signal }));
+    // The tool may change what it is given, which is the key of what is kept.
+    const input = this.#write.digest === undefined ? this.#write.input : plainCopy(this.#write.input);
+    return this.#turn.run(() => this.#call.run(input, { signal }));
   }
 
   /** The result that the same write had in another rollout, or the tool's. */
   answered(scope: string): Promise<Result> {
-    const { method } = this.#call.tool;
+    const { method, options } = this.#call.tool;
     this.key = method.key(this.#write.input, { scope });
     return method.getOrSet<Result>(
       this.#write.input,
       async (context) => {
         try {
           const result = await this.run();
-          if (isErrorByConvention(result) || digestOf(result) === undefined) context.withhold();
+          if (!this.#isShareable || this.digestOf(result) === undefined) context.withhold();
           return result;
         } catch (error) {
           // Others have worlds of their own, in which nothing has failed.
@@ -167,31 +213,51 @@ class WriteRun<Result> {
           throw error;
         }
       },
-      { ...neverBehindItsBack, scope, signal: this.#controller.signal },
+      { ...options, ...neverBehindItsBack, scope, signal: this.#controller.signal },
     );
   }
 
-  /** Waits for a result as long as its caller does. */
-  async bounded(result: Promise<Result>): Promise<Result> {
-    const { timeoutMs } = this.#world;
-    const { signal, tool } = this.#call;
-    const timer =
-      timeoutMs !== undefined &&
-      setTimeout(() => {
-        this.#controller.abort(
-          new LoaderTimeoutError(`The write \`${tool.name}\` took longer than \`timeout\`, ${timeoutMs} ms`),
-        );
-      }, timeoutMs);
-    const passOn = () => this.#controller.abort(signal?.reason);
-    const release = signal && onAbort(signal, passOn);
+  /** Whether its world is what others think it is: its caller has waited, and it was alone with what it touches. */
+  get #isShareable(): boolean {
+    return !this.#controller.signal.aborted && this.#isUndisturbed();
+  }
+
+  /** The digest of a result; `undefined` for one that has none, and for an error. */
+  digestOf(result: Result): string | undefined {
+    const { method, options } = this.#call.tool;
     try {
+      const isError = options?.isError ?? method.options.isError;
+      if (isErrorByConvention(result) || isError?.(result) === true) return undefined;
+    } catch {
+      // Whether it is one is not known.
+      return undefined;
+    }
+    return digestOf(result);
+  }
+
+  /** Waits for a result as long as its caller does. */
+  async bounded(begin: () => Promise<Result>): Promise<Result> {
+    const { timeoutMs: ms } = this.#world;
+    const { signal, tool } = this.#call;
+    const expire = () => {
+      this.#controller.abort(
+        new LoaderTimeoutError(`The write \`${tool.name}\` took longer than \`timeout\`, ${ms} ms`),
+      );
+    };
+    let deadline: Deadline | undefined;
+    let release: (() => void) | undefined;
+    let result: Promise<Result> | undefined;
+    try {
+      release = signal && onAbort(signal, () => this.#controller.abort(signal.reason));
+      if (ms !== undefined) deadline = startDeadline({ ms, clock: systemClock, expire, holdsProcess: true });
+      result = begin();
       return await orAbort(result, this.#controller.signal);
     } catch (error) {
-      result.catch(() => undefined);
+      result?.catch(() => undefined);
       this.#failed();
       throw error;
     } finally {
-      if (timer !== false) clearTimeout(timer);
+      deadline?.cancel();
       release?.();
     }
   }
@@ -208,10 +274,14 @@ class WriteRun<Result> {
 
   /** Stores a result for rollouts that do the same and have no world yet. */
   async keep(scope: string, result: Result): Promise<void> {
-    const { method } = this.#call.tool;
+    const { method, options } = this.#call.tool;
+    if (!this.#isShareable) return;
     try {
       if (!(await method.has(this.#write.input, { scope })))
-        await method.set(this.#write.input, result, { scope });
+        await method.set(this.#write.input, result, {
+          ...(options?.ttl !== undefined && { ttl: options.ttl }),
+          scope,
+        });
     } catch {
       // Refused, which the cache has counted: the others run it.
     }
