@@ -1,5 +1,6 @@
 /** Writes: what they leave open, what they share where a world can be made again, and what must not wait for them. */
 
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
 import { Rollout, type RolloutEnvironment, type RolloutOptions } from '../../src/rollout/index.js';
@@ -54,6 +55,8 @@ describe('a write that another rollout has joined', () => {
     await vi.waitFor(() => expect(ran).toHaveBeenCalled());
     const own = vi.fn(() => 'done');
     const second = two.call('put', {}, own);
+    // By then it has joined.
+    await setImmediate();
     controller.abort(new Error('enough'));
     await expect(first).rejects.toThrow('enough');
     end('of a world that was reset');
