@@ -37,7 +37,13 @@ export function isError(value: unknown): value is Error {
 
 /** What to say of anything that was thrown. */
 export function messageOf(thrown: unknown): string {
-  return isError(thrown) ? thrown.message : String(thrown);
+  if (isError(thrown)) return thrown.message;
+  try {
+    return String(thrown);
+  } catch {
+    // As of `Object.create(null)`.
+    return 'something that has no text';
+  }
 }
 
 /** Any error that Toolstash itself raises. `code` is stable; `cause` keeps what lies beneath. */

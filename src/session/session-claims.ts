@@ -90,12 +90,14 @@ export class SessionClaims {
         return [answer, this.#hold(node, id, answer.fence, answer.user)] as const;
       } catch (error) {
         // It may have been claimed: then it is set free by and by, and its place too.
-        held.noteUnsure(commands.shardOf(id));
+        held.noteUnsure(commands.shardOf(id), {
+          ...(place !== undefined && { after: () => places.giveBackUnheld(place) }),
+        });
         throw error;
       }
     });
     if (reply.outcome !== 'claimed') {
-      if (place?.wasThere === false) await inBackground(places.giveBack(place), onError);
+      if (place !== undefined) await inBackground(places.giveBack(place), onError);
       return undefined;
     }
     if (lease === undefined)
@@ -138,13 +140,18 @@ export class SessionClaims {
   async #giveBack(lease: SessionLease, keepState: boolean): Promise<void> {
     const { commands, held, places, life, onError } = this.#init;
     const { id, incarnation, fence, user } = lease;
+    const place = this.#placeOf.get(lease);
     try {
-      await commands.release(id, incarnation, fence, keepState);
+      await commands.release(id, { incarnation, fence, keepState });
       const now = life.lease?.serverNow;
       if (user !== undefined && now !== undefined)
-        await places.giveBackOf(user, id, { known: this.#placeOf.get(lease)?.text, now });
+        await places.giveBackOf(user, id, { known: place?.text, now });
     } catch (error) {
-      held.noteUnsure(commands.shardOf(id));
+      // Sent again before anything is compared: else it would be set free with its state.
+      held.noteUnsure(commands.shardOf(id), {
+        before: (via) => commands.release(id, { incarnation, fence, keepState }, via),
+        ...(place !== undefined && { after: () => places.giveBackUnheld(place) }),
+      });
       onError(asCacheError(error, `The session \`${id}\` could not be given back yet`));
     }
   }

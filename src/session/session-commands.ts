@@ -31,6 +31,12 @@ export interface SessionCommandsInit {
   readonly serverTime: (() => number) | undefined;
 }
 
+/** A connection, what it is listed under, and its number. */
+interface ListedConnection extends Holding {
+  readonly sessionId: string;
+  readonly id: string;
+}
+
 /** So many are handed over, or read, in one step: more would hold the server up. */
 export const slice = 100;
 
@@ -42,6 +48,9 @@ export class SessionCommands {
   readonly #keys: SessionKeys;
   /** The highest fencing number that this node has seen. */
   #seen = 0;
+  /** One `WAIT` at a time, as renewals wait behind it; what is written meanwhile shares the next. */
+  #lastWait: Promise<unknown> = Promise.resolve();
+  #nextWait: Promise<unknown> | undefined;
 
   constructor(init: SessionCommandsInit) {
     this.#init = init;
@@ -113,10 +122,14 @@ export class SessionCommands {
     return { outcome: 'claimed', fence: first, user: second, formerUser: third };
   }
 
-  async release(id: string, incarnation: string, fence: number, keepState: boolean): Promise<void> {
+  async release(
+    id: string,
+    { incarnation, fence, keepState }: { incarnation: string; fence: number; keepState: boolean },
+    via?: LinkSession,
+  ): Promise<void> {
     const keys = [this.#keys.session(id), this.#keys.heldBy(this.shardOf(id), incarnation)];
     const keep = keepState ? String(this.#init.stateTtl) : '0';
-    await this.#run(scripts.release, keys, [id, incarnation, String(fence), keep]);
+    await this.#run(scripts.release, keys, [id, incarnation, String(fence), keep], via);
   }
 
   /** Whether the state was written: the fencing number was the session's. */
@@ -169,6 +182,7 @@ export class SessionCommands {
     const [, ...list] = await this.#run(scripts.adopt, keys, args, via);
     const replies = ids.map((id, at) => ({ id, fence: list[at * 2] ?? '', user: list[at * 2 + 1] ?? '' }));
     for (const { fence } of replies) if (fence !== 'free') this.see(Number(fence));
+    if (mode === 'adopt') await this.#replicated();
     return replies;
   }
 
@@ -191,10 +205,10 @@ export class SessionCommands {
     id: string,
     limit: number | undefined,
     token: string,
-  ): Promise<{ outcome: 'full' | 'reserved'; time: number; wasThere: boolean }> {
+  ): Promise<{ outcome: 'full' | 'reserved'; time: number; former: string }> {
     const args = [id, limit === undefined ? '' : String(limit), token];
-    const [outcome, time, wasThere] = await this.#run(scripts.reserve, [this.#keys.user(user)], args);
-    return { outcome: outcome as 'full' | 'reserved', time: Number(time), wasThere: wasThere === '1' };
+    const [outcome, time, former = ''] = await this.#run(scripts.reserve, [this.#keys.user(user)], args);
+    return { outcome: outcome as 'full' | 'reserved', time: Number(time), former };
   }
 
   /** The places of a user: session, and what stands there. */
@@ -202,8 +216,15 @@ export class SessionCommands {
     return pairsFrom(await this.command(['HGETALL', this.#keys.user(user)]));
   }
 
-  async vacate(user: string, places: readonly (readonly [id: string, place: string])[]): Promise<void> {
-    await this.#runRaw(scripts.vacate, [this.#keys.user(user)], places.flat());
+  /** How many of them were given back. */
+  async vacate(user: string, places: readonly (readonly [id: string, place: string])[]): Promise<number> {
+    const [count] = await this.#runRaw(scripts.vacate, [this.#keys.user(user)], places.flat());
+    return Number(count);
+  }
+
+  /** Puts back what a place said before it was taken. */
+  async restore(user: string, id: string, { text, former }: { text: string; former: string }): Promise<void> {
+    await this.#runRaw(scripts.restore, [this.#keys.user(user)], [id, text, former]);
   }
 
   /** Its number in the shard; `full` where there are as many as there may be. */
@@ -228,14 +249,14 @@ export class SessionCommands {
   async detach(
     shard: number,
     by: string,
-    { from, list }: { from: string; list: readonly { sessionId: string; id: string; member: string }[] },
+    { from, list }: { from: string; list: readonly ListedConnection[] },
     via?: LinkSession,
   ): Promise<void> {
     const keys = [
       this.#keys.heldBy(shard, by),
       ...list.map(({ sessionId }) => this.#keys.connections(sessionId)),
     ];
-    const args = [from, ...list.flatMap(({ id, member }) => [id, member])];
+    const args = [from, by, ...list.flatMap(({ id, member, fence }) => [id, member, fence])];
     await this.#runRaw(scripts.detach, keys, args, via);
   }
 
@@ -306,9 +327,16 @@ export class SessionCommands {
   async #replicated(): Promise<void> {
     const { wait, timeout } = this.#init;
     if (wait === 0) return;
-    // Less than the deadline: a blocked connection answers nobody.
-    const reply = await this.command(['WAIT', String(wait), String(Math.ceil(timeout / 2))]);
-    if (Number(reply) >= wait) return;
-    throw new CacheError('ERR_STORAGE', `Expected ${wait} replicas to have it in time, got ${Number(reply)}`);
+    this.#nextWait ??= this.#lastWait.then(() => {
+      this.#nextWait = undefined;
+      // Less than the deadline: a blocked connection answers nobody.
+      const reply = this.command(['WAIT', String(wait), String(Math.ceil(timeout / 2))]);
+      const isOver = () => undefined;
+      this.#lastWait = reply.then(isOver, isOver);
+      return reply;
+    });
+    const reply = Number(await this.#nextWait);
+    if (reply >= wait) return;
+    throw new CacheError('ERR_STORAGE', `Expected ${wait} replicas to have it in time, got ${reply}`);
   }
 }

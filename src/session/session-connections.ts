@@ -7,6 +7,7 @@ import type { NodeLife } from './node-life.js';
 import type { SessionCommands } from './session-commands.js';
 import { asCacheError, SessionLimitError, SessionLostError } from './session-errors.js';
 import { connectionMember } from './session-keys.js';
+import type { Holding } from './session-replies.js';
 
 /** What becomes of a connection's registration at its end. */
 interface ConnectionHost {
@@ -115,17 +116,17 @@ export class SessionConnections {
   ): ConnectionLease {
     const { held } = this.#init;
     const onLost = () => held.removeConnection(lease, number);
-    const giveBack = () => this.#giveBack(lease, member);
+    const giveBack = () => this.#giveBack(lease, { member, fence: String(number) });
     const lease: ConnectionLease = new ConnectionLease({ node, onLost, giveBack }, sessionId, id);
     held.addConnection(lease, number);
     return lease;
   }
 
-  async #giveBack({ sessionId, id, incarnation }: ConnectionLease, member: string): Promise<void> {
+  async #giveBack({ sessionId, id, incarnation }: ConnectionLease, listed: Holding): Promise<void> {
     const { commands, held, onError } = this.#init;
     const shard = commands.shardOf(sessionId);
     try {
-      const list = [{ sessionId, id, member }];
+      const list = [{ sessionId, id, ...listed }];
       await commands.detach(shard, incarnation, { from: incarnation, list });
     } catch (error) {
       held.noteUnsure(shard);

@@ -66,12 +66,16 @@ interface Waiting {
 type Listener = (payload: unknown, source: MessageSource) => unknown;
 type Handler = (request: unknown, source: MessageSource) => unknown;
 
+/** How soon a subscription that has failed is made again, in ms. */
+const retryMs = 500;
+
 /** Messages between the nodes that share a `prefix`. Subscriptions are made anew whenever the connection was lost. */
 export class SessionMessages<T extends SessionTypes = SessionTypes> {
   readonly #init: SessionMessagesInit;
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #handlers = new Map<string, Handler>();
   readonly #waiting = new Map<string, Waiting>();
+  #isClosed = false;
 
   /** @internal */
   constructor(init: SessionMessagesInit) {
@@ -185,6 +189,7 @@ export class SessionMessages<T extends SessionTypes = SessionTypes> {
 
   /** Nobody will be answered any more. @internal */
   close(cause: CacheError): void {
+    this.#isClosed = true;
     for (const number of [...this.#waiting.keys()]) this.#take(number)?.reject(cause);
   }
 
@@ -240,14 +245,15 @@ export class SessionMessages<T extends SessionTypes = SessionTypes> {
   }
 
   async #follow(channel: string, isWanted: boolean): Promise<void> {
-    const { channels, subscribe } = this.#init;
+    const { channels, subscribe, clock } = this.#init;
     if (isWanted) channels.add(channel);
     else channels.delete(channel);
-    // What fails here is made anew with the next connection.
     // Somebody waits for it, whom our sockets would not keep.
-    await held(subscribe()).catch((error: unknown) =>
-      this.#failed(error, 'A subscription could not be changed'),
-    );
+    await held(subscribe()).catch((error: unknown) => {
+      this.#failed(error, 'A subscription could not be changed');
+      // The next connection makes it; this one may live on.
+      if (!this.#isClosed) clock.schedule(() => void this.#follow(channel, channels.has(channel)), retryMs);
+    });
   }
 
   #encode(header: Header, payload: unknown): Buffer {

@@ -123,6 +123,7 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
     this.#takeover = new Takeover({
       ...{ commands, held, clock, claimMs, onError },
       lease: () => life.lease,
+      isUsable: () => link.isUsable,
       isAdopting: this.#adopt !== undefined,
       onAdopted: (lease, orphan) => this.#adopted(lease, orphan),
       onFreed: async (lease, users) => {
@@ -268,6 +269,8 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
 
   #beat(lease: NodeLease, dead: ReadonlyMap<string, number>, time: number): void {
     this.#takeover.noteAll(dead, time);
+    // A new connection has compared everything already.
+    if (!this.#link.isUsable) return;
     this.#held
       .settle(lease)
       .catch((error: unknown) => this.#failed(asCacheError(error, 'What Redis has could not be compared')));

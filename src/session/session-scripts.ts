@@ -47,7 +47,7 @@ end
 
 const allScripts = {
   /**
-   * Joins the living or stays among them, buries whose time is over, and tells who is dead. ARGV: 2 incarnation, 3 its ttl in
+   * Joins the living or stays among them, buries whose time is over, and tells who is dead, newest first. ARGV: 2 incarnation, 3 its ttl in
    * microseconds, 4 `join` or `renew`, 5 about it, beginning with its ttl, 6 channel, 7 how many shards there are.
    */
   beat: script(`${common}${nodes}
@@ -69,7 +69,7 @@ for at = 1, #ahead, 2 do
   if tonumber(ahead[at + 1]) > ends then redis.call('ZADD', KEYS[1], text(ends), ahead[at]) end
 end
 local reply = {'live', text(now)}
-local dead = redis.call('ZRANGE', KEYS[2], 0, 99, 'WITHSCORES')
+local dead = redis.call('ZREVRANGE', KEYS[2], 0, 99, 'WITHSCORES')
 for at = 1, #dead, 2 do
   reply[#reply + 1] = dead[at]
   reply[#reply + 1] = text(tonumber(dead[at + 1]))
@@ -194,14 +194,24 @@ return reply
 local held = redis.call('HGET', KEYS[1], ARGV[2])
 if not held and ARGV[3] ~= '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return {'full', text(now)} end
 redis.call('HSET', KEYS[1], ARGV[2], text(now) .. ' ' .. ARGV[4])
-return {'reserved', text(now), held and '1' or '0'}
+return {'reserved', text(now), held or ''}
 `),
 
-  /** Gives places back, unless they were taken again meanwhile. KEYS: 1 user. ARGV: id and what was there, of each. */
+  /** Gives places back, unless they were taken again meanwhile; how many. KEYS: 1 user. ARGV: id and what was there, of each. */
   vacate: script(`
+local count = 0
 for at = 1, #ARGV, 2 do
-  if redis.call('HGET', KEYS[1], ARGV[at]) == ARGV[at + 1] then redis.call('HDEL', KEYS[1], ARGV[at]) end
+  if redis.call('HGET', KEYS[1], ARGV[at]) == ARGV[at + 1] then
+    redis.call('HDEL', KEYS[1], ARGV[at])
+    count = count + 1
+  end
 end
+return count
+`),
+
+  /** Gives a place back to whom it was taken from. KEYS: 1 user. ARGV: 1 id, 2 what is there, 3 what was there before. */
+  restore: script(`
+if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
 return 1
 `),
 
@@ -218,13 +228,19 @@ redis.call('ZADD', KEYS[2], number, ARGV[7])
 return {'attached', number}
 `),
 
-  /** KEYS: 1 what the caller holds here, connections of sessions. ARGV: 1 the incarnation they were of, then id and member of each. */
+  /**
+   * Takes connections off the list, unless others of their names have taken their places: on the caller, or elsewhere. KEYS: 1 what the
+   * caller holds here, connections of sessions. ARGV: 1 the incarnation they were of, 2 the caller, then id, member and number of each.
+   */
   detach: script(`
 for at = 2, #KEYS do
-  local id, member = ARGV[at * 2 - 2], ARGV[at * 2 - 1]
+  local id, member, number = ARGV[at * 3 - 3], ARGV[at * 3 - 2], ARGV[at * 3 - 1]
+  local listed = redis.call('ZSCORE', KEYS[1], member)
+  local isListed = listed and string.format('%.0f', listed) == number
   local held = redis.call('HGET', KEYS[at], id)
-  if held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then redis.call('HDEL', KEYS[at], id) end
-  redis.call('ZREM', KEYS[1], member)
+  local isIts = held and string.sub(held, 1, #ARGV[1] + 1) == ARGV[1] .. ' '
+  if isIts and (isListed or not listed or ARGV[1] ~= ARGV[2]) then redis.call('HDEL', KEYS[at], id) end
+  if isListed then redis.call('ZREM', KEYS[1], member) end
 end
 return 1
 `),

@@ -20,6 +20,8 @@ export interface TakeoverInit {
   /** How long what was sent may still take effect, in ms. */
   readonly claimMs: number;
   readonly lease: () => NodeLease | undefined;
+  /** Whether Redis can be asked at present. */
+  readonly isUsable: () => boolean;
   /** Whether this node wants sessions, or only sees to it that they are free. */
   readonly isAdopting: boolean;
   readonly onAdopted: (lease: NodeLease, orphan: AdoptReply) => void;
@@ -32,12 +34,15 @@ const politenessMs = 700;
 /** Dead ones are looked at again, and forgotten, after so long, in ms: nothing that they have sent takes effect any more. */
 const rememberMs = 60_000;
 const retryMs = 500;
+/** How soon it is looked again whether Redis can be asked, in ms. */
+const linkMs = 100;
 
 export class Takeover {
   readonly #init: TakeoverInit;
   /** The dead whose sessions were seen to, or are being seen to. */
   readonly #seen = new Set<string>();
   #last = Promise.resolve();
+  #isForgetting = false;
   #isClosed = false;
 
   constructor(init: TakeoverInit) {
@@ -52,7 +57,7 @@ export class Takeover {
   note(incarnation: string): void {
     if (this.#seen.has(incarnation)) return;
     this.#seen.add(incarnation);
-    this.#queue(async (lease) => {
+    void this.#queue(async (lease) => {
       await this.#sweep(lease, incarnation);
     }, incarnation);
   }
@@ -60,24 +65,38 @@ export class Takeover {
   /** These are dead, since when by the server's clock, which says `now`, in microseconds. */
   noteAll(dead: ReadonlyMap<string, number>, now: number): void {
     for (const each of this.#seen) if (!dead.has(each)) this.#seen.delete(each);
-    for (const [incarnation, since] of dead) {
-      if (now - since < rememberMs * 1_000) this.note(incarnation);
-      else
-        this.#queue(async (lease) => {
-          await this.#sweep(lease, incarnation);
-          // One that was not seen through is to be found by whoever comes next.
-          if (lease.isHeld && !this.#isClosed) await this.#init.commands.forget(incarnation, since);
-        });
-    }
+    const old = [...dead].filter(([, since]) => now - since >= rememberMs * 1_000);
+    // One at a time, and by chance: all nodes do so.
+    const one = this.#isForgetting ? undefined : old[Math.floor(Math.random() * old.length)];
+    for (const incarnation of dead.keys()) if (incarnation !== one?.[0]) this.note(incarnation);
+    if (one !== undefined) void this.#forget(...one);
+  }
+
+  async #forget(incarnation: string, since: number): Promise<void> {
+    this.#isForgetting = true;
+    await this.#queue(async (lease) => {
+      await this.#sweep(lease, incarnation);
+      // One that was not seen through is to be found by whoever comes next.
+      if (lease.isHeld && !this.#isClosed) await this.#init.commands.forget(incarnation, since);
+    });
+    this.#isForgetting = false;
   }
 
   /** One after the other, as long as this node is alive. What fails is tried again. */
-  #queue(run: (lease: NodeLease) => Promise<void>, seen?: string): void {
-    const { lease, clock, onError, isAdopting } = this.#init;
+  #queue(run: (lease: NodeLease) => Promise<void>, seen?: string): Promise<void> {
+    const { lease, clock, onError, isAdopting, isUsable } = this.#init;
     const start = async () => {
       const current = lease();
       if (current === undefined || this.#isClosed) {
         if (seen !== undefined) this.#seen.delete(seen);
+        return;
+      }
+      if (!isUsable()) {
+        // An outage is reported once, and not by each that waits for its end.
+        if (seen !== undefined) {
+          this.#seen.delete(seen);
+          clock.schedule(() => this.note(seen), linkMs);
+        }
         return;
       }
       try {
@@ -91,12 +110,15 @@ export class Takeover {
         if (seen !== undefined) clock.schedule(() => this.note(seen), retryMs * (0.5 + Math.random()));
       }
     };
-    const enqueue = () => {
-      this.#last = this.#last.then(start);
-    };
-    inBackground(() => {
-      if (isAdopting) enqueue();
-      else clock.schedule(enqueue, politenessMs);
+    return new Promise((resolve) => {
+      const enqueue = () => {
+        this.#last = this.#last.then(start);
+        resolve(this.#last);
+      };
+      inBackground(() => {
+        if (isAdopting) enqueue();
+        else clock.schedule(enqueue, politenessMs);
+      });
     });
   }
 
@@ -114,14 +136,16 @@ export class Takeover {
   async #takeSlice(lease: NodeLease, shard: number, dead: string): Promise<boolean> {
     const { commands, held, claimMs } = this.#init;
     try {
-      const taken = await commands.take(lease.claimant(claimMs), shard, dead);
-      if (taken.length === 0) return false;
-      const members = taken.map(({ member }) => member);
-      await held.pending(members, () => this.#settle(lease, { shard, dead, taken }));
-      return taken.length === slice;
+      return await held.taking(shard, async () => {
+        const taken = await commands.take(lease.claimant(claimMs), shard, dead);
+        if (taken.length > 0) await this.#settle(lease, { shard, dead, taken });
+        return taken.length === slice;
+      });
     } catch (error) {
-      // What lies under this node's name now is set free by and by.
-      held.noteUnsure(shard);
+      // What lies under this node's name now is seen to by and by.
+      const adopt = (now: NodeLease, taken: readonly Holding[]) =>
+        held.taking(shard, () => this.#settle(now, { shard, dead: now.incarnation, taken }));
+      held.noteUnsure(shard, { adopt });
       throw error;
     }
   }
@@ -134,7 +158,7 @@ export class Takeover {
     const sessions = taken.filter(({ member }) => member.startsWith('s'));
     const connections = taken.filter(({ member }) => member.startsWith('c'));
     if (connections.length > 0) {
-      const list = connections.map(({ member }) => connectionFrom(member));
+      const list = connections.map((each) => ({ ...connectionFrom(each.member), ...each }));
       await commands.detach(shard, lease.incarnation, { from: dead, list });
     }
     // Whoever is dead may have been seen to already: what it claimed now, nobody would find.

@@ -13,8 +13,8 @@ export interface UserPlace {
   readonly id: string;
   /** What stands there. */
   readonly text: string;
-  /** Whether the session had one before. */
-  readonly wasThere: boolean;
+  /** What stood there before, `''` for nothing. */
+  readonly former: string;
   /** Until when, by the server's clock in microseconds, it is kept for a session that is yet to be claimed. */
   readonly keptUntil: number;
 }
@@ -35,11 +35,11 @@ export class UserPlaces {
   async take(user: string, id: string, limit: number | undefined): Promise<UserPlace> {
     for (let isSecond = false; ; isSecond = true) {
       const token = this.#token();
-      const { outcome, time, wasThere } = await this.#commands.reserve(user, id, limit, token);
+      const { outcome, time, former } = await this.#commands.reserve(user, id, limit, token);
       if (outcome === 'reserved') {
         // The claim that follows is no good later than half of the time for which the place is kept.
         const keptUntil = time + this.#graceMicros / 2;
-        return { user, id, text: `${time} ${token}`, wasThere, keptUntil };
+        return { user, id, text: `${time} ${token}`, former, keptUntil };
       }
       const freed = isSecond ? 0 : await this.#vacateUnused(user, time);
       if (freed > 0) continue;
@@ -50,9 +50,16 @@ export class UserPlaces {
     }
   }
 
-  /** Gives a place back that nobody has taken anew. */
-  async giveBack({ user, id, text }: UserPlace): Promise<void> {
-    await this.#commands.vacate(user, [[id, text]]);
+  /** Gives a place back that nobody has taken anew: to whose it was before, if to anybody. */
+  async giveBack({ user, id, text, former }: UserPlace): Promise<void> {
+    if (former === '') await this.#commands.vacate(user, [[id, text]]);
+    else await this.#commands.restore(user, id, { text, former });
+  }
+
+  /** Gives a place back, unless the session is the user's: of a claim that nobody knows the end of. */
+  async giveBackUnheld({ user, id, text }: UserPlace): Promise<void> {
+    const [isHeld] = await this.#areHeld(user, [[id, text]]);
+    if (!isHeld) await this.#commands.vacate(user, [[id, text]]);
   }
 
   /**
@@ -64,8 +71,9 @@ export class UserPlaces {
     id: string,
     { known, now }: { known: string | undefined; now: number },
   ): Promise<void> {
-    if (known !== undefined) await this.#commands.vacate(user, [[id, known]]);
-    else await this.#vacateUnused(user, now);
+    // Somebody who wanted the session may have overwritten it.
+    const isVacated = known !== undefined && (await this.#commands.vacate(user, [[id, known]])) > 0;
+    if (!isVacated) await this.#vacateUnused(user, now);
   }
 
   /** Gives back whatever places the user has for sessions that are not held. @param now by the server's clock */
@@ -84,11 +92,10 @@ export class UserPlaces {
   async #vacateUnused(user: string, now: number): Promise<number> {
     const places = await this.#commands.places(user);
     const held = await this.#areHeld(user, places);
-    const unused = places.filter(
-      ([, place], at) => !held[at] && Number.parseInt(place, 10) < now - this.#graceMicros,
-    );
-    if (unused.length > 0) await this.#commands.vacate(user, unused);
-    return unused.length;
+    // One from the future was taken before the clock was set back.
+    const isStale = (place: string) => Math.abs(now - Number.parseInt(place, 10)) > this.#graceMicros;
+    const unused = places.filter(([, place], at) => !held[at] && isStale(place));
+    return unused.length === 0 ? 0 : await this.#commands.vacate(user, unused);
   }
 
   async #areHeld(

@@ -88,6 +88,13 @@ describe('a request', () => {
   it.each([
     ['nobody is there', undefined, /Nobody is there to answer `double`/],
     [
+      'its handler throws what has no text',
+      () => {
+        throw Object.create(null);
+      },
+      /`double` failed on `b`: something that has no text/,
+    ],
+    [
       'its handler fails',
       () => Promise.reject(new Error('no numbers today')),
       /failed on `b`: no numbers today/,

@@ -2,7 +2,7 @@
 
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type SessionOptions, SessionRegistry, type SessionTypes } from '../../src/session/index.js';
-import { SessionKeys } from '../../src/session/session-keys.js';
+import { connectionMember, SessionKeys } from '../../src/session/session-keys.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 import { closeNodes, openNode } from './nodes.js';
 
@@ -96,6 +96,18 @@ describe('the limit of a user', () => {
     await server.command('HSET', place, 'never claimed', `${now - 60_000_000} another.1`);
     expect(await a.claim('chat', { user: 'ann', limit: 1 })).toBeDefined();
   });
+
+  it('gets a place back that another has meanwhile wanted, and one that the clock has left in the future', async () => {
+    const now = Date.now() * 1_000;
+    const [a, b] = [await nodeOf({ serverTime: () => now }), await nodeOf({ serverTime: () => now })];
+    const lease = (await a.claim('chat', { user: 'ann', limit: 1 }))!;
+    expect(await b.claim('chat', { user: 'ann', limit: 1 })).toBeUndefined();
+    await lease.release();
+    const keys = new SessionKeys({ prefix: 'toolstash-sessions', database: 0, shards: 16 });
+    expect(await server.command('EXISTS', keys.user('ann'))).toContain(':0');
+    await server.command('HSET', keys.user('ann'), 'never claimed', `${now + 3_600_000_000} another.1`);
+    expect(await a.claim('chat', { user: 'ann', limit: 1 })).toBeDefined();
+  });
 });
 
 describe('connections', () => {
@@ -115,6 +127,35 @@ describe('connections', () => {
     await Promise.all([moved.close(), moved.close()]);
     expect(moved.signal.aborted).toBe(true);
     expect(await a.connections('chat')).toEqual([]);
+  });
+});
+
+describe('a connection that was replaced', () => {
+  const keys = new SessionKeys({ prefix: 'toolstash-sessions', database: 0, shards: 16 });
+  const heldBy = (incarnation: string) => keys.heldBy(keys.shardOf('chat'), incarnation);
+
+  it('takes nothing from the one in its place, though both are of one node', async () => {
+    const a = await nodeOf();
+    const first = await a.connect('chat', { id: 'phone' });
+    const coming = a.connect('chat', { id: 'phone' });
+    await first.close();
+    const second = await coming;
+    expect(await a.connections('chat')).toHaveLength(1);
+    expect(await server.command('ZCARD', heldBy(a.incarnation!))).toContain(':1');
+    expect(second.signal.aborted).toBe(false);
+  });
+
+  it('takes nothing from the one in its place as its dead node is seen to', async () => {
+    const a = await nodeOf({ adopt: () => undefined });
+    const member = connectionMember('chat', 'phone');
+    await server.command('HSET', keys.connections('chat'), 'phone', 'ghost.1 17 ghost');
+    await server.command('ZADD', heldBy('ghost.1'), '17', member);
+    await a.connect('chat', { id: 'phone' });
+    await server.command('ZADD', keys.living[1], '17', 'ghost.1');
+    await expect.poll(() => server.command('ZCARD', keys.living[1])).toContain(':0');
+    expect(await server.command('EXISTS', heldBy('ghost.1'))).toContain(':0');
+    expect(await server.command('ZCARD', heldBy(a.incarnation!))).toContain(':1');
+    expect(await a.connections('chat')).toHaveLength(1);
   });
 });
 

@@ -18,6 +18,7 @@ const minutes = 120_000_000;
 /** A survivor, and what it has asked for, by name. */
 function survivor(answers: Partial<SessionCommands>) {
   const asked: string[] = [];
+  const state = { isUsable: true };
   const lease = new NodeLease('a.1', { clock, ttl: 60_000, sentAt: clock.elapsed(), time: minutes });
   const commands = new Proxy({ shards: 1, shardOf: () => 0, ...answers } as unknown as SessionCommands, {
     get: (target, name: keyof SessionCommands) => {
@@ -35,11 +36,12 @@ function survivor(answers: Partial<SessionCommands>) {
   const takeover = new Takeover({
     ...{ commands, held, clock, claimMs: 1_000, isAdopting: true },
     lease: () => lease,
+    isUsable: () => state.isUsable,
     onAdopted: (_lease, { id }) => void adopted.push(id),
     onFreed: () => Promise.resolve(),
     onError: ({ message }) => void errors.push(message),
   });
-  return { asked, lease, held, takeover, adopted, errors };
+  return { asked, state, lease, held, takeover, adopted, errors };
 }
 
 it('a dead one whose sweep was cut short is not forgotten', async () => {
@@ -75,4 +77,64 @@ it('a survivor that has lapsed claims nothing of what it has taken', async () =>
   await new Promise((resolve) => setImmediate(resolve));
   expect(a.asked).toEqual(['take']);
   expect(a.adopted).toEqual([]);
+});
+
+it('orphans whose adoption got no answer are adopted later, and not set free', async () => {
+  const modes: string[] = [];
+  const a = survivor({
+    take: () => Promise.resolve([orphan]),
+    adopt: (_by, { mode }) => {
+      modes.push(mode);
+      return modes.length === 1
+        ? Promise.reject(new Error('no answer'))
+        : Promise.resolve([{ id: 'chat', fence: '18', user: '' }]);
+    },
+    holdings: () => Promise.resolve([orphan]),
+  });
+  a.takeover.note('ghost.1');
+  await expect.poll(() => a.errors).toHaveLength(1);
+  a.takeover.close();
+  await a.held.settle(a.lease);
+  expect(modes).toEqual(['adopt', 'adopt']);
+  expect(a.adopted).toEqual(['chat']);
+});
+
+it('what is being taken is not set free by a comparison that sees it first', async () => {
+  let go: (taken: Holding[]) => void = () => undefined;
+  const a = survivor({
+    take: () =>
+      new Promise((resolve) => {
+        go = resolve;
+      }),
+    adopt: () => Promise.resolve([{ id: 'chat', fence: '18', user: '' }]),
+    holdings: () => Promise.resolve([orphan]),
+  });
+  a.held.noteUnsure(0);
+  a.takeover.note('ghost.1');
+  await expect.poll(() => a.asked).toEqual(['take']);
+  await a.held.settle(a.lease);
+  await a.held.compareAll(a.lease, undefined as never);
+  expect(a.asked).toEqual(['take', 'holdings']);
+  go([orphan]);
+  await expect.poll(() => a.adopted).toEqual(['chat']);
+  expect(a.asked).toEqual(['take', 'holdings', 'adopt']);
+});
+
+it('a release that failed is sent again before what Redis has is compared', async () => {
+  const a = survivor({ holdings: () => Promise.resolve([]) });
+  a.held.noteUnsure(0, { before: async () => void a.asked.push('release') });
+  await a.held.settle(a.lease);
+  await a.held.settle(a.lease);
+  expect(a.asked).toEqual(['release', 'holdings']);
+});
+
+it('while Redis can not be asked nothing is sent, and nothing reported', async () => {
+  const a = survivor({ take: () => Promise.resolve([]) });
+  a.state.isUsable = false;
+  a.takeover.note('ghost.1');
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(a.asked).toEqual([]);
+  a.state.isUsable = true;
+  await expect.poll(() => a.asked).toEqual(['take']);
+  expect(a.errors).toEqual([]);
 });
