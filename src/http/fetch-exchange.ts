@@ -1,7 +1,7 @@
 /** One request to a Fetch-style handler. */
 
 import { type Capture, type Captured, type Exchange, isServerError } from './exchange.js';
-import type { RequestFacts } from './request-key.js';
+import { chosenTarget, type RequestFacts } from './request-key.js';
 import type { SharedResponses } from './shared-responses.js';
 import { joined, type ResponseHead, type Storage } from './storable.js';
 import { answerHeaders, isNotModified, type StoredResponse, storedHeader } from './stored-response.js';
@@ -20,12 +20,16 @@ export function fetchFacts({ method, url, headers }: Request): RequestFacts {
   const start = url.indexOf('://');
   const slash = url.indexOf('/', start + 3);
   const hash = url.indexOf('#');
+  let own = headers;
   return {
     method,
     scheme: url.slice(0, start),
     host: url.slice(start + 3, slash),
     target: url.slice(slash, hash < 0 ? undefined : hash),
-    header: (name) => headers.get(name) ?? undefined,
+    header: (name) => own.get(name) ?? undefined,
+    keepHeaders: () => {
+      own = new Headers(headers);
+    },
   };
 }
 
@@ -52,7 +56,14 @@ export class FetchExchange implements Exchange {
   }
 
   async lead(capture: Capture): Promise<Captured> {
-    const response = await this.#init.run(this.#fullRequest(this.#init.request.signal));
+    let response: Response;
+    try {
+      response = await this.#init.run(this.#fullRequest(this.#init.request.signal));
+    } catch (error) {
+      if (capture.fallback === undefined) throw error;
+      this.send(capture.fallback, true);
+      return { why: 'error' };
+    }
     const { captured, answer } = captureFetch(response, capture, (name) => this.facts.header(name));
     if (answer === 'fallback') this.send(capture.fallback!, true);
     else this.#respond(answer);
@@ -92,7 +103,8 @@ export class FetchExchange implements Exchange {
   /** The request for all of the response, of the URL in the key. */
   #fullRequest(signal: AbortSignal | undefined): Request {
     const { request, shared } = this.#init;
-    const target = shared.targetOf(this.facts);
+    const { query } = shared.options;
+    const target = query === undefined ? this.facts.target : chosenTarget(this.facts.target, query);
     const isPlain = ['if-none-match', 'if-modified-since'].every((name) => !request.headers.has(name));
     if (isPlain && target === this.facts.target && signal !== undefined) return request;
     const headers = new Headers(request.headers);

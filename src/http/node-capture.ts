@@ -50,6 +50,7 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
   let mode: Mode = 'head';
   /** The client has this response already: it gets a head alone, while the body is stored. */
   let isUnmodified = false;
+  let isEnding = false;
   let head: ResponseHead;
   let storage: Storage | undefined;
 
@@ -111,10 +112,15 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     else chunks.push(Uint8Array.prototype.slice.call(chunk));
   }
 
-  function finish(): void {
+  /** Once the head is written: who has asked to be called then may have set a cookie, and it may be in the body. */
+  function finish(isCut: boolean): void {
     if (storage === undefined) return;
+    if (response.hasHeader('set-cookie')) {
+      give({ why: 'unshared', isLasting: false });
+      return;
+    }
     const declared = head.headers['content-length'];
-    if (response.destroyed || (declared !== undefined && Number(joined(declared)) !== size)) {
+    if (isCut || (declared !== undefined && Number(joined(declared)) !== size)) {
       give({ why: 'aborted' });
       return;
     }
@@ -131,6 +137,8 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
   }) as typeof response.writeHead;
 
   response.write = ((chunk: unknown, ...rest: unknown[]) => {
+    // The last piece, which HTTP/2 and others write in their `end`.
+    if (isEnding) return own.write.call(response, chunk, ...rest);
     const [bytes, done] = bytesOf(chunk, rest);
     if (mode === 'head' && bytes !== undefined)
       begin(response.statusCode, response.statusMessage || undefined, undefined);
@@ -150,9 +158,14 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     }
     if (mode === 'replace') return replace(done);
     if (mode === 'store' && bytes !== undefined) keep(bytes);
-    finish();
-    if (mode === 'empty' || isUnmodified) return own.end.call(response, done);
-    return own.end.call(response, ...args);
+    const isCut = response.destroyed;
+    isEnding = true;
+    const ended =
+      mode === 'empty' || isUnmodified ? own.end.call(response, done) : own.end.call(response, ...args);
+    if (response.headersSent) finish(isCut);
+    // What saves a session ends the response later.
+    else response.once('finish', () => finish(isCut));
+    return ended;
   }) as typeof response.end;
 
   function discard(done: Done): true {
@@ -165,6 +178,7 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     mode = 'pass';
     Object.assign(response, own);
     for (const name of response.getHeaderNames()) if (!before.has(name)) response.removeHeader(name);
+    if (response.req.httpVersionMajor === 1) response.statusMessage = '';
     if (done !== undefined) response.once('finish', done);
     send(capture.fallback!);
     resolve({ why: 'error' });

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Capture, Captured, Exchange } from './exchange.js';
+import { canHideQuery, hideQuery } from './hidden-query.js';
 import { type Conditions, captureNode } from './node-capture.js';
 import { nodeRenewal } from './node-renewal.js';
 import type { NodeRequest } from './node-types.js';
@@ -22,19 +23,26 @@ export interface NodeExchangeInit {
   readonly renewals: NodeRenewals;
 }
 
-/** What is known of a request of Node's server. */
-export function nodeFacts(request: NodeRequest): RequestFacts {
-  const { headers } = request;
+/** What is known of a request of Node's server. `query`: the parameters that make a difference, `undefined` for all. */
+export function nodeFacts(request: NodeRequest, query: readonly string[] | undefined): RequestFacts {
+  let { headers } = request;
+  const { url = '/', originalUrl = url } = request;
   const header = (name: string) => {
     const value = headers[name];
-    return value === undefined || typeof value === 'string' ? value : value.join(', ');
+    return Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : undefined;
   };
   return {
     method: request.method ?? 'GET',
     scheme: (request.socket as (Socket & { encrypted?: boolean }) | null)?.encrypted ? 'https' : 'http',
     host: header(':authority') ?? header('host') ?? '',
-    target: request.originalUrl ?? request.url ?? '/',
+    target: originalUrl,
+    routed: url === originalUrl ? undefined : url,
+    isQueryWhole: query !== undefined && !canHideQuery(request, query),
+    hasBody: request.httpVersionMajor === 2 && streamOf(request)?.endAfterHeaders !== true,
     header,
+    keepHeaders: () => {
+      headers = { ...headers };
+    },
   };
 }
 
@@ -59,6 +67,8 @@ export class NodeExchange implements Exchange {
 
   async lead(capture: Capture): Promise<Captured> {
     const { request, response, next } = this.#init;
+    // It has left during the look-up: nothing more will be heard of its response.
+    if (response.destroyed || response.closed || streamOf(response)?.destroyed) return { why: 'aborted' };
     const led = captureNode({
       ...{ response, capture, conditions: this.#conditions },
       send: (stored) => this.send(stored, true),
@@ -74,6 +84,11 @@ export class NodeExchange implements Exchange {
     return (capture) =>
       run((copy, take) => {
         renewals.set(copy, (response, next) => {
+          const { query } = this.#init.shared.options;
+          if (query !== undefined && !this.facts.isQueryWhole && !canHideQuery(copy, query)) {
+            take(Promise.resolve({ why: 'aborted' }));
+            return response.destroy();
+          }
           const send = () => undefined;
           const conditions = { noneMatch: undefined, modifiedSince: undefined };
           const led = captureNode({ response, capture, conditions, send });
@@ -113,15 +128,16 @@ export class NodeExchange implements Exchange {
   #hide(request: NodeRequest): void {
     delete request.headers['if-none-match'];
     delete request.headers['if-modified-since'];
-    const { shared } = this.#init;
-    const { target } = this.facts;
-    const own = shared.targetOf(this.facts);
-    const { url = '' } = request;
-    // A router may have cut its mount path off.
-    if (own === target || !target.endsWith(url)) return;
-    const cut = target.length - url.length;
-    request.url = own.length >= cut ? own.slice(cut) : own;
+    const { query } = this.#init.shared.options;
+    if (query !== undefined && !this.facts.isQueryWhole) hideQuery(request, query);
   }
+}
+
+/** The stream of HTTP/2 behind a request or response. */
+function streamOf(
+  of: object,
+): { readonly endAfterHeaders?: boolean; readonly destroyed?: boolean } | undefined {
+  return (of as { readonly stream?: { endAfterHeaders?: boolean; destroyed?: boolean } }).stream;
 }
 
 /** Runs what comes after the cache. What that throws or rejects with ends the wait for its response. */

@@ -12,8 +12,16 @@ export interface RequestFacts {
   readonly host: string;
   /** Path and query as the client sent them. */
   readonly target: string;
+  /** Path and query as what came before has rewritten them, where they differ: a mount path cut off, another route. */
+  readonly routed?: string | undefined;
+  /** Its route can read the query where it can't be hidden: all of it makes a difference. */
+  readonly isQueryWhole?: boolean;
+  /** A body follows the head, whatever the head says of it. */
+  readonly hasBody?: boolean;
   /** A header by its name in lower case, all its values as one. */
   readonly header: (name: string) => string | undefined;
+  /** Keeps the headers as they are, for `header`: what comes after may change those of the request. */
+  readonly keepHeaders: () => void;
 }
 
 /**
@@ -37,7 +45,8 @@ const overrides = [
 ];
 
 /** Whether a request can be answered from a cache, or its response be stored, for all that can be told from its head. */
-export function isCacheable({ method, header }: RequestFacts): boolean {
+export function isCacheable({ method, header, hasBody }: RequestFacts): boolean {
+  if (hasBody === true) return false;
   if (method !== 'GET' && method !== 'HEAD') return false;
   if (header('range') !== undefined || header('if-range') !== undefined) return false;
   if (header('transfer-encoding') !== undefined) return false;
@@ -47,8 +56,18 @@ export function isCacheable({ method, header }: RequestFacts): boolean {
 }
 
 /** The part of a key that is known before any response is. No part can hold a line break. */
-export function baseKey(facts: RequestFacts, keyed: readonly string[], target: string): string {
-  let key = `${facts.scheme}\n${facts.host}\n${target}`;
+export function baseKey(
+  facts: RequestFacts,
+  keyed: readonly string[],
+  query: readonly string[] | undefined,
+): string {
+  const chosen = (target: string) =>
+    query === undefined || facts.isQueryWhole === true ? target : chosenTarget(target, query);
+  let key = `${facts.scheme}\n${facts.host}\n${chosen(facts.target)}`;
+  if (facts.routed !== undefined) key += `\nrouted:${chosen(facts.routed)}`;
+  // HTTP/2 has `:authority` for it: who sends both may mean to have links made to another host.
+  const host = facts.header('host');
+  if (host !== undefined && host !== facts.host) key += `\nhost:${host}`;
   for (const name of hostHeaders) {
     const value = facts.header(name);
     if (value !== undefined) key += `\n${name}:${name === 'forwarded' ? hostPart(value) : value}`;
@@ -80,6 +99,11 @@ export function chosenTarget(target: string, chosen: readonly string[]): string 
     named.filter(([each]) => isNamed(each, name)).map(([, pair]) => pair),
   );
   return kept.length === 0 ? target.slice(0, start) : `${target.slice(0, start)}?${kept.join('&')}`;
+}
+
+/** Whether a parameter is among the chosen ones. */
+export function isChosen(name: string, chosen: readonly string[]): boolean {
+  return chosen.some((each) => isNamed(name, each));
 }
 
 /** `filter[name]=x` and `filter.name=x` belong to `filter`, as many servers read them. */

@@ -1,7 +1,7 @@
 /** A cache of whole responses, before a server's routes. */
 
 import { FetchExchange, fetchFacts } from './fetch-exchange.js';
-import type { FetchHandler, HonoContext, HonoMiddleware } from './fetch-types.js';
+import { type FetchHandler, type HonoContext, type HonoMiddleware, pathOf } from './fetch-types.js';
 import { NodeExchange, type NodeRenewals, nodeFacts } from './node-exchange.js';
 import { onResponseHead } from './node-head.js';
 import type { NodeMiddleware } from './node-types.js';
@@ -47,12 +47,12 @@ export function responseCache(options: ResponseCacheOptions): ResponseCache {
   const middleware: NodeMiddleware = (request, response, next) => {
     const renewal = renewals.get(request);
     if (renewal !== undefined) return renewal(response, next);
-    const facts = nodeFacts(request);
+    const facts = nodeFacts(request, resolved.query);
     if (!shared.isForeign(facts))
       return shared.answer(new NodeExchange({ request, response, next, shared, renewals }, facts));
     if (!safe.has(facts.method) && resolved.invalidateOnWrite) {
       onResponseHead(response, (status) => {
-        if (invalidates(facts, status)) void shared.invalidatePath(facts.host, facts.target);
+        if (invalidates(facts, status)) void shared.noteWrite(facts);
       });
     }
     return next();
@@ -66,7 +66,7 @@ export function responseCache(options: ResponseCacheOptions): ResponseCache {
     const facts = fetchFacts(request);
     if (shared.isForeign(facts)) {
       const response = await run(request);
-      if (invalidates(facts, response.status)) await shared.invalidatePath(facts.host, facts.target);
+      if (invalidates(facts, response.status)) await shared.noteWrite(facts);
       return response;
     }
     const exchange = new FetchExchange({ request, run, canRenew, shared }, facts);
@@ -98,7 +98,8 @@ export function responseCache(options: ResponseCacheOptions): ResponseCache {
     },
     invalidate: async (url: string | URL) => {
       const { host, pathname } = new URL(url);
-      await shared.invalidatePath(host, pathname);
+      // Node's servers have the path as it was sent, Fetch-style ones as `URL` writes it.
+      await shared.invalidatePaths(host, [pathname, pathOf(String(url))]);
     },
   });
 }

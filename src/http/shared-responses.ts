@@ -7,7 +7,7 @@
 
 import type { LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import type { Capture, Captured, Exchange } from './exchange.js';
-import { baseKey, chosenTarget, isCacheable, pathTag, type RequestFacts, variantKey } from './request-key.js';
+import { baseKey, isCacheable, pathTag, type RequestFacts, variantKey } from './request-key.js';
 import type { ResolvedResponseCacheOptions } from './response-cache-options.js';
 import { hasCredentials, storageOf } from './storable.js';
 import {
@@ -53,9 +53,14 @@ export class SharedResponses {
     } as const);
   }
 
-  /** Makes void what is stored of a path, and what is on its way there. */
-  invalidatePath(host: string, target: string): Promise<void> {
-    return this.options.cache.invalidateTags([pathTag(host, target)]);
+  /** Makes void what is stored of paths, and what is on its way there. */
+  invalidatePaths(host: string, targets: readonly string[]): Promise<void> {
+    return this.options.cache.invalidateTags(targets.map((target) => pathTag(host, target)));
+  }
+
+  /** Makes void what a write has changed. The write has succeeded: a cache that fails or is closed doesn't change that. */
+  noteWrite({ host, target }: RequestFacts): Promise<void> {
+    return this.invalidatePaths(host, [target]).catch(() => undefined);
   }
 
   /** Whether a request is none of the cache's business. */
@@ -64,17 +69,11 @@ export class SharedResponses {
     return this.options.heedsClient && askedFor(facts)?.has('no-store') === true;
   }
 
-  /** The URL that a route is run with: what makes no difference to the key can make none to the response. */
-  targetOf(facts: RequestFacts): string {
-    const { query } = this.options;
-    return query === undefined ? facts.target : chosenTarget(facts.target, query);
-  }
-
   /** Answers a client, from the cache or from its route. Rejects with what the route throws. */
   async answer(exchange: Exchange): Promise<void> {
     const { facts } = exchange;
-    const { clock, heedsClient, headers } = this.options;
-    const base = baseKey(facts, headers, this.targetOf(facts));
+    const { clock, heedsClient, headers, query } = this.options;
+    const base = baseKey(facts, headers, query);
     let names: readonly string[] = [];
     let hasWaited = false;
     for (let turn = 0; turn < mostTurns; turn++) {
@@ -120,24 +119,21 @@ export class SharedResponses {
     if (until !== undefined && this.options.clock.now() < until) return 'pass';
     const isOnlyCached = this.options.heedsClient && askedFor(facts)?.has('only-if-cached') === true;
     if (facts.method === 'HEAD' || isOnlyCached) {
-      const found = await this.#method.get(key);
+      const found = await this.#method.get(key).catch(() => undefined);
       if (isStoredResponse(found)) return found;
       if (!isOnlyCached) return 'pass';
       exchange.refuse();
       return 'answered';
     }
     let state: 'waiting' | 'leading' | 'gone' = 'waiting';
-    let thrown: { readonly error: unknown } | undefined;
+    let led: Promise<Captured> | undefined;
     const answer = this.#method.getOrSet<unknown>(
       key,
       (context) => {
         // Who has waited too long runs the route itself; a load that another call starts later is none of this client's.
         if (state !== 'waiting') return this.#none(context, 'aborted');
         state = 'leading';
-        const led = exchange.lead(this.#capture(facts, undefined));
-        led.catch((error: unknown) => {
-          thrown = { error };
-        });
+        led = exchange.lead(this.#capture(facts, undefined));
         return this.#loaded(key, led, context);
       },
       this.#loadOptions,
@@ -160,7 +156,8 @@ export class SharedResponses {
         ? await settled
         : await this.#inTime(settled, () => state === 'waiting');
     if ((state as string) === 'leading') {
-      if (thrown !== undefined) throw thrown.error;
+      // The cache may have given the load up, while the route goes on and may still fail.
+      await led;
       return 'answered';
     }
     state = 'gone';
@@ -218,6 +215,8 @@ export class SharedResponses {
   #capture(facts: RequestFacts, fallback: StoredResponse | undefined): Capture {
     const { options } = this;
     const { clock, ttlMs, downstream, cacheStatus } = options;
+    // What comes after may take credentials off the request, or say a language more simply: what the client sent decides.
+    facts.keepHeaders();
     return {
       fallback,
       downstream,

@@ -111,10 +111,9 @@ function policyOf({ head, header, now }: StorageQuestion, directives: Directives
   const seconds = Math.max(Math.min(Number(age), 2 ** 31), Math.floor((now - date) / 1000), 0);
   plain['age'] = String(seconds);
   const requestHeaders: Record<string, string> = {};
-  for (const name of ['authorization', 'cache-control']) {
-    const value = header(name);
-    if (value !== undefined) requestHeaders[name] = value;
-  }
+  // Not its `Cache-Control`: what a client asks of caches says nothing of the response.
+  const authorization = header('authorization');
+  if (authorization !== undefined) requestHeaders['authorization'] = authorization;
   return new TimedPolicy(now, requestHeaders, { status, headers: plain });
 }
 
