@@ -12,7 +12,7 @@ import type { Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { LoadTicket, LoadWatch } from '../tier.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
-import { LoadContext, type Loaded, type LoaderDecision, type Loader } from './loader.js';
+import { LoadContext, type Loaded, type Loader, type LoaderDecision } from './loader.js';
 import type { MethodState } from './method-context.js';
 import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
 

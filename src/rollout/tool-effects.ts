@@ -11,7 +11,14 @@ import { CheckedRules, type ToolRule } from '../tools/tool-rules.js';
  * Who shares results: everybody, the rollouts of a task, a rollout with itself, or those of a tenant (a user, a group …).
  * Whoever shares begins in the same state of the world.
  */
-export type SharingScope = 'global' | 'task' | 'rollout' | { readonly tenant: string };
+export type SharingScope =
+  | 'global'
+  | 'task'
+  | 'rollout'
+  | {
+      /** The tenant's name. */
+      readonly tenant: string;
+    };
 
 /** An effect with more about its tool. */
 export interface EffectDeclaration {

@@ -8,14 +8,14 @@ import { run, withConsumer } from './consumer.mjs';
 
 /** About a tenth above what was measured when it was last set. Raise one only with a reason. */
 const budgets = {
-  'packed, KB': 2_000,
-  'unpacked, KB': 7_900,
+  'packed, KB': 2_700,
+  'unpacked, KB': 10_400,
   'import, own code gzipped, KB': 140,
   'import, all code, KB': 520,
-  'import, files': 14,
+  'import, files': 21,
   'require, own code gzipped, KB': 142,
   'require, all code, KB': 530,
-  'require, files': 13,
+  'require, files': 20,
 };
 
 /** What importing loads, the first encoded value besides, and the first cache that persists besides. */
