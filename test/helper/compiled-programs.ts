@@ -43,6 +43,8 @@ export async function compilePrograms(
     clean: false,
     silent: true,
     dts: false,
+    // Finds its WebAssembly beside its own file.
+    external: ['node-sqlite3-wasm'],
     esbuildOptions(options) {
       delete options.tsconfig;
       options.tsconfigRaw = { compilerOptions: { experimentalDecorators } };
