@@ -226,8 +226,8 @@ class WriteRun<Result> {
   digestOf(result: Result): string | undefined {
     const { method, options } = this.#call.tool;
     try {
-      const isError = options?.isError ?? method.options.isError;
-      if (isErrorByConvention(result) || isError?.(result) === true) return undefined;
+      const isError = (options?.isError ?? method.options.isError) || (() => false);
+      if (isErrorByConvention(result) || isError(result)) return undefined;
     } catch {
       // Whether it is one is not known.
       return undefined;

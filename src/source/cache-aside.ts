@@ -198,30 +198,46 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     written: (() => Record) | undefined,
   ): Promise<void> {
     const token = nodeCrypto().randomUUID();
+    let isAlone = false;
     await orNone(async () => {
+      // Where another process writes it too, neither ends the hold of the other: it lapses.
+      isAlone = (await this.#token(id)) === undefined;
       await this.#hold(id, token, this.#tokenTtlMs);
-      await this.#cache.delete(this.#method, id);
     });
+    await orNone(() => this.#void(id));
     await this.#flushed();
+    let isWritten = false;
     try {
       await write();
+      isWritten = true;
     } finally {
       // Also where it failed: it may have been written all the same.
-      await orNone(async () => {
-        await this.#cache.delete(this.#method, id);
-        const isOurs = (await this.#token(id)) === token;
-        if (this.#settleMs > 0) await this.#hold(id, token, this.#settleMs);
-        else if (isOurs) await this.#cache.delete(this.#tokens, id);
-      });
+      await orNone(() => this.#void(id));
+      if (isAlone) await orNone(() => this.#letGo(id, token, isWritten ? written : undefined));
       await this.#flushed();
     }
-    // Another process updates it, or replicas lag: the next reader is to load it.
-    if (written === undefined || this.#settleMs > 0) return;
-    await orNone(async () => {
-      if ((await this.#token(id)) !== undefined) return;
+  }
+
+  async #void(id: Id): Promise<void> {
+    await this.#cache.delete(this.#method, id);
+  }
+
+  /** Ends the hold of a record, which is stored before where nobody else has begun to write it. */
+  async #letGo(id: Id, token: string, written: (() => Record) | undefined): Promise<void> {
+    const isOurs = async () => (await this.#token(id)) === token;
+    if (this.#settleMs > 0) {
+      const held = await this.#token(id);
+      if (held === token || held === undefined) await this.#hold(id, token, this.#settleMs);
+      return;
+    }
+    if (!(await isOurs())) return;
+    if (written !== undefined) {
       const { ttl } = this.#loadOptions;
       await this.#cache.set(this.#method, id, this.#seal(id, written()), ttl === undefined ? {} : { ttl });
-    });
+      // Who began meanwhile may have voided it before it was there.
+      if (!(await isOurs())) return this.#void(id);
+    }
+    await this.#cache.delete(this.#tokens, id);
   }
 
   get #tokens(): string {

@@ -99,7 +99,10 @@ export class PagedLog<Event> {
     return first;
   }
 
-  /** One event was rewritten, or deleted and a gap left: its page is read anew. */
+  /**
+   * One event was rewritten, or deleted with something else left in its place, as `null`: its page is read anew. Where
+   * `read` leaves a gap out, later events come before their places: take `invalidateAll` then.
+   */
   async invalidate(index: number): Promise<void> {
     checkIndex(index, 'index');
     await this.#forget(index, index + 1);

@@ -119,6 +119,8 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
       );
     }
     const polled = { rows, polledAt: clock.now() };
+    // What came after its time must not stand before what a later poll has found.
+    if (signal.aborted) return polled;
     // Apart from what is current, so that it outlives that.
     await cache.set(`${method}:last`, null, polled, kept);
     return polled;

@@ -70,10 +70,12 @@ export class SecretBox {
   /** A record with its secret fields encrypted. What is no object has none. */
   seal(record: unknown, place: string): SealedRecord {
     if (typeof record !== 'object' || record === null) return { open: record, sealed: {} };
+    const present = this.#fields.filter((name) => Object.hasOwn(record, name));
+    // As it is: a list, or an object of a class.
+    if (present.length === 0) return { open: record, sealed: {} };
     const open: Record<string, unknown> = { ...record };
     const sealed: Record<string, Sealed> = {};
-    for (const name of this.#fields) {
-      if (!Object.hasOwn(open, name)) continue;
+    for (const name of present) {
       sealed[name] = this.#encrypt(serialize(open[name]), `${place}\n${name}`);
       delete open[name];
     }
@@ -83,6 +85,8 @@ export class SecretBox {
   /** The record. @throws Error where a key is missing, or something was changed */
   open({ open, sealed }: SealedRecord, place: string): unknown {
     const names = Object.keys(sealed);
+    if (typeof open === 'object' && open !== null && this.#fields.some((name) => Object.hasOwn(open, name)))
+      throw new Error('It was stored before all its secret fields were named');
     if (names.length === 0) return open;
     const record = { ...(open as object) } as Record<string, unknown>;
     for (const name of names)

@@ -132,6 +132,40 @@ it('caches nothing while a record is being updated, nor while replicas lag', asy
   expect([await read(), await read()]).toEqual([1, 0]);
 });
 
+/** Two that share a cache, as processes do. */
+function twoSettings(more: Partial<CacheAsideOptions<string, Settings>>) {
+  const cache = newCache();
+  return { cache, one: settingsOf(cache, more), two: settingsOf(cache) };
+}
+
+it('caches nothing while another still writes, though one has written', async () => {
+  const storing = gate();
+  const { cache, one, two } = twoSettings({ store: () => storing.promise });
+  const updating = one.update('ada', { theme: 'one' });
+  await expect.poll(() => cache.peek('settings:updating', 'ada')).toBeDefined();
+  await two.update('ada', { theme: 'two' });
+  // The first may still be killed between its writing and its voiding.
+  const before = loads;
+  for (let time = 0; time < 2; time++) expect(await two.get('ada')).toEqual({ theme: 'two' });
+  expect(loads - before).toBe(2);
+  storing.open();
+  await updating;
+});
+
+it('stores no record through that another has overwritten meanwhile', async () => {
+  const flushing = gate();
+  const { cache, one, two } = twoSettings({ write: 'through' });
+  const flush = cache.flush.bind(cache);
+  let flushes = 0;
+  cache.flush = () => (++flushes === 2 ? flushing.promise.then(flush) : flush());
+  const updating = one.update('ada', { theme: 'one' });
+  await expect.poll(() => flushes).toBe(2);
+  await two.update('ada', { theme: 'two' });
+  flushing.open();
+  await updating;
+  expect(await two.get('ada')).toEqual({ theme: 'two' });
+});
+
 it('takes updates of one record in their order, and goes on after one that failed', async () => {
   const settings = settingsOf(newCache(), {
     write: 'through',
@@ -183,6 +217,18 @@ describe('with secret fields', () => {
       .map((file) => gunzipSync(readFileSync(join(folder, file))).toString('latin1'));
     expect(bytes.join()).toContain('light');
     expect(bytes.join()).not.toContain('hunter2');
+  });
+
+  it('loads anew what was stored before a field was secret, and leaves what has none as it is', async () => {
+    rows.set('ada', { theme: 'light', token: secret });
+    const cache = newCache();
+    await settingsOf(cache).get('ada');
+    const settings = settingsOf(cache, { secrets: secretsOf('a') });
+    expect((await settings.get('ada'))?.token).toBe(secret);
+    expect(loads).toBe(2);
+    expect(JSON.stringify(cache.peek('settings', 'ada'))).not.toContain(secret);
+    const lists = settingsOf(cache, { load: async () => ['a'] as never, secrets: secretsOf('a') });
+    for (let time = 0; time < 2; time++) expect(await lists.get('list')).toEqual(['a']);
   });
 
   it('rotates its keys: old ones are read until they are gone, then records are loaded anew', async () => {

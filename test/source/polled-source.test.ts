@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type PolledSourceOptions, polledSource } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
+import { gate, settle } from '../helper/gate.js';
 
 let clock: FakeClock;
 let cache: CacheManager;
@@ -43,6 +44,27 @@ it('asks once for many, and once per ttl', async () => {
   await source.invalidate();
   await source.read();
   expect(polls).toBe(3);
+});
+
+it('keeps nothing of a poll that came after its time', async () => {
+  const late = gate();
+  const source = sourceOf();
+  answer = async () => {
+    await late.promise;
+    return ['late'];
+  };
+  const first = source.read().catch(() => undefined);
+  await expect.poll(() => polls).toBe(1);
+  clock.advance(30_000);
+  await first;
+  answer = () => ['new'];
+  await source.invalidate();
+  await expect.poll(async () => (await source.read().catch(() => undefined))?.rows).toEqual(['new']);
+  late.open();
+  await settle();
+  await source.invalidate();
+  answer = outage;
+  expect((await source.read()).rows).toEqual(['new']);
 });
 
 it('tells an outage from an empty answer', async () => {
