@@ -13,7 +13,8 @@ try {
     ['node', 'test/package/check-declarations.mjs'],
     ['node', 'test/package/check-size.mjs'],
     ['npx', 'publint', '--strict', tarball],
-    ['npx', 'attw', tarball],
+    // Data, which `moduleResolution: node10` finds by its file alone.
+    ['npx', 'attw', tarball, '--exclude-entrypoints', 'effects.schema.json'],
     ['node', 'test/package/try-package.mjs'],
     ['node', 'test/package/try-bundlers.mjs'],
     ['node', 'test/package/try-types.mjs'],

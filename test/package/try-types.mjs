@@ -17,7 +17,8 @@ await withConsumer((folder) => {
     ...others,
     ...versions.map((version) => `typescript-${version}@npm:typescript@${version}`),
   ]);
-  writeProject(folder, 'standard', /\.test-d\.ts$/, {});
+  // Those of subpaths with peers of their own are compiled with the sources alone.
+  writeProject(folder, 'standard', /^(?:bare|decorators|options|tools|wrap)\.test-d\.ts$/, {});
   writeProject(folder, 'legacy', /^decorators\.test-d\.ts$/, { experimentalDecorators: true });
   // As many programs are still set up. TypeScript 6 warns of it, and 7 will not have it.
   writeProject(folder, 'node10', /^options\.test-d\.ts$/, { module: 'CommonJS', moduleResolution: 'node10' });
