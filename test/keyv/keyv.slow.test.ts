@@ -167,7 +167,12 @@ it('the types of both take the adapters', () => {
     ...{
       skipLibCheck: true,
       types: ['node'],
-      lib: ['lib.es2023.d.ts', 'lib.esnext.disposable.d.ts', 'lib.esnext.decorators.d.ts'],
+      lib: [
+        'lib.es2023.d.ts',
+        'lib.es2024.string.d.ts',
+        'lib.esnext.disposable.d.ts',
+        'lib.esnext.decorators.d.ts',
+      ],
       exactOptionalPropertyTypes: true,
       noErrorTruncation: true,
     },
