@@ -132,7 +132,7 @@ export class ArgumentIndex {
 
   /**
    * Arguments that are plain data, and their key; `undefined` for others. Those that come a second time are taken in.
-   * @param call whose own copy makes the key of what is not taken in
+   * @param call whose own copy makes the key of arguments not seen before
    * @param isUse without it, they are only looked for
    */
   known(
@@ -181,11 +181,13 @@ export class ArgumentIndex {
     const standing = this.#standing(hash, first);
     let slot = latest;
     if (!isLatest || slot === undefined) {
-      // They may never come again, or will hardly be found: a copy of our own would cost more than it spares.
-      if (standing === 'crowded' || (standing === 'new' && call !== undefined)) {
-        const key = of.hashKey(call === undefined ? params : call.ownParams(), scope);
-        return { key, areSameAs: areTheCopy };
+      // They will hardly be found, or may never come again: a copy of our own would cost more than it spares.
+      if (standing === 'crowded') {
+        const key = of.hashKey(params, scope);
+        return { key, areSameAs: (copy) => of.hashKey(copy, scope) === key };
       }
+      if (standing === 'new' && call !== undefined)
+        return { key: of.hashKey(call.ownParams(), scope), areSameAs: areTheCopy };
       const snapshot = snapshotOf(params);
       if (snapshot === undefined) return undefined;
       slot = new Slot(hash, snapshot, scope, of);
