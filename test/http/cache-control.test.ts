@@ -68,6 +68,7 @@ describe.each([
     expect(headers).toMatchObject({ 'cache-control': none, pragma: 'no-cache', expires: '0' });
   });
 
+  // A `Request` of Fetch has resolved such a path before anybody sees it.
   it.runIf(kind === 'a Node server')('lets nobody keep a path that leads out as it is', async () => {
     for (const path of ['/assets/../account', '/assets/./a', '/assets/a\\..\\b'])
       expect((await headersOf({ path }))['cache-control']).toBe(none);
