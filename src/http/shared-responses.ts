@@ -119,6 +119,7 @@ export class SharedResponses {
     if (until !== undefined && this.options.clock.now() < until) return 'pass';
     const isOnlyCached = this.options.heedsClient && askedFor(facts)?.has('only-if-cached') === true;
     if (facts.method === 'HEAD' || isOnlyCached) {
+      // A cache that fails or is closed has nothing: the route answers.
       const found = await this.#method.get(key).catch(() => undefined);
       if (isStoredResponse(found)) return found;
       if (!isOnlyCached) return 'pass';
@@ -191,6 +192,7 @@ export class SharedResponses {
       this.#loadOptions,
     );
     this.#watch(key, refreshed);
+    // What failed is counted by the cache; the client hears of it below, or from the route.
     await refreshed.catch(() => undefined);
     if (led === undefined) return exchange.pass();
     await led;
