@@ -64,15 +64,23 @@ export class ResourceTemplate {
 
 function segmentsOf(part: string, text: string, path: string): readonly string[] {
   const segments = part.slice(1, -1).split('.');
-  if (segments.every((segment) => segment !== '')) return segments;
+  if (segments.every((segment) => segment !== '' && !segment.includes(','))) return segments;
   throw new InvalidOptionError(
-    `Expected \`${path}\` to name an argument in braces, as \`{reservation_id}\` or \`{user.id}\`, got \`${text}\``,
+    `Expected \`${path}\` to name an argument in braces, as \`{reservation_id}\` or \`{user.id}\`, got \`${text}\`: ` +
+      'alternatives are resources of their own',
   );
 }
 
 function literal(part: string, text: string, path: string): string {
-  if (!/[{}]/.test(part)) return folded(part);
-  throw new InvalidOptionError(`Expected the braces in \`${path}\` to pair off, got \`${text}\``);
+  if (/[{}]/.test(part))
+    throw new InvalidOptionError(`Expected the braces in \`${path}\` to pair off, got \`${text}\``);
+  const name = folded(part);
+  const odd = oddLiteral.exec(name)?.[0];
+  if (odd === undefined) return name;
+  throw new InvalidOptionError(
+    `Expected \`${path}\` to be a name in which \`*\` and \`**\` alone stand for other text, got \`${text}\`: \`${odd}\` ` +
+      'would be nothing but itself, so write `*` for it, or the name that it leads to',
+  );
 }
 
 function valueAt(input: unknown, segments: readonly string[]): unknown {
@@ -103,8 +111,13 @@ function tidied(name: string): string {
 }
 
 const isSimple = /^[a-z0-9_-]+$/;
-/** Segments that lead elsewhere, doubled slashes, a home, what a shell or a pattern takes for more than itself. */
-const leadsElsewhere = /(?:^|\/)\.{1,2}(?:\/|$)|\/\/|^~|[*?\0]|\$[({A-Za-z]|`/;
+/**
+ * What may lead a tool to something of another name: `.`, `..`, doubled slashes, a home, variables, encoded characters,
+ * and globs in any dialect: `*`, `?`, `[ab]`, `{a,b}`, `!(a)`, `(a|b)`, `!a`.
+ */
+const leadsElsewhere = /(?:^|\/)\.{1,2}(?:\/|$)|\/\/|^[~!]|[*?[\]{}()|\0$`]|%\w/;
+/** The same in what a user writes into a template, where `*` is a wildcard. */
+const oddLiteral = /(?<=^|[/:])(?:\.{1,2}(?=\/|$)|[~!])|[?[\]()|\0$`]/;
 
 /** An argument as a part of a name; `undefined` for what is no string or integer, or is a path that may lead elsewhere. */
 function foldedValue(value: unknown): string | undefined {

@@ -1,6 +1,7 @@
 /** Resources: which names a call has, and which may be the same thing. */
 
 import fc from 'fast-check';
+import picomatch from 'picomatch';
 import { describe, expect, it } from 'vitest';
 import { overlap, ResourceTemplate, resourceOf } from '../../src/tools/resource.js';
 
@@ -117,6 +118,9 @@ describe('the name of a resource', () => {
     ['fs:{path}/**', { path: 'e\u0301' }, 'fs:\u00e9/**'],
     ['fs:{path}', { path: ' .env ' }, 'fs:.env'],
     ['fs:{path}', { path: '...' }, 'fs:...'],
+    ['fs:{path}', { path: 'report 1, 100%!.txt' }, 'fs:report 1, 100%!.txt'],
+    ['fs:...', {}, 'fs:...'],
+    ['fs:.env~', {}, 'fs:.env~'],
   ])('%s of %o is %s', (template, input, name) => expect(nameFor(template, input)).toBe(name));
 
   it.each([
@@ -140,6 +144,16 @@ describe('the name of a resource', () => {
     [{ path: '~/a' }],
     [{ path: '*.ts' }],
     [{ path: '$HOME/a' }],
+    [{ path: '$1' }],
+    [{ path: '%HOME%/a' }],
+    [{ path: 'a%2Fb' }],
+    [{ path: 'src/[ab].ts' }],
+    [{ path: 'src/{a,b}.ts' }],
+    [{ path: '{1..9}' }],
+    [{ path: '!(a)' }],
+    [{ path: '!a' }],
+    [{ path: 'src/(a|b)' }],
+    [{ path: 'a|b' }],
     [Object.create({ path: 'a' })],
   ])('is not known from %o', (input) => expect(nameFor('fs:{path}', input)).toBeUndefined());
 
@@ -150,7 +164,94 @@ describe('the name of a resource', () => {
     ['a:{b..c}', 'to name an argument in braces'],
     ['a:{b', 'the braces in `reads[0]` to pair off'],
     ['a:b}', 'the braces in `reads[0]` to pair off'],
+    ['fs:{a,b}.ts', 'to name an argument in braces'],
+    [
+      'fs:[ab].ts',
+      '`*` and `**` alone stand for other text, got `fs:[ab].ts`: `[` would be nothing but itself',
+    ],
+    ['fs:?.ts', '`?` would be nothing but itself, so write `*`'],
+    ['fs:@(a|b)', '`(` would be nothing but itself'],
+    ['fs:../shared', '`..` would be nothing but itself'],
+    ['fs:src/./{path}', '`.` would be nothing but itself'],
+    ['fs:~/notes', '`~` would be nothing but itself'],
+    ['$HOME/{path}', '`$` would be nothing but itself'],
   ])('can not be %o', (template, message) => {
     expect(() => new ResourceTemplate(template, 'reads[0]')).toThrow(message);
+  });
+});
+
+/** Tools take an argument for a path or for a glob, which shells, picomatch and others read in their own ways. */
+describe('globs among arguments', () => {
+  const files = ['a', 'b', 'ab', 'a/b', 'b/a', 'a,b', '[ab]', '{a,b}', '(a|b)', '@(a|b)'];
+  const dialects = [
+    {},
+    { dot: true },
+    { nobrace: true },
+    { noextglob: true },
+    { nobrace: true, nobracket: true, noextglob: true },
+    { literalBrackets: true, bash: true },
+  ];
+  /** The files that some tool may find under an argument. */
+  const meant = (argument: string) =>
+    files.filter(
+      (file) => file === argument || dialects.some((options) => picomatch.isMatch(file, argument, options)),
+    );
+  const template = new ResourceTemplate('fs:{path}', 'reads[0]');
+  const argument = fc
+    .array(
+      fc.constantFrom(
+        'a',
+        'b',
+        ',',
+        '[',
+        ']',
+        '{',
+        '}',
+        '(',
+        ')',
+        '|',
+        '@',
+        '!',
+        '+',
+        '?',
+        '*',
+        '^',
+        '/',
+        '..',
+      ),
+      {
+        minLength: 1,
+        maxLength: 7,
+      },
+    )
+    .map((parts) => parts.join(''));
+
+  it('lead to no file that is known by another name', () => {
+    let globs = 0;
+    const check = (text: string) => {
+      const name = template.nameFor({ path: text });
+      const found = meant(text).filter((file) => file !== text);
+      globs += found.length > 0 && /[[{(|]/.test(text) ? 1 : 0;
+      if (name === undefined) return;
+      for (const file of found) {
+        const other = template.nameFor({ path: file });
+        if (other !== undefined) expect(overlaps(name, other), `${text} and ${file}`).toBe(true);
+      }
+    };
+    for (const text of [
+      '[ab]',
+      '[!b]',
+      '{a,b}',
+      '{a..b}',
+      'a{,b}',
+      '@(a|b)',
+      '(a|b)',
+      '+(a)',
+      '!(a)',
+      '[[:alpha:]]',
+    ])
+      check(text);
+    fc.assert(fc.property(argument, check), { numRuns: 1500 });
+    expect(globs).toBeGreaterThan(20);
   });
 });
