@@ -1,7 +1,7 @@
 /** Where answers come from, and whether an agent asks the same again. */
 
 import { inspect } from 'node:util';
-import { hashKey, type TierName } from '../index.js';
+import type { MethodCache, TierName } from '../index.js';
 
 /** The provenance of an answer. */
 export interface Answer {
@@ -25,34 +25,57 @@ export interface Answer {
   readonly chains: Readonly<Record<string, string>>;
   /** For tools with `samples`: which one this rollout gets, from 0. */
   readonly sample: number | undefined;
-  /** How often this call was made in this rollout since something was written: 1 for the first time. */
+  /**
+   * The n-th equal call of this rollout with nothing written in between, whatever that was: 1 for the first. Calls count
+   * that failed, too; a write counts as its own repetition, but comes between all others.
+   */
   readonly repeat: number;
 }
 
-/** Counts equal calls with nothing written in between. */
-export class Repeats {
-  readonly #seen = new Map<string, { count: number; written: number }>();
+/** A call whose repetitions are counted. */
+export interface NotedCall {
+  /** `undefined` for what is like no other. */
+  readonly call: string | undefined;
+  /** How often it was made with nothing written in between. */
+  readonly repeat: number;
+}
 
-  /**
-   * Notes a call, and tells how many there were: `written` is how many writes had begun before it, `own` how many of
-   * those that begin are the call itself.
-   */
+/**
+ * Counts equal calls with nothing written in between. A write is there from its call until its tool has settled; what
+ * is called in that time may be before it or behind it, so it is forgotten at both ends. It does not come between itself.
+ */
+export class Repeats {
+  readonly #counts = new Map<string, number>();
+  #lateEnds = 0;
+
+  /** Notes a call. `lateEnds`: how many writes have settled so far that nobody waited for any more. */
   note(
-    tool: string,
+    method: MethodCache,
     input: unknown,
-    { written, own }: { readonly written: number; readonly own: number },
-  ): number {
-    let call: string;
-    try {
-      call = hashKey(tool, input);
-    } catch {
-      // What has no key is like no other.
-      return 1;
-    }
-    const seen = this.#seen.get(call);
-    const count = seen?.written === written ? seen.count + 1 : 1;
-    this.#seen.set(call, { count, written: written + own });
-    return count;
+    { isWrite, lateEnds }: { isWrite: boolean; lateEnds: number },
+  ): NotedCall {
+    if (lateEnds !== this.#lateEnds) this.#counts.clear();
+    this.#lateEnds = lateEnds;
+    const call = callOf(method, input);
+    if (isWrite) this.written(call);
+    const repeat = (call === undefined ? 0 : (this.#counts.get(call) ?? 0)) + 1;
+    if (call !== undefined) this.#counts.set(call, repeat);
+    return { call, repeat };
+  }
+
+  /** Something may have changed, by this call. */
+  written(call: string | undefined): void {
+    const own = call === undefined ? undefined : this.#counts.get(call);
+    this.#counts.clear();
+    if (call !== undefined && own !== undefined) this.#counts.set(call, own);
+  }
+}
+
+function callOf(method: MethodCache, input: unknown): string | undefined {
+  try {
+    return method.key(input);
+  } catch {
+    return undefined;
   }
 }
 

@@ -3,8 +3,9 @@
  * the first one that has, the writes so far are replayed.
  */
 
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { isError } from '../errors.js';
-import { CacheError, hashKey } from '../index.js';
+import { CacheError, hashKey, ReentrantLoadError } from '../index.js';
 
 /** A write whose answer came from the cache. */
 export interface RecordedWrite {
@@ -22,13 +23,27 @@ export interface RolloutEnvironment {
    * @default 0: the world is fresh
    */
   fork?(writes: readonly RecordedWrite[]): number | PromiseLike<number>;
-  /** Runs these writes one after the other, and returns the result of each. */
+  /**
+   * Runs these writes one after the other, and returns the result of each. It calls the tools themselves: a call through
+   * its own rollout would wait for the world that is being made, and is refused with a `ReentrantLoadError`.
+   */
   replay(writes: readonly RecordedWrite[]): readonly unknown[] | PromiseLike<readonly unknown[]>;
 }
 
 interface Pending extends RecordedWrite {
   readonly resultDigest: string;
 }
+
+/** One run of an environment's functions. */
+interface Making {
+  readonly of: Materialization;
+  /** The run, of another rollout's environment, in which this one was begun. */
+  readonly parent: Making | undefined;
+  isOver: boolean;
+}
+
+/** The run that the current code is part of. */
+const enclosing = new AsyncLocalStorage<Making>();
 
 /** How far the world of a rollout is behind its answers. */
 export class Materialization {
@@ -49,6 +64,17 @@ export class Materialization {
   /** Why the rollout can't go on: its world can't be made, or is another than it was told. */
   get failure(): Error | undefined {
     return this.#failure;
+  }
+
+  /** @throws ReentrantLoadError where the current code is what makes the world: it would wait for itself */
+  refuseWithin(tool: string): void {
+    for (let making = enclosing.getStore(); making !== undefined; making = making.parent) {
+      if (making.of !== this || making.isOver) continue;
+      throw new ReentrantLoadError(
+        `The \`environment\` of a rollout called \`${tool}\` through that same rollout, which waits for it: call the tool ` +
+          'itself in `replay` and `fork`',
+      );
+    }
   }
 
   /** Brings the world to where the rollout stands. @throws CacheError `ERR_ROLLOUT_DIVERGED` */
@@ -78,7 +104,7 @@ export class Materialization {
 
   async #replayAll(): Promise<void> {
     const writes = this.#pending.map(({ tool, input }) => ({ tool, input }));
-    const done = (await this.#environment.fork?.(writes)) ?? 0;
+    const done = (await this.#make(() => this.#environment.fork?.(writes))) ?? 0;
     if (!Number.isInteger(done) || done < 0 || done > writes.length) {
       throw new CacheError(
         'ERR_INVALID_ARGUMENT',
@@ -88,9 +114,20 @@ export class Materialization {
     await this.#replay(this.#pending.slice(done));
   }
 
+  /** Runs a function of the environment's. */
+  async #make<R>(run: () => R): Promise<Awaited<R>> {
+    const making: Making = { of: this, parent: enclosing.getStore(), isOver: false };
+    try {
+      return await enclosing.run(making, run);
+    } finally {
+      making.isOver = true;
+    }
+  }
+
   async #replay(writes: readonly Pending[]): Promise<void> {
     if (writes.length === 0) return;
-    const results = await this.#environment.replay(writes.map(({ tool, input }) => ({ tool, input })));
+    const given = writes.map(({ tool, input }) => ({ tool, input }));
+    const results = await this.#make(() => this.#environment.replay(given));
     for (const [at, { tool, resultDigest }] of writes.entries()) {
       if (at < (results?.length ?? 0) && digestOf(results[at]) === resultDigest) continue;
       throw new CacheError(

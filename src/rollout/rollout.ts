@@ -144,10 +144,11 @@ export class Rollout {
 
   #answer<Result>(call: AnyCall<Result>, observation?: Observation): Promise<Result> {
     const { tool, effect, input } = call;
-    const failure = this.#world.materialization?.failure;
-    if (failure !== undefined) return Promise.reject(failure);
-    if (effect.kind === 'opaque') return this.#runUncached(call);
+    const { materialization } = this.#world;
+    if (materialization?.failure !== undefined) return Promise.reject(materialization.failure);
     if (effect.kind === 'pure') return this.#find(call, tool.prefix, runFor(call), observation);
+    materialization?.refuseWithin(tool.name);
+    if (effect.kind === 'opaque') return this.#runUncached(call);
     if (effect.writes.length > 0) return runWrite(this.#world, { ...call, effect }, observation);
     const names = namesFor(effect.reads, input);
     if (names === undefined) return this.#runUncached(call);
@@ -227,9 +228,15 @@ export class Rollout {
   async #observed<Result>(call: AnyCall<Result>, repeats: Repeats): Promise<Result> {
     const { tool, effect, input } = call;
     const isWrite = effect.kind === 'tracked' && effect.writes.length > 0;
-    const repeat = repeats.note(tool.name, input, { written: this.#turns.begun, own: isWrite ? 1 : 0 });
+    const noted = repeats.note(tool.method, input, { isWrite, lateEnds: this.#turns.lateEnds });
+    const { repeat } = noted;
     const observation = new Observation();
-    const result = await this.#answer(call, observation);
+    let result: Result;
+    try {
+      result = await this.#answer(call, observation);
+    } finally {
+      if (isWrite) repeats.written(noted.call);
+    }
     const answer = { tool: tool.name, ...observation.found, sample: tool.sample, repeat };
     const { onAnswer, onRepeat } = this.#options;
     tell('onAnswer', onAnswer, answer);

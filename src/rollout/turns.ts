@@ -24,10 +24,16 @@ export class Turns {
   readonly #abandoned = new Set<Turn>();
   /** What was written by those that have begun, in their order. */
   readonly #begun: (readonly Resource[])[] = [];
+  #lateEnds = 0;
 
   /** Whether no write is waiting or running. */
   get isIdle(): boolean {
     return this.#open.size === 0 && this.#abandoned.size === 0;
+  }
+
+  /** How many writes have settled that nobody waited for any more. */
+  get lateEnds(): number {
+    return this.#lateEnds;
   }
 
   /** How many writes have begun. */
@@ -92,7 +98,7 @@ export class Turns {
   /** @internal */
   leave(turn: Turn): void {
     this.#open.delete(turn);
-    this.#abandoned.delete(turn);
+    if (this.#abandoned.delete(turn)) this.#lateEnds += 1;
   }
 }
 

@@ -10,6 +10,7 @@ const effects = Object.freeze({
   other: { reads: ['m'] },
   add: { writes: ['n'] },
   pure: 'pure',
+  clock: 'opaque',
 } as const);
 
 /** A counter: the world of one rollout. */
@@ -126,6 +127,47 @@ describe('an environment', () => {
     const { world, environment } = counter();
     const odd = begin(cache, { world, environment: { ...environment, fork: () => 7 } });
     await expect(odd.other()).rejects.toThrow('Expected `environment.fork()` to return how many of 0 writes');
+  });
+
+  describe('calls its own rollout', () => {
+    const asking = async (environment: (call: (tool: string) => Promise<unknown>) => RolloutEnvironment) => {
+      const cache = new CacheManager();
+      await begin(cache, counter()).add(1);
+      const call = (tool: string): Promise<unknown> => rollout.call(tool, { by: 1 }, () => `own ${tool}`);
+      const rollout = new Rollout(cache, { effects, task: 't', environment: environment(call) });
+      expect(await call('add')).toBe(1);
+      return call;
+    };
+
+    it.each(['get', 'clock', 'add', 'undeclared'])('for `%s`, and is told so', async (tool) => {
+      const ofReplay = await asking((call) => ({ replay: async () => [await call(tool)] }));
+      const other = ofReplay('other');
+      await expect(other).rejects.toMatchObject({ code: 'ERR_REENTRANT_LOAD' });
+      await expect(other).rejects.toThrow(`called \`${tool}\` through that same rollout`);
+      const ofFork = await asking((call) => ({
+        replay: () => [1],
+        fork: async () => Number(await call(tool)),
+      }));
+      await expect(ofFork('other')).rejects.toMatchObject({ code: 'ERR_REENTRANT_LOAD' });
+    });
+
+    it("through another one's environment too", async () => {
+      const inner = await asking((call) => ({ replay: async () => [await outer('get'), await call('add')] }));
+      const outer: typeof inner = await asking(() => ({ replay: async () => [await inner('other')] }));
+      await expect(outer('other')).rejects.toMatchObject({ code: 'ERR_REENTRANT_LOAD' });
+    });
+
+    it('for a pure tool, or once it is done, as anybody may', async () => {
+      let late: Promise<unknown> | undefined;
+      const call = await asking((own) => ({
+        replay: async () => {
+          late = new Promise((resolve) => setTimeout(() => resolve(own('get')), 5));
+          return [await own('pure').then(() => 1)];
+        },
+      }));
+      expect(await call('other')).toBe('own other');
+      expect(await late).toBe('own get');
+    });
   });
 
   it('is shared with nobody whose write failed', async () => {
