@@ -7,6 +7,9 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.m
 /** Left out of `npm test`, which a person waits for; CI runs both. */
 const slow = 'test/**/*.slow.test.ts';
 
+/** For hours at which nobody waits: `x.long.test.ts` may be the long form of `x.test.ts`, of which CI runs the short one. */
+const long = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -31,16 +34,20 @@ export default defineConfig({
           name: 'all',
           include: ['test/**/*.test.ts'],
           // Libraries that some tests install have tests of their own.
-          exclude: [slow, '**/node_modules/**'],
+          exclude: [slow, long, '**/node_modules/**'],
           env: { DECORATORS: 'standard' },
         },
       },
       {
         extends: true,
-        // What takes long by its nature, in all its rounds; `x.slow.test.ts` may be the long form of `x.test.ts`.
+        // What takes long by its nature: other processes, and libraries to be installed.
+        test: { name: 'slow', include: [slow], exclude: ['**/node_modules/**'] },
+      },
+      {
+        extends: true,
         test: {
-          name: 'slow',
-          include: [slow],
+          name: 'long',
+          include: [long],
           exclude: ['**/node_modules/**'],
           env: { TOOLSTASH_FORM: 'long' },
         },

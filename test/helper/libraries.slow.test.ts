@@ -61,7 +61,7 @@ it('says why libraries can not be had, to each who asks, and tries again', async
   for (const each of asked) {
     expect(each.status).toBe('rejected');
     const { reason } = each as PromiseRejectedResult;
-    expect(String(reason)).toMatch(/`npm ci .*` in .*project.* failed\..*registry.*\n.*missing/s);
+    expect(String(reason)).toMatch(/`npm ci .*` for .*project.* failed\..*registry.*\n.*missing/s);
   }
   await expect(marker()).rejects.toThrow('ENOENT');
   await writeFile(manifest, before);

@@ -2,7 +2,8 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,12 +27,11 @@ export async function librariesOf(folder: URL): Promise<NodeJS.Require> {
     const release = await lock(path, {
       lockfilePath: lockOf(path),
       retries: { retries: 1_200, factor: 1, minTimeout: 500 },
+      // A busy machine may keep who installs from saying so.
+      ...{ stale: 60_000, update: 5_000 },
     });
     try {
-      if (!(await isThere())) {
-        await install(path);
-        await writeFile(marker, wanted);
-      }
+      if (!(await isThere())) await install(path, wanted);
     } finally {
       await release();
     }
@@ -45,13 +45,37 @@ function lockOf(path: string): string {
   return fileURLToPath(new URL(`../../node_modules/.libraries-${id}.lock`, import.meta.url));
 }
 
-async function install(path: string): Promise<void> {
+/**
+ * Installs beside the folder and moves all of it into place at once: Vite looks for the imports of other test files
+ * meanwhile, and fails where a package is there in part.
+ */
+async function install(path: string, wanted: string): Promise<void> {
+  // A folder of the same depth: links to packages beside stay right.
+  const beside = `${join(path, '.')}.installing`;
+  await rm(beside, { recursive: true, force: true });
+  await mkdir(beside);
   try {
-    await promisify(execFile)('npm', ['ci', ...flags], { cwd: path, shell: process.platform === 'win32' });
+    for (const name of ['package.json', 'package-lock.json'])
+      await copyFile(join(path, name), join(beside, name));
+    await runNpm(path, beside);
+    // Without packages npm makes no folder.
+    await mkdir(join(beside, 'node_modules'), { recursive: true });
+    await writeFile(join(beside, 'node_modules', '.installed-lock.json'), wanted);
+    if (existsSync(join(path, 'node_modules')))
+      await rename(join(path, 'node_modules'), join(beside, 'replaced'));
+    await rename(join(beside, 'node_modules'), join(path, 'node_modules'));
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+  }
+}
+
+async function runNpm(path: string, cwd: string): Promise<void> {
+  try {
+    await promisify(execFile)('npm', ['ci', ...flags], { cwd, shell: process.platform === 'win32' });
   } catch (cause) {
     const { stderr = '', message } = cause as Error & { stderr?: string };
     throw new Error(
-      `These tests need libraries that can't be installed: \`npm ci ${flags.join(' ')}\` in ${path} failed. Is npm's ` +
+      `These tests need libraries that can't be installed: \`npm ci ${flags.join(' ')}\` for ${path} failed. Is npm's ` +
         `registry within reach, and does package-lock.json fit package.json? npm says:\n${stderr.trim() || message}`,
       { cause },
     );

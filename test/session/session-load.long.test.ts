@@ -26,33 +26,27 @@ async function infoOf(server: RedisServer, section: string, name: string): Promi
   return Number(new RegExp(`${name}[:=]([\\d.]+)`).exec(text)?.[1] ?? 0);
 }
 
-// Half a minute, in which CI has better to do: `npm run test:sessions`.
-const isWanted = process.env['TOOLSTASH_ROUNDS'] !== undefined;
+it('1,000 sessions on 4 processes: one renewal per process and refresh, however many sessions it has', async () => {
+  const server = await RedisServer.start();
+  const script = await buildScript(fileURLToPath(new URL('./load-process.ts', import.meta.url)), work);
+  const empty = await infoOf(server, 'memory', 'used_memory');
+  const nodes = ['a', 'b', 'c', 'd'].map(
+    (name) => new Child({ script, args: [String(server.port), name, '250'] }),
+  );
+  await Promise.all(nodes.map((node) => node.next('ready')));
+  const bytes = (await infoOf(server, 'memory', 'used_memory')) - empty;
+  await server.command('CONFIG', 'RESETSTAT');
+  const seconds = 20;
+  await wait(seconds * 1_000);
+  const beats = await infoOf(server, 'commandstats', 'cmdstat_evalsha:calls');
+  const pings = await infoOf(server, 'commandstats', 'cmdstat_ping:calls');
+  console.log({ kilobytesInAll: Math.round(bytes / 1_024), seconds, beats, pings });
+  // Every 5 s each, and one more each at the edges.
+  expect(beats).toBeLessThanOrEqual(4 * (seconds / 5 + 1));
+  expect(beats).toBeGreaterThan(0);
+});
 
-it.runIf(isWanted)(
-  '1,000 sessions on 4 processes: one renewal per process and refresh, however many sessions it has',
-  async () => {
-    const server = await RedisServer.start();
-    const script = await buildScript(fileURLToPath(new URL('./load-process.ts', import.meta.url)), work);
-    const empty = await infoOf(server, 'memory', 'used_memory');
-    const nodes = ['a', 'b', 'c', 'd'].map(
-      (name) => new Child({ script, args: [String(server.port), name, '250'] }),
-    );
-    await Promise.all(nodes.map((node) => node.next('ready')));
-    const bytes = (await infoOf(server, 'memory', 'used_memory')) - empty;
-    await server.command('CONFIG', 'RESETSTAT');
-    const seconds = 20;
-    await wait(seconds * 1_000);
-    const beats = await infoOf(server, 'commandstats', 'cmdstat_evalsha:calls');
-    const pings = await infoOf(server, 'commandstats', 'cmdstat_ping:calls');
-    console.log({ kilobytesInAll: Math.round(bytes / 1_024), seconds, beats, pings });
-    // Every 5 s each, and one more each at the edges.
-    expect(beats).toBeLessThanOrEqual(4 * (seconds / 5 + 1));
-    expect(beats).toBeGreaterThan(0);
-  },
-);
-
-it.runIf(isWanted)('a million sessions on 200 nodes: what a renewal and a session cost', async () => {
+it('a million sessions on 200 nodes: what a renewal and a session cost', async () => {
   const total = Number(process.env['TOOLSTASH_SESSIONS'] ?? 20_000);
   const server = await RedisServer.start();
   const keys = new SessionKeys({ prefix: 'toolstash-sessions', database: 0, shards: 16 });

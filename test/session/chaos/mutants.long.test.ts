@@ -64,8 +64,7 @@ const mutants: readonly (readonly [what: string, mutant: Mutant])[] = [
   ],
 ];
 
-// Minutes, in which CI has better to do.
-it.skipIf(process.env['TOOLSTASH_ROUNDS'] === undefined).each(mutants)(
+it.each(mutants)(
   '%s',
   async (what, { rounds, shown, ...mutation }) => {
     const entry = fileURLToPath(new URL('./session-process.ts', import.meta.url));

@@ -1,0 +1,3 @@
+/** The long form of `byte-accounting.slow.test.ts`. */
+
+import './byte-accounting.slow.test.js';

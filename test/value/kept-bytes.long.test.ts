@@ -1,0 +1,3 @@
+/** The long form of `kept-bytes.slow.test.ts`. */
+
+import './kept-bytes.slow.test.js';
