@@ -1,0 +1,3 @@
+/** The long form of `stateful-traces.test.ts`. */
+
+import './stateful-traces.test.js';
