@@ -1,30 +1,38 @@
 /** Builds and packs the package once, and looks at what was packed from all sides. */
 
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { pack, root } from './consumer.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolstash-packed-'));
 try {
   const tarball = pack(folder);
-  const checks = [
-    ['node', 'test/package/check-declarations.mjs'],
-    ['node', 'test/package/check-size.mjs'],
-    ['npx', 'publint', '--strict', tarball],
-    // Data, which `moduleResolution: node10` finds by its file alone.
-    ['npx', 'attw', tarball, '--exclude-entrypoints', 'effects.schema.json'],
-    ['node', 'test/package/try-package.mjs'],
-    ['node', 'test/package/try-bundlers.mjs'],
-    ['node', 'test/package/try-types.mjs'],
-  ];
-  for (const [command, ...args] of checks) {
-    console.log(`\n${[command, ...args].join(' ').replace(tarball, 'toolstash.tgz')}`);
-    const env = { ...process.env, TOOLSTASH_TARBALL: tarball };
-    const { status } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`Expected \`${args[0]}\` to end with 0, got ${status}`);
-  }
+  const env = { ...process.env, TOOLSTASH_TARBALL: tarball };
+  const check = async (command, ...args) => {
+    const title = [command, ...args].join(' ').replace(tarball, 'toolstash.tgz');
+    try {
+      const { stdout } = await promisify(execFile)(command, args, { cwd: root, env, maxBuffer: 2 ** 26 });
+      console.log(`\n${title}\n${stdout.trimEnd()}`);
+    } catch (error) {
+      throw new Error(
+        `Expected \`${title}\` to end with 0, got ${error.code}\n${error.stdout}${error.stderr}`,
+      );
+    }
+  };
+  await check('node', 'test/package/check-declarations.mjs');
+  await check('node', 'test/package/check-size.mjs');
+  await check('npx', 'publint', '--strict', tarball);
+  // Data, which `moduleResolution: node10` finds by its file alone.
+  await check('npx', 'attw', tarball, '--exclude-entrypoints', 'effects.schema.json');
+  // Each of these waits for installations, and then for one core.
+  const trials = ['try-package', 'try-bundlers', 'try-types'].map((name) =>
+    check('node', `test/package/${name}.mjs`),
+  );
+  const failed = (await Promise.allSettled(trials)).filter(({ status }) => status === 'rejected');
+  if (failed.length > 0) throw new AggregateError(failed.map(({ reason }) => reason));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

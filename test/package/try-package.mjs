@@ -111,9 +111,7 @@ await withConsumer((folder) => {
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   // Those of frameworks are run beside them, in `test/frameworks`, and those with a server in `test/remote`.
   const exampleFiles = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (file) =>
-      file.endsWith('.ts') &&
-      !/^(?:agents|effects|http|langchain|metrics|redis|sessions|sources)\b/.test(file),
+    (file) => file.endsWith('.ts') && !/^(?:agents|langchain|redis|sessions)\b/.test(file),
   );
   mkdirSync(join(folder, 'examples'));
   const target = typescript.ScriptTarget.ES2022;

@@ -8,17 +8,21 @@ import { attempt, install, withConsumer } from './consumer.mjs';
 /** The oldest that is supported, the last of its line, and what the project itself is compiled with. */
 const versions = ['5.4.5', '5.9.3', '6.0.3'];
 const others = ['expect-type@1.4.0', '@types/node@20.19.43'];
+/** What declarations of subpaths take types from. */
+const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const peers = ['@types/http-cache-semantics', 'http-cache-semantics', 'redis'].map(
+  (name) => `${name}@${devDependencies[name]}`,
+);
 /** ES modules and CommonJS get declarations of their own. */
 const formats = ['module', 'commonjs'];
 const cases = fileURLToPath(new URL('../type/', import.meta.url));
 
 await withConsumer((folder) => {
   install(folder, [
-    ...others,
+    ...[...others, ...peers],
     ...versions.map((version) => `typescript-${version}@npm:typescript@${version}`),
   ]);
-  // Those of subpaths with peers of their own are compiled with the sources alone.
-  writeProject(folder, 'standard', /^(?:bare|decorators|options|tools|wrap)\.test-d\.ts$/, {});
+  writeProject(folder, 'standard', /\.test-d\.ts$/, {});
   writeProject(folder, 'legacy', /^decorators\.test-d\.ts$/, { experimentalDecorators: true });
   // As many programs are still set up. TypeScript 6 warns of it, and 7 will not have it.
   writeProject(folder, 'node10', /^options\.test-d\.ts$/, { module: 'CommonJS', moduleResolution: 'node10' });
@@ -61,7 +65,7 @@ function writeProject(folder, name, wanted, options) {
     const text = readFileSync(join(cases, file), 'utf8')
       .replaceAll("'vitest'", "'expect-type'")
       .replaceAll("'../../src/index.js'", "'toolstash'")
-      .replaceAll("'../../src/testing/index.js'", "'toolstash/testing'");
+      .replace(/'\.\.\/\.\.\/src\/(\w+)\/index\.js'/g, "'toolstash/$1'");
     for (const format of formats) writeFileSync(join(folder, name, format, file), text);
   }
   const compilerOptions = {

@@ -1,6 +1,6 @@
-/** Types of sessions: states, messages and requests are the user's own. */
+/** Types of sessions: states, messages and requests are the user's own. Checked by the compiler alone. */
 
-import { expectTypeOf, it } from 'vitest';
+import { expectTypeOf } from 'vitest';
 import { type SessionLease, SessionRegistry } from '../../src/session/index.js';
 
 interface Types {
@@ -13,7 +13,8 @@ declare const typed: SessionRegistry<Types>;
 declare const open: SessionRegistry;
 declare const lease: SessionLease<Types>;
 
-it('knows what a session holds', () => {
+/** What a session holds. */
+void (() => {
   expectTypeOf(typed.claim('chat')).resolves.toEqualTypeOf<SessionLease<Types> | undefined>();
   expectTypeOf(lease.getState()).resolves.toEqualTypeOf<{ turns: string[] } | undefined>();
   // @ts-expect-error another type
@@ -24,7 +25,8 @@ it('knows what a session holds', () => {
   });
 });
 
-it('knows the payload of each topic', () => {
+/** The payload of each topic. */
+void (() => {
   expectTypeOf(typed.messages.publish('hint', 'text')).resolves.toEqualTypeOf<number>();
   // @ts-expect-error another type
   void typed.messages.publish('moved', 'text');
@@ -36,13 +38,15 @@ it('knows the payload of each topic', () => {
   void typed.messages.answer('status', () => 'text');
 });
 
-it('takes anything where nothing is said', () => {
+/** Anything, where nothing is said. */
+void (() => {
   void open.messages.publish('whatever', { x: 1 });
   void open.messages.on('whatever', (payload) => expectTypeOf(payload).toBeUnknown());
   expectTypeOf(open.messages.request('whatever', 1)).resolves.toBeUnknown();
 });
 
-it('knows its options and events', () => {
+/** Options and events. */
+void (() => {
   // @ts-expect-error no duration
   void new SessionRegistry({ ttl: '5 minutes' });
   open.on('orphaned', ({ takenBy }) => expectTypeOf(takenBy).toEqualTypeOf<string | undefined>());

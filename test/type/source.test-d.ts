@@ -22,7 +22,7 @@ settings.update('ada', { colour: 'dark' });
 settings.get(5);
 
 const prices = polledSource({ cache, method: 'prices', poll: async () => [1, 2] });
-expectTypeOf((await prices.read()).rows).toEqualTypeOf<readonly number[]>();
+void prices.read().then(({ rows }) => expectTypeOf(rows).toEqualTypeOf<readonly number[]>());
 
 const log = new PagedLog({ cache, method: 'events', read: async (from, limit) => [from + limit] });
 expectTypeOf(log.read(0, 5)).toEqualTypeOf<Promise<number[]>>();
