@@ -13,7 +13,7 @@ import {
   resolveGuardOptions,
 } from './guard/resolved-guard-options.js';
 import { resolveClock, resolveRemote, resolveTiers } from './implementations.js';
-import { type IgnoredPath, ignoredMembers } from './key/ignored-path.js';
+import { checkedPaths, type IgnoredPath } from './key/ignored-path.js';
 import { type KeepParams, resolveKeepParams } from './key/key-origin.js';
 import {
   functionOf,
@@ -67,7 +67,8 @@ export interface MethodOptions extends GuardOptions {
   readonly ignore?: readonly IgnoredPath[];
   /**
    * Whether the params, scope and version of a call are kept beside its entry, in memory and on disk, for
-   * `toolstash export` and `deleteWhere`. They can hold secrets; `redact` names paths that are never kept.
+   * `toolstash export` and `deleteWhere`. They can hold secrets; `redact` names paths that are never kept, and adds to
+   * what the cache redacts.
    * @default false
    */
   readonly keepParams?: boolean | KeepParams;
@@ -302,11 +303,8 @@ export function resolveMethodOptions(
     ttl: own.ttl === undefined ? inherited.ttl : resolveTtl(own.ttl, `${path}ttl`),
     scope: own.scope === undefined ? inherited.scope : text(own.scope, `${path}scope`),
     version: own.version === undefined ? inherited.version : textOrNumber(own.version, `${path}version`),
-    ignore: own.ignore === undefined ? inherited.ignore : paths(own.ignore, `${path}ignore`),
-    keepParams:
-      own.keepParams === undefined
-        ? inherited.keepParams
-        : resolveKeepParams(own.keepParams, `${path}keepParams`),
+    ignore: own.ignore === undefined ? inherited.ignore : checkedPaths(own.ignore, `${path}ignore`),
+    keepParams: resolveKeepParams(own.keepParams, `${path}keepParams`, inherited.keepParams),
   };
   if (resolved.sliding && resolved.ttl === null) {
     throw new InvalidOptionError(
@@ -333,13 +331,4 @@ export function resolveTtl(ttl: Ttl, path: string): ResolvedMethodOptions['ttl']
 /** `null` is no way to ask for the default: it would hide a value that went missing. */
 function given<T>(value: T | undefined, otherwise: T): T {
   return value === undefined ? otherwise : value;
-}
-
-function paths(value: readonly IgnoredPath[], path: string): readonly IgnoredPath[] {
-  try {
-    ignoredMembers(value);
-  } catch (cause) {
-    throw new InvalidOptionError(`Wrong \`${path}\`: ${(cause as Error).message}`, { cause });
-  }
-  return value;
 }

@@ -1,6 +1,6 @@
 /** Paths to arguments that are left out of the key: a trace id, a deadline, an abort signal. */
 
-import { InvalidArgumentError } from '../errors.js';
+import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
 
 /**
  * Where an argument is in the params: `'trace_id'`, `'meta.requestId'`, or its segments one by one for keys that
@@ -28,6 +28,16 @@ export function ignoredMembers(paths: readonly IgnoredPath[] | undefined): Ignor
   return root.size === 0 ? undefined : root;
 }
 
+/** An option's paths, as they are. @throws InvalidOptionError naming the option at `path`, and the fix */
+export function checkedPaths(value: readonly IgnoredPath[], path: string): readonly IgnoredPath[] {
+  try {
+    ignoredMembers(value);
+  } catch (cause) {
+    throw new InvalidOptionError(`Wrong \`${path}\`: ${(cause as Error).message}`, { cause });
+  }
+  return value;
+}
+
 type MutableMembers = Map<string, MutableMembers | true>;
 
 function addPath(root: MutableMembers, segments: readonly string[]): void {
@@ -44,7 +54,8 @@ function addPath(root: MutableMembers, segments: readonly string[]): void {
   members.set(segments.at(-1) as string, true);
 }
 
-function segmentsOf(path: IgnoredPath): readonly string[] {
+/** The segments of a path. @throws InvalidArgumentError */
+export function segmentsOf(path: IgnoredPath): readonly string[] {
   const segments: readonly unknown[] = typeof path === 'string' ? path.split('.') : path;
   const isValid =
     Array.isArray(segments) &&

@@ -1,11 +1,12 @@
 /** What a key was made from, as it is kept beside an entry on request: the option `keepParams`. */
 
-import { InvalidOptionError } from '../errors.js';
+import { types } from 'node:util';
 import { objectOf, refuseUnknown } from '../option-checks.js';
-import { type IgnoredMembers, type IgnoredPath, ignoredMembers } from './ignored-path.js';
+import { checkedPaths, type IgnoredMembers, type IgnoredPath } from './ignored-path.js';
+import { type RedactedPaths, redactedBelow } from './redacted-paths.js';
 import { isPlain } from './tagged-form.js';
 
-/** The params, scope and version of an entry, as far as they are kept. */
+/** The params, scope and version of an entry, as far as they are kept, and the rollout that has stored it. */
 export interface KeyOrigin {
   /** The params as one complete msgpack value, without what is redacted or ignored. */
   readonly encodedParams?: Uint8Array;
@@ -13,29 +14,33 @@ export interface KeyOrigin {
   readonly scope?: string;
   /** The option `version` of the method. */
   readonly version?: string | number;
+  /** The task of the rollout. */
+  readonly task?: string;
+  /** The name of the rollout among those of its task. */
+  readonly rollout?: string;
 }
 
 /** Params are kept, but for these paths. */
 export interface KeepParams {
-  /** As in `ignore`: `'token'`, `'auth.token'`, `['auth', 'api.key']`. In lists `null` stands in for what is left out. */
+  /**
+   * As in `ignore`: `'token'`, `'auth.token'`, `['auth', 'api.key']`; besides, `*` is any key and `**` any number of them
+   * (`'*.apiKey'`, `'**.password'`), and case makes no difference. In lists `null` stands in for what is left out.
+   */
   readonly redact?: readonly IgnoredPath[];
 }
 
-/** The option `keepParams`, checked; `undefined`: nothing is kept. @throws InvalidOptionError */
+/** The option `keepParams`, checked; `undefined`: nothing is kept. What is redacted adds up. @throws InvalidOptionError */
 export function resolveKeepParams(
-  value: boolean | KeepParams,
+  value: boolean | KeepParams | undefined,
   path: string,
+  inherited: Required<KeepParams> | undefined,
 ): Required<KeepParams> | undefined {
-  if (typeof value === 'boolean') return value ? { redact: [] } : undefined;
+  if (value === undefined) return inherited;
+  if (typeof value === 'boolean') return value ? (inherited ?? { redact: [] }) : undefined;
   objectOf(value, path, 'true, false or `{ redact: [paths] }`');
   refuseUnknown(value, ['redact'], { of: `\`${path}\``, noun: 'field' });
   const { redact = [] } = value;
-  try {
-    ignoredMembers(redact);
-  } catch (cause) {
-    throw new InvalidOptionError(`Wrong \`${path}.redact\`: ${(cause as Error).message}`, { cause });
-  }
-  return { redact };
+  return { redact: [...(inherited?.redact ?? []), ...checkedPaths(redact, `${path}.redact`)] };
 }
 
 /** Which members of params are not kept. */
@@ -43,7 +48,7 @@ export interface UnkeptMembers {
   /** Left out, in lists too, as they are of the key. */
   readonly ignored: IgnoredMembers | undefined;
   /** Left out; in lists `null` takes their place, so that the others keep theirs. */
-  readonly redacted: IgnoredMembers | undefined;
+  readonly redacted: RedactedPaths | undefined;
 }
 
 /**
@@ -54,17 +59,14 @@ export function keptParams(value: unknown, { ignored, redacted }: UnkeptMembers)
   if (ignored === undefined && redacted === undefined) return value;
   if (typeof value !== 'object' || value === null) return value;
   const isList = Array.isArray(value);
-  if (!isList && !isPlain(value)) return redacted === undefined ? value : undefined;
+  if (!isList && !isPlain(value)) return redacted === undefined || types.isDate(value) ? value : undefined;
   const kept: [key: string, member: unknown][] = [];
   for (const [key, member] of Object.entries(value)) {
     const ignoredBelow = ignored?.get(key);
-    const redactedBelow = redacted?.get(key);
+    const below = redactedBelow(redacted, key);
     if (ignoredBelow === true) continue;
-    const rest =
-      redactedBelow === true
-        ? undefined
-        : keptParams(member, { ignored: ignoredBelow, redacted: redactedBelow });
-    const isGone = rest === undefined && (redactedBelow === true || member !== undefined);
+    const rest = below === true ? undefined : keptParams(member, { ignored: ignoredBelow, redacted: below });
+    const isGone = rest === undefined && (below === true || member !== undefined);
     if (isList) kept.push([key, isGone ? null : rest]);
     else if (!isGone) kept.push([key, rest]);
   }

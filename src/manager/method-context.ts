@@ -12,6 +12,7 @@ import { type ArgumentIndex, Chain, type CopyingCall, type KnownArguments } from
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
 import type { UnkeptMembers } from '../key/key-origin.js';
+import { redactedPaths } from '../key/redacted-paths.js';
 import { shown, text } from '../option-checks.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import { type CacheStats, type GuardSummary, MethodCounters } from '../stats/counters.js';
@@ -72,7 +73,7 @@ export class MethodState implements SharedMethodState {
     if (ignore.length === 0) this.#chain = new Chain(keyFrame(name, version), this.#hash, shared.counters);
     this.unkept = options.keepParams && {
       ignored: ignoredMembers(options.ignore),
-      redacted: ignoredMembers(options.keepParams.redact),
+      redacted: redactedPaths(options.keepParams.redact),
     };
   }
 
