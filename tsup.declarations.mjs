@@ -46,6 +46,7 @@ const otherPages = {
     'src/http/undici-store.ts',
   ],
   rollout: ['src/rollout/index.ts'],
+  recording: ['src/recording/index.ts'],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */
 export const subpaths = Object.keys(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).exports)

@@ -5,6 +5,11 @@ import { type InvalidArgumentError, InvalidOptionError } from './errors.js';
 import { insteadOf, ownNamesFor } from './foreign-option-names.js';
 import { nearestName } from './near-name.js';
 
+/** `null` is no way to ask for the default: it would hide a value that went missing. */
+export function given<T>(value: T | undefined, otherwise: T): T {
+  return value === undefined ? otherwise : value;
+}
+
 /** A value as messages show it. */
 export function shown(value: unknown): string {
   return `\`${inspect(value, { depth: 0 })}\``;

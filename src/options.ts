@@ -17,6 +17,7 @@ import { checkedPaths, type IgnoredPath } from './key/ignored-path.js';
 import { type KeepParams, resolveKeepParams } from './key/key-origin.js';
 import {
   functionOf,
+  given,
   integer,
   objectOf,
   oneOf,
@@ -29,9 +30,11 @@ import {
   type DiskOptions,
   diskOptionNames,
   type ResolvedDiskOptions,
+  recordingDiskOptions,
   refuseIdleDiskOptions,
   resolveDiskOptions,
 } from './persistence/disk-options.js';
+import { type Recording, resolveRecording } from './recorded-tools.js';
 import type { StoreFactory } from './store/store.js';
 import type { StoreNames } from './store/store-names.js';
 import type { Remote, SlowTier } from './tier.js';
@@ -66,7 +69,7 @@ export interface MethodOptions extends GuardOptions {
    */
   readonly ignore?: readonly IgnoredPath[];
   /**
-   * Whether the params, scope and version of a call are kept beside its entry, in memory and on disk, for
+   * Whether the params, scope, version and rollout of a call are kept beside its entry, in memory and on disk, for
    * `toolstash export` and `deleteWhere`. They can hold secrets; `redact` names paths that are never kept, and adds to
    * what the cache redacts.
    * @default false
@@ -125,6 +128,12 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly remote?: Remote;
   /**
+   * A recording of what tools answer, to be made or played back: `recording({ dir })` of `toolstash/recording`. Unless its
+   * mode is `live`, nothing is read from or written to disk or Redis besides. `false`: there is none, on purpose.
+   * @default false
+   */
+  readonly recording?: Recording | false;
+  /**
    * Options by method name; what a method does not set comes from the cache's own.
    * @default {}
    */
@@ -179,6 +188,8 @@ export interface ResolvedCacheOptions {
   readonly codecs: readonly ClassCodec[];
   readonly tiers: readonly SlowTier[];
   readonly remote: Remote | undefined;
+  /** `undefined`: there is none, or nothing is done with it. */
+  readonly recording: Recording | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly defaults: ResolvedMethodOptions;
@@ -210,19 +221,8 @@ export const methodOptionNames = [
 ] as const;
 const cacheOptionNames = [
   ...methodOptionNames,
-  ...[
-    'eviction',
-    'maxSize',
-    'maxBytes',
-    'maxEntryBytes',
-    'values',
-    'codecs',
-    'tiers',
-    'remote',
-    'methods',
-    'clock',
-    'random',
-  ],
+  ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs'],
+  ...['tiers', 'remote', 'recording', 'methods', 'clock', 'random'],
   ...['persist', ...diskOptionNames],
 ] as const;
 
@@ -237,13 +237,14 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
   refuseUnknown(objectOf(options, 'CacheManager', 'an object of options'), cacheOptionNames, {
     of: 'CacheManager',
   });
+  const recording = resolveRecording(options.recording);
   const defaults = resolveMethodOptions(options, '', {
     ...resolvedGuardDefaults,
     ttl: defaultOptions.ttl,
     scope: undefined,
     version: undefined,
     ignore: [],
-    keepParams: undefined,
+    keepParams: recording && { redact: recording.redact },
   });
   const methods = new Map<string, ResolvedMethodOptions>();
   const byMethod = objectOf(given(options.methods, {}), 'methods', 'an object of options by method name');
@@ -264,6 +265,7 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
   );
   refuseIdleCoherence(options);
   const maxBytes = integer(given(options.maxBytes, defaultOptions.maxBytes), 'maxBytes');
+  const [tiers, remote] = [resolveTiers(given(options.tiers, [])), resolveRemote(options.remote)];
   return {
     eviction: given(options.eviction, defaultOptions.eviction),
     maxSize: integer(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
@@ -271,24 +273,32 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     maxEntryBytes: integer(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
     values: oneOf(given(options.values, defaultOptions.values), 'values', ['copy', 'reference']),
     codecs: given(options.codecs, []),
-    tiers: resolveTiers(given(options.tiers, [])),
-    remote: resolveRemote(options.remote),
+    // Who replays has no network, and who records nothing that would answer in a tool's place.
+    ...(recording === undefined ? { tiers, remote } : { tiers: [], remote: undefined }),
+    recording,
     clock: resolveClock(options.clock),
     random: soundRandom(functionOf(given(options.random, Math.random), 'random')),
     defaults,
     methods,
-    ...resolveDisk(options),
+    ...resolveDisk(options, recording),
   };
 }
 
 /** Disk options are checked even when nothing is persisted: a typo should not wait for the day it is. */
-function resolveDisk(options: CacheOptions): Pick<ResolvedCacheOptions, 'persist' | 'disk'> {
+function resolveDisk(
+  options: CacheOptions,
+  recording: Recording | undefined,
+): Pick<ResolvedCacheOptions, 'persist' | 'disk'> {
   const own = Object.entries(options).filter(([name]) =>
     (diskOptionNames as readonly string[]).includes(name),
   );
   const disk = resolveDiskOptions(Object.fromEntries(own));
   const persist = trueOrFalse(given(options.persist, defaultOptions.persist), 'persist');
   refuseIdleDiskOptions(options, disk.loadCache.length > 0);
+  if (recording !== undefined) {
+    const records = recording.mode === 'record';
+    return { persist: records, disk: records ? recordingDiskOptions(recording.dir) : undefined };
+  }
   return { persist, disk: persist || disk.loadCache.length > 0 ? disk : undefined };
 }
 
@@ -326,9 +336,4 @@ export function resolveCallOptions(own: MethodOptions, method: ResolvedMethodOpt
 export function resolveTtl(ttl: Ttl, path: string): ResolvedMethodOptions['ttl'] {
   if (typeof ttl === 'function') return atOnce(ttl, path);
   return ttl === null ? null : parseDuration(notPromised(ttl, path), path);
-}
-
-/** `null` is no way to ask for the default: it would hide a value that went missing. */
-function given<T>(value: T | undefined, otherwise: T): T {
-  return value === undefined ? otherwise : value;
 }

@@ -6,6 +6,7 @@ export * from './keyv/index.js';
 export * from './langchain/index.js';
 export * from './mcp/index.js';
 export * from './metrics/index.js';
+export * from './recording/index.js';
 export * from './redis/index.js';
 export * from './rollout/index.js';
 export * from './session/index.js';

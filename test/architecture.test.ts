@@ -52,6 +52,7 @@ const base = [
   'near-name.ts',
   'node-crypto.ts',
   'option-checks.ts',
+  'recorded-tools.ts',
   'stamp.ts',
   'tier.ts',
 ];
@@ -72,6 +73,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   http: ['index.ts'],
   metrics: ['index.ts'],
   source: ['index.ts'],
+  recording: ['index.ts'],
   wrap: ['options.ts', 'guard/'],
   report: ['stats/'],
   tools: ['options.ts', 'guard/', 'wrap/'],

@@ -5,9 +5,13 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CompiledPrograms, compilePrograms, problemsIn, root } from './helper/compiled-programs.js';
 
-// The guards' examples have a test of their own, beside the guards', and those with a server theirs in `test/remote`.
+// The guards' examples have a test of their own, beside the guards', and those with a server theirs in `test/remote`,
+// and a suite is run by its runner in `test/recording`.
 const files = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts') && !/^(?:guards|agents|langchain|redis|sessions)\//.test(file))
+  .filter(
+    (file) =>
+      file.endsWith('.ts') && !/^(?:guards|agents|langchain|recording\/suite|redis|sessions)\//.test(file),
+  )
   .map((file) => join(root, 'examples', file));
 const names = files.map((file) => basename(file));
 
@@ -18,6 +22,8 @@ const expected: Readonly<Record<string, RegExp>> = {
   'settings.ts': /^{ theme: 'dark', token: 'hunter2' } 2 queries\nthe cache holds no token\n/,
   'keyv.ts': /^{ name: 'Ada' } <p>seven<\/p>\nundefined <p>seven<\/p>\nhits: 3, misses: 1\n/,
   'fake-clock.ts': /ends: 1 tool call\n.*ended: 2 tool calls\n/,
+  'record-and-replay.ts':
+    /^record: mvcc: result 1\n.*strict: mvcc: result 1\nstrict: `search` is not recorded .* differs in `query`.*only like it: \{ distance: 0.3\d+, paths: \[ 'query' \] \}\nreplay: flights to rome: result 2\nreplay: lsm trees: result 3\n3 cents\n$/s,
   'resume.ts': /^first run: .* 3 times in all\nresumed: .* 3 times in all\npartition files: 1\n/,
   'signals.ts': /^after SIGTERM: \[ 'a' \]\n/,
   'two-processes.ts': /^the parent got: loaded by the parent\nthe child got: loaded by the parent\n/,

@@ -3,6 +3,7 @@
 import { InvalidArgumentError, InvalidOptionError, messageOf } from '../errors.js';
 import type { CacheManager, ToolRules } from '../index.js';
 import { objectOf, oneOf, refuseUnknown, shown } from '../option-checks.js';
+import { recordedTools } from '../recorded-tools.js';
 import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
 import { isResumed } from '../tools/langchain.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
@@ -120,9 +121,14 @@ class AgentTools {
     const { name, args } = request.toolCall;
     const rule = this.#ruleFor(name);
     // What a person answered is one agent's.
-    if (isResumed(config)) return tool.invoke(input, config);
-    const ask = rule && this.#function(tool, name, rule);
-    if (rule === undefined || ask === undefined) return tool.invoke(input, config);
+    const ask = rule && !isResumed(config) ? this.#function(tool, name, rule) : undefined;
+    if (rule === undefined || ask === undefined) {
+      this.#cache[recordedTools]?.past(
+        name,
+        rule === undefined ? 'no rule caches it' : 'it can not be cached',
+      );
+      return tool.invoke(input, config);
+    }
     const { key } = rule.options;
     const call = new AgentToolCall({
       ...{ tool, input, config, ToolMessage: this.#ToolMessage },

@@ -33,11 +33,18 @@ export class BypassedCalls {
     this.#waits = new CallerWaits(core, state, new StaleAnswers(core, state, lookups));
   }
 
-  /** Calls the tool for one caller, counted: past the circuit breaker, in its turn, within its time. */
+  /**
+   * Calls the tool for one caller, counted: past the circuit breaker, in its turn, within its time. Rejects with
+   * `ERR_NOT_RECORDED` where no tool may run.
+   */
   run<T>(loader: Loader<T>, call: LoadCall, { reason, cause, since }: Uncached): Promise<T> {
     const { signal } = call;
     if (signal?.aborted) return Promise.reject(signal.reason);
-    this.#core.uncached(this.#state, reason, cause);
+    try {
+      this.#core.uncached(this.#state, reason, cause);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { name, breaker, limiter } = this.#state;
     const options = resolveCallOptions(call, this.#state.options);
     if (breaker === undefined && limiter === undefined && options.hardTimeout === undefined) {

@@ -7,11 +7,19 @@ import { ErrorMemory, RememberedErrors } from '../guard/error-cache.js';
 import { warnOfIdleMethods, warnOfUnusedMethod } from '../guard/idle-options.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { ArgumentIndex } from '../key/argument-index.js';
-import { type ResolvedCacheOptions, type ResolvedMethodOptions, resolveMethodOptions } from '../options.js';
+import { nodeCrypto } from '../node-crypto.js';
+import {
+  type CacheOptions,
+  type ResolvedCacheOptions,
+  type ResolvedMethodOptions,
+  resolveMethodOptions,
+  resolveOptions,
+} from '../options.js';
 import type { ConsolidationReport } from '../persistence/consolidate/consolidation.js';
 import type { DiskTier } from '../persistence/disk-tier.js';
 import type { IndexChanges } from '../persistence/index/partition-index.js';
 import type { ReadOnlyTier } from '../persistence/read-only-tier.js';
+import type { RecordedTools } from '../recorded-tools.js';
 import { type ClockOffset, type Stamp, StampClock } from '../stamp.js';
 import { MethodCounters } from '../stats/counters.js';
 import type { RemoteChange, SlowTier } from '../tier.js';
@@ -30,6 +38,7 @@ import {
   ToolGates,
   warnOfManyMethods,
 } from './method-context.js';
+import { openRecording } from './recording-files.js';
 import { type TierObserver, Tiers } from './tiers.js';
 
 /** What a tier that others write to as well is told, and tells of them. */
@@ -49,6 +58,11 @@ export interface TierWiring {
 /** Tiers below memory, fastest first, or how they are made. */
 export type SlowTiers = readonly SlowTier[] | ((wiring: TierWiring) => readonly SlowTier[]);
 
+/** What a cache under these options consists of. @throws InvalidOptionError */
+export function coreOf(options: CacheOptions, slow: SlowTiers): CacheCore {
+  return new CacheCore(resolveOptions(options), slow, nodeCrypto().randomBytes(8).toString('hex'));
+}
+
 /** One cache's options, tiers, loads, events and methods. */
 export class CacheCore implements TierObserver {
   readonly options: ResolvedCacheOptions;
@@ -58,6 +72,10 @@ export class CacheCore implements TierObserver {
   readonly tiers: Tiers;
   readonly loads = new SingleFlight<Loaded>();
   readonly refreshes: BackgroundRefreshes;
+  /** What is recorded, or takes in what tools answer, where there is such. */
+  readonly recorded: RecordedTools | undefined;
+  /** The same where it answers in the place of tools. */
+  readonly replay: RecordedTools | undefined;
   /** The tier in partition files, where there is one. */
   readonly disk: DiskTier | ReadOnlyTier | undefined;
   isClosed = false;
@@ -107,6 +125,11 @@ export class CacheCore implements TierObserver {
       const disk = options.disk;
       this.disk = inBackground(() => new Tier({ options: disk, ...wiring }));
     }
+    this.recorded = openRecording(options, {
+      decode: (encoded) => this.codec.decode(encoded),
+      onError: wiring.onError,
+    });
+    this.replay = this.recorded?.mode === 'record' ? undefined : this.recorded;
     const given = typeof slow === 'function' ? slow(wiring) : slow;
     const all = [...(this.disk === undefined ? [] : [this.disk]), ...options.tiers, ...given];
     const remote = options.remote?.connect({
@@ -220,20 +243,29 @@ export class CacheCore implements TierObserver {
     return disk.consolidate();
   }
 
+  /** Waits for what starts in the background; rejects when it can't be had. */
+  async open(): Promise<void> {
+    await Promise.all([this.tiers.open(), this.recorded?.open()]);
+  }
+
   /** Takes nothing more in, flushes, and lets go of everything. */
   async close(): Promise<void> {
     this.isClosed = true;
     this.errorMemory.close();
     this.#index.clear();
     warnOfIdleMethods([...this.#states.keys()], this.options.methods);
-    await this.tiers.close();
+    await Promise.all([this.tiers.close(), this.recorded?.close()]);
   }
 
   /** Counts what belongs to no single method. */
   readonly unattributed = { counters: { cacheErrors: 0 } };
 
-  /** Counts and emits that a call runs its tool without the cache. */
+  /**
+   * Counts and emits that a call runs its tool without the cache.
+   * @throws CacheError `ERR_NOT_RECORDED` where its recording lets no call go past it
+   */
   uncached(state: MethodState, reason: string, cause?: unknown): void {
+    this.recorded?.past(state.name, reason);
     state.counters.uncached++;
     if (this.events.isHeard('uncached'))
       this.events.emit('uncached', { method: state.name, reason, ...(cause !== undefined && { cause }) });

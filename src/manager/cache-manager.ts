@@ -2,15 +2,9 @@
 /** The facade: one cache for all of a program's tools. */
 
 import { type CacheEventName, type CacheListener, checkedEvent } from '../events.js';
-import { nodeCrypto } from '../node-crypto.js';
-import {
-  type CacheOptions,
-  type LoadOptions,
-  type LookupOptions,
-  resolveOptions,
-  type SetOptions,
-} from '../options.js';
+import type { CacheOptions, LoadOptions, LookupOptions, SetOptions } from '../options.js';
 import type { ConsolidationReport } from '../persistence/consolidate/consolidation.js';
+import { type RecordedTools, recordedTools } from '../recorded-tools.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { ToolRules } from '../tools/tool-rules.js';
 import { cachedTools } from '../tools/tool-set.js';
@@ -19,7 +13,7 @@ import type { Cached, CachedSync } from '../wrap/decorator-types.js';
 import type { SyncWrapOptions, WrapOptions } from '../wrap/wrap-options.js';
 import type { ArgumentsOf, FunctionObject, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
-import { CacheCore, type SlowTiers } from './cache-context.js';
+import { type CacheCore, coreOf, type SlowTiers } from './cache-context.js';
 import { type CallName, checkCount, type LoadRequest, refuseMethodOptions } from './call-checks.js';
 import { clearCache, type DeleteCriteria, type DeletionReport, invalidateTags } from './deletion.js';
 import { type CacheEntry, listEntries } from './entry-listing.js';
@@ -57,7 +51,7 @@ export class CacheManager implements AsyncDisposable {
   /** @internal @param tiers tiers below memory, fastest first */
   constructor(options: CacheOptions, tiers: SlowTiers);
   constructor(options: CacheOptions = {}, tiers: SlowTiers = []) {
-    this.#core = new CacheCore(resolveOptions(options), tiers, nodeCrypto().randomBytes(8).toString('hex'));
+    this.#core = coreOf(options, tiers);
     this.#wrapping = new Wrapping(new ManagerHost(this.#core));
     this.cached = createDecorator(this.#wrapping, false) as Cached;
     this.cachedSync = createDecorator(this.#wrapping, true) as CachedSync;
@@ -78,7 +72,7 @@ export class CacheManager implements AsyncDisposable {
 
   /** Waits for what starts in the background; rejects when it can't be had. A cache works without it. */
   async open(): Promise<void> {
-    await this.#core.tiers.open();
+    await this.#core.open();
   }
 
   /**
@@ -340,6 +334,11 @@ export class CacheManager implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closing ??= this.#core.close();
     await this.#closing;
+  }
+
+  /** @internal */
+  get [recordedTools](): RecordedTools | undefined {
+    return this.#core.recorded;
   }
 
   /** `close()`: `await using cache = …`. */

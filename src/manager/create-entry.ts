@@ -185,15 +185,21 @@ export function newEntry(
   });
 }
 
-/** The record of the same value: slower tiers keep it for its whole ttl, but hear of no hits that extend it. */
+/**
+ * The record of the same value: slower tiers keep it for its whole ttl, but hear of no hits that extend it.
+ * @param isLasting it never expires, and is only stale once its ttl is over
+ */
 export function newRecord(
   entry: MemoryEntry,
   encoded: Uint8Array,
-  { idleMs, staleFor }: EntryLifetime,
+  lifetime: EntryLifetime,
+  isLasting: boolean,
 ): TierRecord {
   const { key, method, stamp, tags, createdAt, accessCount, lastAccess, loadMs } = entry;
   const { cost, isNegative, hasOwnTtl, origin } = entry;
-  const times = lifeOf(entry, { idleMs, staleFor });
+  const life = lifeOf(entry, lifetime);
+  // With a ttl of 0 it answers nobody, however stale a value one takes.
+  const times = isLasting ? { staleAt: lifetime.ttl === 0 ? 0 : life.staleAt, expiresAt: null } : life;
   const metadata = { ...times, createdAt, accessCount, lastAccess, loadMs, cost, isNegative, hasOwnTtl };
   return { key, method, encoded, stamp, metadata, ...(tags && { tags }), ...origin };
 }
@@ -256,12 +262,15 @@ export function entryFrom(
 }
 
 /** What a record knows of its key's origin, in memory of its own; `undefined`: nothing. */
-export function originOf({ encodedParams, scope, version }: KeyOrigin): KeyOrigin | undefined {
+export function originOf({ encodedParams, scope, version, task, rollout }: KeyOrigin): KeyOrigin | undefined {
+  // Whoever keeps the rollout keeps its scope.
   if (encodedParams === undefined && scope === undefined && version === undefined) return undefined;
   return {
     ...(encodedParams && { encodedParams: new Uint8Array(encodedParams) }),
     ...(scope !== undefined && { scope }),
     ...(version !== undefined && { version }),
+    ...(task !== undefined && { task }),
+    ...(rollout !== undefined && { rollout }),
   };
 }
 

@@ -136,8 +136,9 @@ export class SyncLoads {
     return { state: this.#state, key, options: this.#state.options, origin };
   }
 
-  /** Calls the tool, unless the circuit is open, and keeps what it said. @throws CircuitOpenError */
+  /** Calls the tool, unless the circuit is open, and keeps what it said. @throws CircuitOpenError, `ERR_NOT_RECORDED` */
   #load<T>(place: AnswerPlace, load: SyncLoad<T>): Said<T> {
+    this.#core.recorded?.past(this.#state.name, 'it returns at once, and a recording is read in time');
     const attempt = enterBreakerSync(this.#core, this.#state, place.key);
     load.prepare(place.key);
     return this.#core.loads.runAtOnce(place.key, this.#state.name, (watch) =>

@@ -14,6 +14,7 @@ import type { Flight } from '../guard/single-flight.js';
 import { needRoomToJoin, needStackRoom } from '../guard/stack-room.js';
 import { enclosingLoad } from '../guard/wait-graph.js';
 import { resolveCallOptions } from '../options.js';
+import { asker } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { KnownCall } from '../wrap/host.js';
@@ -145,7 +146,10 @@ export class LoadPipeline {
         since,
         takesStale: true,
         searchesSlowTiers: false,
-        own: ({ stale, value }) => (stale === undefined ? (value as T) : this.#stale(stale, asked)),
+        own: ({ stale, value, recorded }) => {
+          if (recorded !== undefined) call[asker]?.onRecorded?.(recorded);
+          return stale === undefined ? (value as T) : this.#stale(stale, asked);
+        },
       });
     }
     // Who waits for what can't be shared waits twice. Within a load they join all the same: it may wait for itself.
@@ -168,6 +172,7 @@ export class LoadPipeline {
       takesStale: true,
       searchesSlowTiers: this.#stales.maySearchHelp(flight, options),
       own: (loaded) => {
+        if (loaded.recorded !== undefined) made().call[asker]?.onRecorded?.(loaded.recorded);
         if (loaded.stale === undefined) return this.#shared(loaded, asked, failedJoins);
         counters.doubleCounted++;
         isCounted = true;

@@ -8,12 +8,14 @@ import type { Attempt, CircuitBreaker } from '../guard/circuit-breaker.js';
 import type { ConcurrencyLimiter, Permit } from '../guard/concurrency.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { Tagged } from '../guard/tag-invalidation.js';
+import { isNotRecorded, type RecordedAnswer } from '../recorded-tools.js';
 import type { Stamp } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { LoadTicket, LoadWatch } from '../tier.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { LoadContext, type Loaded, type Loader, type LoaderDecision } from './loader.js';
 import type { MethodState } from './method-context.js';
+import { replayOrLoad } from './replayed-load.js';
 import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
 
 /** One load that is about to run. */
@@ -25,7 +27,10 @@ export interface LoadRequest<T> extends AnswerPlace {
   readonly renews?: MemoryEntry;
 }
 
-/** Calls the tool, unless the circuit is open. Rejects with the tool's own error. @throws CircuitOpenError */
+/**
+ * Calls the tool, unless the circuit is open, or a recording answers in its place. Rejects with the tool's own error.
+ * @throws CircuitOpenError, CacheError `ERR_NOT_RECORDED`
+ */
 export async function callTool<T>(
   core: CacheCore,
   request: LoadRequest<T>,
@@ -49,8 +54,15 @@ export async function callTool<T>(
   const attempt = breaker && enterBreaker(core, state, { breaker, flight });
   flight.onExpired = (error) => countLoadError(core, request, error);
   let value: T;
+  let recorded: RecordedAnswer | undefined;
   try {
-    value = await request.loader(new LoadContext(flight, decision));
+    const context = new LoadContext(flight, decision);
+    const { loader, key, origin } = request;
+    if (core.replay === undefined) value = await loader(context);
+    else {
+      const call = { method: state.name, key, origin };
+      ({ value, recorded } = await replayOrLoad(core.replay, { call, loader, context, decision }));
+    }
   } catch (error) {
     // What took too long was counted when its time was over.
     if (flight.isExpired) throw error;
@@ -67,7 +79,8 @@ export async function callTool<T>(
   const isError = loadReturned(core, request, { value, attempt, loadMs });
   if (isError !== false) decision.isSkipped = true;
   const called = { value, loadMs, began: tagged.stamp, isError: isError === true };
-  return share(core, request, { flight, decision, called, watch, ticket: own });
+  const loaded = share(core, request, { flight, decision, called, watch, ticket: own });
+  return recorded === undefined ? loaded : { ...loaded, recorded };
 }
 
 /** Counts a load whose loader threw, for the breaker too, and remembers its error where the options say so. */
@@ -251,6 +264,7 @@ function judged(core: CacheCore, state: MethodState, attempt: Attempt): ToolAtte
 
 /** A test that fails itself doesn't excuse the tool. */
 function isFailure(core: CacheCore, state: MethodState, error: unknown): boolean {
+  if (isNotRecorded(error)) return false;
   try {
     return state.options.circuitBreaker?.isFailure(error) ?? true;
   } catch (cause) {

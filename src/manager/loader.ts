@@ -6,6 +6,7 @@ import type { AbortSource } from '../guard/shared-abort.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { KeyOrigin } from '../key/key-origin.js';
 import { type LoadOptions, type ResolvedMethodOptions, resolveTtl } from '../options.js';
+import type { AskedOptions, RecordedAnswer } from '../recorded-tools.js';
 import type { Stored } from '../value/keeper.js';
 import type { MethodState } from './method-context.js';
 import type { Found } from './slow-reads.js';
@@ -14,7 +15,7 @@ import type { Found } from './slow-reads.js';
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
 
 /** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
-export interface LoadCall extends Omit<LoadOptions, 'signal'> {
+export interface LoadCall extends Omit<LoadOptions, 'signal'>, AskedOptions {
   readonly signal?: AbortSource | undefined;
   /** Never throws. */
   prepare?(key: string): void;
@@ -128,6 +129,8 @@ export interface Loaded {
   readonly stale?: Found;
   /** It was found, or known not to exist, without a call of the tool. */
   readonly isFound?: boolean;
+  /** Where a recording has answered in the place of the tool. */
+  readonly recorded?: RecordedAnswer | undefined;
 }
 
 /** What a load comes to whose key surely does not exist. */

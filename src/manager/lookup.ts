@@ -4,7 +4,9 @@ import type { EntryMetadata, TierName } from '../entry.js';
 import type { CacheError } from '../errors.js';
 import type { CacheEvents } from '../events.js';
 import { type Freshness, freshness } from '../guard/stale.js';
+import type { KeyOrigin } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
+import type { RecordedTools, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { storeFailure } from '../store/memory-tier.js';
 import { BulkyValue } from '../value/bulky-value.js';
@@ -40,6 +42,8 @@ export interface MissedValue {
   readonly outcome: 'miss';
   /** The key, 32 hex digits. */
   readonly key: string;
+  /** What a recording has of a call that is like it, where that was asked for. */
+  readonly approximate?: RecordedValue;
 }
 
 /** A lookup without an answer: the cache failed. */
@@ -123,6 +127,30 @@ export class MethodLookups {
     if (preparing === undefined || (await preparing)) return found;
     // Written meanwhile. What is there now is decoded at once: else somebody who writes on and on would keep it away.
     return tiers.search(key, this.#state);
+  }
+
+  /**
+   * What memory holds of a large value, or else what is recorded, counted; what only approximates it is no value.
+   * @throws CacheError `ERR_NOT_RECORDED`
+   */
+  async recorded<T>(key: string, replay: RecordedTools, origin: KeyOrigin | undefined): Promise<Lookup<T>> {
+    const { name: method, counters } = this.#state;
+    if (this.held(key) !== undefined) {
+      const held = await this.below<T>(key);
+      if (held.outcome !== 'miss') return held;
+    }
+    const found = await replay.find({ method, key, origin });
+    if (found === undefined) return this.missed<T>(key);
+    if (found.answer.approximate !== undefined) {
+      this.missed(key);
+      return { outcome: 'miss', key, approximate: found };
+    }
+    const { value, metadata } = found;
+    counters.hits++;
+    counters.saved(metadata.loadMs);
+    if (this.#core.events.isHeard('hit')) this.#core.events.emit('hit', { method, key, tier: 'disk' });
+    const ageMs = Math.max(0, this.#core.options.clock.now() - metadata.createdAt);
+    return { outcome: 'hit', key, value: value as T, tier: 'disk', ageMs, metadata };
   }
 
   missed<T>(key: string): Lookup<T> {

@@ -80,21 +80,23 @@ export class MethodCache {
   async get<T = unknown>(params: unknown, options?: LookupOptions): Promise<T | undefined> {
     checkHandleCount('get', arguments.length);
     const key = this.#openKey(params, options);
-    return valueIn(this.#lookups.inMemory<T>(key) ?? (await this.#lookups.below<T>(key)));
+    return valueIn(this.#lookups.inMemory<T>(key) ?? (await this.#below<T>(key, params, options)));
   }
 
   /** The value of a call from memory alone, at once. */
   getSync<T = unknown>(params: unknown, options?: LookupOptions): T | undefined {
     checkHandleCount('getSync', arguments.length);
     const key = this.#openKey(params, options);
-    return valueIn(this.#lookups.inMemory<T>(key, true) ?? this.#lookups.missed<T>(key));
+    const held = this.#lookups.inMemory<T>(key, true);
+    if (held === undefined) this.#core.replay?.past(this.#state.name, '`getSync` looks into memory alone');
+    return valueIn(held ?? this.#lookups.missed<T>(key));
   }
 
   /** The value of a call and all that is known of it, a miss, or an error of the cache. Counts as a use. */
   async lookup<T = unknown>(params: unknown, options?: LookupOptions): Promise<Lookup<T>> {
     checkHandleCount('lookup', arguments.length);
     const key = this.#openKey(params, options);
-    return this.#lookups.inMemory<T>(key) ?? this.#lookups.below<T>(key);
+    return this.#lookups.inMemory<T>(key) ?? this.#below<T>(key, params, options);
   }
 
   /** `get` from memory alone, without counting as a use or in the statistics. */
@@ -278,6 +280,14 @@ export class MethodCache {
     if (options !== noOptions) checkCallOptions(options, lookupCall, this.#state.options);
     this.#assertOpen();
     return this.#state.key(params, options.scope);
+  }
+
+  /** What there is below memory, or is recorded. @throws CacheError `ERR_NOT_RECORDED` */
+  #below<T>(key: string, params: unknown, options: LookupOptions = noOptions): Promise<Lookup<T>> {
+    const { replay } = this.#core;
+    if (replay === undefined) return this.#lookups.below<T>(key);
+    const origin = storedOrigin(this.#core, this.#state, { params, scope: options.scope, key });
+    return this.#lookups.recorded<T>(key, replay, origin);
   }
 
   #assertOpen(): void {

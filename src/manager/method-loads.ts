@@ -4,6 +4,7 @@ import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
 import { warnOfIdleSoftTimeout } from '../guard/idle-options.js';
 import type { KeyOrigin } from '../key/key-origin.js';
 import { shown } from '../option-checks.js';
+import { type AskedOptions, asker } from '../recorded-tools.js';
 import type { KnownCall } from '../wrap/host.js';
 import { BypassedCalls, type Uncached } from './bypass.js';
 import type { CacheCore } from './cache-context.js';
@@ -38,7 +39,7 @@ export class MethodLoads {
       return this.#pipeline.answer(key, {
         loader,
         call: options,
-        origin: this.#state.unkept && this.#originOf(params, options.scope, key),
+        origin: this.#state.unkept && this.#originOf(params, options, key),
       });
     } catch (error) {
       // A malformed option of this call.
@@ -60,7 +61,7 @@ export class MethodLoads {
     return {
       loader: call.run.bind(call),
       call,
-      origin: this.#state.unkept && this.#originOf(known.params, known.scope, known.key),
+      origin: this.#state.unkept && this.#originOf(known.params, { scope: known.scope }, known.key),
     };
   };
 
@@ -71,7 +72,7 @@ export class MethodLoads {
       return this.#pipeline.renew(key, {
         loader,
         call: options,
-        origin: this.#state.unkept && this.#originOf(params, options.scope, key),
+        origin: this.#state.unkept && this.#originOf(params, options, key),
       });
     } catch (error) {
       return Promise.reject(error);
@@ -84,8 +85,13 @@ export class MethodLoads {
   }
 
   /** How to take down what the key was made from, once a load starts. */
-  #originOf(params: unknown, scope: string | undefined, key: string): () => KeyOrigin | undefined {
-    return () => storedOrigin(this.#core, this.#state, { params, scope, key });
+  #originOf(
+    params: unknown,
+    call: { readonly scope?: string | undefined } & AskedOptions,
+    key: string,
+  ): () => KeyOrigin | undefined {
+    const { scope, [asker]: by } = call;
+    return () => storedOrigin(this.#core, this.#state, { params, scope, key, asker: by });
   }
 
   /** The call's key, or what becomes of a call that can have none. */

@@ -6,6 +6,7 @@ import { errorTtl } from '../guard/error-cache.js';
 import type { Tagged } from '../guard/tag-invalidation.js';
 import { type KeyOrigin, keptParams } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
+import { type Asker, isNotRecorded } from '../recorded-tools.js';
 import type { Stamp } from '../stamp.js';
 import type { LoadTicket, LoadWatch } from '../tier.js';
 import { ownString } from '../value/own-string.js';
@@ -114,7 +115,8 @@ export function rememberError(
   thrown: { readonly error: unknown; readonly tagged: Tagged; readonly isWanted: () => boolean },
 ): void {
   const { error, tagged, isWanted } = thrown;
-  if (options.cacheErrors === undefined) return;
+  // Whether there is a recording says nothing of the tool.
+  if (options.cacheErrors === undefined || isNotRecorded(error)) return;
   try {
     const ttlMs = errorTtl(error, options.cacheErrors);
     if (ttlMs > 0 && isWanted()) state.errors.remember(key, error, { ttlMs, tagged });
@@ -129,6 +131,7 @@ export interface KeyedCall {
   /** The call's own; the method's where it has none. */
   readonly scope: string | undefined;
   readonly key: string;
+  readonly asker?: Asker | undefined;
 }
 
 /**
@@ -138,7 +141,7 @@ export interface KeyedCall {
 export function storedOrigin(
   core: CacheCore,
   state: MethodState,
-  { params, scope, key }: KeyedCall,
+  { params, scope, key, asker }: KeyedCall,
 ): KeyOrigin | undefined {
   if (state.unkept === undefined) return undefined;
   const { version } = state.options;
@@ -146,6 +149,8 @@ export function storedOrigin(
   const origin = {
     ...(own !== undefined && { scope: ownString(own) }),
     ...(version !== undefined && { version }),
+    ...(asker?.task !== undefined && { task: asker.task }),
+    ...(asker?.rollout !== undefined && { rollout: asker.rollout }),
   };
   try {
     const stored = keptParams(params, state.unkept);

@@ -48,6 +48,8 @@ export class Tiers {
   /** The tier that other machines share, which is the last one. */
   readonly remote: RemoteTier | undefined;
   readonly #place: SearchPlace;
+  /** Whether what is written is a recording, which lasts whatever its ttl. */
+  readonly #records: boolean;
 
   constructor(init: {
     readonly options: ResolvedCacheOptions;
@@ -63,19 +65,16 @@ export class Tiers {
     this.slow = remote === undefined ? init.slow : [...init.slow, remote];
     this.hasSlow = this.slow.length > 0;
     this.remote = remote;
+    this.#records = options.recording !== undefined;
     this.#events = init.events;
     this.#observer = init.observer;
     this.#clock = options.clock;
     this.#stamps = init.stamps;
     this.tags = new TagInvalidations(init.stamps);
     this.#removalEvents = new RemovalEvents(init.events);
+    const { eviction: store, maxSize, maxBytes, maxEntryBytes, clock, random } = options;
     this.#memory = new MemoryTier({
-      store: options.eviction,
-      maxSize: options.maxSize,
-      maxBytes: options.maxBytes,
-      maxEntryBytes: options.maxEntryBytes,
-      clock: options.clock,
-      random: options.random,
+      ...{ store, maxSize, maxBytes, maxEntryBytes, clock, random },
       onRemove: (entry, reason) =>
         this.#removalEvents.count(entry, reason, this.#observer.state(entry.method).counters),
       onClear: (cleared) =>
@@ -161,10 +160,12 @@ export class Tiers {
   /** Stores a value in every tier; tells whether any tier has taken it. */
   put(state: MethodState, key: string, incoming: Incoming): boolean {
     this.reads.supersede(key);
-    if (incoming.lifetime.ttl === 0) {
+    const isFresh = incoming.lifetime.ttl !== 0;
+    if (!isFresh && !this.#records) {
       this.remove(state, key, 'replace');
       return false;
     }
+    if (!isFresh) this.drop(state, key, 'replace');
     const stamp = incoming.began ?? this.#stamps.next();
     const entry = newEntry(incoming, { key, method: state.name, stamp, clock: this.#clock });
     if (entry.tags !== undefined && this.tags.isInvalid(entry)) {
@@ -180,9 +181,9 @@ export class Tiers {
       this.drop(state, key);
       return false;
     }
-    let isStored = this.#admit(state, entry);
+    let isStored = isFresh && this.#admit(state, entry);
     if (this.hasSlow) {
-      const record = newRecord(entry, this.keeper.toMsgpack(entry.stored), incoming.lifetime);
+      const record = newRecord(entry, this.keeper.toMsgpack(entry.stored), incoming.lifetime, this.#records);
       // Without the right to, a load's result is not stored where others have it from.
       const ticket = incoming.began && (incoming.ticket ?? { stamp, isVoid: true });
       for (const tier of this.slow) isStored = tier.write(record, ticket) || isStored;

@@ -41,6 +41,14 @@ export class ManagerHost implements WrapHost {
   failed(error: CacheError): void {
     this.#core.failed(error);
   }
+
+  get isRecorded(): boolean {
+    return this.#core.recorded !== undefined;
+  }
+
+  past(name: string, reason: string): void {
+    this.#core.recorded?.past(name, reason);
+  }
 }
 
 /** The options, with results that are errors besides theirs. */

@@ -2,6 +2,7 @@
 
 import { messageOf } from '../errors.js';
 import type { CacheManager, ToolRules } from '../index.js';
+import { recordedTools } from '../recorded-tools.js';
 import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
@@ -57,7 +58,13 @@ export class CachedCalls {
   /** `callTool`, of either version. */
   async call(given: readonly unknown[]): Promise<unknown> {
     const cacheable = await this.#cacheable(given);
-    if (cacheable === undefined) return this.#client.callTool(...given);
+    if (cacheable === undefined) {
+      this.#cache[recordedTools]?.past(
+        callShape(given)?.name ?? 'callTool',
+        'no rule caches it, or its server forbids it',
+      );
+      return this.#client.callTool(...given);
+    }
     const { call, ask } = cacheable;
     try {
       return await ask(call, call.signal);

@@ -232,6 +232,15 @@ export function resolveDiskOptions(options: DiskOptions): ResolvedDiskOptions {
   };
 }
 
+/**
+ * The options of a recording's folder, which the processes of a test run share. It is kept with a program's sources, so that
+ * it may belong to whoever checked those out.
+ */
+export function recordingDiskOptions(persistDir: string): ResolvedDiskOptions {
+  const modes = { fileMode: 0o644, dirMode: 0o755 };
+  return resolveDiskOptions({ persistDir, mode: 'multi', consolidateInterval: null, ...modes });
+}
+
 /** Disk options that also concern files which are only read. */
 const readingOptions: readonly string[] = ['maxMemberBytes', 'openTimeout'] satisfies (keyof DiskOptions)[];
 

@@ -273,7 +273,7 @@ function* groupsByMember(index: PartitionIndex): Generator<Uint32Array> {
 
 /** With copies of the bytes, since a slice keeps its whole member in memory; where that is small, who lists all may. */
 function toRecord(place: EntryPlace, method: string, body: ValueBody, isSlice = false): TierRecord {
-  const { metadata, tags, scope, version } = body;
+  const { metadata, tags, scope, version, task, rollout } = body;
   const params = body.encodedParams;
   return {
     key: place.key,
@@ -285,5 +285,7 @@ function toRecord(place: EntryPlace, method: string, body: ValueBody, isSlice = 
     ...(params === undefined ? {} : { encodedParams: isSlice ? params : new Uint8Array(params) }),
     ...(scope === undefined ? {} : { scope }),
     ...(version === undefined ? {} : { version }),
+    ...(task === undefined ? {} : { task }),
+    ...(rollout === undefined ? {} : { rollout }),
   };
 }

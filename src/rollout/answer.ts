@@ -2,6 +2,7 @@
 
 import { inspect } from 'node:util';
 import type { MethodCache, TierName } from '../index.js';
+import type { Approximation } from '../recorded-tools.js';
 
 /** The provenance of an answer. */
 export interface Answer {
@@ -11,11 +12,14 @@ export interface Answer {
   readonly key: string | undefined;
   /**
    * Where it was found: a tier; `'coalesced'`, with another call that was under way; `'tool'`, which was run and whose
-   * result is kept; `'uncached'`, the tool too, but nothing is kept.
+   * result is kept; `'uncached'`, the tool too, but nothing is kept; `'recording'`, which has answered in the place of the
+   * tool, or `'approximate'`, with the answer of another call.
    */
-  readonly source: TierName | 'coalesced' | 'tool' | 'uncached';
+  readonly source: TierName | 'coalesced' | 'tool' | 'uncached' | 'recording' | 'approximate';
   /** Milliseconds since it was loaded; 0 for what was just loaded. */
   readonly ageMs: number;
+  /** Of an approximate answer: how far the call that was recorded is from this one. */
+  readonly approximate?: Approximation;
   /** Whether it is past its ttl. */
   readonly isStale: boolean;
   /**

@@ -1,10 +1,11 @@
 /** What is found out of one call's answer for those who listen. */
 
 import type { Loader } from '../index.js';
+import { asker, type RecordedAnswer } from '../recorded-tools.js';
 import type { Answer } from './answer.js';
 import type { RolloutTool } from './rollout-call.js';
 
-type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains'>;
+type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains' | 'approximate'>;
 
 /** One call that somebody wants to know the provenance of. */
 export class Observation {
@@ -21,8 +22,8 @@ export class Observation {
   }
 
   /** Notes that a write was answered by what it came to in another rollout. */
-  wasFound(key: string | undefined): void {
-    this.#found = { ...this.#found, key, source: 'coalesced' };
+  wasFound(key: string | undefined, recorded: RecordedAnswer | undefined): void {
+    this.#found = { ...this.#found, key, source: 'coalesced', ...(recorded && foundIn(recorded)) };
   }
 
   /** `getOrSet`, with a note of where the value came from. */
@@ -62,16 +63,25 @@ export class Observation {
       };
       return load({ ...contextOf(context), withhold, skip });
     };
-    const value = await method.getOrSet<T>(
-      input,
-      loader,
-      signal === undefined ? { ...options, ...keyed } : { ...options, ...keyed, signal },
-    );
-    if (hasRun)
+    let recorded: RecordedAnswer | undefined;
+    const onRecorded = (answer: RecordedAnswer) => {
+      recorded = answer;
+    };
+    const call = { ...options, ...keyed, [asker]: { ...options?.[asker], onRecorded } };
+    const value = await method.getOrSet<T>(input, loader, signal === undefined ? call : { ...call, signal });
+    if (recorded !== undefined) note({ key, ...foundIn(recorded) });
+    else if (hasRun)
       note({ key, source: isKept && key !== undefined ? 'tool' : 'uncached', ageMs: 0, isStale: false });
     else if (!this.#found.isStale) note({ key, source: 'coalesced', ageMs: 0 });
     return value;
   }
+}
+
+function foundIn({ ageMs, approximate }: RecordedAnswer): Partial<Found> {
+  const where = { ageMs, isStale: false };
+  return approximate === undefined
+    ? { ...where, source: 'recording' }
+    : { ...where, source: 'approximate', approximate };
 }
 
 type Context = Parameters<Loader<unknown>>[0];

@@ -1,6 +1,7 @@
 /** A call of a tool in a rollout, and what is known of the tool. */
 
 import type { LoadOptions, MethodCache } from '../index.js';
+import type { AskedOptions } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 
 /** What a tool is given besides its input. */
@@ -34,7 +35,7 @@ export interface RolloutTool {
   readonly effect: ResolvedEffect;
   readonly method: MethodCache;
   /** How its results are kept, over what the method says. */
-  readonly options: LoadOptions | undefined;
+  readonly options: (LoadOptions & AskedOptions) | undefined;
   /** What the scope of its results begins with; `undefined`: they are everybody's. */
   readonly prefix: string | undefined;
   /** The same for what its writes came to. */

@@ -4,6 +4,7 @@ import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../i
 import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { shown } from '../option-checks.js';
+import { type AskedOptions, asker, recordedTools } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import { plainCopy } from '../wrap/plain-copy.js';
@@ -63,6 +64,7 @@ export class Rollout {
       turns: this.#turns,
       timeoutMs,
       materialization: environment && new Materialization(environment),
+      recorded: cache[recordedTools],
     };
   }
 
@@ -120,7 +122,8 @@ export class Rollout {
     const prefixOf = (kind: 'read' | 'write') =>
       JSON.stringify([kind, ...this.#sharers(scope), isPure || effects.digest, fingerprint, sample ?? null]);
     const tool: RolloutTool = {
-      ...{ name, effect, method, sample, fingerprint, options: optionsFor(effect, method, options) },
+      ...{ name, effect, method, sample, fingerprint },
+      options: this.#askedBy(method, optionsFor(effect, method, options)),
       prefix: isPure && scope === 'global' && sample === undefined ? undefined : prefixOf('read'),
       writePrefix: prefixOf('write'),
     };
@@ -131,6 +134,13 @@ export class Rollout {
     }
     this.#tools.set(name, tool);
     return tool;
+  }
+
+  /** The options of calls, which say who asks where that is kept. */
+  #askedBy(method: MethodCache, options: LoadOptions | undefined): (LoadOptions & AskedOptions) | undefined {
+    if (method.options.keepParams === undefined) return options;
+    const { task, id } = this.#options;
+    return { ...options, [asker]: { rollout: id, ...(task !== undefined && { task }) } };
   }
 
   #sharers(scope: SharingScope): readonly unknown[] {
@@ -219,7 +229,8 @@ export class Rollout {
     }
   }
 
-  async #runUncached<Result>({ input, run, signal }: AnyCall<Result>): Promise<Result> {
+  async #runUncached<Result>({ tool, input, run, signal }: AnyCall<Result>): Promise<Result> {
+    this.#world.recorded?.past(tool.name, 'its answer is for this call alone');
     await this.#world.materialization?.materialize();
     return run(input, { signal: signal ?? neverAborted });
   }

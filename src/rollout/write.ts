@@ -4,6 +4,7 @@ import { systemClock } from '../clock.js';
 import { type Deadline, startDeadline } from '../guard/deadline.js';
 import { onAbort } from '../guard/shared-abort.js';
 import { hashKey, LoaderTimeoutError } from '../index.js';
+import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import { everything, type Resource, type ResourceTemplate } from '../tools/resource.js';
 import { plainCopy } from '../wrap/plain-copy.js';
@@ -19,6 +20,8 @@ export interface World {
   readonly turns: Turns;
   readonly timeoutMs: number | undefined;
   readonly materialization: Materialization | undefined;
+  /** What is recorded, where anything is. */
+  readonly recorded: RecordedTools | undefined;
 }
 
 /** A call whose effects are known by name. */
@@ -37,7 +40,7 @@ export async function runWrite<Result>(
   call: RolloutCall<Result>,
   observation: Observation | undefined,
 ): Promise<Result> {
-  const { turns, history } = world;
+  const { turns, history, recorded } = world;
   const { signal } = call;
   const write = describe(world, call);
   const touched = { reads: write.touched.map((name) => history.resource(name)), writes: write.writes };
@@ -57,11 +60,14 @@ export async function runWrite<Result>(
   const state = write.touched.map((name) => history.partFor(name)).join('');
   const isUndisturbed = () => !turns.hasBegunOn(touched.reads, since);
   const run = new WriteRun(world, call, { write, turn, isUndisturbed });
-  const isReplayable = isKnown && world.materialization !== undefined;
+  const isReplayable = isKnown && (world.materialization !== undefined || recordsWrites(recorded));
+  const isAnswered =
+    isReplayable && (recorded?.mode === 'strict' || world.materialization?.isVirtual === true);
   const scope = `${call.tool.writePrefix}${state}`;
-  const result = await run.bounded(() =>
-    isReplayable && world.materialization.isVirtual ? run.answered(scope) : run.run(),
-  );
+  const result = await run.bounded(() => {
+    if (!isReplayable) recorded?.past(call.tool.name, 'nobody has said what it writes');
+    return isAnswered ? run.answered(scope) : run.run();
+  });
   const resultDigest = run.digestOf(result);
   if (isKnown && resultDigest !== undefined) {
     const digest = hashKey(call.tool.name, [call.tool.fingerprint, write.digest, state, resultDigest]);
@@ -78,8 +84,13 @@ export async function runWrite<Result>(
   }
   turn.leave();
   if (isReplayable && run.hasRun && resultDigest !== undefined) await run.keep(scope, result);
-  if (!run.hasRun) observation?.wasFound(run.key);
+  if (!run.hasRun) observation?.wasFound(run.key, run.recorded);
   return result;
+}
+
+/** Whether writes are recorded with what has happened before them, or answered so. In `replay` the rest of the world is real. */
+function recordsWrites(recorded: RecordedTools | undefined): boolean {
+  return recorded?.mode === 'record' || recorded?.mode === 'strict';
 }
 
 /** Whether a result, or a field of it, may be read bit by bit from a tool that goes on: a generator, a stream, a response. */
@@ -154,6 +165,8 @@ class WriteRun<Result> {
   #isSettled = true;
   /** Of its result, where that is shared. */
   key: string | undefined;
+  /** What a recording has answered in its place. */
+  recorded: RecordedAnswer | undefined;
 
   constructor(
     world: World,
@@ -200,6 +213,13 @@ class WriteRun<Result> {
   answered(scope: string): Promise<Result> {
     const { method, options } = this.#call.tool;
     this.key = method.key(this.#write.input, { scope });
+    const onRecorded = (answer: RecordedAnswer) => {
+      this.recorded = answer;
+    };
+    const call = {
+      ...{ ...options, ...neverBehindItsBack, scope, signal: this.#controller.signal },
+      [asker]: { ...options?.[asker], onRecorded },
+    };
     return method.getOrSet<Result>(
       this.#write.input,
       async (context) => {
@@ -213,7 +233,7 @@ class WriteRun<Result> {
           throw error;
         }
       },
-      { ...options, ...neverBehindItsBack, scope, signal: this.#controller.signal },
+      call,
     );
   }
 
@@ -277,7 +297,10 @@ class WriteRun<Result> {
     const { method, options } = this.#call.tool;
     if (!this.#isShareable) return;
     try {
-      if (!(await method.has(this.#write.input, { scope })))
+      // A recording is of what happened last.
+      const isNew =
+        this.#world.recorded?.mode === 'record' || !(await method.has(this.#write.input, { scope }));
+      if (isNew)
         await method.set(this.#write.input, result, {
           ...(options?.ttl !== undefined && { ttl: options.ttl }),
           scope,

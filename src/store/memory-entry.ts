@@ -14,7 +14,7 @@ import type { StoreEntry } from './store.js';
  */
 export const ENTRY_OVERHEAD = 415;
 
-/** An object of three fields. */
+/** An object of some fields. */
 const originOverhead = 56;
 
 /** Bytes to charge for an entry: `valueBytes` of its value, plus overhead, tags and what is kept of its key's origin. */
@@ -24,7 +24,7 @@ export function entryBytes(valueBytes: number, tags?: readonly string[], origin?
   if (tags) for (const tag of tags) bytes += 8 + stringBytes(tag);
   if (origin) {
     bytes += originOverhead + (origin.encodedParams ? binaryOverhead + origin.encodedParams.byteLength : 0);
-    for (const text of [origin.scope, origin.version])
+    for (const text of [origin.scope, origin.version, origin.task, origin.rollout])
       if (typeof text === 'string') bytes += stringBytes(text);
   }
   return bytes;

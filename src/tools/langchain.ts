@@ -10,7 +10,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** A tool of LangChain's as a function that a cache answers for. `wrap` puts one under the cache. */
 export function langChainFunction(
-  { fn, key }: Pick<ToolRun, 'fn' | 'key'>,
+  { fn, key, resume }: Pick<ToolRun, 'fn' | 'key'> & { readonly resume: Callable },
   wrap: (run: ToolRun) => Callable,
 ): Callable {
   /** Configurations of calls that were interrupted: each call has its own. */
@@ -29,7 +29,7 @@ export function langChainFunction(
     isPrivate: (args) => interrupted.has(configIn(args) ?? args),
   });
   return function (this: unknown, ...args: readonly unknown[]): unknown {
-    return Reflect.apply(isResumed(configIn(args)) ? fn : cached, this, args);
+    return Reflect.apply(isResumed(configIn(args)) ? resume : cached, this, args);
   };
 }
 

@@ -16,12 +16,14 @@ export interface ToolRun extends Pick<WrappableTool, 'fn' | 'isPrivate'> {
 
 /** A tool that is run like that, and whether a person is asked before. */
 export interface MastraTool extends Pick<ToolRun, 'fn' | 'key'> {
+  /** Runs it without the cache, with what a person answered. */
+  readonly resume: Callable;
   readonly requiresApproval: boolean;
 }
 
 /** A tool of Mastra's as a function that a cache answers for. `wrap` puts one under the cache. */
 export function mastraFunction(
-  { fn, key, requiresApproval }: MastraTool,
+  { fn, key, resume, requiresApproval }: MastraTool,
   wrap: (run: ToolRun) => Callable,
 ): Callable {
   const cached = wrap({
@@ -35,7 +37,7 @@ export function mastraFunction(
     const call = new MastraCall(args);
     // What a person answered is part of neither the input nor the key.
     const isFirst = !call.isResumed || (requiresApproval && call.isApproved);
-    return isFirst ? cached.call(this, call, call.signal) : Reflect.apply(fn, this, args);
+    return isFirst ? cached.call(this, call, call.signal) : Reflect.apply(resume, this, args);
   };
 }
 

@@ -5,6 +5,7 @@ import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
 import { isPlain } from '../key/tagged-form.js';
 import { type Definer, evaluationCalling, type ModuleEvaluation } from '../module-evaluation.js';
 import { shown } from '../option-checks.js';
+import type { WrapHost } from '../wrap/host.js';
 import { functionName } from '../wrap/method-name.js';
 import { copyFields, setField } from '../wrap/plain-copy.js';
 import { readsReceiver } from '../wrap/receiver.js';
@@ -106,7 +107,7 @@ function refuseAmbiguous(members: readonly Member[], rules: CheckedRules): void 
 function cachedTool({ key, tool, shape }: Member, set: CheckedSet): unknown {
   const { name } = shape;
   const rule = name === undefined ? undefined : set.rules.for(name);
-  if (name === undefined || rule?.kind !== 'cached') return tool;
+  if (name === undefined || rule?.kind !== 'cached') return uncachedTool(tool, shape, set.wrapping.host);
   if (shape.kind === 'runs') {
     if (cachedBy.get(shape.fn) === set.wrapping)
       throw refusal(name, 'it comes from `cache.tools` of this very cache: give the tool itself');
@@ -123,6 +124,35 @@ function cachedTool({ key, tool, shape }: Member, set: CheckedSet): unknown {
   if (rule.isNamed)
     throw refusal(name, 'it has no `execute`: who runs it is the provider, the client, or nobody');
   return tool;
+}
+
+/** A tool that no rule caches: where calls are recorded, it asks before it runs. */
+function uncachedTool(tool: unknown, shape: ToolShape, host: WrapHost): unknown {
+  const { kind, name = 'a tool without a name' } = shape;
+  if (!host.isRecorded || kind === 'elsewhere') return tool;
+  if (kind === 'runs') return shape.with(askingFirst(shape.fn, host, { name, reason: 'no rule caches it' }));
+  host.past(name, `no rule caches it, and it could not be kept from running, because ${shape.fix}`);
+  return tool;
+}
+
+/** A function that asks before it runs past the cache. */
+function askingFirst(
+  fn: Callable,
+  host: WrapHost,
+  { name, reason }: { readonly name: string; readonly reason: string },
+): Callable {
+  if (!host.isRecorded) return fn;
+  return new Proxy(fn, {
+    apply(_, self, args: unknown[]) {
+      try {
+        host.past(name, reason);
+      } catch (error) {
+        if (types.isAsyncFunction(fn)) return Promise.reject(error);
+        throw error;
+      }
+      return Reflect.apply(fn, self, args);
+    },
+  });
 }
 
 /** By which cache a function that came from here answers. */
@@ -163,8 +193,9 @@ function cachedFunction(
       isPrivate: ([call]) => adapted.isPrivate(call as object),
     });
   }
-  if (mastra !== undefined) return mastraFunction({ fn, key, ...mastra }, wrap);
-  return isOfLangChain ? langChainFunction({ fn, key }, wrap) : wrap({ fn: finished(fn, name), key });
+  const resume = askingFirst(fn, wrapping.host, { name, reason: 'it goes on after an interrupt' });
+  if (mastra !== undefined) return mastraFunction({ fn, key, resume, ...mastra }, wrap);
+  return isOfLangChain ? langChainFunction({ fn, key, resume }, wrap) : wrap({ fn: finished(fn, name), key });
 }
 
 /** A tool that declares what it reads of its context answers otherwise by another: AI SDK 7, Mastra 1. */

@@ -29,6 +29,8 @@ export interface TargetSource {
   for(self: unknown): WrapTarget | undefined;
   /** The same, where it doesn't depend on the object. */
   readonly fixed?: WrapTarget;
+  /** A call whose method can't be found is about to run its tool. @throws CacheError `ERR_NOT_RECORDED` where it must not */
+  past?(): void;
   /** The method's name as far as it is known, for warnings. */
   readonly name: string;
   /** The function's hold on the name. */
@@ -93,7 +95,7 @@ export class CachedTool implements CalledTool {
 
   call(self: unknown, given: readonly unknown[]): Promise<unknown> {
     const target = this.#source.fixed ?? this.#source.for(self);
-    if (target === undefined) return promised(() => Reflect.apply(this.fn, self, given));
+    if (target === undefined) return promised(() => this.#untargeted(self, given));
     const request = this.#request(target, self, given);
     if (request instanceof PlainCall) return target.answer(request);
     if (!(request instanceof IndexedCall)) return this.#ask('getOrSet', target, self, given, request);
@@ -105,7 +107,7 @@ export class CachedTool implements CalledTool {
   async refresh(self: unknown, given: readonly unknown[]): Promise<unknown> {
     const receiver = this.#receiverFor(self);
     const target = this.#source.fixed ?? this.#source.for(receiver);
-    if (target === undefined) return Reflect.apply(this.fn, receiver, given);
+    if (target === undefined) return this.#untargeted(receiver, given);
     return this.#ask('refresh', target, receiver, given, this.#request(target, receiver, given));
   }
 
@@ -129,6 +131,11 @@ export class CachedTool implements CalledTool {
     return this.#namedTarget(self).delete(this.paramsOf(args), this.scopeOf(self));
   }
 
+  #untargeted(self: unknown, given: readonly unknown[]): unknown {
+    this.#source.past?.();
+    return Reflect.apply(this.fn, self, given);
+  }
+
   #ask(
     how: 'getOrSet' | 'refresh',
     target: WrapTarget,
@@ -145,7 +152,7 @@ export class CachedTool implements CalledTool {
 
   #askSync(how: 'getOrSetSync' | 'refreshSync', self: unknown, given: readonly unknown[]): unknown {
     const target = this.#source.fixed ?? this.#source.for(self);
-    if (target === undefined) return Reflect.apply(this.fn, self, given);
+    if (target === undefined) return this.#untargeted(self, given);
     const request = this.#request(target, self, given);
     if ('reason' in request) return target.bypassSync(this.#bypassCall(target, self, given), request);
     return 'key' in request && how === 'getOrSetSync'

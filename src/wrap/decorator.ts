@@ -145,6 +145,10 @@ class FoundTarget implements TargetSource {
     }
   }
 
+  past(): void {
+    this.#init.wrapping.host.past(this.name, 'its name can not be found');
+  }
+
   /** @throws InvalidOptionError when the class has no name that tells it from others */
   find(self: unknown): TargetSource {
     if (this.#target !== undefined) return this.#target;

@@ -19,6 +19,10 @@ export interface WrapHost {
   clear(name: string): void;
   /** Counts and emits a failure that belongs to no method. */
   failed(error: CacheError): void;
+  /** Whether calls that go past the cache are to be told of by `past`. */
+  readonly isRecorded: boolean;
+  /** A tool is about to run without the cache. @throws CacheError `ERR_NOT_RECORDED` where it must not */
+  past(name: string, reason: string): void;
 }
 
 /** One method of a cache, with a wrapped function's own options. */

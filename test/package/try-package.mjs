@@ -27,6 +27,7 @@ await withConsumer((folder) => {
       if (typeof redis().connect !== 'function') throw new Error('redis');
       if (typeof SessionRegistry.open !== 'function') throw new Error('session');
       if (typeof Rollout !== 'function') throw new Error('rollout');
+      if (recording({ dir: 'tape' }).mode !== 'live') throw new Error('recording');
       console.log('ok');
     });`;
   const names = {
@@ -41,6 +42,7 @@ await withConsumer((folder) => {
     'toolstash/metrics': 'prometheusMetrics',
     'toolstash/rollout': 'Rollout',
     'toolstash/source': 'cacheAside',
+    'toolstash/recording': 'recording',
   };
   // The one peer that its subpath asks for as it is imported.
   install(folder, [
@@ -111,7 +113,7 @@ await withConsumer((folder) => {
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   // Those of frameworks are run beside them, in `test/frameworks`, and those with a server in `test/remote`.
   const exampleFiles = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(
-    (file) => file.endsWith('.ts') && !/^(?:agents|langchain|redis|sessions)\b/.test(file),
+    (file) => file.endsWith('.ts') && !/^(?:agents|langchain|recording.suite|redis|sessions)\b/.test(file),
   );
   mkdirSync(join(folder, 'examples'));
   const target = typescript.ScriptTarget.ES2022;

@@ -48,6 +48,7 @@ async function consolidate(
 ): Promise<number> {
   const persistDir = (await givenPaths([folder])).join('');
   const cache = new CacheManager({
+    recording: false,
     ...bounds,
     persist: true,
     persistDir,

@@ -199,7 +199,9 @@ async function deleteInFolder(
   keys: readonly string[],
   errors: ErrorReport,
 ): Promise<void> {
-  const cache = new CacheManager({ persist: true, persistDir, mode: 'multi', consolidateInterval: null });
+  const cache = new CacheManager({
+    ...{ persist: true, persistDir, mode: 'multi', consolidateInterval: null, recording: false },
+  });
   cache.on('error', ({ error }) => errors.note(error));
   try {
     await cache.open();

@@ -26,7 +26,8 @@ export function exactJson(encoded: Uint8Array): string | undefined {
 
 /** An entry as one line of JSON, without the line break. The names are those in the files. */
 export function formatEntryLine(record: TierRecord): string {
-  const { key, method, encoded, encodedParams, scope, version, metadata, tags, stamp } = record;
+  const { key, method, encoded, encodedParams, scope, version, task, rollout, metadata, tags, stamp } =
+    record;
   const fields: [name: string, json: string][] = [
     ['key', JSON.stringify(key)],
     ['method', JSON.stringify(method)],
@@ -34,6 +35,8 @@ export function formatEntryLine(record: TierRecord): string {
     valueField('result', encoded),
     ...(scope === undefined ? [] : [jsonField('scope', scope)]),
     ...(version === undefined ? [] : [jsonField('version', version)]),
+    ...(task === undefined ? [] : [jsonField('task', task)]),
+    ...(rollout === undefined ? [] : [jsonField('rollout', rollout)]),
     [
       'metadata',
       JSON.stringify({
@@ -55,7 +58,7 @@ export function formatEntryLine(record: TierRecord): string {
 /** The fields that a line may have. */
 const lineFields = [
   ...['key', 'method', 'params', 'params_msgpack', 'result', 'result_msgpack'],
-  ...['scope', 'version', 'ttl', 'metadata', 'tags', 'stamp'],
+  ...['scope', 'version', 'task', 'rollout', 'ttl', 'metadata', 'tags', 'stamp'],
 ];
 
 /** The fields that a line's `metadata` may have. */
@@ -83,7 +86,9 @@ export function parseEntryLine(text: string, malformed: Malformed, now: number):
   if (encoded === undefined) throw malformed('`result` is missing');
   const encodedParams = parseValue(fields, 'params', malformed);
   const metadata = withTtl(fields, parseMetadata(fields.get('metadata'), malformed, now), malformed);
-  const scope = parseScope(fields, malformed);
+  const scope = parseText(fields, 'scope', malformed);
+  const task = parseText(fields, 'task', malformed);
+  const rollout = parseText(fields, 'rollout', malformed);
   const version = parseVersion(fields, malformed);
   const tags = parseTags(fields.get('tags'), malformed);
   return {
@@ -96,6 +101,8 @@ export function parseEntryLine(text: string, malformed: Malformed, now: number):
     ...(encodedParams === undefined ? {} : { encodedParams }),
     ...(scope === undefined ? {} : { scope }),
     ...(version === undefined ? {} : { version }),
+    ...(task === undefined ? {} : { task }),
+    ...(rollout === undefined ? {} : { rollout }),
   };
 }
 
@@ -191,10 +198,14 @@ function parseKey(
   return key;
 }
 
-function parseScope(fields: ReadonlyMap<string, unknown>, malformed: Malformed): string | undefined {
-  const scope = fields.get('scope');
-  if (!fields.has('scope') || typeof scope === 'string') return scope as string | undefined;
-  throw malformed(`expected \`scope\` to be a string, got ${nameOfType(scope)}`);
+function parseText(
+  fields: ReadonlyMap<string, unknown>,
+  name: string,
+  malformed: Malformed,
+): string | undefined {
+  const text = fields.get(name);
+  if (!fields.has(name) || typeof text === 'string') return text as string | undefined;
+  throw malformed(`expected \`${name}\` to be a string, got ${nameOfType(text)}`);
 }
 
 function parseVersion(

@@ -92,6 +92,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
   const disk = await diskOf(flags);
   const remote = flags.redis === undefined ? undefined : redis(redisOptionsOf(flags));
   const cache = new CacheManager({
+    recording: false,
     eviction: flags.eviction,
     ...boundsOf(flags),
     // What is on disk outlives the replay, so its times must be the real ones.
@@ -189,7 +190,7 @@ async function compare(
   try {
     for (const eviction of evictions) {
       const time = new VirtualTime();
-      const cache = new CacheManager({ eviction, clock: time, ...boundsOf(flags) });
+      const cache = new CacheManager({ eviction, clock: time, recording: false, ...boundsOf(flags) });
       const tally = new Tally(course.latencyOf);
       const onOutcome = (outcome: Outcome) => {
         tally.add(outcome);

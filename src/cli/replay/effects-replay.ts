@@ -42,7 +42,7 @@ export async function replayEffects(
   }: { readonly effects: ToolEffects; readonly scope: SharingScope; readonly json: boolean },
   io: CommandIo,
 ): Promise<number> {
-  const cache = new CacheManager({ maxSize: 2 ** 20 });
+  const cache = new CacheManager({ maxSize: 2 ** 20, recording: false });
   const rollouts = new Map<string, Rollout>();
   const tools = new Map<string, ToolFigures>();
   const wrongAnswers: WrongAnswer[] = [];

@@ -16,6 +16,8 @@ export interface ValueBody {
   readonly encodedParams?: Buffer;
   readonly scope?: string;
   readonly version?: string | number;
+  readonly task?: string;
+  readonly rollout?: string;
 }
 
 export type EntryBody = ValueBody | { readonly kind: 'tombstone' } | { readonly kind: 'rangeTombstone' };
@@ -42,12 +44,15 @@ const firstFields = ['created_at', 'stale_at', 'expires_at', 'access_count', 'la
 
 /** The body of an entry with a value. `writtenMethod` is left out where the file names the method. */
 export function encodeValueBody(record: TierRecord, writtenMethod: string | undefined): Buffer {
-  const { encoded, metadata, tags, encodedParams, scope, version } = record;
-  const optional = [writtenMethod, tags?.length ? tags : undefined, encodedParams, scope, version];
+  const { encoded, metadata, tags, encodedParams, version } = record;
+  const texts = textFields.flatMap((name) =>
+    record[name] === undefined ? [] : [[name, record[name]] as const],
+  );
+  const optional = [writtenMethod, tags?.length ? tags : undefined, encodedParams, version];
   const facts = fieldsOf(metadata);
   writer.clear();
   writer.string('metadata');
-  writer.map(6 + facts.length + optional.filter((field) => field !== undefined).length);
+  writer.map(6 + facts.length + texts.length + optional.filter((field) => field !== undefined).length);
   writer.string('created_at');
   writer.number(wholeTime(metadata.createdAt) ?? 0);
   writeTime('stale_at', metadata.staleAt);
@@ -76,9 +81,9 @@ export function encodeValueBody(record: TierRecord, writtenMethod: string | unde
     writer.string('params');
     writer.raw(encodedParams);
   }
-  if (scope !== undefined) {
-    writer.string('scope');
-    writer.string(scope);
+  for (const [name, text] of texts) {
+    writer.string(name);
+    writer.string(text);
   }
   if (version !== undefined) {
     writer.string('version');
@@ -187,7 +192,10 @@ function readMetadata(scanner: BodyScanner): Omit<ValueBody, 'kind' | 'encoded'>
   };
 }
 
-type Optional = 'method' | 'tags' | 'encodedParams' | 'scope' | 'version';
+/** Texts that are part of what is kept of a call. */
+const textFields = ['scope', 'task', 'rollout'] as const;
+
+type Optional = 'method' | 'tags' | 'encodedParams' | 'version' | (typeof textFields)[number];
 
 /** Reads a field that only some entries have; what is none of them, or of another type, is passed over. */
 function readOther(
@@ -195,7 +203,7 @@ function readOther(
   name: string | undefined,
   into: { -readonly [Field in Optional]?: ValueBody[Field] },
 ): void {
-  if (name === 'method' || name === 'scope') {
+  if (name === 'method' || name === 'scope' || name === 'task' || name === 'rollout') {
     const text = scanner.stringOrSkip();
     if (text === undefined) delete into[name];
     else into[name] = text;
