@@ -15,12 +15,18 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     "replay trace.jsonl --load-cache 'runs/*/cache'",
     'replay trace.jsonl --redis redis://localhost:6379',
   ],
-  inspect: ['inspect cache', "inspect 'runs/*/cache' --json", 'inspect --redis redis://localhost:6379'],
+  inspect: [
+    'inspect cache',
+    "inspect 'runs/*/cache' --json",
+    'inspect test/recording --params',
+    'inspect --redis redis://localhost:6379',
+  ],
   verify: ['verify cache', "verify 'cache/2026-11/*.cache'"],
   get: [
     'get cache search \'{"query": "mvcc"}\'',
     'get cache find_order \'{"id": 7}\' --scope tenant-1 --tool-version 2',
     'get search \'{"query": "mvcc"}\' --redis',
+    'get test/recording search --key 26518cab557116298782478c6024f43f',
   ],
   export: ['export cache > entries.jsonl', "export 'runs/*/cache' | gzip > entries.jsonl.gz"],
   import: [

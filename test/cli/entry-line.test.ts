@@ -61,7 +61,13 @@ describe('an entry as a line', () => {
         fc.array(fc.string({ unit: 'grapheme' })),
         (result, params, tags) => {
           const encoded = codec.encode(result);
-          const kept = { encodedParams: codec.encode(params), scope: 'task "1"', version: '2' };
+          const kept = {
+            encodedParams: codec.encode(params),
+            scope: 'task "1"',
+            version: '2',
+            task: '',
+            rollout: '7',
+          };
           const before = record({ encoded, ...kept, tags });
           const line = formatEntryLine(before);
           expect(line).not.toContain('\n');
@@ -211,7 +217,7 @@ describe('a malformed line is refused with file, line number and reason', () => 
       'a field that there is none of',
       { ...entry, Scope: 's', expires: 5 },
       'unknown fields `Scope`, `expires`. Known: key, method, params, params_msgpack, result, result_msgpack, scope, ' +
-        'version, ttl, metadata, tags, stamp',
+        'version, task, rollout, ttl, metadata, tags, stamp',
     ],
     [
       'an unknown field of its metadata',
@@ -220,6 +226,7 @@ describe('a malformed line is refused with file, line number and reason', () => 
         'cost, negative, own_ttl, idle_ms, max_stale_at, max_expires_at',
     ],
     ['a scope that is no text', { ...entry, scope: 7 }, 'expected `scope` to be a string, got 7'],
+    ['a task that is no text', { ...entry, task: 7 }, 'expected `task` to be a string, got 7'],
     ['a scope of null', { ...entry, scope: null }, 'expected `scope` to be a string, got null'],
     [
       'a version that is none',

@@ -492,7 +492,17 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
       ['get', 'kept', 'search', '{q: 1}'],
       /Expected <params> to be JSON .* such as '\{"query": "mvcc"\}'$/,
     ],
-    ['get: no params', ['get', 'kept', 'search'], /missing required argument 'params': /],
+    ['get: no params', ['get', 'kept', 'search'], /Expected <params> or --key, got none: name one$/],
+    [
+      'get: a malformed key',
+      ['get', 'kept', 'search', '--key', 'x'],
+      /Expected --key to be 32 hex digits, .* got 'x'$/,
+    ],
+    [
+      'get: a key and params',
+      ['get', 'kept', 'search', '{}', '--key', 'a'.repeat(32)],
+      /Expected --key or what makes a key .* got both: name one$/,
+    ],
     ['get: an empty method', ['get', 'kept', '', '{}'], /Expected `method` to be a non-empty string/],
     ['get: a missing folder', ['get', 'nowhere', 'a', '{}'], /Can't read nowhere: /],
     ['get: a malformed path to ignore', ['get', 'kept', 'a', '{}', '--ignore', 'a..b'], /Expected .*a\.\.b/],

@@ -316,7 +316,7 @@ describe('strict', () => {
     const wrapped = cache.wrap(run as (input: unknown) => Promise<string>, { name: 'search' });
     await expect(wrapped(() => 1)).rejects.toEqual(refused('unhashable params'));
     await expect(cache.getOrSet('search', () => 1, run)).rejects.toEqual(refused('unhashable params'));
-    const sync = cache.wrapSync(() => run(), { name: 'sync' });
+    const sync = cache.wrapSync(() => void run(), { name: 'sync' });
     expect(() => sync()).toThrow(refused('it returns at once, and a recording is read in time'));
     const { book, now, search, other } = cache.tools(
       { book: { execute: run }, now: run, search: { execute: run }, other: { handler: run } },

@@ -3,6 +3,7 @@
 import { Option } from 'commander';
 import { messageOf } from '../../errors.js';
 import type { IgnoredPath } from '../../index.js';
+import { printable } from '../../report/format.js';
 import { parseJson } from '../lossless-json.js';
 import { UsageError } from '../usage-error.js';
 
@@ -15,6 +16,14 @@ export async function paramsFrom(argument: string): Promise<unknown> {
     const fix = 'write them as JSON, such as \'{"query": "mvcc"}\'';
     throw new UsageError(`Expected <params> to be JSON (${messageOf(error)}): ${fix}`, { cause: error });
   }
+}
+
+/** `--key`. @throws UsageError for what is none */
+export function assertKey(key: string): void {
+  if (/^[0-9a-f]{32}$/.test(key)) return;
+  throw new UsageError(
+    `Expected --key to be 32 hex digits, as \`toolstash export\` prints it, got '${printable(key)}'`,
+  );
 }
 
 /** `--tool-version`: the versions that it stands for, the likelier first. */

@@ -9,7 +9,7 @@ import type { CommandIo } from '../command-io.js';
 import { formatJson } from '../lossless-json.js';
 import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
 import { UsageError } from '../usage-error.js';
-import { ignoreOption, paramsFrom, toolVersionOption } from './call-arguments.js';
+import { assertKey, ignoreOption, paramsFrom, toolVersionOption } from './call-arguments.js';
 import { type EntrySource, filesSource, withRedis } from './entry-source.js';
 import { ErrorReport } from './error-report.js';
 import { assertFound, givenPaths, shownPath } from './given-paths.js';
@@ -135,11 +135,7 @@ async function deleteFrom(
 function checkFlags(params: string | undefined, { key, scope, toolVersion, ignore }: DeleteFlags): void {
   const isNarrowed = scope !== undefined || toolVersion !== undefined;
   if (key !== undefined) {
-    if (!/^[0-9a-f]{32}$/.test(key)) {
-      throw new UsageError(
-        `Expected --key to be 32 hex digits, as \`toolstash export\` prints it, got '${printable(key)}'`,
-      );
-    }
+    assertKey(key);
     if (params !== undefined || isNarrowed || ignore.length > 0) {
       throw new UsageError(
         'Expected --key or what makes a key (<params>, --scope, --tool-version, --ignore), got both: name one',

@@ -15,6 +15,9 @@ const metadata = {
   last_access: time + 5,
   load_ms: 12.5,
   scope: 'me',
+  task: 'airline-3',
+  rollout: '7',
+  later: { than: ['this reader'] },
 };
 const expected = {
   kind: 'value',
@@ -27,6 +30,8 @@ const expected = {
     loadMs: 12.5,
   },
   scope: 'me',
+  task: 'airline-3',
+  rollout: '7',
 };
 
 const read = (bytes: Uint8Array) => readEntryBody(new BodyScanner(Buffer.from(bytes)));
@@ -40,7 +45,9 @@ it('is what was written', () => {
     now: time,
     metadata: { expiresAt: time + 60_000, accessCount: 300, lastAccess: time + 5, loadMs: 12.5 },
   });
-  expect(read(encodeValueBody({ ...record, scope: 'me' }, undefined))).toMatchObject(expected);
+  expect(
+    read(encodeValueBody({ ...record, scope: 'me', task: 'airline-3', rollout: '7' }, undefined)),
+  ).toMatchObject(expected);
 });
 
 it('is the same in every order of the fields', () => {
