@@ -18,6 +18,7 @@ export type {
   MethodChange,
   Remote,
   RemoteChange,
+  RemoteStatus,
   RemoteTier,
   RemoteWiring,
   Sliding,

@@ -213,6 +213,18 @@ export interface RemoteWiring {
   readonly flushFaster: () => Promise<void>;
 }
 
+/** How a remote tier stands now. */
+export interface RemoteStatus {
+  /** Whether calls ask it at present. */
+  readonly isConnected: boolean;
+  /** How long ago every change of other machines was known for the last time, in ms; `Infinity` before the first. */
+  readonly contactAgeMs: number;
+  /** Changes of this machine that it has not acknowledged yet. */
+  readonly pendingChanges: number;
+  /** Why calls go by it, where they do. */
+  readonly problem: string | undefined;
+}
+
 /** A tier that many machines share: it says who loads what, and tells what others have changed. */
 export interface RemoteTier extends SlowTier {
   readonly name: 'remote';
@@ -229,6 +241,8 @@ export interface RemoteTier extends SlowTier {
    * @param stamp of a value on disk: it may be from before what this process knows of. Left out for memory
    */
   isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean;
+  /** How it stands now. Left out where there is no connection to tell of. */
+  status?(): RemoteStatus;
 }
 
 /** A remote tier that is yet to be connected: what the option `remote` takes. */

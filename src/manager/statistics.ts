@@ -12,7 +12,8 @@ export function cacheStats(core: CacheCore, method: string | undefined): CacheSt
   checkMethodName('stats', method);
   const states = [...core.states()];
   if (method !== undefined) return statsOf(states.filter(({ name }) => name === method));
-  return statsOf(states, core.unattributed.counters.cacheErrors);
+  const sum = statsOf(states, core.unattributed.counters.cacheErrors);
+  return { ...sum, remote: core.tiers.remote?.status?.() };
 }
 
 /** Prints what the cache did to the standard output, and returns it as plain text. */

@@ -45,9 +45,9 @@ export async function openTelemetryMetrics(
   const { metrics } = await loadLibrary();
   const meter = (meterProvider ?? metrics).getMeter('toolstash') as Meter;
   const instruments = new Map(allSeries.map((series) => [series, instrumentOf(meter, series)]));
-  const attributesOf = (method: string): Attributes => ({
+  const attributesOf = (method: string | undefined): Attributes => ({
     'toolstash.cache': source.name,
-    'gen_ai.tool.name': method,
+    ...(method === undefined ? {} : { 'gen_ai.tool.name': method }),
   });
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     for (const { series, value, method, label } of source.read()) {

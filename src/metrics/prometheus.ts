@@ -97,7 +97,11 @@ class RegisteredMetrics {
     const collect = (metric: Counter | Gauge) => this.#collect(series, metric);
     const configuration = {
       ...{ name: metricName(series), help: series.help, registers: [this.#registry] },
-      labelNames: ['cache', 'method', ...(series.label === undefined ? [] : [series.label])],
+      labelNames: [
+        'cache',
+        ...(series.isOfCache ? [] : ['method']),
+        ...(series.label === undefined ? [] : [series.label]),
+      ],
       collect(this: Counter | Gauge) {
         collect(this);
       },
@@ -111,7 +115,8 @@ class RegisteredMetrics {
     for (const { source, readings } of this.#readAll(series)) {
       for (const { series: own, value, method, label } of readings) {
         if (own !== series) continue;
-        const labels: Record<string, string> = { cache: source.name, method };
+        const labels: Record<string, string> = { cache: source.name };
+        if (method !== undefined) labels['method'] = method;
         if (series.label !== undefined && label !== undefined) labels[series.label] = label;
         metric.inc(labels, value);
       }

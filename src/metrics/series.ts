@@ -2,6 +2,8 @@
 
 import type { CacheStats } from '../index.js';
 
+type RemoteStatus = NonNullable<CacheStats['remote']>;
+
 /** One kind of figure. */
 export interface Series {
   /** Words joined by `_`; exporters put their prefix before it. */
@@ -13,6 +15,8 @@ export interface Series {
   readonly unit: 's' | 'By' | '1';
   /** What tells the figures of one series apart, besides cache and method. */
   readonly label?: string;
+  /** Of the cache as a whole: its figures have no method. */
+  readonly isOfCache?: true;
   /** The figures, each with what it is of. */
   readonly read: (stats: CacheStats) => readonly Figure[];
 }
@@ -30,6 +34,16 @@ function counter(name: string, field: CountField, help: string): Series {
 
 function gauge(name: string, field: CountField, help: string, unit: Series['unit'] = '1'): Series {
   return { name, kind: 'gauge', help, unit, read: (stats) => [[stats[field]]] };
+}
+
+function ofRemote(
+  name: string,
+  help: string,
+  unit: Series['unit'],
+  figure: (remote: RemoteStatus) => number,
+): Series {
+  const read: Series['read'] = ({ remote }) => (remote === undefined ? [] : [[figure(remote)]]);
+  return { ...{ name, kind: 'gauge', help, unit, read }, isOfCache: true };
 }
 
 /** All of them. */
@@ -86,6 +100,21 @@ export const allSeries: readonly Series[] = [
         ? []
         : (['closed', 'half-open', 'open'] as const).map((state) => [Number(state === circuit), state]),
   },
+  ofRemote('remote_connected', '1 while calls ask the remote tier, 0 while they go by it', '1', (remote) =>
+    Number(remote.isConnected),
+  ),
+  ofRemote(
+    'remote_contact_age_seconds',
+    'How long ago all changes of other machines were known',
+    's',
+    ({ contactAgeMs }) => contactAgeMs / 1000,
+  ),
+  ofRemote(
+    'remote_pending_changes',
+    'Changes that the remote tier has not acknowledged',
+    '1',
+    ({ pendingChanges }) => pendingChanges,
+  ),
 ];
 
 /** How long loads take: recorded as they end, since a distribution can't be pulled from its percentiles. */

@@ -30,7 +30,8 @@ export interface ExportedMetrics {
 export interface Reading {
   readonly series: Series;
   readonly value: number;
-  readonly method: string;
+  /** `undefined` for a figure of the cache as a whole. */
+  readonly method: string | undefined;
   /** The value of the series' own label. */
   readonly label: string | undefined;
 }
@@ -74,10 +75,14 @@ export class MetricsSource {
     for (const method of methods) if (this.labelOf(method) === others) hasOthers = true;
     const ofNamed = Array.from(this.#named, (method) => ({ method, stats: this.#cache.stats(method) }));
     const total = this.#cache.stats();
-    return allSeries.flatMap((series) => [
-      ...ofNamed.flatMap(({ method, stats }) => readingsOf(series, method, stats)),
-      ...this.#ofOthers(series, total, ofNamed, hasOthers),
-    ]);
+    return allSeries.flatMap((series) =>
+      series.isOfCache
+        ? readingsOf(series, undefined, total)
+        : [
+            ...ofNamed.flatMap(({ method, stats }) => readingsOf(series, method, stats)),
+            ...this.#ofOthers(series, total, ofNamed, hasOthers),
+          ],
+    );
   }
 
   /** What is counted of all, less what the named have. */
@@ -109,7 +114,7 @@ export class MetricsSource {
   }
 }
 
-function readingsOf(series: Series, method: string, stats: CacheStats): Reading[] {
+function readingsOf(series: Series, method: string | undefined, stats: CacheStats): Reading[] {
   return series.read(stats).map(([value, label]) => ({ series, value, method, label }));
 }
 

@@ -9,6 +9,7 @@ import type {
   LoadWatch,
   LoadWatchListener,
   RemoteChange,
+  RemoteStatus,
   RemoteTier,
   RemoteWiring,
   TierRecord,
@@ -207,6 +208,16 @@ export class RedisTier implements RemoteTier {
     const { clock } = this.#wiring;
     const since = clock.elapsed() - this.#options.bound;
     return this.#link.contactAt >= since || (knownAt !== undefined && knownAt >= since);
+  }
+
+  status(): RemoteStatus {
+    const isConnected = !this.#isClosed && this.#link.isUsable;
+    return {
+      isConnected,
+      contactAgeMs: this.#wiring.clock.elapsed() - this.#link.contactAt,
+      pendingChanges: this.#changes.size,
+      problem: isConnected ? undefined : this.#link.problem.message,
+    };
   }
 
   backpressure(): Promise<void> | undefined {

@@ -2,6 +2,7 @@
 
 import type { RemovalReason } from '../entry.js';
 import type { CircuitStateName } from '../events.js';
+import type { RemoteStatus } from '../tier.js';
 import { LoadTimeRecorder, type LoadTimes } from './load-times.js';
 
 /** What happened since the cache was made. Counts, but for `bytes`, `hitRate`, `savedMs` and `loadTime`. */
@@ -75,6 +76,8 @@ export interface CacheStats {
   readonly running: number;
   /** Loads that wait for one now. */
   readonly queued: number;
+  /** How the remote tier stands; `undefined` without one, and in the statistics of one method. */
+  readonly remote: RemoteStatus | undefined;
 }
 
 /** What the guards of a tool are doing right now. */
@@ -193,6 +196,6 @@ export class MethodCounters {
     const answered = this.hits + this.staleHits - inPlaceOfLoads + coalesced - failedJoins;
     const lookups = answered + failedJoins + this.misses;
     const hitRate = lookups === 0 ? 0 : answered / lookups;
-    return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards };
+    return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards, remote: undefined };
   }
 }
