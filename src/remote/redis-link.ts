@@ -133,6 +133,16 @@ export class RedisLink {
     return this.#session?.count ?? 0;
   }
 
+  /** The index of the server that has a key, or that name. */
+  nodeOf(name: string): number {
+    return this.#session?.nodeOf(name) ?? 0;
+  }
+
+  /** The connections at present, to tell them from later ones. */
+  get connections(): object | undefined {
+    return this.#session;
+  }
+
   /** Sends a command, whatever that takes. Rejects when there is no answer to come. */
   command(args: readonly RedisArgument[], at?: number | string): Promise<unknown> {
     const session = this.#session;

@@ -150,6 +150,11 @@ export class RedisNodes {
     return this.#nodes.length;
   }
 
+  /** The index of who has a key, or that name. */
+  nodeOf(name: string): number {
+    return this.#place.nodeOf(name);
+  }
+
   /** Resolves once all are connected and subscribed to. */
   async connected(timeoutMs: number, scripts: readonly RedisScript[]): Promise<void> {
     const all = this.#nodes.flatMap(({ commands, messages }) => [commands.connected, messages.connected]);

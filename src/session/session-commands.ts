@@ -5,6 +5,7 @@ import { CacheError } from '../errors.js';
 import type { RedisArgument } from '../remote/redis-library.js';
 import type { LinkSession, RedisLink } from '../remote/redis-link.js';
 import type { RedisScript } from '../remote/redis-script.js';
+import { ReplicaWait } from './replica-wait.js';
 import { SessionKeys } from './session-keys.js';
 import {
   type AdoptReply,
@@ -48,15 +49,16 @@ export class SessionCommands {
   readonly #keys: SessionKeys;
   /** The highest fencing number that this node has seen. */
   #seen = 0;
-  /** One `WAIT` at a time, as renewals wait behind it; what is written meanwhile shares the next. */
-  #lastWait: Promise<unknown> = Promise.resolve();
-  #nextWait: Promise<unknown> | undefined;
+  readonly #replicas: ReplicaWait;
 
   constructor(init: SessionCommandsInit) {
     this.#init = init;
     this.shards = init.shards;
     this.#keys = new SessionKeys(init);
     this.events = this.channel('events');
+    // Less than the deadline: a blocked connection answers nobody.
+    const waitMs = Math.ceil(init.timeout / 2);
+    this.#replicas = new ReplicaWait({ link: init.link, replicas: init.wait, waitMs });
   }
 
   channel(name: string): string {
@@ -118,7 +120,7 @@ export class SessionCommands {
       return { outcome, incarnation: first, fence: second };
     }
     this.see(Number(first));
-    await this.#replicated();
+    await this.#replicas.until(keys[0]!);
     return { outcome: 'claimed', fence: first, user: second, formerUser: third };
   }
 
@@ -137,7 +139,7 @@ export class SessionCommands {
     const args = [incarnation, String(fence), state];
     const [written] = await this.#run(scripts.write, [this.#keys.session(id)], args);
     if (written !== '1') return false;
-    await this.#replicated();
+    await this.#replicas.until(this.#keys.session(id));
     return true;
   }
 
@@ -182,7 +184,7 @@ export class SessionCommands {
     const [, ...list] = await this.#run(scripts.adopt, keys, args, via);
     const replies = ids.map((id, at) => ({ id, fence: list[at * 2] ?? '', user: list[at * 2 + 1] ?? '' }));
     for (const { fence } of replies) if (fence !== 'free') this.see(Number(fence));
-    if (mode === 'adopt') await this.#replicated();
+    if (mode === 'adopt') await this.#replicas.until(keys[0]!);
     return replies;
   }
 
@@ -321,22 +323,5 @@ export class SessionCommands {
       ? link.inTime(() => link.run(script, keys, args))
       : via.run(script, keys, args));
     return (Array.isArray(reply) ? reply : [reply]).map(String);
-  }
-
-  /** @throws CacheError where too few replicas have what was just written */
-  async #replicated(): Promise<void> {
-    const { wait, timeout } = this.#init;
-    if (wait === 0) return;
-    this.#nextWait ??= this.#lastWait.then(() => {
-      this.#nextWait = undefined;
-      // Less than the deadline: a blocked connection answers nobody.
-      const reply = this.command(['WAIT', String(wait), String(Math.ceil(timeout / 2))]);
-      const isOver = () => undefined;
-      this.#lastWait = reply.then(isOver, isOver);
-      return reply;
-    });
-    const reply = Number(await this.#nextWait);
-    if (reply >= wait) return;
-    throw new CacheError('ERR_STORAGE', `Expected ${wait} replicas to have it in time, got ${reply}`);
   }
 }

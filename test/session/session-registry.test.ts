@@ -215,6 +215,18 @@ describe('a node that leaves', () => {
     expect(new Set(listed)).toEqual(new Set(ids));
   });
 
+  it('leaves them to nobody where too few replicas would know of it', async () => {
+    const a = await nodeOf({ node: 'a' });
+    await a.claim('chat');
+    const adopted: string[] = [];
+    const b = await nodeOf({ wait: 1, timeout: '1s', adopt: ({ id }) => void adopted.push(id) });
+    const errors: string[] = [];
+    b.on('error', ({ message }) => void errors.push(message));
+    await a.close();
+    await expect.poll(() => errors).toContainEqual(expect.stringMatching(/Expected 1 replicas/));
+    expect(adopted).toEqual([]);
+  });
+
   it('claims nothing any more, not even what was on its way', async () => {
     const [a, b] = [await nodeOf(), await nodeOf()];
     const claiming = a.claim('chat', { user: 'ann' }).catch((error: unknown) => error);
