@@ -1,6 +1,5 @@
 /** What is asked of the server: the names of keys, and each script with its arguments. */
 
-import type { Clock } from '../clock.js';
 import { CacheError } from '../errors.js';
 import type { RedisArgument } from '../remote/redis-library.js';
 import type { LinkSession, RedisLink } from '../remote/redis-link.js';
@@ -28,7 +27,7 @@ export interface SessionCommandsInit {
   readonly timeout: number;
   readonly wait: number;
   readonly stateTtl: number;
-  readonly clock: Clock;
+  readonly isAdopting: boolean;
   readonly serverTime: (() => number) | undefined;
 }
 
@@ -80,9 +79,11 @@ export class SessionCommands {
     incarnation: string,
     via?: LinkSession,
   ): Promise<{ isLive: boolean; time: number; dead: Map<string, number> }> {
-    const { ttl, node, shards } = this.#init;
+    const { ttl, node, shards, isAdopting } = this.#init;
     const ttlMicros = String(ttl * 1_000);
-    const args = [incarnation, ttlMicros, mode, `${ttlMicros} ${node}`, this.events, String(shards)];
+    const about = `${ttlMicros} ${node}`;
+    const adopts = isAdopting ? '1' : '0';
+    const args = [incarnation, ttlMicros, mode, about, this.events, String(shards), adopts];
     const [outcome, time, ...dead] = await this.#run(scripts.beat, [...this.#keys.living], args, via);
     if (outcome === 'shards')
       throw new CacheError(
@@ -97,8 +98,13 @@ export class SessionCommands {
   /** Whether an incarnation is dead, and from now on for ever. */
   async bury(incarnation: string, isOwn = false, via?: LinkSession): Promise<boolean> {
     const args = [incarnation, isOwn ? '1' : '0', this.events];
-    const [outcome] = await this.#run(scripts.bury, this.#keys.living.slice(0, 2), args, via);
+    const [outcome] = await this.#run(scripts.bury, [...this.#keys.living], args, via);
     return outcome === 'dead';
+  }
+
+  /** Whether there are nodes that adopt, as far as they have not been found dead. */
+  async hasAdopters(): Promise<boolean> {
+    return Number(await this.command(['SCARD', this.#keys.living[3]])) > 0;
   }
 
   async forget(incarnation: string, deadSince: number): Promise<void> {
@@ -186,6 +192,12 @@ export class SessionCommands {
     for (const { fence } of replies) if (fence !== 'free') this.see(Number(fence));
     if (mode === 'adopt') await this.#replicas.until(keys[0]!);
     return replies;
+  }
+
+  /** How much an incarnation holds, by shard. */
+  async holdingSizes(incarnation: string): Promise<number[]> {
+    const keys = Array.from({ length: this.shards }, (_, shard) => this.#keys.heldBy(shard, incarnation));
+    return (await Promise.all(keys.map((key) => this.command(['ZCARD', key])))).map(Number);
   }
 
   /** What an incarnation holds in a shard, read a piece at a time, in the order of fencing numbers: no two are alike. */

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 
 export class SessionKeys {
-  /** Who is alive, who is dead, and what is known about them. */
-  readonly living: readonly [living: string, dead: string, about: string];
+  /** Who is alive, who is dead, what is known about them, and who of the living adopts. */
+  readonly living: readonly [living: string, dead: string, about: string, adopters: string];
   readonly #prefix: string;
   readonly #database: number;
   readonly #shards: number;
@@ -13,7 +13,8 @@ export class SessionKeys {
     this.#prefix = prefix;
     this.#database = database;
     this.#shards = shards;
-    this.living = [`${prefix}:{nodes}:living`, `${prefix}:{nodes}:dead`, `${prefix}:{nodes}:about`];
+    const ofNodes = (name: string) => `${prefix}:{nodes}:${name}`;
+    this.living = [ofNodes('living'), ofNodes('dead'), ofNodes('about'), ofNodes('adopters')];
   }
 
   /** Channels know no databases: their names do. */

@@ -69,7 +69,7 @@ export interface SessionOptions<T extends SessionTypes = SessionTypes> extends R
   readonly stateTtl?: Duration;
   /**
    * Given, this node takes its share of the sessions of dead nodes, and hears of each by its lease. Else it hears only that
-   * they are `orphaned`.
+   * they are `orphaned`, and leaves them to nodes that have it, where there are any.
    */
   readonly adopt?: (lease: SessionLease<T>) => unknown;
   /** Codecs for classes of your own in states and messages, as those of a cache. */

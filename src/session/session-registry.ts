@@ -103,7 +103,7 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
     });
     const commands = new SessionCommands({
       ...{ link, prefix, database: redis.database, shards, node, ttl, timeout, wait, stateTtl },
-      ...{ clock, serverTime },
+      ...{ isAdopting: this.#adopt !== undefined, serverTime },
     });
     channels.add(commands.events);
     // What was sent takes no effect after the one; after the other it is looked at what came of it.
@@ -125,6 +125,8 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
       lease: () => life.lease,
       isUsable: () => link.isUsable,
       isAdopting: this.#adopt !== undefined,
+      // By then those who adopt have been found dead if they are.
+      patienceMs: ttl + refresh,
       onAdopted: (lease, orphan) => this.#adopted(lease, orphan),
       onFreed: async (lease, users) => {
         for (const user of users) await places.giveBackUnused(user, lease.serverNow);

@@ -35,10 +35,11 @@ local function nextFence(key, seen)
 end
 `;
 
-/** KEYS: 1 the living by when they are given up, 2 the dead by when they were found so, 3 about them. */
+/** KEYS: 1 the living by when they are given up, 2 the dead by when they were found so, 3 about them, 4 the adopters among the living. */
 const nodes = `
 local function bury(incarnation, channel)
   redis.call('ZREM', KEYS[1], incarnation)
+  redis.call('SREM', KEYS[4], incarnation)
   if redis.call('ZSCORE', KEYS[2], incarnation) then return end
   redis.call('ZADD', KEYS[2], text(now), incarnation)
   redis.call('PUBLISH', channel, 'd' .. incarnation)
@@ -48,7 +49,8 @@ end
 const allScripts = {
   /**
    * Joins the living or stays among them, buries whose time is over, and tells who is dead, newest first. ARGV: 2 incarnation, 3 its ttl in
-   * microseconds, 4 `join` or `renew`, 5 about it, beginning with its ttl, 6 channel, 7 how many shards there are.
+   * microseconds, 4 `join` or `renew`, 5 about it, beginning with its ttl, 6 channel, 7 how many shards there are,
+   * 8 `1` if it adopts.
    */
   beat: script(`${common}${nodes}
 if ARGV[4] == 'join' then
@@ -56,6 +58,7 @@ if ARGV[4] == 'join' then
   local shards = redis.call('HGET', KEYS[3], 'shards')
   if shards and shards ~= ARGV[7] and not isFirst then return {'shards', shards} end
   redis.call('HSET', KEYS[3], 'shards', ARGV[7], ARGV[2], ARGV[5])
+  if ARGV[8] == '1' then redis.call('SADD', KEYS[4], ARGV[2]) end
 elseif not redis.call('ZSCORE', KEYS[1], ARGV[2]) then
   bury(ARGV[2], ARGV[6])
   return {'lost', text(now)}

@@ -24,15 +24,17 @@ export interface TakeoverInit {
   readonly isUsable: () => boolean;
   /** Whether this node wants sessions, or only sees to it that they are free. */
   readonly isAdopting: boolean;
+  /** How long it leaves them to those who want them, in ms, if there are any. */
+  readonly patienceMs: number;
   readonly onAdopted: (lease: NodeLease, orphan: AdoptReply) => void;
   readonly onFreed: (lease: NodeLease, users: ReadonlySet<string>) => Promise<void>;
   readonly onError: (error: CacheError) => void;
 }
 
-/** Those who want sessions go first, in ms: the rest is set free within the second that failover may take. */
-const politenessMs = 700;
 /** Dead ones are looked at again, and forgotten, after so long, in ms: nothing that they have sent takes effect any more. */
 const rememberMs = 60_000;
+/** More at once would leave nothing to other survivors; fewer would be late where Redis is far away. */
+const shardsAtOnce = 4;
 const retryMs = 500;
 /** How soon it is looked again whether Redis can be asked, in ms. */
 const linkMs = 100;
@@ -57,9 +59,19 @@ export class Takeover {
   note(incarnation: string): void {
     if (this.#seen.has(incarnation)) return;
     this.#seen.add(incarnation);
-    void this.#queue(async (lease) => {
-      await this.#sweep(lease, incarnation);
-    }, incarnation);
+    const { isAdopting, commands } = this.#init;
+    const see = async (lease: NodeLease) => {
+      if (isAdopting || !(await commands.hasAdopters())) await this.#sweep(lease, incarnation);
+      else this.#leaveToAdopters(incarnation);
+    };
+    void this.#queue(see, incarnation);
+  }
+
+  /** Those who want sessions go first; what they have not taken in time is set free. */
+  #leaveToAdopters(incarnation: string): void {
+    const { clock, patienceMs } = this.#init;
+    const sweep = (lease: NodeLease) => this.#sweep(lease, incarnation);
+    clock.schedule(() => void this.#queue(sweep, incarnation), Math.min(patienceMs, rememberMs));
   }
 
   /** These are dead, since when by the server's clock, which says `now`, in microseconds. */
@@ -84,7 +96,7 @@ export class Takeover {
 
   /** One after the other, as long as this node is alive. What fails is tried again. */
   #queue(run: (lease: NodeLease) => Promise<void>, seen?: string): Promise<void> {
-    const { lease, clock, onError, isAdopting, isUsable } = this.#init;
+    const { lease, clock, onError, isUsable } = this.#init;
     const start = async () => {
       const current = lease();
       if (current === undefined || this.#isClosed) {
@@ -110,26 +122,23 @@ export class Takeover {
         if (seen !== undefined) clock.schedule(() => this.note(seen), retryMs * (0.5 + Math.random()));
       }
     };
-    return new Promise((resolve) => {
-      const enqueue = () => {
-        this.#last = this.#last.then(start);
-        resolve(this.#last);
-      };
-      inBackground(() => {
-        if (isAdopting) enqueue();
-        else clock.schedule(enqueue, politenessMs);
-      });
-    });
+    this.#last = inBackground(() => this.#last.then(start));
+    return this.#last;
   }
 
   async #sweep(lease: NodeLease, dead: string): Promise<void> {
-    const { shards } = this.#init.commands;
+    // Most of the dead have left nothing any more: that takes one answer, however far away Redis is.
+    const sizes = await this.#init.commands.holdingSizes(dead);
+    const shards = sizes.flatMap((size, shard) => (size > 0 ? [shard] : []));
     // Each survivor begins somewhere else.
-    const first = Math.floor(Math.random() * shards);
-    for (let at = 0; at < shards; at += 1) {
-      const shard = (first + at) % shards;
-      while (lease.isHeld && !this.#isClosed && (await this.#takeSlice(lease, shard, dead)));
-    }
+    const first = Math.floor(Math.random() * shards.length);
+    const order = [...shards.slice(first), ...shards.slice(0, first)].values();
+    const take = async () => {
+      for (const shard of order)
+        while (lease.isHeld && !this.#isClosed && (await this.#takeSlice(lease, shard, dead)));
+    };
+    const outcomes = await Promise.allSettled(Array.from({ length: shardsAtOnce }, take));
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   }
 
   /** Whether there may be more. */

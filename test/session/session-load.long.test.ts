@@ -56,7 +56,7 @@ it('a million sessions on 200 nodes: what a renewal and a session cost', async (
   const beat = (incarnation: string, mode: string) =>
     client.eval(sessionScripts.beat.text, {
       keys: [...keys.living],
-      arguments: ['', incarnation, '3600000000', mode, '3600000000 node', 'events', '16'],
+      arguments: ['', incarnation, '3600000000', mode, '3600000000 node', 'events', '16', '0'],
     });
   for (const node of nodes) await beat(node, 'join');
   const before = await infoOf(server, 'memory', 'used_memory');

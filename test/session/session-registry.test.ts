@@ -3,6 +3,7 @@
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type SessionOptions, SessionRegistry, type SessionTypes } from '../../src/session/index.js';
 import { connectionMember, SessionKeys } from '../../src/session/session-keys.js';
+import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 import { closeNodes, openNode } from './nodes.js';
 
@@ -225,6 +226,28 @@ describe('a node that leaves', () => {
     await a.close();
     await expect.poll(() => errors).toContainEqual(expect.stringMatching(/Expected 1 replicas/));
     expect(adopted).toEqual([]);
+  });
+
+  it('leaves them to one that adopts and is slow, though others do not', async () => {
+    const proxy = await RedisProxy.before(server.port);
+    const adopted = new Set<string>();
+    const a = await nodeOf({ node: 'a' });
+    const b = await nodeOf({
+      url: `redis://127.0.0.1:${proxy.port}`,
+      adopt: (lease) => void adopted.add(lease.id),
+    });
+    const c = await nodeOf({ node: 'c' });
+    const heard: (string | undefined)[] = [];
+    c.on('orphaned', ({ takenBy }) => void heard.push(takenBy));
+    await Promise.all(Array.from({ length: 250 }, (_, at) => a.claim(`chat ${at}`)));
+    proxy.mode = 'slow';
+    await a.close();
+    await expect.poll(() => adopted.size).toBe(250);
+    await expect.poll(() => heard).toHaveLength(250);
+    expect(new Set(heard)).toEqual(new Set([b.node]));
+    proxy.mode = 'open';
+    await b.close();
+    await proxy.close();
   });
 
   it('claims nothing any more, not even what was on its way', async () => {

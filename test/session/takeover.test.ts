@@ -1,60 +1,22 @@
 /** What a survivor does about the dead, when something comes between: with commands that are made up. */
 
-import { expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.js';
-import { CacheError } from '../../src/errors.js';
-import { HeldSessions } from '../../src/session/held-sessions.js';
-import { NodeLease } from '../../src/session/node-lease.js';
-import type { SessionCommands } from '../../src/session/session-commands.js';
+import { describe, expect, it } from 'vitest';
 import type { Holding } from '../../src/session/session-replies.js';
-import { Takeover } from '../../src/session/takeover.js';
+import { minutes, orphan, over, patienceMs, settled, survivor } from './survivor.js';
 
-const clock = systemClock;
-const over = new CacheError('ERR_SESSION_LOST', 'over');
-const orphan: Holding = { member: 'schat', fence: '17' };
 const old = new Map([['ghost.1', 0]]);
-const minutes = 120_000_000;
-
-/** A survivor, and what it has asked for, by name. */
-function survivor(answers: Partial<SessionCommands>) {
-  const asked: string[] = [];
-  const state = { isUsable: true };
-  const lease = new NodeLease('a.1', { clock, ttl: 60_000, sentAt: clock.elapsed(), time: minutes });
-  const commands = new Proxy({ shards: 1, shardOf: () => 0, ...answers } as unknown as SessionCommands, {
-    get: (target, name: keyof SessionCommands) => {
-      const found = target[name];
-      if (typeof found !== 'function' || name === 'shardOf') return found;
-      return (...args: never[]) => {
-        asked.push(name);
-        return (found as (...args: never[]) => unknown)(...args);
-      };
-    },
-  });
-  const adopted: string[] = [];
-  const errors: string[] = [];
-  const held = new HeldSessions({ commands, clock, claimMs: 1_000, settleMs: 0 });
-  const takeover = new Takeover({
-    ...{ commands, held, clock, claimMs: 1_000, isAdopting: true },
-    lease: () => lease,
-    isUsable: () => state.isUsable,
-    onAdopted: (_lease, { id }) => void adopted.push(id),
-    onFreed: () => Promise.resolve(),
-    onError: ({ message }) => void errors.push(message),
-  });
-  return { asked, state, lease, held, takeover, adopted, errors };
-}
 
 it('a dead one whose sweep was cut short is not forgotten', async () => {
   const a = survivor({
     take: async () => {
-      a.lease.end(over);
+      a.state.lease.end(over);
       return [];
     },
     forget: () => Promise.resolve(),
   });
   a.takeover.noteAll(old, minutes);
   await expect.poll(() => a.asked).toEqual(['take']);
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   expect(a.asked).toEqual(['take']);
 });
 
@@ -67,14 +29,14 @@ it('one that was seen through is forgotten', async () => {
 it('a survivor that has lapsed claims nothing of what it has taken', async () => {
   const a = survivor({
     take: async () => {
-      a.lease.end(over);
+      a.state.lease.end(over);
       return [orphan];
     },
     adopt: () => Promise.resolve([{ id: 'chat', fence: '18', user: '' }]),
   });
   a.takeover.note('ghost.1');
   await expect.poll(() => a.asked).toEqual(['take']);
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   expect(a.asked).toEqual(['take']);
   expect(a.adopted).toEqual([]);
 });
@@ -94,7 +56,7 @@ it('orphans whose adoption got no answer are adopted later, and not set free', a
   a.takeover.note('ghost.1');
   await expect.poll(() => a.errors).toHaveLength(1);
   a.takeover.close();
-  await a.held.settle(a.lease);
+  await a.held.settle(a.state.lease);
   expect(modes).toEqual(['adopt', 'adopt']);
   expect(a.adopted).toEqual(['chat']);
 });
@@ -112,8 +74,8 @@ it('what is being taken is not set free by a comparison that sees it first', asy
   a.held.noteUnsure(0);
   a.takeover.note('ghost.1');
   await expect.poll(() => a.asked).toEqual(['take']);
-  await a.held.settle(a.lease);
-  await a.held.compareAll(a.lease, undefined as never);
+  await a.held.settle(a.state.lease);
+  await a.held.compareAll(a.state.lease, undefined as never);
   expect(a.asked).toEqual(['take', 'holdings']);
   go([orphan]);
   await expect.poll(() => a.adopted).toEqual(['chat']);
@@ -123,8 +85,8 @@ it('what is being taken is not set free by a comparison that sees it first', asy
 it('a release that failed is sent again before what Redis has is compared', async () => {
   const a = survivor({ holdings: () => Promise.resolve([]) });
   a.held.noteUnsure(0, { before: async () => void a.asked.push('release') });
-  await a.held.settle(a.lease);
-  await a.held.settle(a.lease);
+  await a.held.settle(a.state.lease);
+  await a.held.settle(a.state.lease);
   expect(a.asked).toEqual(['release', 'holdings']);
 });
 
@@ -132,9 +94,83 @@ it('while Redis can not be asked nothing is sent, and nothing reported', async (
   const a = survivor({ take: () => Promise.resolve([]) });
   a.state.isUsable = false;
   a.takeover.note('ghost.1');
-  await new Promise((resolve) => setImmediate(resolve));
+  await settled();
   expect(a.asked).toEqual([]);
   a.state.isUsable = true;
+  a.clock.advance(100);
   await expect.poll(() => a.asked).toEqual(['take']);
   expect(a.errors).toEqual([]);
+});
+
+it('of the dead one at a time is forgotten, and each is seen to once', async () => {
+  const swept: string[] = [];
+  let go: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  const forgotten: string[] = [];
+  const a = survivor({
+    holdingSizes: async (incarnation) => {
+      swept.push(incarnation);
+      await first;
+      return [0];
+    },
+    forget: async (incarnation) => void forgotten.push(incarnation),
+  });
+  const dead = new Map(['ghost.1', 'ghost.2', 'ghost.3'].map((each) => [each, 0]));
+  for (let beats = 0; beats < 3; beats += 1) a.takeover.noteAll(dead, minutes);
+  go();
+  await expect.poll(() => forgotten).toHaveLength(1);
+  await settled();
+  // The one to be forgotten may also be looked at as one that was not known yet.
+  expect(new Set(swept)).toEqual(new Set(dead.keys()));
+  expect(swept.length).toBeLessThanOrEqual(4);
+  expect(forgotten).toHaveLength(1);
+});
+
+it('where Redis is far away, shards are seen to side by side, and empty ones not at all', async () => {
+  const waiting = new Map<number, () => void>();
+  const a = survivor({
+    shards: 8,
+    holdingSizes: () => Promise.resolve([1, 0, 1, 1, 1, 0, 1, 1]),
+    take: (_by, shard) => new Promise((resolve) => void waiting.set(shard, () => resolve([]))),
+  });
+  a.takeover.note('ghost.1');
+  await expect.poll(() => waiting.size).toBe(4);
+  await settled();
+  expect(a.asked).toHaveLength(4);
+  for (const go of waiting.values()) go();
+  await expect.poll(() => waiting.size).toBe(6);
+  expect([...waiting.keys()].sort()).toEqual([0, 2, 3, 4, 6, 7]);
+});
+
+describe('a node that does not adopt', () => {
+  const freed = { take: () => Promise.resolve([orphan]), adopt: () => Promise.resolve([]) };
+
+  it('sets orphans free at once where nobody does', async () => {
+    const a = survivor({ ...freed, hasAdopters: () => Promise.resolve(false) }, { isAdopting: false });
+    a.takeover.note('ghost.1');
+    await expect.poll(() => a.asked).toEqual(['hasAdopters', 'take', 'adopt']);
+  });
+
+  it('leaves them to those who do, and sets free what they have not taken in time', async () => {
+    const modes: string[] = [];
+    const adopt: (typeof a.commands)['adopt'] = (_by, { mode }) => {
+      modes.push(mode);
+      return Promise.resolve([]);
+    };
+    const a: ReturnType<typeof survivor> = survivor(
+      { ...freed, adopt, hasAdopters: () => Promise.resolve(true) },
+      { isAdopting: false },
+    );
+    a.takeover.note('ghost.1');
+    await expect.poll(() => a.clock.pending).toBe(1);
+    // What every renewal tells again changes nothing.
+    a.takeover.noteAll(new Map([['ghost.1', minutes]]), minutes);
+    a.clock.advance(patienceMs - 1);
+    await settled();
+    expect(a.asked).toEqual(['hasAdopters']);
+    a.clock.advance(1);
+    await expect.poll(() => modes).toEqual(['free']);
+  });
 });
