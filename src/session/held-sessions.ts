@@ -143,8 +143,11 @@ export class HeldSessions {
   /** Looks at the shards where something was uncertain, once nothing that was sent then can take effect any more. */
   async settle(lease: NodeLease): Promise<void> {
     const now = this.#init.clock.elapsed();
-    for (const [shard, unsure] of this.#unsure) {
-      if (now - unsure.since < this.#init.settleMs || this.#isTaking(shard)) continue;
+    // Those that are put back are for the next time.
+    for (const [shard, unsure] of [...this.#unsure]) {
+      if (!lease.isHeld) return;
+      if (this.#unsure.get(shard) !== unsure || this.#isTaking(shard)) continue;
+      if (now - unsure.since < this.#init.settleMs) continue;
       this.#unsure.delete(shard);
       try {
         if (!(await this.#compare(lease, shard, { unsure }))) this.#putBack(shard, unsure);

@@ -121,19 +121,20 @@ export class NodeLife {
   }
 
   async #beat(): Promise<void> {
-    if (this.#isBeating || !this.#init.link.isReady) return;
+    const { link, refresh, onError } = this.#init;
+    if (this.#isBeating || !link.isReady) return;
     this.#isBeating = true;
-    const { refresh, onError } = this.#init;
     let pause = refresh;
     try {
       const { lease } = this;
       if (lease === undefined || !(await this.#renew(lease))) await this.#join();
     } catch (error) {
-      onError(asCacheError(error, 'This node could not tell Redis that it is alive'));
+      // Of an outage the link tells, once.
+      if (link.isUsable) onError(asCacheError(error, 'This node could not tell Redis that it is alive'));
       pause = Math.min(refresh / 4, longestRetryMs) * (0.5 + Math.random());
     } finally {
       this.#isBeating = false;
-      if (this.#init.link.isReady) this.#schedule(pause);
+      if (link.isReady) this.#schedule(pause);
     }
   }
 

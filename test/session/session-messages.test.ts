@@ -1,6 +1,10 @@
 /** Messages and requests between nodes, on a real Redis. */
 
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SessionCommands } from '../../src/session/session-commands.js';
+import { SessionMessages } from '../../src/session/session-messages.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { createValueCodec } from '../../src/value/codec.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 import { closeNodes, openNode } from './nodes.js';
 
@@ -72,6 +76,26 @@ describe('a message', () => {
         expect.stringMatching(/A message could not be read/),
         expect.stringMatching(/A listener of `news` failed: dropped/),
       ]);
+  });
+});
+
+describe('a subscription', () => {
+  it('that has failed on connections that live on is made again', async () => {
+    const [clock, channels, errors]: [FakeClock, Set<string>, string[]] = [new FakeClock(), new Set(), []];
+    const subscribed: string[][] = [];
+    const messages = new SessionMessages<Types>({
+      ...{ clock, channels, codec: createValueCodec([]), node: 'a', id: 'a' },
+      commands: { channel: (name: string) => name } as SessionCommands,
+      subscribe: () => {
+        subscribed.push([...channels]);
+        return subscribed.length < 3 ? Promise.reject(new Error('too slow')) : Promise.resolve();
+      },
+      onError: ({ message }) => void errors.push(message),
+    });
+    await messages.on('news', () => undefined);
+    await clock.advanceAsync(2_000);
+    expect(subscribed).toEqual(Array.from({ length: 3 }, () => ['inbox:a', 'topic:news']));
+    expect(errors).toHaveLength(2);
   });
 });
 

@@ -115,6 +115,39 @@ it('what Redis may not have got is given back later', async () => {
   await expect.poll(isFree).toBe(true);
 });
 
+it('a session that was ended while Redis was away stays ended, and the outage is reported once', async () => {
+  const server = await RedisServer.start();
+  const proxy = await RedisProxy.before(server.port);
+  closing.push(() => proxy.close());
+  const a = await openNode({ url: `redis://127.0.0.1:${proxy.port}`, timeout: 400 });
+  const b = await openNode({ url: server.url });
+  const errors: string[] = [];
+  a.on('error', ({ message }) => void errors.push(message));
+  const [lease, kept] = [(await a.claim('chat'))!, (await a.claim('kept'))!];
+  await lease.setState('old');
+  proxy.mode = 'black hole';
+  await lease.release({ keepState: false });
+  // Longer than it takes until what was sent can have no effect any more.
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  proxy.mode = 'open';
+  proxy.cut();
+  await expect.poll(() => b.owner('chat')).toBeUndefined();
+  expect(await (await b.claim('chat'))!.getState()).toBeUndefined();
+  await expect
+    .poll(() =>
+      kept.setState('new').then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true);
+  // The release, and the outage: nothing was asked for which the new connection was not ready yet.
+  expect(errors).toEqual([
+    'Redis did not answer within 400 ms',
+    expect.stringMatching(/^Redis can't be reached/),
+  ]);
+});
+
 it('a claim or state that too few replicas have is refused', async () => {
   const server = await RedisServer.start({ args: ['--repl-diskless-sync-delay', '0'] });
   const replica = await RedisServer.start({ args: ['--replicaof', '127.0.0.1', String(server.port)] });

@@ -216,18 +216,6 @@ describe('a node that leaves', () => {
     expect(new Set(listed)).toEqual(new Set(ids));
   });
 
-  it('leaves them to nobody where too few replicas would know of it', async () => {
-    const a = await nodeOf({ node: 'a' });
-    await a.claim('chat');
-    const adopted: string[] = [];
-    const b = await nodeOf({ wait: 1, timeout: '1s', adopt: ({ id }) => void adopted.push(id) });
-    const errors: string[] = [];
-    b.on('error', ({ message }) => void errors.push(message));
-    await a.close();
-    await expect.poll(() => errors).toContainEqual(expect.stringMatching(/Expected 1 replicas/));
-    expect(adopted).toEqual([]);
-  });
-
   it('leaves them to one that adopts and is slow, though others do not', async () => {
     const proxy = await RedisProxy.before(server.port);
     const adopted = new Set<string>();
@@ -248,6 +236,31 @@ describe('a node that leaves', () => {
     proxy.mode = 'open';
     await b.close();
     await proxy.close();
+  });
+
+  it('leaves them to nobody where too few replicas would know of it', async () => {
+    const a = await nodeOf({ node: 'a' });
+    await a.claim('chat');
+    const adopted: string[] = [];
+    const b = await nodeOf({ wait: 1, timeout: '1s', adopt: ({ id }) => void adopted.push(id) });
+    const errors: string[] = [];
+    b.on('error', ({ message }) => void errors.push(message));
+    await a.close();
+    await expect.poll(() => errors).toContainEqual(expect.stringMatching(/Expected 1 replicas/));
+    expect(adopted).toEqual([]);
+  });
+
+  it('is seen to though more have died before than are told of at a time', async () => {
+    const keys = new SessionKeys({ prefix: 'toolstash-sessions', database: 0, shards: 16 });
+    const now = Date.now() * 1_000;
+    const dead = (at: number) => [String(now - 1_000_000 + at), `ghost.${at}`];
+    await server.command('ZADD', keys.living[1], ...Array.from({ length: 150 }, (_, at) => dead(at)).flat());
+    const number = '17';
+    await server.command('HSET', keys.session('chat'), 'i', 'ghost.149', 'f', number, 'n', 'ghost');
+    await server.command('ZADD', keys.heldBy(keys.shardOf('chat'), 'ghost.149'), number, 'schat');
+    const adopted: string[] = [];
+    await nodeOf({ serverTime: () => now, adopt: ({ id }) => void adopted.push(id) });
+    await expect.poll(() => adopted).toEqual(['chat']);
   });
 
   it('claims nothing any more, not even what was on its way', async () => {
