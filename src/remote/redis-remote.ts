@@ -30,8 +30,7 @@ export async function locate({
   client,
   sentinel,
   cluster,
-}: Pick<ResolvedRedisOptions, 'client' | 'sentinel'> &
-  Partial<Pick<ResolvedRedisOptions, 'cluster'>>): Promise<RedisPlace> {
+}: Pick<ResolvedRedisOptions, 'client' | 'sentinel' | 'cluster'>): Promise<RedisPlace> {
   if (cluster !== undefined) return await locateCluster(cluster);
   if (sentinel === undefined) return onePlace(client);
   let failure: unknown;

@@ -1,9 +1,7 @@
 /** What is asked of the server: the names of keys, and each script with its arguments. */
 
 import { CacheError } from '../errors.js';
-import type { RedisArgument } from '../remote/redis-library.js';
-import type { LinkSession, RedisLink } from '../remote/redis-link.js';
-import type { RedisScript } from '../remote/redis-script.js';
+import type { LinkSession } from '../remote/redis-link.js';
 import { ReplicaWait } from './replica-wait.js';
 import { SessionKeys } from './session-keys.js';
 import {
@@ -15,10 +13,10 @@ import {
   pairsFrom,
 } from './session-replies.js';
 import { sessionScripts as scripts } from './session-scripts.js';
+import { SessionServer, type SessionServerInit } from './session-server.js';
 
 /** What is asked with. */
-export interface SessionCommandsInit {
-  readonly link: RedisLink;
+export interface SessionCommandsInit extends SessionServerInit {
   readonly prefix: string;
   readonly database: number;
   readonly shards: number;
@@ -28,7 +26,6 @@ export interface SessionCommandsInit {
   readonly wait: number;
   readonly stateTtl: number;
   readonly isAdopting: boolean;
-  readonly serverTime: (() => number) | undefined;
 }
 
 /** A connection, what it is listed under, and its number. */
@@ -48,20 +45,31 @@ export class SessionCommands {
   readonly #keys: SessionKeys;
   /** The highest fencing number that this node has seen. */
   #seen = 0;
+  readonly #server: SessionServer;
   readonly #replicas: ReplicaWait;
-
   constructor(init: SessionCommandsInit) {
     this.#init = init;
     this.shards = init.shards;
     this.#keys = new SessionKeys(init);
+    this.#server = new SessionServer(init, this.#keys.living[0]);
     this.events = this.channel('events');
     // Less than the deadline: a blocked connection answers nobody.
     const waitMs = Math.ceil(init.timeout / 2);
     this.#replicas = new ReplicaWait({ link: init.link, replicas: init.wait, waitMs });
   }
 
+  /** What the clock of the server says that has a user's places, when that by which nodes know the time says this. */
+  timeAtUser(user: string, time: number): number {
+    return this.#server.timeAt(this.#keys.user(user), time);
+  }
+
   channel(name: string): string {
     return this.#keys.channel(name);
+  }
+
+  /** To be done first over new connections. */
+  compareClocks(session: LinkSession): Promise<void> {
+    return this.#server.compareClocks(session);
   }
 
   /** In which shard a session is. */
@@ -84,7 +92,7 @@ export class SessionCommands {
     const about = `${ttlMicros} ${node}`;
     const adopts = isAdopting ? '1' : '0';
     const args = [incarnation, ttlMicros, mode, about, this.events, String(shards), adopts];
-    const [outcome, time, ...dead] = await this.#run(scripts.beat, [...this.#keys.living], args, via);
+    const [outcome, time, ...dead] = await this.#server.run(scripts.beat, [...this.#keys.living], args, via);
     if (outcome === 'shards')
       throw new CacheError(
         'ERR_INVALID_OPTION',
@@ -98,17 +106,17 @@ export class SessionCommands {
   /** Whether an incarnation is dead, and from now on for ever. */
   async bury(incarnation: string, isOwn = false, via?: LinkSession): Promise<boolean> {
     const args = [incarnation, isOwn ? '1' : '0', this.events];
-    const [outcome] = await this.#run(scripts.bury, [...this.#keys.living], args, via);
+    const [outcome] = await this.#server.run(scripts.bury, [...this.#keys.living], args, via);
     return outcome === 'dead';
   }
 
   /** Whether there are nodes that adopt, as far as they have not been found dead. */
   async hasAdopters(): Promise<boolean> {
-    return Number(await this.command(['SCARD', this.#keys.living[3]])) > 0;
+    return Number(await this.#server.command(['SCARD', this.#keys.living[3]])) > 0;
   }
 
   async forget(incarnation: string, deadSince: number): Promise<void> {
-    await this.#run(scripts.forget, [...this.#keys.living], [incarnation, String(deadSince)]);
+    await this.#server.run(scripts.forget, [...this.#keys.living], [incarnation, String(deadSince)]);
   }
 
   async claim(
@@ -118,8 +126,18 @@ export class SessionCommands {
     const shard = this.shardOf(id);
     const keys = [this.#keys.session(id), this.#keys.heldBy(shard, by.incarnation), this.#keys.last(shard)];
     const { node } = this.#init;
-    const args = [String(by.notAfter), id, by.incarnation, String(this.#seen), dead, user, node, this.events];
-    const [outcome, ...rest] = await this.#run(scripts.claim, keys, args);
+    const seen = String(this.#seen);
+    const args = [
+      this.#server.notAfter(by, keys[0]!),
+      id,
+      by.incarnation,
+      seen,
+      dead,
+      user,
+      node,
+      this.events,
+    ];
+    const [outcome, ...rest] = await this.#server.run(scripts.claim, keys, args);
     const [first = '', second = '', third = ''] = rest;
     if (outcome === 'held') {
       this.see(Number(second));
@@ -137,13 +155,13 @@ export class SessionCommands {
   ): Promise<void> {
     const keys = [this.#keys.session(id), this.#keys.heldBy(this.shardOf(id), incarnation)];
     const keep = keepState ? String(this.#init.stateTtl) : '0';
-    await this.#run(scripts.release, keys, [id, incarnation, String(fence), keep], via);
+    await this.#server.run(scripts.release, keys, [id, incarnation, String(fence), keep], via);
   }
 
   /** Whether the state was written: the fencing number was the session's. */
   async write(id: string, incarnation: string, fence: number, state: Buffer): Promise<boolean> {
     const args = [incarnation, String(fence), state];
-    const [written] = await this.#run(scripts.write, [this.#keys.session(id)], args);
+    const [written] = await this.#server.run(scripts.write, [this.#keys.session(id)], args);
     if (written !== '1') return false;
     await this.#replicas.until(this.#keys.session(id));
     return true;
@@ -154,14 +172,17 @@ export class SessionCommands {
     ids: readonly string[],
     ...names: readonly ('i' | 'f' | 'n' | 'u' | 't' | 'd')[]
   ): Promise<(Buffer | null)[][]> {
-    const asked = ids.map((id) => this.command(['HMGET', this.#keys.session(id), ...names]));
+    const asked = ids.map((id) => this.#server.command(['HMGET', this.#keys.session(id), ...names]));
     return (await Promise.all(asked)) as (Buffer | null)[][];
   }
 
   /** Takes up to a slice of what a dead incarnation held in a shard; it is to be adopted or dropped. */
   async take(by: Claimant, shard: number, dead: string): Promise<Holding[]> {
     const keys = [this.#keys.heldBy(shard, dead), this.#keys.heldBy(shard, by.incarnation)];
-    const [, ...list] = await this.#run(scripts.take, keys, [String(by.notAfter), String(slice)]);
+    const [, ...list] = await this.#server.run(scripts.take, keys, [
+      this.#server.notAfter(by, keys[0]!),
+      String(slice),
+    ]);
     return holdingsFrom(list);
   }
 
@@ -184,10 +205,17 @@ export class SessionCommands {
     ];
     const { node, stateTtl } = this.#init;
     const args = [
-      ...[String(by.notAfter), by.incarnation, node, String(this.#seen), mode, String(stateTtl)],
+      ...[
+        this.#server.notAfter(by, keys[0]!),
+        by.incarnation,
+        node,
+        String(this.#seen),
+        mode,
+        String(stateTtl),
+      ],
       ...[this.events, from, ...held.flatMap(({ fence }, at) => [ids[at]!, fence])],
     ];
-    const [, ...list] = await this.#run(scripts.adopt, keys, args, via);
+    const [, ...list] = await this.#server.run(scripts.adopt, keys, args, via);
     const replies = ids.map((id, at) => ({ id, fence: list[at * 2] ?? '', user: list[at * 2 + 1] ?? '' }));
     for (const { fence } of replies) if (fence !== 'free') this.see(Number(fence));
     if (mode === 'adopt') await this.#replicas.until(keys[0]!);
@@ -197,7 +225,7 @@ export class SessionCommands {
   /** How much an incarnation holds, by shard. */
   async holdingSizes(incarnation: string): Promise<number[]> {
     const keys = Array.from({ length: this.shards }, (_, shard) => this.#keys.heldBy(shard, incarnation));
-    return (await Promise.all(keys.map((key) => this.command(['ZCARD', key])))).map(Number);
+    return (await Promise.all(keys.map((key) => this.#server.command(['ZCARD', key])))).map(Number);
   }
 
   /** What an incarnation holds in a shard, read a piece at a time, in the order of fencing numbers: no two are alike. */
@@ -205,7 +233,7 @@ export class SessionCommands {
     const found: Holding[] = [];
     for (let from = '-inf'; ; from = `(${found.at(-1)!.fence}`) {
       const range = [from, '+inf', 'WITHSCORES', 'LIMIT', '0', String(most)];
-      const list = await this.command(
+      const list = await this.#server.command(
         ['ZRANGEBYSCORE', this.#keys.heldBy(shard, incarnation), ...range],
         via,
       );
@@ -221,24 +249,28 @@ export class SessionCommands {
     token: string,
   ): Promise<{ outcome: 'full' | 'reserved'; time: number; former: string }> {
     const args = [id, limit === undefined ? '' : String(limit), token];
-    const [outcome, time, former = ''] = await this.#run(scripts.reserve, [this.#keys.user(user)], args);
+    const [outcome, time, former = ''] = await this.#server.run(
+      scripts.reserve,
+      [this.#keys.user(user)],
+      args,
+    );
     return { outcome: outcome as 'full' | 'reserved', time: Number(time), former };
   }
 
   /** The places of a user: session, and what stands there. */
   async places(user: string): Promise<[id: string, place: string][]> {
-    return pairsFrom(await this.command(['HGETALL', this.#keys.user(user)]));
+    return pairsFrom(await this.#server.command(['HGETALL', this.#keys.user(user)]));
   }
 
   /** How many of them were given back. */
   async vacate(user: string, places: readonly (readonly [id: string, place: string])[]): Promise<number> {
-    const [count] = await this.#runRaw(scripts.vacate, [this.#keys.user(user)], places.flat());
+    const [count] = await this.#server.runRaw(scripts.vacate, [this.#keys.user(user)], places.flat());
     return Number(count);
   }
 
   /** Puts back what a place said before it was taken. */
   async restore(user: string, id: string, { text, former }: { text: string; former: string }): Promise<void> {
-    await this.#runRaw(scripts.restore, [this.#keys.user(user)], [id, text, former]);
+    await this.#server.runRaw(scripts.restore, [this.#keys.user(user)], [id, text, former]);
   }
 
   /** Its number in the shard; `full` where there are as many as there may be. */
@@ -254,8 +286,8 @@ export class SessionCommands {
       this.#keys.last(shard),
     ];
     const most = limit === undefined ? '' : String(limit);
-    const args = [String(by.notAfter), id, by.incarnation, this.#init.node, most, member];
-    const [outcome, number] = await this.#run(scripts.attach, keys, args);
+    const args = [this.#server.notAfter(by, keys[0]!), id, by.incarnation, this.#init.node, most, member];
+    const [outcome, number] = await this.#server.run(scripts.attach, keys, args);
     return outcome === 'full' ? outcome : Number(number);
   }
 
@@ -271,20 +303,20 @@ export class SessionCommands {
       ...list.map(({ sessionId }) => this.#keys.connections(sessionId)),
     ];
     const args = [from, by, ...list.flatMap(({ id, member, fence }) => [id, member, fence])];
-    await this.#runRaw(scripts.detach, keys, args, via);
+    await this.#server.runRaw(scripts.detach, keys, args, via);
   }
 
   async connections(sessionId: string): Promise<[id: string, about: string][]> {
-    return pairsFrom(await this.command(['HGETALL', this.#keys.connections(sessionId)]));
+    return pairsFrom(await this.#server.command(['HGETALL', this.#keys.connections(sessionId)]));
   }
 
   /** All incarnations that are alive, or dead and not forgotten yet, and what is known about them. */
   async nodes(): Promise<{ living: string[]; dead: string[]; about: Map<string, string> }> {
     const [living, dead, about] = this.#keys.living;
     const replies = await Promise.all([
-      this.command(['ZRANGE', living, '0', '-1']),
-      this.command(['ZRANGE', dead, '0', '-1']),
-      this.command(['HGETALL', about]),
+      this.#server.command(['ZRANGE', living, '0', '-1']),
+      this.#server.command(['ZRANGE', dead, '0', '-1']),
+      this.#server.command(['HGETALL', about]),
     ]);
     const [alive, gone] = replies.slice(0, 2).map((list) => (list as Buffer[]).map(String));
     return { living: alive!, dead: gone!, about: new Map(pairsFrom(replies[2])) };
@@ -292,48 +324,12 @@ export class SessionCommands {
 
   /** Whether it is alive, by the server's clock. */
   async isAlive(incarnation: string): Promise<boolean> {
-    const asked = [this.command(['ZSCORE', this.#keys.living[0], incarnation]), this.command(['TIME'])];
-    const [ends, time] = (await Promise.all(asked)) as [Buffer | null, Buffer[]];
-    const now = this.#init.serverTime?.() ?? Number(time[0]) * 1_000_000 + Number(time[1]);
+    const asked = this.#server.command(['ZSCORE', this.#keys.living[0], incarnation]);
+    const [ends, now] = await Promise.all([asked, this.#server.now()]);
     return ends !== null && Number(ends) > now;
   }
 
   publish(channel: string, message: Buffer): Promise<number> {
-    return this.command(['PUBLISH', channel, message]) as Promise<number>;
-  }
-
-  command(args: readonly RedisArgument[], via?: LinkSession): Promise<unknown> {
-    const { link } = this.#init;
-    return via === undefined ? link.inTime(() => link.command(args)) : via.command(args);
-  }
-
-  /** The first argument of all these scripts is the time. */
-  async #run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-    via?: LinkSession,
-  ): Promise<string[]> {
-    const time = this.#init.serverTime?.();
-    const reply = await this.#runRaw(script, keys, [time === undefined ? '' : String(time), ...args], via);
-    if (reply[0] === 'late')
-      throw new CacheError(
-        'ERR_STORAGE',
-        'Redis got it too late for it to count, or its clock was set: try again',
-      );
-    return reply;
-  }
-
-  async #runRaw(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-    via?: LinkSession,
-  ): Promise<string[]> {
-    const { link } = this.#init;
-    const reply = await (via === undefined
-      ? link.inTime(() => link.run(script, keys, args))
-      : via.run(script, keys, args));
-    return (Array.isArray(reply) ? reply : [reply]).map(String);
+    return this.#server.command(['PUBLISH', channel, message]) as Promise<number>;
   }
 }

@@ -23,7 +23,7 @@ import type { SessionLease } from './session-lease.js';
 import type { SessionTypes } from './session-types.js';
 
 /** Where Redis is, as for `redis()` of `toolstash/redis`; without any of them, what the environment says. */
-type RedisPlace = Pick<RedisOptions, 'url' | 'client' | 'sentinel' | 'clientOptions'>;
+type RedisPlace = Pick<RedisOptions, 'url' | 'client' | 'cluster' | 'sentinel' | 'clientOptions'>;
 
 /** Where Redis is, who this node is, and how long it may be silent. */
 export interface SessionOptions<T extends SessionTypes = SessionTypes> extends RedisPlace {
@@ -85,7 +85,7 @@ export interface SessionOptions<T extends SessionTypes = SessionTypes> extends R
 
 /** The options with nothing left open. Times in ms. */
 export interface ResolvedSessionOptions<T extends SessionTypes = SessionTypes> {
-  readonly redis: Pick<ResolvedRedisOptions, 'client' | 'sentinel' | 'database'>;
+  readonly redis: Pick<ResolvedRedisOptions, 'client' | 'cluster' | 'sentinel' | 'database'>;
   readonly prefix: string;
   readonly node: string;
   readonly ttl: number;
@@ -111,7 +111,7 @@ export const sessionDefaults = {
   stateTtl: '1h',
 } as const;
 
-const placeNames = ['url', 'client', 'sentinel', 'clientOptions'] as const;
+const placeNames = ['url', 'client', 'cluster', 'sentinel', 'clientOptions'] as const;
 const names = [
   ...placeNames,
   ...['prefix', 'node', 'ttl', 'refresh', 'timeout', 'shards', 'wait', 'stateTtl'],

@@ -97,7 +97,10 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
       ...{ clock, channels, scripts: Object.values(sessionScripts), onError },
       locate: () => locate(redis),
       onMessage: (message, channel) => this.#hear(message, channel),
-      onConnected: (session) => this.#life.connected(session),
+      onConnected: async (session) => {
+        await this.#commands.compareClocks(session);
+        await this.#life.connected(session);
+      },
       onLost: () => this.#life.disconnected(),
       onHeard: () => undefined,
     });

@@ -46,3 +46,9 @@ export function pairsFrom(reply: unknown): [string, string][] {
   for (let at = 0; at < list.length; at += 2) pairs.push([String(list[at]), String(list[at + 1])]);
   return pairs;
 }
+
+/** What `TIME` says, in microseconds. */
+export function microsFrom(reply: unknown): number {
+  const [seconds, micros] = reply as Buffer[];
+  return Number(seconds) * 1_000_000 + Number(micros);
+}

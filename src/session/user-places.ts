@@ -38,7 +38,7 @@ export class UserPlaces {
       const { outcome, time, former } = await this.#commands.reserve(user, id, limit, token);
       if (outcome === 'reserved') {
         // The claim that follows is no good later than half of the time for which the place is kept.
-        const keptUntil = time + this.#graceMicros / 2;
+        const keptUntil = time - this.#commands.timeAtUser(user, 0) + this.#graceMicros / 2;
         return { user, id, text: `${time} ${token}`, former, keptUntil };
       }
       const freed = isSecond ? 0 : await this.#vacateUnused(user, time);
@@ -73,12 +73,12 @@ export class UserPlaces {
   ): Promise<void> {
     // Somebody who wanted the session may have overwritten it.
     const isVacated = known !== undefined && (await this.#commands.vacate(user, [[id, known]])) > 0;
-    if (!isVacated) await this.#vacateUnused(user, now);
+    if (!isVacated) await this.giveBackUnused(user, now);
   }
 
-  /** Gives back whatever places the user has for sessions that are not held. @param now by the server's clock */
+  /** Gives back whatever places the user has for sessions that are not held. @param now by the clock by which nodes know the time */
   async giveBackUnused(user: string, now: number): Promise<void> {
-    await this.#vacateUnused(user, now);
+    await this.#vacateUnused(user, this.#commands.timeAtUser(user, now));
   }
 
   /** The sessions that the user has now. */
@@ -88,7 +88,7 @@ export class UserPlaces {
     return places.flatMap(([id], at) => (held[at] ? [id] : []));
   }
 
-  /** How many places were given back whose session is not held. @param now by the server's clock */
+  /** How many places were given back whose session is not held. @param now by the clock of the server that has them */
   async #vacateUnused(user: string, now: number): Promise<number> {
     const places = await this.#commands.places(user);
     const held = await this.#areHeld(user, places);

@@ -93,7 +93,7 @@ it('orphans whose adoption has failed twice are set free', async () => {
 
 describe('the place of a user', () => {
   const places = (answers: Partial<SessionCommands>) => {
-    const a = survivor(answers);
+    const a = survivor({ timeAtUser: (_user, time) => time, ...answers });
     return { ...a, places: new UserPlaces(a.commands, 8_000, () => 'token') };
   };
 

@@ -169,6 +169,11 @@ describe('what is wrong', () => {
     [{ adopt: true }, /`adopt` to be a function/],
     [{ tll: 1 }, /Unknown option `tll` of new SessionRegistry\(\): did you mean `ttl`/],
     [{ url: 'http://x:secret@y' }, /^(?!.*secret).*begin with `redis:/],
+    [{ cluster: { rootNodes: [] } }, /`cluster.rootNodes` to be a list of at least one/],
+    [
+      { cluster: { rootNodes: [{ url: 'redis://x' }] }, url: 'redis://y' },
+      /one of .*, got `url` and `cluster`/,
+    ],
   ])('is refused by its name: %o', (options, message) => {
     expect(() => new SessionRegistry(options as SessionOptions)).toThrow(message as RegExp);
   });
