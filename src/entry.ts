@@ -20,8 +20,8 @@ export interface EntryMetadata {
   readonly isNegative?: boolean | undefined;
 }
 
-/** The tiers a value can be found in, fastest first. */
-export type TierName = 'memory' | 'disk' | 'remote';
+/** The tiers a value can be found in, fastest first, and a recording that is played back. */
+export type TierName = 'memory' | 'disk' | 'remote' | 'recording';
 
 /**
  * Why an entry left a store.

@@ -5,7 +5,7 @@ import type { EntryMetadata } from './entry.js';
 import { type CacheError, InvalidOptionError, isError } from './errors.js';
 import type { IgnoredPath } from './key/ignored-path.js';
 import type { KeyOrigin } from './key/key-origin.js';
-import { expected } from './option-checks.js';
+import { expected, oneOf } from './option-checks.js';
 import type { SlowTier } from './tier.js';
 
 /**
@@ -86,6 +86,8 @@ export interface RecordedTools {
    * @throws CacheError `ERR_NOT_RECORDED` where its tool must not run
    */
   find(call: RecordedCall): Promise<RecordedValue | undefined>;
+  /** Whether a call is recorded. A failure is counted, and it is not. */
+  has(method: string, key: string): Promise<boolean>;
   /**
    * Hears that a call is about to run its tool past the cache, and why.
    * @throws CacheError `ERR_NOT_RECORDED` where it must not
@@ -94,6 +96,13 @@ export interface RecordedTools {
   open(): Promise<void>;
   close(): Promise<void>;
 }
+
+export const recordingModes = [
+  'live',
+  'record',
+  'replay',
+  'strict',
+] as const satisfies readonly RecordingMode[];
 
 /** The variable that says the mode of all recordings of a process. */
 export const modeVariable = 'TOOLSTASH_MODE';
@@ -105,11 +114,9 @@ export const modeVariable = 'TOOLSTASH_MODE';
 export function resolveRecording(recording: Recording | false | undefined): Recording | undefined {
   if (recording === false) return undefined;
   if (recording === undefined) {
-    if (process.env[modeVariable] !== 'strict') return undefined;
-    throw new InvalidOptionError(
-      `Expected \`recording\` with ${modeVariable}=strict, got none: give \`recording({ dir })\` of \`toolstash/recording\`, ` +
-        'or `recording: false` where calls may reach the network all the same',
-    );
+    const mode = process.env[modeVariable];
+    if (mode !== undefined && mode !== '') refuseUnrecorded(oneOf(mode, modeVariable, recordingModes));
+    return undefined;
   }
   if (typeof (recording as Partial<Recording> | null)?.connect !== 'function')
     throw expected(
@@ -118,6 +125,23 @@ export function resolveRecording(recording: Recording | false | undefined): Reco
       recording,
     );
   return recording.mode === 'live' ? undefined : recording;
+}
+
+let isWarned = false;
+
+/** The environment asks for a recording that a cache has not. */
+function refuseUnrecorded(mode: RecordingMode): void {
+  if (mode === 'live') return;
+  const fix =
+    'give `recording({ dir })` of `toolstash/recording`, or `recording: false` where calls may reach the network all the same';
+  if (mode === 'strict')
+    throw new InvalidOptionError(`Expected \`recording\` with ${modeVariable}=strict, got none: ${fix}`);
+  if (isWarned) return;
+  isWarned = true;
+  process.emitWarning(`${modeVariable}=${mode} does nothing for a cache that has no recording: ${fix}`, {
+    type: 'ToolstashWarning',
+    code: 'TOOLSTASH_IDLE_MODE',
+  });
 }
 
 /** Whether an error says that a call was not recorded. */

@@ -3,7 +3,7 @@
 import { InvalidArgumentError, InvalidOptionError, messageOf } from '../errors.js';
 import type { CacheManager, ToolRules } from '../index.js';
 import { objectOf, oneOf, refuseUnknown, shown } from '../option-checks.js';
-import { recordedTools } from '../recorded-tools.js';
+import { isNotRecorded, recordedTools } from '../recorded-tools.js';
 import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
 import { isResumed } from '../tools/langchain.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
@@ -82,7 +82,7 @@ export function cacheMiddleware(
       try {
         return await handler({ ...request, tool: cached } as never);
       } catch (error) {
-        if (toolErrors === 'throw' || isOfTheAgent(error)) throw error;
+        if (toolErrors === 'throw' || isOfTheAgent(error) || isNotRecorded(error)) throw error;
         return new ToolMessage({
           ...{ content: `${error}\n Please fix your mistakes.`, status: 'error' },
           ...{ name: toolCall.name, tool_call_id: toolCall.id },

@@ -146,11 +146,12 @@ export class MethodLookups {
       return { outcome: 'miss', key, approximate: found };
     }
     const { value, metadata } = found;
+    const tier = 'recording';
     counters.hits++;
     counters.saved(metadata.loadMs);
-    if (this.#core.events.isHeard('hit')) this.#core.events.emit('hit', { method, key, tier: 'disk' });
+    if (this.#core.events.isHeard('hit')) this.#core.events.emit('hit', { method, key, tier });
     const ageMs = Math.max(0, this.#core.options.clock.now() - metadata.createdAt);
-    return { outcome: 'hit', key, value: value as T, tier: 'disk', ageMs, metadata };
+    return { outcome: 'hit', key, value: value as T, tier, ageMs, metadata };
   }
 
   missed<T>(key: string): Lookup<T> {

@@ -112,9 +112,10 @@ export class MethodCache {
   async has(params: unknown, options?: LookupOptions): Promise<boolean> {
     checkHandleCount('has', arguments.length);
     const key = this.#openKey(params, options);
-    const { tiers } = this.#core;
+    const { tiers, replay } = this.#core;
     const entry = this.#lookups.held(key);
     if (entry !== undefined && this.#lookups.isAnswered(entry)) return true;
+    if (replay !== undefined) return replay.has(this.#state.name, key);
     if (!tiers.hasSlow) return false;
     const found = await tiers.search(key, this.#state);
     return found !== undefined && 'entry' in found && this.#lookups.isAnswered(found.entry);

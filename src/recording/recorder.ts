@@ -22,6 +22,10 @@ export class Recorder implements RecordedTools {
     return undefined;
   }
 
+  async has(): Promise<false> {
+    return false;
+  }
+
   past(method: string, reason: string): void {
     if (this.#isOffline(method) || this.#unrecorded.has(method)) return;
     this.#unrecorded.add(method);

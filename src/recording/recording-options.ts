@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { type IgnoredPath, InvalidOptionError } from '../index.js';
 import { checkedPaths } from '../key/ignored-path.js';
 import { expected, filePath, functionOf, objectOf, oneOf, refuseUnknown } from '../option-checks.js';
-import { modeVariable, type RecordedAnswer, type RecordingMode } from '../recorded-tools.js';
+import { modeVariable, type RecordedAnswer, type RecordingMode, recordingModes } from '../recorded-tools.js';
 
 /** A call that a recording has answered. */
 export interface AnsweredCall {
@@ -73,7 +73,6 @@ export interface ResolvedRecordingOptions {
   readonly onAnswer: ((call: AnsweredCall) => void) | undefined;
 }
 
-const modes = ['live', 'record', 'replay', 'strict'] as const satisfies readonly RecordingMode[];
 const names = ['dir', 'mode', 'redact', 'offline', 'approximate', 'onAnswer'];
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -93,7 +92,7 @@ export function resolveRecordingOptions(
   const { dir, mode = 'live', redact = [], offline = [], approximate, onAnswer } = options;
   return {
     dir: resolve(filePath(dir, 'dir')),
-    mode: modeIn(environment) ?? oneOf(mode, 'mode', modes),
+    mode: modeIn(environment) ?? oneOf(mode, 'mode', recordingModes),
     redact: checkedPaths(redact, 'redact'),
     isOffline: matcherOf(offline, 'offline'),
     approximate: approximate === undefined ? undefined : resolveApproximate(approximate),
@@ -103,7 +102,7 @@ export function resolveRecordingOptions(
 
 function modeIn(environment: Environment): RecordingMode | undefined {
   const mode = environment[modeVariable];
-  return mode === undefined || mode === '' ? undefined : oneOf(mode, modeVariable, modes);
+  return mode === undefined || mode === '' ? undefined : oneOf(mode, modeVariable, recordingModes);
 }
 
 function resolveApproximate(approximate: ApproximateOptions): ResolvedRecordingOptions['approximate'] {

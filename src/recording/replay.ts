@@ -66,6 +66,16 @@ export class Replay implements RecordedTools {
     throw this.#refused(await this.#explained(call));
   }
 
+  async has(method: string, key: string): Promise<boolean> {
+    try {
+      return (await this.#tier.lookup(key, method)) !== undefined;
+    } catch (cause) {
+      const message = `What is recorded of \`${method}\` can't be read: ${messageOf(cause)}`;
+      this.#wiring.onError(new CacheError('ERR_STORAGE', message, { cause }));
+      return false;
+    }
+  }
+
   past(method: string, reason: string): void {
     if (!this.#isStrict || this.#options.isOffline(method)) return;
     throw this.#refused(

@@ -15,7 +15,7 @@ export interface Answer {
    * result is kept; `'uncached'`, the tool too, but nothing is kept; `'recording'`, which has answered in the place of the
    * tool, or `'approximate'`, with the answer of another call.
    */
-  readonly source: TierName | 'coalesced' | 'tool' | 'uncached' | 'recording' | 'approximate';
+  readonly source: TierName | 'coalesced' | 'tool' | 'uncached' | 'approximate';
   /** Milliseconds since it was loaded; 0 for what was just loaded. */
   readonly ageMs: number;
   /** Of an approximate answer: how far the call that was recorded is from this one. */

@@ -74,7 +74,8 @@ it('leaves alone what is too far, of another tool, another scope, or not asked f
   expect(await ask('search', { query: 'lsm', limit: 9 })).toBe('live');
   expect(await ask('other', asked)).toBe('live');
   expect(await ask('read_file', asked)).toBe('live');
-  expect(await ask('search', { query: 'of tenant', limit: 2 })).toBe('live');
+  expect(await ask('search', { query: 'of tenant', limit: 1 })).toBe('live');
+  expect(await ask('search', { query: 'of tenant', limit: 1 }, 'tenant-2')).toBe('live');
   expect(await ask('search', { query: 'of tenants', limit: 1 }, 'tenant-1')).toBe('secret');
   const plain = await tape.open('replay');
   expect(await plain.getOrSet('search', asked, () => 'live')).toBe('live');

@@ -123,6 +123,9 @@ describe('record', () => {
     expect(await ordinary.get('never', { q: 1 })).toBeUndefined();
     await ordinary.close();
     clock.advance(1000 * 86_400_000);
+    await using late = await CacheManager.open({ clock, persist: true, persistDir: tape.dir });
+    expect((await late.consolidate()).dropped.expired).toBe(0);
+    await late.close();
     const strict = await tape.open('strict', options);
     for (const method of ['search', 'sliding']) expect(await strict.get(method, { q: 1 })).toBe(method);
     expect(await strict.getOrSet('never', { q: 1 }, () => 'live')).toBe('again');
@@ -142,6 +145,23 @@ describe('record', () => {
     expect(tier.size ?? 0).toBe(0);
     const strict = await tape.open('strict', away);
     expect(await strict.getMany('search', [{ q: 1 }, { q: 2 }])).toEqual([first, 'answer 1 to {"q":2}']);
+  });
+
+  it('is shared by processes, which share their loads', async () => {
+    const [one, other] = [await tape.open('record'), await tape.open('record')];
+    const tool = new CountedTool();
+    const slow = async (q: number) => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return tool.run({ q });
+    };
+    const [first, second] = await Promise.all(
+      [one, other].map((cache) => cache.getOrSet('search', { q: 1 }, () => slow(1))),
+    );
+    await other.getOrSet('search', { q: 2 }, () => slow(2));
+    await Promise.all([one.close(), other.close()]);
+    expect([second, tool.runs]).toEqual([first, 2]);
+    const strict = await tape.open('strict');
+    expect(await strict.getMany('search', [{ q: 1 }, { q: 2 }])).toEqual([first, 'answer 2 to {"q":2}']);
   });
 
   it('warns once of each tool whose calls go past it', async () => {
@@ -258,6 +278,44 @@ describe('replay', () => {
   });
 });
 
+describe('values', () => {
+  it('are those of the tool: streams that were gathered, classes with codecs, large ones, nothing', async () => {
+    class Money {
+      constructor(readonly cents: number) {}
+    }
+    const codecs = [
+      {
+        tag: 'money',
+        test: (value: unknown) => value instanceof Money,
+        encode: (value: unknown) => (value as Money).cents,
+        decode: (cents: unknown) => new Money(cents as number),
+      },
+    ];
+    const large = Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`k${at}`, at]));
+    const values = [new Money(7), large, undefined, null, new Map([['a', new Date(0)]])];
+    const play = async (mode: 'record' | 'strict', isLive: boolean) => {
+      const cache = await tape.open(mode, { codecs });
+      const run = vi.fn((value: unknown) => value);
+      const stream = cache.wrap(
+        async function* (count: number) {
+          for (let at = 0; at < count; at += 1) yield run(at);
+        },
+        { name: 'stream', collect: true },
+      );
+      const items: unknown[] = [];
+      for await (const item of stream(3)) items.push(item);
+      const answers: unknown[] = [];
+      for (const [at, value] of values.entries())
+        answers.push(await cache.getOrSet('value', at, () => run(value)));
+      await cache.close();
+      expect(run).toHaveBeenCalledTimes(isLive ? 3 + values.length : 0);
+      return [items, answers];
+    };
+    expect(await play('record', true)).toEqual([[0, 1, 2], values]);
+    expect(await play('strict', false)).toEqual([[0, 1, 2], values]);
+  });
+});
+
 describe('strict', () => {
   it('says what differs: arguments, scope, version, or that nothing is known', async () => {
     const calls = await tape.open('record');
@@ -300,10 +358,10 @@ describe('strict', () => {
     await expect(cache.lookup('search', { q: 2 })).rejects.toMatchObject(refused);
     await expect(cache.getMany('search', [{ q: 1 }, { q: 2 }])).rejects.toMatchObject(refused);
     expect(() => cache.getSync('search', { q: 1 })).toThrow(expect.objectContaining(refused));
-    expect(await cache.has('search', { q: 2 })).toBe(false);
+    expect([await cache.has('search', { q: 1 }), await cache.has('search', { q: 2 })]).toEqual([true, false]);
     expect(await cache.lookup('search', { q: 1 })).toMatchObject({
       outcome: 'hit',
-      tier: 'disk',
+      tier: 'recording',
       value: expect.any(String),
     });
   });
@@ -393,8 +451,18 @@ describe('the environment', () => {
     vi.stubEnv('TOOLSTASH_MODE', 'strict');
     expect(() => new CacheManager()).toThrow('Expected `recording` with TOOLSTASH_MODE=strict, got none');
     expect(new CacheManager({ recording: false }).stats().loads).toBe(0);
-    vi.stubEnv('TOOLSTASH_MODE', 'record');
-    expect(new CacheManager().stats().loads).toBe(0);
+    vi.stubEnv('TOOLSTASH_MODE', 'strict ');
+    expect(() => new CacheManager()).toThrow("Expected `TOOLSTASH_MODE` to be 'live' or");
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    for (const mode of ['record', 'replay', 'record', 'live', '']) {
+      vi.stubEnv('TOOLSTASH_MODE', mode);
+      expect(new CacheManager().stats().loads).toBe(0);
+    }
+    expect(warn.mock.calls.map(([message]) => message)).toEqual([
+      expect.stringContaining(
+        'TOOLSTASH_MODE=record does nothing for a cache that has no recording: give `recording({ dir })`',
+      ),
+    ]);
   });
 });
 

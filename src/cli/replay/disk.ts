@@ -60,7 +60,8 @@ export class TierWatch {
   constructor(cache: CacheManager) {
     this.#cache = cache;
     cache.on('hit', ({ key, tier }) => {
-      if (tier !== 'memory') this.#reads.set(`${tier} ${key}`, this.readsOf(key, tier) + 1);
+      if (tier === 'disk' || tier === 'remote')
+        this.#reads.set(`${tier} ${key}`, this.readsOf(key, tier) + 1);
     });
     cache.on('error', ({ error }) => this.#failures.push(error.message));
   }

@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   });
   const cache = new CacheManager({ remote, persist: true, persistDir, maxSize: 200, flushInterval: 100 });
   cache.on('error', () => undefined);
-  const hits = { memory: 0, disk: 0, remote: 0 };
+  const hits = { memory: 0, disk: 0, remote: 0, recording: 0 };
   cache.on('hit', ({ tier }) => {
     hits[tier] += 1;
   });
