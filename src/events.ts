@@ -6,9 +6,9 @@
  */
 
 import diagnosticsChannel from 'node:diagnostics_channel';
-import { inspect, types } from 'node:util';
 import type { RemovalReason, TierName } from './entry.js';
 import { type CacheError, InvalidArgumentError } from './errors.js';
+import { callListener } from './listener.js';
 import { shown } from './option-checks.js';
 
 /** Where a circuit breaker stands: calls go through, none does, or one does to try the tool again. */
@@ -189,14 +189,7 @@ export class EventHub {
   }
 
   emit<N extends CacheEventName>(name: N, event: CacheEvents[N]): void {
-    for (const listener of this.#of(name)) {
-      try {
-        const returned: unknown = listener(event);
-        if (types.isPromise(returned)) returned.then(undefined, (error: unknown) => warn(name, error));
-      } catch (error) {
-        warn(name, error);
-      }
-    }
+    for (const listener of this.#of(name)) callListener(`A listener of \`${name}\``, listener, event);
     if (channels[name].hasSubscribers) channels[name].publish(event);
   }
 
@@ -212,12 +205,6 @@ export class EventHub {
 
 /** Which listener a `once` wrapper stands for. */
 const originals = new WeakMap<object, object>();
-
-function warn(name: string, error: unknown): void {
-  // Anything may be thrown, also what can't become a string.
-  const detail = inspect(error, { customInspect: false });
-  process.emitWarning(`A listener of \`${name}\` failed: ${detail}`, { type: 'ToolstashWarning' });
-}
 
 /** @throws InvalidArgumentError for what is no event, or a listener that is no function */
 export function checkedEvent<N extends CacheEventName>(event: N, listener: unknown): N {

@@ -12,3 +12,4 @@ export * from './rollout/index.js';
 export * from './session/index.js';
 export * from './source/index.js';
 export * from './testing/index.js';
+export * from './trust/index.js';

@@ -38,7 +38,9 @@ const folderOf = (file: string) => (file.includes('/') ? (file.split('/')[0] as 
 /** Files under src/ that everything may import and that import only each other, `key/` and `value/`. */
 const base = [
   'at-once.ts',
+  'answers.ts',
   'clock.ts',
+  'listener.ts',
   'next-turn.ts',
   'duration.ts',
   'entry.ts',
@@ -80,9 +82,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   manager: ['options.ts', 'guard/', 'persistence/', 'report/', 'stats/', 'store/', 'tools/', 'wrap/'],
   testing: ['store/'],
   keyv: ['index.ts'],
-  mcp: ['index.ts', 'tools/'],
+  trust: ['index.ts', 'manager/cache-context.ts', 'tools/error-result.ts'],
+  mcp: ['index.ts', 'tools/', 'trust/observed.ts'],
   langchain: ['index.ts', 'tools/'],
-  rollout: ['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'wrap/'],
+  rollout: [
+    ...['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'wrap/'],
+    'trust/observed.ts',
+  ],
   cli: [
     'index.ts',
     'persistence/',

@@ -4,6 +4,7 @@ import { type AbortSource, AnySignal, onAbort } from '../guard/shared-abort.js';
 import { Flight } from '../guard/single-flight.js';
 import { needStackRoom } from '../guard/stack-room.js';
 import { resolveCallOptions } from '../options.js';
+import { reportLoaded } from './answer-reports.js';
 import type { CacheCore } from './cache-context.js';
 import { bypassReturned, enterBreaker, enterQueue } from './load.js';
 import { boundLoad } from './load-bound.js';
@@ -37,7 +38,16 @@ export class BypassedCalls {
    * Calls the tool for one caller, counted: past the circuit breaker, in its turn, within its time. Rejects with
    * `ERR_NOT_RECORDED` where no tool may run.
    */
-  run<T>(loader: Loader<T>, call: LoadCall, { reason, cause, since }: Uncached): Promise<T> {
+  run<T>(loader: Loader<T>, call: LoadCall, uncached: Uncached): Promise<T> {
+    const result = this.#run(loader, call, uncached);
+    if (this.#core.observers === undefined) return result;
+    return result.then((value) => {
+      reportLoaded(this.#core, this.#state, { key: undefined, source: 'uncached', value });
+      return value;
+    });
+  }
+
+  #run<T>(loader: Loader<T>, call: LoadCall, { reason, cause, since }: Uncached): Promise<T> {
     const { signal } = call;
     if (signal?.aborted) return Promise.reject(signal.reason);
     try {

@@ -1,5 +1,6 @@
 /** What the parts of one cache share. */
 
+import type { AnswerObserver, CacheAnswer, RepeatableHit } from '../answers.js';
 import { type Clock, inBackground } from '../clock.js';
 import { CacheError, InvalidArgumentError } from '../errors.js';
 import { type CircuitStateName, EventHub } from '../events.js';
@@ -58,11 +59,6 @@ export interface TierWiring {
 /** Tiers below memory, fastest first, or how they are made. */
 export type SlowTiers = readonly SlowTier[] | ((wiring: TierWiring) => readonly SlowTier[]);
 
-/** What a cache under these options consists of. @throws InvalidOptionError */
-export function coreOf(options: CacheOptions, slow: SlowTiers): CacheCore {
-  return new CacheCore(resolveOptions(options), slow, nodeCrypto().randomBytes(8).toString('hex'));
-}
-
 /** One cache's options, tiers, loads, events and methods. */
 export class CacheCore implements TierObserver {
   readonly options: ResolvedCacheOptions;
@@ -79,6 +75,10 @@ export class CacheCore implements TierObserver {
   /** The tier in partition files, where there is one. */
   readonly disk: DiskTier | ReadOnlyTier | undefined;
   isClosed = false;
+  /** Who wants to know of answers; `undefined` where nobody does, as mostly. */
+  observers: readonly AnswerObserver[] | undefined;
+  /** Methods that are not answered from the cache any more; `undefined` where there are none. */
+  distrusted: Set<string> | undefined;
   readonly #states = new Map<string, MethodState>();
   readonly #index: ArgumentIndex;
   #unlistedOptions: ResolvedMethodOptions | undefined;
@@ -257,6 +257,31 @@ export class CacheCore implements TierObserver {
     await Promise.all([this.tiers.close(), this.recorded?.close()]);
   }
 
+  /** Tells observers of an answer. */
+  answered(answer: CacheAnswer, value: unknown): void {
+    for (const observer of this.observers ?? []) observer.answered?.(answer, value);
+  }
+
+  /** Tells observers of a call that was answered without its tool. */
+  hitAgain(hit: RepeatableHit): void {
+    for (const observer of this.observers ?? []) observer.hit?.(hit);
+  }
+
+  /** Adds an observer, until what is returned is called. */
+  observe(observer: AnswerObserver): () => void {
+    this.observers = [...(this.observers ?? []), observer];
+    return () => {
+      const others = (this.observers ?? []).filter((each) => each !== observer);
+      this.observers = others.length === 0 ? undefined : others;
+    };
+  }
+
+  /** Lets no call of a method be answered from the cache any more. */
+  distrust(method: string): void {
+    this.distrusted ??= new Set();
+    this.distrusted.add(method);
+  }
+
   /** Counts what belongs to no single method. */
   readonly unattributed = { counters: { cacheErrors: 0 } };
 
@@ -270,6 +295,20 @@ export class CacheCore implements TierObserver {
     if (this.events.isHeard('uncached'))
       this.events.emit('uncached', { method: state.name, reason, ...(cause !== undefined && { cause }) });
   }
+}
+
+const cores = new WeakMap<object, CacheCore>();
+
+/** What a manager under these options consists of, known to parts of the package that users import. @throws InvalidOptionError */
+export function coreFor(manager: object, options: CacheOptions, slow: SlowTiers): CacheCore {
+  const core = new CacheCore(resolveOptions(options), slow, nodeCrypto().randomBytes(8).toString('hex'));
+  cores.set(manager, core);
+  return core;
+}
+
+/** The core of a manager; `undefined` for what is none of this build of the package. */
+export function coreOf(manager: object): CacheCore | undefined {
+  return cores.get(manager);
 }
 
 /** Any failure as a `CacheError`. */

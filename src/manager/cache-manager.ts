@@ -13,7 +13,7 @@ import type { Cached, CachedSync } from '../wrap/decorator-types.js';
 import type { SyncWrapOptions, WrapOptions } from '../wrap/wrap-options.js';
 import type { ArgumentsOf, FunctionObject, SyncOnly, Wrapped, WrappedSync } from '../wrap/wrapped-types.js';
 import { Wrapping } from '../wrap/wrapping.js';
-import { type CacheCore, coreOf, type SlowTiers } from './cache-context.js';
+import { type CacheCore, coreFor, type SlowTiers } from './cache-context.js';
 import { type CallName, checkCount, type LoadRequest, refuseMethodOptions } from './call-checks.js';
 import { clearCache, type DeleteCriteria, type DeletionReport, invalidateTags } from './deletion.js';
 import { type CacheEntry, listEntries } from './entry-listing.js';
@@ -51,7 +51,7 @@ export class CacheManager implements AsyncDisposable {
   /** @internal @param tiers tiers below memory, fastest first */
   constructor(options: CacheOptions, tiers: SlowTiers);
   constructor(options: CacheOptions = {}, tiers: SlowTiers = []) {
-    this.#core = coreOf(options, tiers);
+    this.#core = coreFor(this, options, tiers);
     this.#wrapping = new Wrapping(new ManagerHost(this.#core));
     this.cached = createDecorator(this.#wrapping, false) as Cached;
     this.cachedSync = createDecorator(this.#wrapping, true) as CachedSync;

@@ -4,6 +4,7 @@ import type { AbortSource } from '../guard/shared-abort.js';
 import type { Watch } from '../guard/single-flight.js';
 import type { LoadOptions } from '../options.js';
 import type { KnownCall } from '../wrap/host.js';
+import { reportLoaded } from './answer-reports.js';
 import type { Uncached } from './bypass.js';
 import type { CacheCore } from './cache-context.js';
 import {
@@ -85,6 +86,8 @@ export class SyncLoads {
       });
     }
     const { value } = said;
+    if (this.#core.observers !== undefined)
+      reportLoaded(this.#core, this.#state, { key, source: 'tool', value });
     return said.isError ? this.#staleOr(key, () => value) : value;
   }
 
@@ -94,7 +97,10 @@ export class SyncLoads {
     if (typeof key !== 'string') return this.bypass(load, key);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
-    return this.#load(this.#place(key, { params, scope: load.scope, key }), load).value;
+    const { value } = this.#load(this.#place(key, { params, scope: load.scope, key }), load);
+    if (this.#core.observers !== undefined)
+      reportLoaded(this.#core, this.#state, { key, source: 'tool', value });
+    return value;
   }
 
   /** Calls the tool without the cache, counted. The circuit breaker protects it all the same. */
@@ -110,12 +116,15 @@ export class SyncLoads {
       throw error;
     }
     bypassReturned(this.#core, this.#place(''), { value, attempt });
+    if (this.#core.observers !== undefined)
+      reportLoaded(this.#core, this.#state, { key: undefined, source: 'uncached', value });
     return value;
   }
 
   /** The call's key, or why the tool has to run without the cache. */
   #keyOf(params: unknown, { scope }: SyncLoad<unknown>): string | Uncached {
     if (this.#core.isClosed) return { reason: 'closed' };
+    if (this.#core.distrusted?.has(this.#state.name)) return { reason: 'demoted' };
     try {
       return this.#state.key(params, scope);
     } catch (cause) {

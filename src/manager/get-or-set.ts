@@ -18,6 +18,7 @@ import { asker } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { KnownCall } from '../wrap/host.js';
+import { reportEntry, reportHit, reportLoaded, reportOwn } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { ttlOptions } from './call-checks.js';
 import type { LoadRequest } from './load.js';
@@ -66,6 +67,7 @@ export class LoadPipeline {
       const options = resolveCallOptions(call, this.#state.options);
       return this.#answerBeyond(entry, { key, options, signal: call.signal, made: () => toLoad });
     }
+    if (this.#core.observers !== undefined) reportHit(this.#core, this.#state, entry!, () => toLoad);
     this.#refreshAhead(entry!, toLoad);
     return Promise.resolve(value as T);
   }
@@ -79,6 +81,7 @@ export class LoadPipeline {
       const { key, signal } = known; // Its signal may have to be looked for: a hit needs none.
       return this.#answerBeyond(entry, { key, options, signal, made: () => loadOf(known) });
     }
+    if (this.#core.observers !== undefined) reportHit(this.#core, this.#state, entry!, () => loadOf(known));
     if (options.refreshAhead !== 0) this.#refreshAhead(entry!, loadOf(known));
     return Promise.resolve(value);
   }
@@ -118,6 +121,8 @@ export class LoadPipeline {
       const value = this.#lookups.decode(entry);
       if (value !== unreadable) {
         this.#lookups.countStaleHit(entry, 'memory', 'revalidate');
+        if (this.#core.observers !== undefined)
+          reportEntry(this.#core, this.#state, entry, { tier: 'memory', isStale: true, value });
         this.#refreshInBackground(entry, 'stale', { ...made(), options });
         return Promise.resolve(value as T);
       }
@@ -146,9 +151,11 @@ export class LoadPipeline {
         since,
         takesStale: true,
         searchesSlowTiers: false,
-        own: ({ stale, value, recorded }) => {
-          if (recorded !== undefined) call[asker]?.onRecorded?.(recorded);
-          return stale === undefined ? (value as T) : this.#stale(stale, asked);
+        own: (loaded) => {
+          if (loaded.recorded !== undefined) call[asker]?.onRecorded?.(loaded.recorded);
+          if (loaded.stale !== undefined) return this.#stale(loaded.stale, asked);
+          if (this.#core.observers !== undefined) reportOwn(this.#core, this.#state, asked, loaded);
+          return loaded.value as T;
         },
       });
     }
@@ -209,7 +216,11 @@ export class LoadPipeline {
       signal,
       takesStale: false,
       searchesSlowTiers: false,
-      own: (loaded) => loaded.value as T,
+      own: (loaded) => {
+        const made = () => ({ loader, call, origin });
+        if (this.#core.observers !== undefined) reportOwn(this.#core, this.#state, { key, made }, loaded);
+        return loaded.value as T;
+      },
     });
   }
 
@@ -257,6 +268,10 @@ export class LoadPipeline {
         return this.#bypass<T>(asked, error);
       }
       this.#state.counters.saved(loadMs);
+      if (this.#core.observers !== undefined) {
+        const createdAt = loaded.found?.entry.createdAt;
+        reportLoaded(this.#core, this.#state, { key: asked.key, source: 'coalesced', value, createdAt });
+      }
       return value as T;
     };
     return stored instanceof BulkyValue ? stored.prepare(asked.signal).then(take) : take();

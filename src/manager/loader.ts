@@ -131,6 +131,8 @@ export interface Loaded {
   readonly isFound?: boolean;
   /** Where a recording has answered in the place of the tool. */
   readonly recorded?: RecordedAnswer | undefined;
+  /** What it was found as. */
+  readonly found?: Found;
 }
 
 /** What a load comes to whose key surely does not exist. */

@@ -11,6 +11,7 @@ import type { MemoryEntry } from '../store/memory-entry.js';
 import { storeFailure } from '../store/memory-tier.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { DecodedValue } from '../value/keeper.js';
+import { reportEntry } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { keepsForever } from './create-entry.js';
 import type { MethodState } from './method-context.js';
@@ -181,6 +182,8 @@ export class MethodLookups {
     const value = this.decode(entry);
     if (value === unreadable) return absent;
     this.countHit(entry, 'memory');
+    if (this.#core.observers !== undefined)
+      reportEntry(this.#core, this.#state, entry, { tier: 'memory', isStale: false, value });
     return value;
   }
 
@@ -246,6 +249,8 @@ export class MethodLookups {
     }
     if (isFresh) this.countHit(entry, tier);
     else this.countStaleHit(entry, tier, 'revalidate');
+    if (this.#core.observers !== undefined)
+      reportEntry(this.#core, this.#state, entry, { tier, isStale: !isFresh, value });
     return {
       outcome: isFresh ? 'hit' : 'stale',
       key: entry.key,

@@ -99,6 +99,8 @@ export class MethodLoads {
     if (typeof loader !== 'function') return Promise.reject(notALoader(loader));
     if (options.signal?.aborted) return Promise.reject(options.signal.reason);
     if (this.#core.isClosed) return this.bypass(loader, options, { reason: 'closed' });
+    if (this.#core.distrusted?.has(this.#state.name))
+      return this.bypass(loader, options, { reason: 'demoted' });
     try {
       return this.#state.key(params, options.scope);
     } catch (error) {

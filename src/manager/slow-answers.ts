@@ -75,7 +75,7 @@ export class SlowAnswers {
     const loaded = { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true };
     if (freshness !== 'fresh') return { ...loaded, stale: found };
     this.#lookups.countHit(entry, tier);
-    return loaded;
+    return { ...loaded, found };
   }
 
   /** A fresh value that has taken the place of the one that a load is to renew, not counted. */
@@ -110,9 +110,10 @@ export class SlowAnswers {
     return this.#loaded({ entry, tier: 'memory' });
   }
 
-  #loaded({ entry, decoded }: Found): Loaded | undefined {
+  #loaded(found: Found): Loaded | undefined {
+    const { entry, decoded } = found;
     const value = this.#lookups.decode(entry, decoded);
     if (value === unreadable) return undefined;
-    return { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true };
+    return { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true, found };
   }
 }

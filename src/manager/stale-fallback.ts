@@ -4,6 +4,7 @@ import type { CacheEvents } from '../events.js';
 import type { AbortSource } from '../guard/shared-abort.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { ResolvedMethodOptions } from '../options.js';
+import { reportEntry } from './answer-reports.js';
 import type { CacheCore } from './cache-context.js';
 import type { Loaded } from './loader.js';
 import { type MethodLookups, unreadable } from './lookup.js';
@@ -112,6 +113,10 @@ export class StaleAnswers {
       // Set while the call waited, which was counted when it began to.
       if (reason !== 'revalidate') this.#state.counters.doubleCounted++;
     } else this.#lookups.countStaleHit(entry, tier, reason);
+    if (this.#core.observers !== undefined) {
+      const isStale = freshness !== 'fresh';
+      reportEntry(this.#core, this.#state, entry, { tier, isStale, value });
+    }
     return { value };
   }
 

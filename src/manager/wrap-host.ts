@@ -89,7 +89,8 @@ class ManagerTarget implements WrapTarget {
   }
 
   known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined {
-    return this.#core.isClosed ? undefined : this.#state.known(params, scope, call);
+    if (this.#core.isClosed || this.#core.distrusted?.has(this.#state.name) === true) return undefined;
+    return this.#state.known(params, scope, call);
   }
 
   answer(known: KnownCall): Promise<unknown> {

@@ -5,6 +5,7 @@ import type { CacheManager, ToolRules } from '../index.js';
 import { recordedTools } from '../recorded-tools.js';
 import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
+import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
 import { Connection, isComplete } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
@@ -43,6 +44,8 @@ export class CachedCalls {
   readonly #cache: CacheManager;
   readonly #rules: CheckedRules;
   readonly #options: CacheClientOptions;
+  /** Where results come from, if they are to say so. */
+  readonly #answers: ReturnType<typeof answersOf> | undefined;
   /** By method. */
   readonly #functions = new Map<string, CachedFunction>();
   readonly #connections = new WeakMap<McpTransport, KnownConnection>();
@@ -53,10 +56,16 @@ export class CachedCalls {
     this.#cache = cache;
     this.#rules = adapterRules(rules);
     this.#options = checkedOptions(options);
+    if (options.provenance === true) this.#answers = answersOf(cache, 'cacheClient(client, cache, rules)');
   }
 
   /** `callTool`, of either version. */
   async call(given: readonly unknown[]): Promise<unknown> {
+    const result = await this.#result(given);
+    return this.#answers === undefined ? result : withAnswer(result, this.#answers);
+  }
+
+  async #result(given: readonly unknown[]): Promise<unknown> {
     const cacheable = await this.#cacheable(given);
     if (cacheable === undefined) {
       this.#cache[recordedTools]?.past(
@@ -174,4 +183,13 @@ export class CachedCalls {
       'TOOLSTASH_MCP_SERVER_UNNAMED',
     );
   }
+}
+
+/** A result with a note of where it came from. What the server has put into `_meta` stays. */
+function withAnswer(result: unknown, answers: ReturnType<typeof answersOf>): unknown {
+  if (!isRecord(result)) return result;
+  const { source = 'uncached', ageMs = 0, isStale = false, key } = answers.of(result) ?? {};
+  const answer = { source, ageMs, isStale, ...(key !== undefined && { key }) };
+  const meta = result['_meta'];
+  return { ...result, _meta: { ...(isRecord(meta) && meta), 'toolstash/answer': answer } };
 }

@@ -1,7 +1,7 @@
 /** The options of `cacheClient`: who may share results. */
 
 import { InvalidOptionError } from '../errors.js';
-import { objectOf, refuseUnknown, shown } from '../option-checks.js';
+import { objectOf, refuseUnknown, shown, trueOrFalse } from '../option-checks.js';
 
 /** Who may share results. */
 export interface CacheClientOptions {
@@ -17,13 +17,22 @@ export interface CacheClientOptions {
    * @default null
    */
   readonly principal?: string | null | (() => string | null);
+  /**
+   * Whether results say in their `_meta` where they come from: `'toolstash/answer': { source, ageMs, isStale, key }`, as
+   * `onAnswer` of `toolstash/trust` tells it.
+   * @default false
+   */
+  readonly provenance?: boolean;
 }
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
 export function checkedOptions(options: CacheClientOptions): CacheClientOptions {
   const what = "an object, as `{ server: 'docs', principal: null }`";
-  refuseUnknown(objectOf(options, 'options', what), ['server', 'principal'], { of: 'cacheClient' });
-  const { server, principal } = options;
+  refuseUnknown(objectOf(options, 'options', what), ['server', 'principal', 'provenance'], {
+    of: 'cacheClient',
+  });
+  const { server, principal, provenance } = options;
+  if (provenance !== undefined) trueOrFalse(provenance, 'provenance');
   if (server !== undefined && (typeof server !== 'string' || server === ''))
     throw new InvalidOptionError(`Expected \`server\` to be a non-empty string, got ${shown(server)}`);
   if (principal !== undefined && typeof principal !== 'function') checkPrincipal(principal, '`principal`');

@@ -1,6 +1,5 @@
 /** Where answers come from, and whether an agent asks the same again. */
 
-import { inspect } from 'node:util';
 import type { MethodCache, TierName } from '../index.js';
 import type { Approximation } from '../recorded-tools.js';
 
@@ -80,15 +79,5 @@ function callOf(method: MethodCache, input: unknown): string | undefined {
     return method.key(input);
   } catch {
     return undefined;
-  }
-}
-
-/** Calls a listener of the user's, whose failure is no failure of the call. */
-export function tell(name: string, listener: ((answer: Answer) => void) | undefined, answer: Answer): void {
-  try {
-    listener?.(answer);
-  } catch (error) {
-    const detail = inspect(error, { customInspect: false });
-    process.emitWarning(`\`${name}\` of a rollout failed: ${detail}`, { type: 'ToolstashWarning' });
   }
 }

@@ -31,6 +31,11 @@ export class History {
     return (this.#tracked.get(name) ?? this.#track(name)).part;
   }
 
+  /** The chains of resources, by name. */
+  chainsOf(names: readonly string[]): Readonly<Record<string, string>> {
+    return Object.fromEntries(names.map((name) => JSON.parse(this.partFor(name)) as [string, string]));
+  }
+
   /** The resource of a folded name. */
   resource(name: string): Resource {
     return (this.#tracked.get(name) ?? this.#track(name)).resource;

@@ -16,8 +16,7 @@ export class Observation {
   }
 
   /** Notes what the call depends on. */
-  dependsOn(parts: readonly string[]): void {
-    const chains = Object.fromEntries(parts.map((part) => JSON.parse(part) as [string, string]));
+  dependsOn(chains: Answer['chains']): void {
     this.#found = { ...this.#found, chains };
   }
 

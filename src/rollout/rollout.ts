@@ -1,14 +1,17 @@
 /** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
 
+import { isRepeat } from '../answers.js';
 import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
+import { callListener } from '../listener.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { shown } from '../option-checks.js';
 import { type AskedOptions, asker, recordedTools } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { isErrorByConvention } from '../tools/error-result.js';
+import { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
-import { Repeats, tell } from './answer.js';
+import { Repeats } from './answer.js';
 import { Materialization } from './environment.js';
 import { History } from './history.js';
 import { Observation } from './observation.js';
@@ -47,6 +50,7 @@ export class Rollout {
   readonly #turns = new Turns();
   readonly #world: World;
   readonly #repeats: Repeats | undefined;
+  readonly #reports: AnswerReports;
 
   /** @throws InvalidOptionError naming the option, its value and the fix */
   constructor(cache: CacheManager, options: RolloutOptions) {
@@ -56,6 +60,7 @@ export class Rollout {
       );
     }
     this.#cache = cache;
+    this.#reports = new AnswerReports(cache);
     this.#options = resolveRolloutOptions(options);
     const { environment, onAnswer, onRepeat, timeoutMs } = this.#options;
     this.#repeats = onAnswer === undefined && onRepeat === undefined ? undefined : new Repeats();
@@ -65,6 +70,7 @@ export class Rollout {
       timeoutMs,
       materialization: environment && new Materialization(environment),
       recorded: cache[recordedTools],
+      reports: this.#reports,
     };
   }
 
@@ -191,10 +197,22 @@ export class Rollout {
   ): Promise<Result> {
     let scope = call.tool.prefix;
     for (const name of names) scope += this.#history.partFor(name);
-    observation?.dependsOn(names.map((name) => this.#history.partFor(name)));
+    if (observation !== undefined || this.#reports.isHeard)
+      this.#dependsOn(call, { scope, names }, observation);
     const since = this.#turns.begun;
     const load = (context: LoaderContext) => this.#load(context, { call, names, since });
     return this.#find(call, scope, load, observation);
+  }
+
+  /** Tells those who want to know what a call depends on. */
+  #dependsOn(
+    { tool, input }: AnyCall<unknown>,
+    { scope, names }: { readonly scope: string | undefined; readonly names: readonly string[] },
+    observation: Observation | undefined,
+  ): void {
+    const chains = this.#history.chainsOf(names);
+    observation?.dependsOn(chains);
+    this.#reports.asked(tool.method, input, { scope, chains });
   }
 
   #find<Result>(
@@ -219,6 +237,8 @@ export class Rollout {
     const { materialization } = this.#world;
     let isSound = false;
     try {
+      // Its world is not what it was.
+      if (isRepeat(context)) return undefined as Result;
       await materialization?.materialize();
       const result = await runFor(call)(context);
       const resources = names.map((name) => this.#history.resource(name));
@@ -232,7 +252,9 @@ export class Rollout {
   async #runUncached<Result>({ tool, input, run, signal }: AnyCall<Result>): Promise<Result> {
     this.#world.recorded?.past(tool.name, 'its answer is for this call alone');
     await this.#world.materialization?.materialize();
-    return run(input, { signal: signal ?? neverAborted });
+    const result = await run(input, { signal: signal ?? neverAborted });
+    this.#reports.uncached(tool.name, result);
+    return result;
   }
 
   /** A call whose provenance somebody wants to know. */
@@ -250,8 +272,8 @@ export class Rollout {
     }
     const answer = { tool: tool.name, ...observation.found, sample: tool.sample, repeat };
     const { onAnswer, onRepeat } = this.#options;
-    tell('onAnswer', onAnswer, answer);
-    if (repeat > 1) tell('onRepeat', onRepeat, answer);
+    callListener('`onAnswer` of a rollout', onAnswer, answer);
+    if (repeat > 1) callListener('`onRepeat` of a rollout', onRepeat, answer);
     return result;
   }
 }
@@ -270,10 +292,16 @@ function optionsFor(
 
 /** Runs a tool under a load. What is an error by the convention of a framework is not kept. */
 function runFor<Result>({
+  tool,
   run,
   input,
 }: AnyCall<Result>): (context: LoaderContext) => Result | PromiseLike<Result> {
   return async (context) => {
+    // Equal calls of a stochastic tool may differ.
+    if (tool.sample !== undefined && isRepeat(context)) {
+      context.withhold();
+      return undefined as Result;
+    }
     const result = await run(input, context);
     if (isErrorByConvention(result)) context.skip();
     return result;

@@ -1,5 +1,6 @@
 /** Writes: run in turn, and taken down in the rollout's history with what they came to. */
 
+import { isRepeat } from '../answers.js';
 import { systemClock } from '../clock.js';
 import { type Deadline, startDeadline } from '../guard/deadline.js';
 import { onAbort } from '../guard/shared-abort.js';
@@ -7,6 +8,7 @@ import { hashKey, LoaderTimeoutError } from '../index.js';
 import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import { everything, type Resource, type ResourceTemplate } from '../tools/resource.js';
+import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import { digestOf, type Materialization } from './environment.js';
 import type { History } from './history.js';
@@ -22,6 +24,7 @@ export interface World {
   readonly materialization: Materialization | undefined;
   /** What is recorded, where anything is. */
   readonly recorded: RecordedTools | undefined;
+  readonly reports: AnswerReports;
 }
 
 /** A call whose effects are known by name. */
@@ -64,10 +67,13 @@ export async function runWrite<Result>(
   const isAnswered =
     isReplayable && (recorded?.mode === 'strict' || world.materialization?.isVirtual === true);
   const scope = `${call.tool.writePrefix}${state}`;
+  if (isAnswered && world.reports.isHeard)
+    world.reports.asked(call.tool.method, write.input, { scope, chains: history.chainsOf(write.touched) });
   const result = await run.bounded(() => {
     if (!isReplayable) recorded?.past(call.tool.name, 'nobody has said what it writes');
     return isAnswered ? run.answered(scope) : run.run();
   });
+  if (!isAnswered) world.reports.uncached(call.tool.name, result);
   const resultDigest = run.digestOf(result);
   if (isKnown && resultDigest !== undefined) {
     const digest = hashKey(call.tool.name, [call.tool.fingerprint, write.digest, state, resultDigest]);
@@ -224,6 +230,8 @@ class WriteRun<Result> {
       this.#write.input,
       async (context) => {
         try {
+          // A write is never run to see what it says.
+          if (isRepeat(context)) throw new Error(`${this.#call.tool.name} writes`);
           const result = await this.run();
           if (!this.#isShareable || this.digestOf(result) === undefined) context.withhold();
           return result;

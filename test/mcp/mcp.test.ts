@@ -30,6 +30,7 @@ it.each([
   ['collect', [client, new CacheManager(), { a: { collect: true } }], 'leave it out'],
   ['wrong options', [client, new CacheManager(), {}, 'docs'], "got `'docs'`"],
   ['an unknown option', [client, new CacheManager(), {}, { sever: 'docs' }], 'did you mean `server`?'],
+  ['a wrong provenance', [client, new CacheManager(), {}, { provenance: 1 }], 'Expected `provenance`'],
   ['an empty server', [client, new CacheManager(), {}, { server: '', principal: null }], 'Expected `server`'],
   ['a server without principal', [client, new CacheManager(), {}, { server: 'docs' }], '`principal: null`'],
   ['a wrong principal', [client, new CacheManager(), {}, { principal: 7 }], 'Expected `principal`'],

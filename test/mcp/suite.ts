@@ -87,6 +87,21 @@ export function describeSdk(sdk: Sdk): void {
       expect(warnings).toEqual([]);
     });
 
+    it('says in `_meta` where a result came from, where that is wanted', async () => {
+      const { call } = await counting({
+        options: { ...everybody, provenance: true },
+        run: (_, runs) => ({ content: [], _meta: { runs } }),
+      });
+      const sourceOf = (result: unknown) => (result as { _meta: Record<string, unknown> })._meta;
+      const both = await Promise.all([call({ a: 1 }), call({ a: 1 })]);
+      expect(both.map((each) => sourceOf(each)['toolstash/answer'])).toEqual([
+        { source: 'tool', ageMs: 0, isStale: false, key: expect.stringMatching(/^[0-9a-f]{32}$/) },
+        { source: 'coalesced', ageMs: 0, isStale: false, key: expect.any(String) },
+      ]);
+      const again = sourceOf(await call({ a: 1 }));
+      expect(again).toMatchObject({ runs: 1, 'toolstash/answer': { source: 'memory', isStale: false } });
+    });
+
     it('runs a tool once for 64 who ask at once, over connections of their own', async () => {
       const cache = new CacheManager();
       let runs = 0;

@@ -28,6 +28,7 @@ await withConsumer((folder) => {
       if (typeof SessionRegistry.open !== 'function') throw new Error('session');
       if (typeof Rollout !== 'function') throw new Error('rollout');
       if (recording({ dir: 'tape' }).mode !== 'live') throw new Error('recording');
+      onAnswer(cache, () => undefined)();
       console.log('ok');
     });`;
   const names = {
@@ -43,6 +44,7 @@ await withConsumer((folder) => {
     'toolstash/rollout': 'Rollout',
     'toolstash/source': 'cacheAside',
     'toolstash/recording': 'recording',
+    'toolstash/trust': 'onAnswer',
   };
   // The one peer that its subpath asks for as it is imported.
   install(folder, [

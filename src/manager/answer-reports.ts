@@ -1,0 +1,87 @@
+/** Telling the observers of a cache where its answers come from. Only called where there is one. */
+
+import { type AnswerSource, asRepeat, type RepeatableHit } from '../answers.js';
+import type { TierName } from '../entry.js';
+import type { MemoryEntry } from '../store/memory-entry.js';
+import type { CacheCore } from './cache-context.js';
+import { type Asked, type CallToLoad, type Loaded, nothingFound } from './loader.js';
+import type { MethodState } from './method-context.js';
+
+/** A value of an entry was handed out. */
+export function reportEntry(
+  core: CacheCore,
+  { name: method }: MethodState,
+  entry: MemoryEntry,
+  { tier, isStale, value }: { readonly tier: TierName; readonly isStale: boolean; readonly value: unknown },
+): void {
+  const ageMs = ageOf(core, entry.createdAt);
+  core.answered({ method, key: entry.key, source: tier, ageMs, isStale }, value);
+}
+
+/** A value was handed out that comes from the tool, or from another's load. */
+export function reportLoaded(
+  core: CacheCore,
+  { name: method }: MethodState,
+  { key, source, value, createdAt }: LoadedAnswer,
+): void {
+  const ageMs = createdAt === undefined ? 0 : ageOf(core, createdAt);
+  core.answered({ method, key, source, ageMs, isStale: false }, value);
+}
+
+interface LoadedAnswer {
+  readonly key: string | undefined;
+  readonly source: AnswerSource;
+  readonly value: unknown;
+  /** When it was set or loaded, if not just now. */
+  readonly createdAt?: number | undefined;
+}
+
+/** Who began a load has its value. */
+export function reportOwn<T>(
+  core: CacheCore,
+  state: MethodState,
+  { key, made }: Pick<Asked<T>, 'key' | 'made'>,
+  loaded: Loaded,
+): void {
+  const { value, found, recorded } = loaded;
+  if (recorded !== undefined) {
+    const source = recorded.approximate === undefined ? 'recording' : 'approximate';
+    core.answered({ method: state.name, key, source, ageMs: recorded.ageMs, isStale: false }, value);
+    return;
+  }
+  if (found === undefined) {
+    reportLoaded(core, state, { key, source: loaded === nothingFound ? 'unknownKey' : 'tool', value });
+    return;
+  }
+  reportEntry(core, state, found.entry, { tier: found.tier, isStale: false, value });
+  reportHit(core, state, found.entry, made);
+}
+
+/** A call was answered by an entry, and its tool can be asked again. */
+export function reportHit(
+  core: CacheCore,
+  { name: method }: MethodState,
+  entry: MemoryEntry,
+  made: () => CallToLoad<unknown>,
+): void {
+  const { keeper } = core;
+  const { key } = entry;
+  const hit: RepeatableHit = {
+    method,
+    key,
+    value: () => keeper.decode(entry.stored),
+    asStored: (result) => keeper.decode(keeper.encode(result).stored),
+    prepare() {
+      const { loader, call } = made();
+      call.prepare?.(key);
+      const nothing = () => undefined;
+      return ({ signal, withhold }) =>
+        loader(asRepeat({ signal, key, method, setTtl: nothing, skip: nothing, withhold }));
+    },
+  };
+  core.hitAgain(hit);
+}
+
+function ageOf(core: CacheCore, createdAt: number): number {
+  return Math.max(0, core.options.clock.now() - createdAt);
+}
