@@ -69,9 +69,8 @@ export interface MethodOptions extends GuardOptions {
    */
   readonly ignore?: readonly IgnoredPath[];
   /**
-   * Whether the params, scope, version and rollout of a call are kept beside its entry, in memory and on disk, for
-   * `toolstash export` and `deleteWhere`. They can hold secrets; `redact` names paths that are never kept, and adds to
-   * what the cache redacts.
+   * Whether the params, scope, version and rollout of a call are kept beside its entry, in memory and on disk. They can
+   * hold secrets; `redact` names paths that are never kept, besides what the cache redacts.
    * @default false
    */
   readonly keepParams?: boolean | KeepParams;
@@ -128,8 +127,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly remote?: Remote;
   /**
-   * A recording of what tools answer, to be made or played back: `recording({ dir })` of `toolstash/recording`. Unless its
-   * mode is `live`, nothing is read from or written to disk or Redis besides. `false`: there is none, on purpose.
+   * What tools answer, recorded or played back: `recording({ dir })` of `toolstash/recording`. Unless it is `live`,
+   * `persist`, `tiers` and `remote` are left aside. `false`: there is none, on purpose.
    * @default false
    */
   readonly recording?: Recording | false;

@@ -19,6 +19,9 @@ const alias = {
   toolstash: join(root, 'src/index.ts'),
 };
 
+/** Each of its runs begins a test runner. */
+const timeout = 300_000;
+
 let folder: string;
 let service: Server;
 let requests: string[];
@@ -108,7 +111,7 @@ function run({ program, args }: Runner, env: Record<string, string>): Promise<Ou
 describe.each(Object.keys(runners))('in %s', (name) => {
   const runner = runners[name]!;
 
-  it('is recorded once, and then asks nobody', async () => {
+  it('is recorded once, and then asks nobody', { timeout }, async () => {
     await runner.prepare();
     const SUPPORT_URL = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
     const unrecorded = await run(runner, { SUPPORT_URL });
@@ -132,7 +135,7 @@ describe.each(Object.keys(runners))('in %s', (name) => {
     expect(requests).toEqual([]);
   });
 
-  it('fails where a call was not recorded, and says which and what is nearest', async () => {
+  it('fails where a call was not recorded, and says which and what is nearest', { timeout }, async () => {
     await runner.prepare();
     const SUPPORT_URL = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
     await run(runner, { SUPPORT_URL, TOOLSTASH_MODE: 'record' });
