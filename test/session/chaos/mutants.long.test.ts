@@ -18,7 +18,7 @@ afterAll(async () => {
 
 interface Mutant extends Mutation {
   readonly rounds: readonly Disturbance[];
-  readonly shown: 'unfenced' | 'overlaps';
+  readonly shown: 'shared' | 'unfenced' | 'overlaps' | 'twice' | 'missed';
 }
 
 const mutants: readonly (readonly [what: string, mutant: Mutant])[] = [
@@ -60,6 +60,56 @@ const mutants: readonly (readonly [what: string, mutant: Mutant])[] = [
       to: '',
       rounds: ['partition'],
       shown: 'overlaps',
+    },
+  ],
+  [
+    'fencing numbers begin anew with an empty server',
+    {
+      file: 'session/session-scripts.ts',
+      from: /text\(math\.max\(last \+ 1, now, tonumber\(seen\) \+ 1\)\)/,
+      to: 'text(last + 1)',
+      rounds: ['flush', 'flush'],
+      shown: 'shared',
+    },
+  ],
+  [
+    'what was claimed meanwhile is adopted all the same',
+    {
+      file: 'session/session-scripts.ts',
+      from: /if held\[1\] and held\[2\] == known then/,
+      to: 'if held[1] then',
+      rounds: ['kill', 'kill', 'partition', 'kill', 'kill', 'partition'],
+      shown: 'twice',
+    },
+  ],
+  [
+    'a dead node is seen to two seconds later',
+    {
+      file: 'session/takeover.ts',
+      from: /this\.#last = inBackground\(\(\) => this\.#last\.then\(start\)\)/,
+      to: 'this.#last = this.#last.then(() => new Promise((go) => setTimeout(go, 2_000))).then(start)',
+      rounds: ['kill', 'partition'],
+      shown: 'missed',
+    },
+  ],
+  [
+    'nobody is told of orphans',
+    {
+      file: 'session/session-scripts.ts',
+      from: /redis\.call\('PUBLISH', ARGV\[8\], 'o'/,
+      to: "redis.call('PUBLISH', ARGV[8] .. ':nowhere', 'o'",
+      rounds: ['kill'],
+      shown: 'missed',
+    },
+  ],
+  [
+    'who closes does not say so',
+    {
+      file: 'session/node-life.ts',
+      from: /await this\.#init\.commands\.bury\(lease\.incarnation, true\)/,
+      to: '',
+      rounds: ['close'],
+      shown: 'missed',
     },
   ],
 ];

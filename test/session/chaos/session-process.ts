@@ -31,20 +31,26 @@ interface Zombie {
 async function main(): Promise<void> {
   let isOver = false;
   const zombies: Zombie[] = [];
-  const take = (lease: SessionLease, how: string) => {
-    const { id, fence, incarnation } = lease;
-    tell('got', id, fence, incarnation, now(), how);
-    let heldAt = now();
-    const watch = setInterval(() => {
+  /** When each lease was held for the last time, as far as was looked. */
+  const heldAt = new Map<SessionLease, number>();
+  setInterval(() => {
+    for (const lease of heldAt.keys()) {
       const at = now();
-      if (lease.isHeld) heldAt = at;
-    }, 2);
-    lease.signal.addEventListener('abort', () => {
-      clearInterval(watch);
-      tell('lost', id, fence, heldAt, now());
+      if (lease.isHeld) heldAt.set(lease, at);
+    }
+  }, 2).unref();
+  const take = (lease: SessionLease) => {
+    const { id, fence, incarnation } = lease;
+    tell('got', id, fence, incarnation, now());
+    heldAt.set(lease, now());
+    const lost = () => {
+      tell('lost', id, fence, heldAt.get(lease), now());
+      heldAt.delete(lease);
       zombies.push({ id, incarnation, fence });
       if (zombies.length > 30) zombies.shift();
-    });
+    };
+    if (lease.signal.aborted) lost();
+    else lease.signal.addEventListener('abort', lost);
     // Those that write nothing learn of nothing by a refusal.
     if (Number(id.slice(5)) % 2 === 0) void write(lease);
   };
@@ -54,7 +60,7 @@ async function main(): Promise<void> {
     ttl: 1_500,
     refresh: 300,
     timeout: 1_000,
-    adopt: (lease) => take(lease, 'adopted'),
+    adopt: take,
   });
   registry.on('error', () => undefined);
   registry.on('orphaned', ({ id, from, takenBy }) => tell('orphaned', id, from, takenBy ?? '', now()));
@@ -78,8 +84,11 @@ async function main(): Promise<void> {
     while (!isOver) {
       const id = `chat ${Math.floor(Math.random() * Number(count))}`;
       try {
-        const lease = registry.held(id) === undefined ? await registry.claim(id) : undefined;
-        if (lease !== undefined) take(lease, 'claimed');
+        // A third is left to who sees to the dead: else claims would hide that nobody does.
+        const isLeft = Number(id.slice(5)) % 3 === 0 && (await registry.owner(id)) !== undefined;
+        const isWanted = !isLeft && registry.held(id) === undefined;
+        const lease = isWanted ? await registry.claim(id) : undefined;
+        if (lease !== undefined) take(lease);
         else if (Math.random() < 0.01) await registry.held(id)?.release();
       } catch {
         // Redis is away.
@@ -124,9 +133,9 @@ async function main(): Promise<void> {
   while (!input.includes('stop')) await wait(20);
   isOver = true;
   await Promise.all(work);
+  tell('closing', now());
   await registry.close();
   process.stdin.destroy();
-  tell('ended');
 }
 
 void main();
