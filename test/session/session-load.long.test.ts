@@ -7,6 +7,7 @@ import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createClient } from 'redis';
 import { afterAll, expect, it } from 'vitest';
+import { SessionRegistry } from '../../src/session/index.js';
 import { SessionKeys } from '../../src/session/session-keys.js';
 import { sessionScripts } from '../../src/session/session-scripts.js';
 import { buildScript, Child, killChildren, makeWorkFolder, wait } from '../helper/child-process.js';
@@ -31,16 +32,19 @@ it('1,000 sessions on 4 processes: one renewal per process and refresh, however 
   const script = await buildScript(fileURLToPath(new URL('./load-process.ts', import.meta.url)), work);
   const empty = await infoOf(server, 'memory', 'used_memory');
   const nodes = ['a', 'b', 'c', 'd'].map(
-    (name) => new Child({ script, args: [String(server.port), name, '250'] }),
+    (name) => new Child({ script, args: [String(server.port), name, '250'], nodeArgs: ['--expose-gc'] }),
   );
-  await Promise.all(nodes.map((node) => node.next('ready')));
+  const ready = await Promise.all(nodes.map((node) => node.next('ready')));
+  const heapBytesPerSession = ready.map(([, each]) => each);
   const bytes = (await infoOf(server, 'memory', 'used_memory')) - empty;
   await server.command('CONFIG', 'RESETSTAT');
   const seconds = 20;
   await wait(seconds * 1_000);
   const beats = await infoOf(server, 'commandstats', 'cmdstat_evalsha:calls');
   const pings = await infoOf(server, 'commandstats', 'cmdstat_ping:calls');
-  console.log({ kilobytesInAll: Math.round(bytes / 1_024), seconds, beats, pings });
+  const commands = await infoOf(server, 'stats', 'total_commands_processed');
+  const kilobytesInRedis = Math.round(bytes / 1_024);
+  console.log({ kilobytesInRedis, heapBytesPerSession, seconds, beats, pings, commands });
   // Every 5 s each, and one more each at the edges.
   expect(beats).toBeLessThanOrEqual(4 * (seconds / 5 + 1));
   expect(beats).toBeGreaterThan(0);
@@ -84,5 +88,26 @@ it('a million sessions on 200 nodes: what a renewal and a session cost', async (
     renewalsPerSecond: 200 / 5,
   });
   expect(calls).toBe(1_000);
+  // One of them dies: a real node takes what it had.
+  const adopted = new Set<string>();
+  const survivor = await SessionRegistry.open({
+    url: server.url,
+    ttl: '60s',
+    adopt: ({ id }) => void adopted.add(id),
+  });
+  await server.command('CONFIG', 'RESETSTAT');
+  const began = performance.now();
+  const buried = {
+    keys: [...keys.living],
+    arguments: ['', nodes[0]!, '1', 'toolstash-sessions:{nodes}:0:events'],
+  };
+  await client.eval(sessionScripts.bury.text, buried);
+  while (adopted.size < total / 200 && performance.now() - began < 60_000) await wait(2);
+  const takenMs = Math.round(performance.now() - began);
+  const scripts = await infoOf(server, 'commandstats', 'cmdstat_evalsha:calls');
+  const each = await infoOf(server, 'commandstats', 'cmdstat_evalsha:calls=\\d+,usec=\\d+,usec_per_call');
+  console.log({ orphans: adopted.size, takenMs, scripts, redisMs: Math.round((scripts * each) / 1_000) });
+  expect(adopted.size).toBe(total / 200);
+  await survivor.close();
   client.destroy();
-});
+}, 900_000);
