@@ -1,20 +1,14 @@
 /** Where answers come from, for those who ask to be told. Mostly nobody does, and a hit does nothing for it. */
 
 import type { TierName } from './entry.js';
+import type { Approximation } from './recorded-tools.js';
 
 /**
  * Where an answer came from: a tier; `'coalesced'`, a call of the same that was under way; `'tool'`, which was run for this
  * call; `'uncached'`, the tool too, past the cache; `'unknownKey'`, `knownKeys` says that there is nothing; `'recording'`,
  * which has answered in the place of the tool, or `'approximate'`, with the answer of another call.
  */
-export type AnswerSource =
-  | TierName
-  | 'coalesced'
-  | 'tool'
-  | 'uncached'
-  | 'unknownKey'
-  | 'recording'
-  | 'approximate';
+export type AnswerSource = TierName | 'coalesced' | 'tool' | 'uncached' | 'unknownKey' | 'approximate';
 
 /** The provenance of an answer of a cache. */
 export interface CacheAnswer {
@@ -28,6 +22,8 @@ export interface CacheAnswer {
   readonly ageMs: number;
   /** Whether it is past its ttl. */
   readonly isStale: boolean;
+  /** Of an approximate answer: how far the call that was recorded is from this one. */
+  readonly approximate?: Approximation;
   /**
    * Of a call through a rollout: what it depends on, each resource with its chain, by which this rollout and the one that
    * the answer comes from have the same behind them. `undefined` elsewhere.

@@ -1,7 +1,8 @@
 /** Telling the observers of a cache where its answers come from. Only called where there is one. */
 
-import { type AnswerSource, asRepeat, type RepeatableHit } from '../answers.js';
+import { type AnswerSource, asRepeat, type CacheAnswer, type RepeatableHit } from '../answers.js';
 import type { TierName } from '../entry.js';
+import type { RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { CacheCore } from './cache-context.js';
 import { type Asked, type CallToLoad, type Loaded, nothingFound } from './loader.js';
@@ -45,8 +46,7 @@ export function reportOwn<T>(
 ): void {
   const { value, found, recorded } = loaded;
   if (recorded !== undefined) {
-    const source = recorded.approximate === undefined ? 'recording' : 'approximate';
-    core.answered({ method: state.name, key, source, ageMs: recorded.ageMs, isStale: false }, value);
+    reportRecorded(core, state, key, { value, answer: recorded });
     return;
   }
   if (found === undefined) {
@@ -57,13 +57,30 @@ export function reportOwn<T>(
   reportHit(core, state, found.entry, made);
 }
 
-/** A call was answered by an entry, and its tool can be asked again. */
+/** A recording has answered in the place of the tool. */
+export function reportRecorded(
+  core: CacheCore,
+  { name: method }: MethodState,
+  key: string,
+  { value, answer }: Pick<RecordedValue, 'value' | 'answer'>,
+): void {
+  const { ageMs, approximate } = answer;
+  const always = { method, key, ageMs, isStale: false };
+  const told: CacheAnswer =
+    approximate === undefined
+      ? { ...always, source: 'recording' }
+      : { ...always, source: 'approximate', approximate };
+  core.answered(told, value);
+}
+
+/** A call was answered by an entry, and its tool can be asked again, unless a recording stands in its place. */
 export function reportHit(
   core: CacheCore,
   { name: method }: MethodState,
   entry: MemoryEntry,
   made: () => CallToLoad<unknown>,
 ): void {
+  if (core.replay !== undefined) return;
   const { keeper } = core;
   const { key } = entry;
   const hit: RepeatableHit = {

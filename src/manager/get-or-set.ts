@@ -18,7 +18,7 @@ import { asker } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { KnownCall } from '../wrap/host.js';
-import { reportEntry, reportHit, reportLoaded, reportOwn } from './answer-reports.js';
+import { reportEntry, reportHit, reportLoaded, reportOwn, reportRecorded } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { ttlOptions } from './call-checks.js';
 import type { LoadRequest } from './load.js';
@@ -269,8 +269,11 @@ export class LoadPipeline {
       }
       this.#state.counters.saved(loadMs);
       if (this.#core.observers !== undefined) {
-        const createdAt = loaded.found?.entry.createdAt;
-        reportLoaded(this.#core, this.#state, { key: asked.key, source: 'coalesced', value, createdAt });
+        const { recorded, found } = loaded;
+        const createdAt = found?.entry.createdAt;
+        if (recorded !== undefined)
+          reportRecorded(this.#core, this.#state, asked.key, { value, answer: recorded });
+        else reportLoaded(this.#core, this.#state, { key: asked.key, source: 'coalesced', value, createdAt });
       }
       return value as T;
     };

@@ -11,7 +11,7 @@ import type { MemoryEntry } from '../store/memory-entry.js';
 import { storeFailure } from '../store/memory-tier.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { DecodedValue } from '../value/keeper.js';
-import { reportEntry } from './answer-reports.js';
+import { reportEntry, reportRecorded } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { keepsForever } from './create-entry.js';
 import type { MethodState } from './method-context.js';
@@ -146,6 +146,7 @@ export class MethodLookups {
       this.missed(key);
       return { outcome: 'miss', key, approximate: found };
     }
+    if (this.#core.observers !== undefined) reportRecorded(this.#core, this.#state, key, found);
     const { value, metadata } = found;
     const tier = 'recording';
     counters.hits++;
