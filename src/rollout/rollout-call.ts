@@ -3,6 +3,7 @@
 import type { LoadOptions, MethodCache } from '../index.js';
 import type { AskedOptions } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
+import type { ReadScope } from './read-scope.js';
 
 /** What a tool is given besides its input. */
 export interface ToolRunContext {
@@ -37,7 +38,7 @@ export interface RolloutTool {
   /** How its results are kept, over what the method says. */
   readonly options: (LoadOptions & AskedOptions) | undefined;
   /** What the scope of its results begins with; `undefined`: they are everybody's. */
-  readonly prefix: string | undefined;
+  readonly reads: ReadScope | undefined;
   /** The same for what its writes came to. */
   readonly writePrefix: string;
   readonly sample: number | undefined;

@@ -15,6 +15,7 @@ import { Repeats } from './answer.js';
 import { Materialization } from './environment.js';
 import { History } from './history.js';
 import { Observation } from './observation.js';
+import { ReadScope } from './read-scope.js';
 import type { RolloutCall, RolloutCallOptions, RolloutTool, RunTool } from './rollout-call.js';
 import {
   type ResolvedRolloutOptions,
@@ -127,13 +128,14 @@ export class Rollout {
     const fingerprint = method.key('toolstash.rollout');
     const prefixOf = (kind: 'read' | 'write') =>
       JSON.stringify([kind, ...this.#sharers(scope), isPure || effects.digest, fingerprint, sample ?? null]);
+    const own = this.#askedBy(method, optionsFor(effect, method, options));
+    const isEverybodys = isPure && scope === 'global' && sample === undefined;
     const tool: RolloutTool = {
-      ...{ name, effect, method, sample, fingerprint },
-      options: this.#askedBy(method, optionsFor(effect, method, options)),
-      prefix: isPure && scope === 'global' && sample === undefined ? undefined : prefixOf('read'),
+      ...{ name, effect, method, sample, fingerprint, options: own },
+      reads: isEverybodys ? undefined : new ReadScope(prefixOf('read'), own),
       writePrefix: prefixOf('write'),
     };
-    if (method.options.knownKeys !== undefined && effect.kind !== 'opaque' && tool.prefix !== undefined) {
+    if (method.options.knownKeys !== undefined && effect.kind !== 'opaque' && tool.reads !== undefined) {
       throw new InvalidOptionError(
         `\`knownKeys\` of the method \`${name}\` knows no key of a rollout, which holds what has happened in it: leave it out`,
       );
@@ -162,7 +164,7 @@ export class Rollout {
     const { tool, effect, input } = call;
     const { materialization } = this.#world;
     if (materialization?.failure !== undefined) return Promise.reject(materialization.failure);
-    if (effect.kind === 'pure') return this.#find(call, tool.prefix, runFor(call), observation);
+    if (effect.kind === 'pure') return this.#find(call, tool.reads, runFor(call), observation);
     materialization?.refuseWithin(tool.name);
     if (effect.kind === 'opaque') return this.#runUncached(call);
     if (effect.writes.length > 0) return runWrite(this.#world, { ...call, effect }, observation);
@@ -195,10 +197,10 @@ export class Rollout {
     names: readonly string[],
     observation: Observation | undefined,
   ): Promise<Result> {
-    let scope = call.tool.prefix;
-    for (const name of names) scope += this.#history.partFor(name);
+    let scope = call.tool.reads;
+    for (const name of names) scope = scope?.with(this.#history.partFor(name));
     if (observation !== undefined || this.#reports.isHeard)
-      this.#dependsOn(call, { scope, names }, observation);
+      this.#dependsOn(call, { scope: scope?.text, names }, observation);
     const since = this.#turns.begun;
     const load = (context: LoaderContext) => this.#load(context, { call, names, since });
     return this.#find(call, scope, load, observation);
@@ -217,12 +219,12 @@ export class Rollout {
 
   #find<Result>(
     { tool, input, signal }: AnyCall<Result>,
-    scope: string | undefined,
+    scope: ReadScope | undefined,
     load: (context: LoaderContext) => Result | PromiseLike<Result>,
     observation: Observation | undefined,
   ): Promise<Result> {
-    if (observation !== undefined) return observation.find(tool, input, load, { scope, signal });
-    const keyed = scope === undefined ? tool.options : { ...tool.options, scope };
+    if (observation !== undefined) return observation.find(tool, input, load, { scope: scope?.text, signal });
+    const keyed = scope === undefined ? tool.options : scope.options;
     return tool.method.getOrSet<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
   }
 

@@ -23,6 +23,10 @@ export function resourceOf(name: string): Resource {
   return { name, head: star < 0 ? name : name.slice(0, star), isPattern: star >= 0 };
 }
 
+/** How many names a template remembers, of arguments up to which length: most come again. */
+const mostKnown = 1000;
+const longestKnown = 256;
+
 /** A name of resources with places for arguments. */
 export class ResourceTemplate {
   /** The text as given. */
@@ -30,6 +34,10 @@ export class ResourceTemplate {
   readonly #parts: readonly (string | readonly string[])[];
   /** The name where no argument is part of it. */
   readonly #fixed: string | undefined;
+  /** The argument, where there is but one. */
+  readonly #only: readonly string[] | undefined;
+  /** Names by the text of that. */
+  readonly #names = new Map<string, string | undefined>();
 
   /** @throws InvalidOptionError for what is no template, naming `path` */
   constructor(text: unknown, path: string) {
@@ -47,11 +55,24 @@ export class ResourceTemplate {
       );
     const [only] = this.#parts;
     this.#fixed = this.#parts.length === 1 && typeof only === 'string' ? tidied(only) : undefined;
+    const places = this.#parts.filter((part) => typeof part !== 'string');
+    this.#only = places.length === 1 ? places[0] : undefined;
   }
 
   /** The name for a call, folded; `undefined` where an argument can't be part of a name. */
   nameFor(input: unknown): string | undefined {
     if (this.#fixed !== undefined) return this.#fixed;
+    const value = this.#only && valueAt(input, this.#only);
+    if (typeof value !== 'string' || value.length > longestKnown) return this.#made(input);
+    const known = this.#names.get(value);
+    if (known !== undefined) return known;
+    const name = this.#made(input);
+    if (this.#names.size >= mostKnown) this.#names.clear();
+    this.#names.set(value, name);
+    return name;
+  }
+
+  #made(input: unknown): string | undefined {
     let name = '';
     for (const part of this.#parts) {
       const text = typeof part === 'string' ? part : foldedValue(valueAt(input, part));
