@@ -6,7 +6,7 @@ import { type AbortSource, onAbort } from './shared-abort.js';
 import { enclosingLoad, WaitNode } from './wait-graph.js';
 
 /** One load under way, and who waits for it. */
-export class Flight<T> {
+export class Flight<T> implements Watch {
   readonly node: WaitNode;
   /** Callers still waiting. A load that nobody waits for any more is aborted. */
   waiters = 0;
@@ -35,6 +35,14 @@ export class Flight<T> {
 
   constructor(key: string, method: string) {
     this.node = new WaitNode(key, method);
+  }
+
+  get key(): string {
+    return this.node.key;
+  }
+
+  get method(): string {
+    return this.node.method;
   }
 
   /** Whether this is the error that it was ended with because it took too long. */
@@ -255,8 +263,15 @@ export class SingleFlight<T> {
     flight.expire(error);
   }
 
+  /** Nobody may join this load any more, but what is written or deleted overtakes it until it has settled. */
+  close(flight: Flight<T>): void {
+    this.retire(flight);
+    if (!flight.node.isSettled) this.#watches.add(flight);
+  }
+
   /** Nobody may join this load any more: its value is in, or nobody waits for it. */
   retire(flight: Flight<T>): void {
+    this.#watches.delete(flight);
     if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
   }
 

@@ -10,6 +10,7 @@ import type { CacheCore } from './cache-context.js';
 import { checkMethodName } from './call-checks.js';
 import { originOf } from './create-entry.js';
 import type { MethodState } from './method-context.js';
+import type { Search } from './slow-reads.js';
 
 /** Which entries to delete: those that meet all that is given. At least one is. */
 export interface DeleteCriteria {
@@ -122,9 +123,17 @@ export async function expireEntry(core: CacheCore, state: MethodState, key: stri
   const { tiers, loads } = core;
   loads.supersede(key);
   state.errors.forget(key);
-  const found = tiers.hasSlow ? await tiers.search(key, state) : undefined;
+  const watch = tiers.reads.watch(key, state.name);
+  let found: Search;
+  try {
+    found = tiers.hasSlow ? await tiers.search(key, state) : undefined;
+  } finally {
+    watch.end();
+  }
   if (found !== undefined && 'error' in found) throw found.error;
-  const entry = tiers.peek(key) ?? found?.entry;
+  // What was written, deleted or invalidated meanwhile, to the last turn, is not to come back.
+  const isOver = watch.superseded || (found !== undefined && tiers.tags.isInvalid(found.entry));
+  const entry = tiers.peek(key) ?? (isOver ? undefined : found?.entry);
   if (entry === undefined || core.isClosed) return false;
   // What a load has begun meanwhile was asked for before it was expired here.
   loads.supersede(key);

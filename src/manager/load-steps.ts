@@ -3,8 +3,9 @@
 import type { Flight } from '../guard/single-flight.js';
 import type { LoadTurn } from '../tier.js';
 import { BulkyValue } from '../value/bulky-value.js';
-import type { CacheCore } from './cache-context.js';
+import { asCacheError, type CacheCore } from './cache-context.js';
 import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
+import { outlasts } from './load-bound.js';
 import { awaitTurn, turnOf } from './load-turn.js';
 import { type Loaded, nothingFound } from './loader.js';
 import type { MethodLookups } from './lookup.js';
@@ -102,16 +103,39 @@ export class LoadSteps {
       // Another load has begun since it was written or deleted: that is the one to wait for.
       const other = newer;
       const loaded = await loads.join(other, flight.signal).catch((error: unknown) => {
-        if (other.isLoneFailure(error)) return undefined;
+        if (other.isLoneFailure(error) || this.#outlasts(flight, other, error)) return undefined;
         throw other.ownError(error);
       });
       if (loaded === undefined) continue;
       // Who refreshes is owed what the tool says, and not what the other load has found.
       const isOwed = isRefresh && loaded.isFound === true;
-      if (loaded.shared === undefined || isOwed) continue;
-      const { stored } = loaded.shared;
+      const shared = isOwed ? undefined : await this.#decoded(request, flight, loaded);
+      if (shared !== undefined) return shared;
+    }
+  }
+
+  /** Whether a load may take longer than another one, which was ended because it took too long. */
+  #outlasts({ boundMs, beganAt }: Flight<Loaded>, other: Flight<Loaded>, error: unknown): boolean {
+    const waitedMs = beganAt === undefined ? 0 : this.#core.options.clock.elapsed() - beganAt;
+    return other.isExpiry(error) && outlasts({ hardTimeout: boundMs }, other, waitedMs);
+  }
+
+  /** What another load came to, for the callers of this one; `undefined` where it can't be shared. */
+  async #decoded(
+    { key }: LoadRequest<unknown>,
+    flight: Flight<Loaded>,
+    loaded: Loaded,
+  ): Promise<Loaded | undefined> {
+    if (loaded.shared === undefined) return undefined;
+    const { stored } = loaded.shared;
+    try {
       if (stored instanceof BulkyValue) await stored.prepare(flight.signal);
       return { ...loaded, value: this.#core.keeper.decode(stored) };
+    } catch (error) {
+      flight.throwIfAborted();
+      const name = this.#state.name;
+      this.#core.failed(asCacheError(error, `Decoding the result of \`${name}\` failed`), this.#state, key);
+      return undefined;
     }
   }
 }

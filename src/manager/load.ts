@@ -41,17 +41,17 @@ export async function callTool<T>(
   const { state } = request;
   const tags = typeof request.options.tags === 'function' ? undefined : request.options.tags;
   const own = ticket?.isVoid === true ? undefined : ticket;
-  const tagged = { tags, stamp: own?.stamp ?? tiers.begin() };
+  const tagged = { tags, stamp: tiers.begin(own) };
   if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
   const decision: LoaderDecision = { ttl: undefined, isSkipped: false, isWithheld: false };
-  const watch = tiers.watch(request.key, state.name, (change) => {
-    // Which tags it is about may not be known before the value is: until then nobody joins it.
-    if (change === 'key') core.loads.overtake(flight);
-    else core.loads.retire(flight);
-  });
   const started = options.clock.elapsed();
   const { breaker } = state;
   const attempt = breaker && enterBreaker(core, state, { breaker, flight });
+  const watch = tiers.watch(request.key, state.name, (change) => {
+    // Which tags it is about may not be known before the value is: until then nobody joins it.
+    if (change === 'key') core.loads.overtake(flight);
+    else core.loads.close(flight);
+  });
   flight.onExpired = (error) => countLoadError(core, request, error);
   let value: T;
   let recorded: RecordedAnswer | undefined;

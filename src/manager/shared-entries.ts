@@ -1,9 +1,9 @@
 /** What other machines change of what a cache shares with them. */
 
+import type { CacheError } from '../errors.js';
 import type { TagInvalidations } from '../guard/tag-invalidation.js';
-import { compareStamps } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { MemoryTier } from '../store/memory-tier.js';
+import { compareStamps, type Stamp } from '../stamp.js';
+import { type MemoryTier, storeFailure } from '../store/memory-tier.js';
 import type { RemoteChange, SlowTier, TierRecord } from '../tier.js';
 import type { SlowReads } from './slow-reads.js';
 import type { SearchPlace } from './slow-search.js';
@@ -15,7 +15,8 @@ export interface SharedEntriesInit {
   readonly reads: SlowReads;
   readonly tags: TagInvalidations;
   /** Drops an entry from memory alone. */
-  readonly drop: (entry: MemoryEntry) => void;
+  readonly drop: (entry: Pick<TierRecord, 'key' | 'method'>) => void;
+  readonly failed: (error: CacheError, key: string) => void;
   /** Drops a method's entries, or all, from memory alone. */
   readonly clearMemory: (method?: string) => void;
 }
@@ -69,10 +70,19 @@ export class SharedEntries {
 
   /** Drops what is older than a change: a value that was set is no older than the message of it. */
   #forget({ key, method, stamp }: Changed): void {
-    const { reads, memory, drop } = this.#init;
-    reads.supersede(key);
-    const held = memory.peek(key);
-    if (held !== undefined && compareStamps(held.stamp, stamp) < 0) drop(held);
+    this.#init.reads.supersede(key);
+    if (this.#isHeldBefore(key, stamp)) this.#init.drop({ key, method });
     for (const tier of this.faster) if (tier.holds?.(key, method) !== false) tier.delete(key, method, stamp);
+  }
+
+  /** Whether memory holds something older. A store that fails may: what is left of it goes. */
+  #isHeldBefore(key: string, stamp: Stamp): boolean {
+    try {
+      const held = this.#init.memory.peek(key);
+      return held !== undefined && compareStamps(held.stamp, stamp) < 0;
+    } catch (cause) {
+      this.#init.failed(storeFailure('peek', cause), key);
+      return true;
+    }
   }
 }

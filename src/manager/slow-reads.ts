@@ -1,10 +1,9 @@
-/** Reads of the slower tiers under way, at most one a key that may be joined, and the watch over their keys during a load. */
+/** Reads of the slower tiers under way, at most one a key that may be joined. */
 
 import type { TierName } from '../entry.js';
 import { CacheError } from '../errors.js';
 import { type Flight, SingleFlight } from '../guard/single-flight.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
-import type { LoadWatch, LoadWatchListener, SlowTier } from '../tier.js';
 import type { DecodedValue } from '../value/keeper.js';
 
 /** An entry and the tier it was found in. */
@@ -39,19 +38,4 @@ export class SlowReads extends SingleFlight<Read> {
     const message = `A slower tier took too long to read ${key}: it is not asked again`;
     return new CacheError('ERR_STORAGE', message);
   }
-}
-
-/** Watches a key in every tier that others write to as well. */
-export function watchLoad(
-  tiers: readonly SlowTier[],
-  load: { readonly key: string; readonly method: string },
-  onChange: LoadWatchListener,
-): LoadWatch {
-  const watches = tiers.flatMap((tier) => tier.watch?.(load, onChange) ?? []);
-  return {
-    isInvalidated: (tags) => watches.some((watch) => watch.isInvalidated(tags)),
-    end: () => {
-      for (const watch of watches) watch.end();
-    },
-  };
 }

@@ -71,17 +71,32 @@ export async function searchSlowTiers(
       candidate = found;
     } catch (error) {
       if (place.isClosed()) return 'superseded';
-      const message = `Reading ${key} from the ${tier.name} tier failed`;
-      failure = new CacheError('ERR_STORAGE', message, { cause: error });
-      place.failed(failure, state, key);
+      failure = countFailure(place, { state, key, tier }, error);
       if (flight.superseded) return 'superseded';
     }
   }
   // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
   const isAnswer = isConfirmed || (failure !== undefined && state.options.coherence === 'available');
   if (candidate !== undefined && isAnswer && !isVoid(place, candidate.record, candidate.at))
-    return bringIn(place, { state, flight }, { found: candidate, above: candidate });
+    try {
+      return await bringIn(place, { state, flight }, { found: candidate, above: candidate });
+    } catch (error) {
+      if (place.isClosed() || flight.superseded) return 'superseded';
+      failure = countFailure(place, { state, key, tier: place.slow[candidate.at]! }, error);
+    }
   return failure === undefined ? undefined : { error: failure };
+}
+
+function countFailure(
+  place: SearchPlace,
+  { state, key, tier }: { readonly state: MethodState; readonly key: string; readonly tier: SlowTier },
+  cause: unknown,
+): CacheError {
+  const failure = new CacheError('ERR_STORAGE', `Reading ${key} from the ${tier.name} tier failed`, {
+    cause,
+  });
+  place.failed(failure, state, key);
+  return failure;
 }
 
 async function bringIn(

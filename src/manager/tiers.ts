@@ -1,6 +1,5 @@
 /** The tiers as one: one read path, one write path, memory first. */
 
-import { inBackground } from '../clock.js';
 import type { CacheError } from '../errors.js';
 import type { EventHub } from '../events.js';
 import { type Tagged, TagInvalidations } from '../guard/tag-invalidation.js';
@@ -10,15 +9,16 @@ import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { MemoryTier, storeFailure } from '../store/memory-tier.js';
 import type { RemovalReason } from '../store/store.js';
-import type { LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../tier.js';
+import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../tier.js';
 import type { ValueKeeper } from '../value/keeper.js';
 import { type Incoming, newEntry, newRecord } from './create-entry.js';
 import { type Held, heldEntries } from './held-entries.js';
 import type { FailureCounters, MethodState } from './method-context.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
-import { type Search, SlowReads, watchLoad } from './slow-reads.js';
+import { type Search, SlowReads } from './slow-reads.js';
 import { type SearchPlace, searchSlowTiers } from './slow-search.js';
+import { SlowTiers } from './slow-tiers.js';
 
 /** Where the tiers tell what happened in them. */
 export interface TierObserver {
@@ -36,6 +36,7 @@ export class Tiers {
   readonly shared: SharedEntries;
   readonly #memory: MemoryTier;
   readonly slow: readonly SlowTier[];
+  readonly #slowTiers: SlowTiers;
   /** Whether there is anything below memory. */
   readonly hasSlow: boolean;
   readonly #stamps: StampClock;
@@ -64,6 +65,7 @@ export class Tiers {
     this.keeper = init.keeper;
     this.slow = remote === undefined ? init.slow : [...init.slow, remote];
     this.hasSlow = this.slow.length > 0;
+    this.#slowTiers = new SlowTiers(this.slow, (error, key) => init.observer.failed(error, undefined, key));
     this.remote = remote;
     this.#records = options.recording !== undefined;
     this.#events = init.events;
@@ -88,6 +90,7 @@ export class Tiers {
       reads: this.reads,
       tags: this.tags,
       drop: (entry) => this.#forget(entry),
+      failed: (error, key) => this.#observer.failed(error, undefined, key),
       clearMemory: (method) => void this.#clearMemory(method),
     });
   }
@@ -116,12 +119,16 @@ export class Tiers {
     return entry?.tags === undefined && this.remote === undefined ? entry : this.#validated(entry);
   }
 
-  /** The stamp of a load that begins now. */
-  readonly begin = (): Stamp => this.#stamps.begin();
+  /** The stamp of a load that begins now. What is deleted after it is newer, whoever's clock a ticket goes by. */
+  begin(ticket?: LoadTicket): Stamp {
+    if (ticket === undefined) return this.#stamps.begin();
+    this.#stamps.observe(ticket.stamp);
+    return ticket.stamp;
+  }
 
   /** Watches what other processes change of a key while it is loaded, see `SlowTier.watch`. Memory has none to watch. */
   watch(key: string, method: string, onChange: LoadWatchListener): LoadWatch | undefined {
-    return this.hasSlow ? watchLoad(this.slow, { key, method }, onChange) : undefined;
+    return this.hasSlow ? this.#slowTiers.watch(key, method, onChange) : undefined;
   }
 
   /** Begins anew with what the slower tiers hold, whose entries have been stamped anew: at once for every reader. */
@@ -186,7 +193,7 @@ export class Tiers {
       const record = newRecord(entry, this.keeper.toMsgpack(entry.stored), incoming.lifetime, this.#records);
       // Without the right to, a load's result is not stored where others have it from.
       const ticket = incoming.began && (incoming.ticket ?? { stamp, isVoid: true });
-      for (const tier of this.slow) isStored = tier.write(record, ticket) || isStored;
+      isStored = this.#slowTiers.write(record, ticket) || isStored;
     }
     if (!isStored) return false;
     state.counters.sets++;
@@ -199,10 +206,7 @@ export class Tiers {
   remove(state: MethodState, key: string, reason: RemovalReason): boolean {
     this.reads.supersede(key);
     const existed = this.drop(state, key, reason);
-    if (this.hasSlow) {
-      const stamp = this.#stamps.next();
-      for (const tier of this.slow) tier.delete(key, state.name, stamp);
-    }
+    if (this.hasSlow) this.#slowTiers.delete(key, state.name, this.#stamps.next());
     return existed;
   }
 
@@ -222,15 +226,13 @@ export class Tiers {
   clear(method?: string): Promise<void> {
     this.reads.supersedeAll(method);
     const release = this.#clearMemory(method);
-    const stamp: Stamp = this.#stamps.next();
-    for (const tier of this.slow) tier.clear(method, stamp);
+    this.#slowTiers.clear(method, this.#stamps.next());
     return release;
   }
 
   /** Makes void whatever carries one of the tags, in every tier, however much that is. */
   invalidateTags(tags: readonly string[]): void {
-    const stamp = this.tags.invalidate(tags);
-    for (const tier of this.slow) for (const tag of tags) tier.invalidateTag(tag, stamp);
+    this.#slowTiers.invalidateTags(tags, this.tags.invalidate(tags));
   }
 
   /** Every live entry as its tier holds it, memory first, each key once. Entries set meanwhile may be missing. */
@@ -255,21 +257,20 @@ export class Tiers {
 
   /** Whether a slower tier knows of something newer than this entry. */
   isReplaced(entry: MemoryEntry): boolean {
-    return this.slow.some((tier) => tier.isReplaced(entry));
+    return this.#slowTiers.isReplaced(entry);
   }
 
-  async open(): Promise<void> {
-    await Promise.all(this.slow.map((tier) => inBackground(() => tier.open())));
+  open(): Promise<void> {
+    return this.#slowTiers.open();
   }
 
   /** When the slower tiers have room again, for a caller that can wait; `undefined` when they have. */
   room(): Promise<unknown> | undefined {
-    const waits = this.slow.flatMap((tier) => tier.backpressure() ?? []);
-    return waits.length === 0 ? undefined : Promise.all(waits);
+    return this.#slowTiers.room();
   }
 
-  async flush(): Promise<void> {
-    await Promise.all(this.slow.map((tier) => inBackground(() => tier.flush())));
+  flush(): Promise<void> {
+    return this.#slowTiers.flush();
   }
 
   async close(): Promise<void> {
@@ -277,7 +278,7 @@ export class Tiers {
     this.reads.supersedeAll();
     this.#memory.close();
     try {
-      await Promise.all(this.slow.map((tier) => tier.close()));
+      await this.#slowTiers.close();
     } finally {
       await this.#clearMemory();
     }
@@ -296,8 +297,8 @@ export class Tiers {
     }
   }
 
-  #forget(entry: MemoryEntry): void {
-    this.drop(this.#observer.state(entry.method), entry.key);
+  #forget({ key, method }: Pick<MemoryEntry, 'key' | 'method'>): void {
+    this.drop(this.#observer.state(method), key);
   }
 
   #searchPlace(): SearchPlace {

@@ -35,6 +35,7 @@ export class FollowUp {
   #timer: Timer | undefined;
   #changesTimer: Timer | undefined;
   #hasStoredChanges = false;
+  #isClosed = false;
 
   constructor(init: FollowUpInit) {
     this.#init = init;
@@ -62,7 +63,7 @@ export class FollowUp {
 
   /** A change waits: it is to outlive the process, also one that ends by itself now. */
   noteChange(): void {
-    if (this.#folder === undefined || this.#changesTimer !== undefined) return;
+    if (this.#folder === undefined || this.#isClosed || this.#changesTimer !== undefined) return;
     const store = () => void this.storeChanges();
     this.#changesTimer = systemClock.schedule(store, changesMs, { holdsProcess: true });
   }
@@ -78,6 +79,7 @@ export class FollowUp {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#timer?.cancel();
     if (this.#folder === undefined) return;
     await this.storeChanges();
@@ -99,6 +101,8 @@ export class FollowUp {
 
   #schedule(ms: number): void {
     this.#timer?.cancel();
+    // Whoever has asked for it may have waited meanwhile.
+    if (this.#isClosed) return;
     this.#timer = systemClock.schedule(() => {
       void this.#storeCursor().then(() => this.#schedule(cursorMs));
     }, ms);

@@ -298,14 +298,14 @@ export class RedisTier implements RemoteTier {
       stampText(stamp),
       key,
     ];
-    const write = this.#link.run(redisScripts.fill, keys, [...args, ...rest]).then(
-      (reply) => {
+    const write = this.#link
+      .run(redisScripts.fill, keys, [...args, ...rest])
+      .then((reply) => {
         const [outcome] = texts(reply, 1);
         if (outcome === 'refused') this.#wiring.onRefused(record);
         else if (outcome === 'epoch') this.#lostEpoch();
-      },
-      (error: unknown) => this.#failed(error, `Storing ${key} in Redis failed`),
-    );
+      })
+      .catch((error: unknown) => this.#failed(error, `Storing ${key} in Redis failed`));
     this.#writes.add(write);
     void write.then(() => this.#writes.delete(write));
     return true;

@@ -59,7 +59,7 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
     return this.params === this.#data[0] ? copy[0] : this.#tool.paramsOf({ given: copy, data: copy });
   }
 
-  prepare(): void {
+  prepare(key: string): void {
     const { watch, paramsOf } = this.#tool;
     watch.missed({
       data: this.#data,
@@ -67,10 +67,10 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
       wasAnswered: () => this.#target.wasAnswered,
       keyOf: (data) => this.#target.key(paramsOf({ given: data, data }), undefined),
     });
-    if (this.#copy !== undefined) return;
+    if (this.#copy !== undefined && key === this.key) return;
     try {
       // Getters and proxies may say one thing to the key and another to the copy.
-      this.#isUnsteady = this.#known?.areSameAs(this.ownParams()) !== true;
+      this.#isUnsteady = key !== this.key || this.#known?.areSameAs(this.ownParams()) !== true;
     } catch {
       // Gone since the key was made.
       this.#isUnsteady = true;

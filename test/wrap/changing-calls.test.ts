@@ -186,3 +186,25 @@ describe('the arguments of a synchronous tool', () => {
     expect(seen[1]).toBe(query);
   });
 });
+
+describe('a renewal whose arguments answer otherwise each time they are read', () => {
+  const unsteady = (): Query => {
+    let reads = 0;
+    return Object.defineProperty({}, 'page', { enumerable: true, get: () => ++reads }) as Query;
+  };
+  const pages = [1, 2, 3, 4, 5, 6];
+
+  it('stores no answer under the key of others', async () => {
+    const cache = newCache();
+    const wrapped = cache.wrap(async ({ page }: Query) => page, { name: 'search' });
+    await wrapped.refresh(unsteady());
+    expect(await Promise.all(pages.map((page) => wrapped({ page })))).toEqual(pages);
+  });
+
+  it('stores none of a tool that returns at once', () => {
+    const cache = newCache();
+    const wrapped = cache.wrapSync(({ page }: Query) => page, { name: 'search' });
+    wrapped.refresh(unsteady());
+    expect(pages.map((page) => wrapped({ page }))).toEqual(pages);
+  });
+});

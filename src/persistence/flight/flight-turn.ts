@@ -123,6 +123,7 @@ export class FlightTurn implements LoadTurn {
 
   /** Looks at the file of the process that loads the key, once; `undefined`: the turn is to be tried for again. */
   async #lookOn(): Promise<TurnVerdict | undefined> {
+    if (this.#isOver) return 'load-alone';
     const { key, method, signal } = this.#load;
     const { folder, elapsed } = this.#host;
     this.#waitsSince ??= elapsed();
@@ -166,6 +167,7 @@ export class FlightTurn implements LoadTurn {
       this.#watch!.isInvalidated(record.tags, record.stamp);
     // Whether anything newer is in the files the lookup tells. Of a process that has ended nobody knows for how long its
     // result has lain there.
+    if (this.#isOver) return 'load-alone';
     if (isNewer && !isOvertaken && !hasEnded(seen.note)) {
       this.#given = record;
       this.#host.give(record);
