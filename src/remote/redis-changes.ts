@@ -55,13 +55,16 @@ export class RedisChanges {
   /** Makes a deletion or a clearing known. @param isLate what this machine holds of it is to go too, once it is known */
   make(change: NewChange, isLate = false): void {
     const pending = this.#outbox.add(change, isLate);
-    if (this.#init.link.isReady) void this.#send(pending, this.#init.link);
-    else this.#init.onWaiting();
+    const { link, onWaiting } = this.#init;
+    if (link.isReady) void this.#send(pending, link);
+    else onWaiting();
+    if (!link.isUsable) this.#outbox.bound();
   }
 
   /** Takes over a change that an earlier process could not send. */
   adopt(change: NewChange): void {
     this.#outbox.add(change, true);
+    this.#outbox.bound();
   }
 
   /** What Redis does not have yet. */
@@ -76,6 +79,7 @@ export class RedisChanges {
     const { keys, args } = space.ofKey(change.key);
     const rest = [...callerOf(change.stamp), head, tail, String(life), `${change.key}${change.method}`];
     void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
+    if (!link.isUsable) this.#outbox.bound();
   }
 
   /** Resolves when a key has no change left that Redis does not know. */
@@ -86,6 +90,15 @@ export class RedisChanges {
   /** Resolves when all that was sent was acknowledged, or something has failed. */
   async sent(): Promise<void> {
     if (this.#outbox.size > 0) await this.#outbox.progress();
+  }
+
+  /** When fewer changes are on their way, for who makes many; `undefined` where there are few. */
+  room(): Promise<void> | undefined {
+    return this.#outbox.size > this.#init.limit / 2 ? this.#halfSent() : undefined;
+  }
+
+  async #halfSent(): Promise<void> {
+    while (this.#outbox.size > this.#init.limit / 2) await this.#outbox.progress();
   }
 
   /** Resolves when Redis has acknowledged all; rejects while it can't be reached. */
@@ -139,6 +152,7 @@ export class RedisChanges {
       return undefined;
     } catch (error) {
       change.isLate = true;
+      this.#outbox.bound();
       this.#outbox.fail();
       this.#init.onWaiting();
       const { link, onError } = this.#init;

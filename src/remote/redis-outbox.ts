@@ -1,9 +1,9 @@
 /**
  * Changes that Redis has not acknowledged yet. Each waits until it has: what could not be sent goes first after the next
- * connection. Bounded: too many become a clearing of everything.
+ * connection. Those that can't be sent are bounded: too many become a clearing of everything.
  */
 
-import { compareStamps, type Stamp } from '../stamp.js';
+import { compareStamps } from '../stamp.js';
 import type { RemoteChange, TierRecord } from '../tier.js';
 
 /** A change that is to reach Redis. */
@@ -18,7 +18,6 @@ export type NewChange = Exclude<RemoteChange, { kind: 'unknown' }>;
 export class RedisOutbox {
   readonly #limit: number;
   readonly #changes = new Map<string, PendingChange>();
-  #clearsAll = 0;
   readonly #settled = new Set<() => void>();
 
   constructor(limit: number) {
@@ -27,11 +26,6 @@ export class RedisOutbox {
 
   get size(): number {
     return this.#changes.size;
-  }
-
-  /** How often there were too many to keep apart. */
-  get overflows(): number {
-    return this.#clearsAll;
   }
 
   /** Takes a change in; of one key or name the newest counts. */
@@ -43,14 +37,17 @@ export class RedisOutbox {
     // In the order in which they came.
     this.#changes.delete(id);
     this.#changes.set(id, pending);
-    if (this.#changes.size <= this.#limit) return pending;
-    this.#clearsAll += 1;
-    const stamp = [...this.#changes.values()].reduce<Stamp>(
-      (newest, each) => (compareStamps(each.stamp, newest) > 0 ? each.stamp : newest),
-      change.stamp,
-    );
+    return pending;
+  }
+
+  /** Makes too many changes one clearing of everything: for those that can't be sent, as what is on its way leaves soon. */
+  bound(): void {
+    const [first, ...others] = this.#changes.size > this.#limit ? this.#changes.values() : [];
+    if (first === undefined) return;
+    let { stamp } = first;
+    for (const each of others) if (compareStamps(each.stamp, stamp) > 0) ({ stamp } = each);
     this.#changes.clear();
-    return this.add({ kind: 'method', method: undefined, stamp }, true);
+    this.add({ kind: 'method', method: undefined, stamp }, true);
   }
 
   /** Whether a change is still to be made, and no newer one has taken its place. */

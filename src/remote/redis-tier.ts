@@ -170,7 +170,10 @@ export class RedisTier implements RemoteTier {
     const { key, method, stamp } = record;
     if (ticket !== undefined) {
       if (ticket instanceof RedisTicket && this.#fill(record, ticket)) return true;
-      if (!this.#link.isUsable) this.#alone.add({ kind: 'key', key, method, stamp });
+      if (!this.#link.isUsable) {
+        this.#alone.add({ kind: 'key', key, method, stamp });
+        this.#alone.bound();
+      }
       return false;
     }
     this.#turns.voidOf(key);
@@ -221,15 +224,19 @@ export class RedisTier implements RemoteTier {
   }
 
   backpressure(): Promise<void> | undefined {
-    if (!this.#options.awaitWrites || !this.#link.isUsable) return undefined;
-    const waits = [...this.#writes, this.#changes.sent()];
+    if (!this.#link.isUsable) return undefined;
+    const room = this.#options.awaitWrites
+      ? Promise.all([...this.#writes, this.#changes.sent()])
+      : this.#changes.room();
     // Whether it is there in time is not for who waits to hear: it is counted, and tried again.
-    return this.#link
-      .inTime(() => Promise.all(waits))
-      .then(
-        () => undefined,
-        () => undefined,
-      );
+    return room === undefined
+      ? undefined
+      : this.#link
+          .inTime<unknown>(() => room)
+          .then(
+            () => undefined,
+            () => undefined,
+          );
   }
 
   async flush(): Promise<void> {

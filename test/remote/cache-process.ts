@@ -1,9 +1,9 @@
-/** A machine in a process of its own: `cache-process.js <port> <role> <param>`. It tells what came of it. */
+/** A machine in a process of its own: `cache-process.js <port> <role> <param> [<folder>]`. It tells what came of it. */
 
 import { CacheManager } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
 
-const [, , port = '', role = '', param = ''] = process.argv;
+const [, , port = '', role = '', param = '', folder] = process.argv;
 const tell = (...message: unknown[]) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const remote = redis({ url: `redis://127.0.0.1:${port}`, remoteTimeout: '5s', waitTimeout: '30s' });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -25,8 +25,12 @@ async function main(): Promise<void> {
     tell('deleted');
     return;
   }
-  const ttl = role === 'stale' ? { ttl: 300, staleWhileRevalidate: '1h' as const } : {};
-  const cache = new CacheManager({ remote, ...ttl });
+  const ttl = role === 'stale' ? { ttl: 3_000, staleWhileRevalidate: '1h' as const } : {};
+  const disk =
+    folder === undefined
+      ? {}
+      : { persist: true, persistDir: folder, mode: 'multi' as const, syncInterval: 100 };
+  const cache = new CacheManager({ remote, ...ttl, ...disk });
   await cache.open();
   let loads = 0;
   const ask = () =>

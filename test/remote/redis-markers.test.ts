@@ -48,6 +48,21 @@ it('of many markers beyond what is kept each step takes 1,000 at most', async ()
   expect(before + 1 - after).toBe(1_000);
 });
 
+it('more changes on their way than may wait in an outage clear nothing', async () => {
+  const one = await openMachine(server, {}, { queueLimit: 100, remoteTimeout: '60s' });
+  const other = await openMachine(server);
+  await one.set('burst', 'first', 'there');
+  await one.flush();
+  const all = Array.from({ length: 2_000 }, (_, at) => at);
+  await Promise.all(all.map((at) => one.set('burst', at, `value ${at}`)));
+  await one.flush();
+  expect(await other.getMany('burst', all)).toEqual(all.map((at) => `value ${at}`));
+  await Promise.all(all.map((at) => one.delete('burst', at)));
+  await one.flush();
+  await expect.poll(() => other.get('burst', 1_999)).toBeUndefined();
+  expect(await other.get('burst', 'first')).toBe('there');
+});
+
 it('an awaited `set` is in Redis with `awaitWrites`', async () => {
   const cache = await openMachine(server, {}, { awaitWrites: true, remoteTimeout: '20s' });
   for (let at = 0; at < 50; at += 1) {
