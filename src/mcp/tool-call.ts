@@ -1,6 +1,7 @@
 /** A call of an MCP tool, as `callTool` of either version is given it. */
 
 import { randomUUID } from 'node:crypto';
+import { hintAgainst } from '../tools/hints.js';
 import type { Connection } from './connection.js';
 import { isRecord, type McpTool } from './mcp-client.js';
 
@@ -88,11 +89,8 @@ export class ToolCall {
 
 /** Why a tool is not to be cached by what its server says of it; `undefined`: nothing speaks against it. */
 export function vetoOf({ annotations = {}, execution }: McpTool): string | undefined {
-  const { readOnlyHint, destructiveHint, idempotentHint } = annotations;
-  if (readOnlyHint === false) return 'readOnlyHint: false';
-  if (destructiveHint === true) return 'destructiveHint: true';
-  // Said of tools that only read, it means nothing.
-  if (idempotentHint === false && readOnlyHint !== true) return 'idempotentHint: false';
+  const against = hintAgainst(annotations);
+  if (against !== undefined) return against;
   return execution?.taskSupport === 'required' ? "taskSupport: 'required'" : undefined;
 }
 

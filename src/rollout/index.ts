@@ -8,6 +8,7 @@ export type { RolloutOptions } from './rollout-options.js';
 export {
   type EffectDeclaration,
   type EffectDeclarations,
+  type HintedTool,
   type SharingScope,
   ToolEffects,
 } from './tool-effects.js';

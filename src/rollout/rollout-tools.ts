@@ -4,13 +4,19 @@ import { types } from 'node:util';
 import { InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { isPlain } from '../key/tagged-form.js';
 import { shown } from '../option-checks.js';
+import { hintIn } from '../tools/hints.js';
 import { toolShape } from '../tools/tool-shape.js';
 import { copyFields, setField } from '../wrap/plain-copy.js';
 import type { Callable } from '../wrap/wrapped-types.js';
 import type { ToolCaller } from './rollout-call.js';
 
+/** What runs tools, and knows what was declared of them. */
+interface ToolRunner extends ToolCaller {
+  changesNothing(tool: string): boolean;
+}
+
 /** @throws InvalidArgumentError, InvalidOptionError */
-export function rolloutTools<T extends object>(rollout: ToolCaller, tools: T): T {
+export function rolloutTools<T extends object>(rollout: ToolRunner, tools: T): T {
   if (Array.isArray(tools))
     return tools.map((tool: unknown) => rolloutTool(rollout, tool, undefined)) as unknown as T;
   if (typeof tools !== 'object' || tools === null)
@@ -20,7 +26,7 @@ export function rolloutTools<T extends object>(rollout: ToolCaller, tools: T): T
   return record as T;
 }
 
-function rolloutTool(rollout: ToolCaller, tool: unknown, key: string | undefined): unknown {
+function rolloutTool(rollout: ToolRunner, tool: unknown, key: string | undefined): unknown {
   const isTool = (typeof tool === 'object' && tool !== null) || typeof tool === 'function';
   // Tools that are there under some condition only.
   if (!isTool) return tool;
@@ -36,6 +42,13 @@ function rolloutTool(rollout: ToolCaller, tool: unknown, key: string | undefined
     throw refusal(
       name,
       'its framework may suspend it and call it again: call `rollout.call` in its function',
+    );
+  }
+  const hint = hintIn(tool);
+  if (hint !== undefined && rollout.changesNothing(name)) {
+    throw refusal(
+      name,
+      `its \`annotations\` say \`${hint}\`, and its effect that it changes nothing: declare what it writes`,
     );
   }
   if (types.isGeneratorFunction(shape.fn)) {

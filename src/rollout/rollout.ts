@@ -23,7 +23,7 @@ import {
   resolveRolloutOptions,
 } from './rollout-options.js';
 import { rolloutTools } from './rollout-tools.js';
-import type { RuleOptions, SharingScope } from './tool-effects.js';
+import { changesNothing, type RuleOptions, type SharingScope } from './tool-effects.js';
 import { orAbort, Turns } from './turns.js';
 import { namesFor, runWrite, type World } from './write.js';
 
@@ -115,7 +115,9 @@ export class Rollout {
    * @throws InvalidOptionError for a tool that can't be run so, with the fix
    */
   tools<T extends object>(tools: T): T {
-    return rolloutTools(this, tools);
+    const { effects } = this.#options;
+    const call: Rollout['call'] = (...given) => this.call(...given);
+    return rolloutTools({ call, changesNothing: (tool) => changesNothing(effects.for(tool)) }, tools);
   }
 
   #meet(name: string): RolloutTool {

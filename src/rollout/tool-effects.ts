@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { hashKey, InvalidOptionError, type LoadOptions, type ToolRules } from '../index.js';
 import { expected, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
 import { type Effect, type ResolvedEffect, resolveEffect, undeclared } from '../tools/effect.js';
+import { hintIn } from '../tools/hints.js';
 import { CheckedRules, type ToolRule } from '../tools/tool-rules.js';
 
 /**
@@ -32,6 +33,21 @@ export interface EffectDeclaration {
    * @default 1
    */
   readonly samples?: number;
+}
+
+/** A tool as an MCP server lists it, as far as its hints go. */
+export interface HintedTool {
+  /** Its name. */
+  readonly name: string;
+  /** What the server says of it. */
+  readonly annotations?: {
+    /** Whether it changes nothing. */
+    readonly readOnlyHint?: boolean;
+    /** Whether it may destroy something. */
+    readonly destructiveHint?: boolean;
+    /** Whether a second equal call changes nothing more. */
+    readonly idempotentHint?: boolean;
+  };
 }
 
 /** Effects by a tool's name, in which `*` stands for any text; the longest name that fits goes before others. */
@@ -67,11 +83,23 @@ interface Pattern extends ResolvedDeclaration {
 export class ToolEffects {
   /** Differs where what was declared differs: results found out under other declarations are not shared. */
   readonly digest: string;
-  readonly #declared = new Map<string, ResolvedDeclaration>();
+  readonly #declared: Map<string, ResolvedDeclaration> = new Map();
   readonly #patterns: readonly Pattern[];
 
   /** @throws InvalidOptionError naming the tool, what is wrong, and the fix */
-  constructor(declarations: EffectDeclarations) {
+  constructor(declarations: EffectDeclarations);
+  /** @internal */
+  constructor(declarations: EffectDeclarations, base: { readonly of: ToolEffects; readonly digest: string });
+  constructor(
+    declarations: EffectDeclarations,
+    base?: { readonly of: ToolEffects; readonly digest: string },
+  ) {
+    if (base !== undefined) {
+      this.digest = base.digest;
+      this.#declared = new Map(base.of.#declared);
+      this.#patterns = base.of.#patterns;
+      return;
+    }
     objectOf(declarations, 'effects', "an object of effects by tool name, as `{ search: 'pure' }`");
     const patterns: Pattern[] = [];
     for (const [name, given] of Object.entries(declarations)) {
@@ -123,6 +151,32 @@ export class ToolEffects {
     return new ToolEffects(Object.fromEntries(entries) as EffectDeclarations);
   }
 
+  /**
+   * The same, with the hints of an MCP server as a veto, from its list of tools: one of which it says `readOnlyHint: false`,
+   * `destructiveHint: true` or `idempotentHint: false`, and which was declared to change nothing, may do anything. Hints never
+   * allow anything. A process warning names those.
+   * @throws InvalidOptionError for what is no list of tools
+   */
+  withHints(tools: readonly HintedTool[]): ToolEffects {
+    if (!Array.isArray(tools))
+      throw expected('tools', 'a list of tools, as `(await client.listTools()).tools`', tools);
+    const vetoed = (tools as readonly HintedTool[]).flatMap((tool) => {
+      const hint = hintIn(tool);
+      return hint !== undefined && changesNothing(this.for(tool.name)) ? [{ name: tool.name, hint }] : [];
+    });
+    if (vetoed.length === 0) return this;
+    const named = vetoed.map(({ name, hint }) => `\`${name}\` (${hint})`);
+    process.emitWarning(
+      `Tools were declared to change nothing, and their MCP server says otherwise, so they may do anything: ${named.join(', ')}. ` +
+        'Declare what they write.',
+      { type: 'ToolstashWarning', code: 'TOOLSTASH_VETOED_EFFECT' },
+    );
+    const names = vetoed.map(({ name }) => name).sort();
+    const heeding = new ToolEffects({}, { of: this, digest: hashKey(this.digest, names).slice(0, 16) });
+    for (const name of names) heeding.#declared.set(name, nothingDeclared);
+    return heeding;
+  }
+
   /** @internal What was declared of a tool. @throws InvalidOptionError where two patterns disagree, as long as each other */
   for(tool: string): ResolvedDeclaration {
     const known = this.#declared.get(tool);
@@ -136,10 +190,19 @@ export class ToolEffects {
         `The effects \`${first.text}\` and \`${another.text}\` disagree on the tool \`${tool}\`: declare it under its own name`,
       );
     }
-    const found = first ?? { effect: undeclared, scope: undefined, samples: 1, options: noOptions };
+    const found = first ?? nothingDeclared;
     this.#declared.set(tool, found);
     return found;
   }
+}
+
+const nothingDeclared: ResolvedDeclaration = {
+  ...{ effect: undeclared, scope: undefined, samples: 1, options: noOptions },
+};
+
+/** Whether a tool was declared to change nothing. */
+export function changesNothing({ effect }: ResolvedDeclaration): boolean {
+  return effect.kind !== 'tracked' || effect.writes.length === 0;
 }
 
 /** What a rule of `cache.tools` says of its tool, among declarations. */

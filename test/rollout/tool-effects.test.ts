@@ -3,9 +3,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/index.js';
-import { ToolEffects } from '../../src/rollout/index.js';
+import { Rollout, ToolEffects } from '../../src/rollout/index.js';
 
 describe('declarations', () => {
   it('go by name, then by the longest pattern, and say nothing of other tools', () => {
@@ -131,5 +131,57 @@ describe('a file', () => {
     for (const word of words) expect(() => new ToolEffects({ a: word as 'pure' })).not.toThrow();
     for (const field of Object.keys(properties))
       expect(() => new ToolEffects({ a: { [field]: ['x'] } })).not.toThrow();
+  });
+});
+
+describe("an MCP server's hints", () => {
+  const effects = new ToolEffects({
+    search: 'pure',
+    read: { reads: ['n'] },
+    put: { writes: ['n'] },
+    'list_*': 'pure',
+  });
+  const hints = (name: string, annotations: object) => ({ name, annotations });
+
+  it('are a veto against tools that were declared to change nothing, and allow nothing', () => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const heeding = effects.withHints([
+      hints('search', { readOnlyHint: false }),
+      hints('read', { readOnlyHint: true }),
+      hints('put', { destructiveHint: true }),
+      hints('list_all', { destructiveHint: true }),
+      hints('unknown', { readOnlyHint: true }),
+      { name: 'silent' },
+    ]);
+    const kinds = ['search', 'read', 'put', 'list_all', 'list_some', 'unknown'].map((name) => {
+      const { effect } = heeding.for(name);
+      return effect.kind === 'tracked' ? effect.isDeclared : effect.kind;
+    });
+    expect(kinds).toEqual([false, true, true, false, 'pure', false]);
+    expect(heeding.digest).not.toBe(effects.digest);
+    expect(effects.for('search').effect.kind).toBe('pure');
+    expect(warned.mock.calls).toEqual([
+      [
+        expect.stringContaining('`search` (readOnlyHint: false), `list_all` (destructiveHint: true)'),
+        expect.objectContaining({ code: 'TOOLSTASH_VETOED_EFFECT' }),
+      ],
+    ]);
+    warned.mockRestore();
+    expect(effects.withHints([hints('read', { readOnlyHint: true })])).toBe(effects);
+    expect(() => effects.withHints({ tools: [] } as never)).toThrow('Expected `tools` to be a list of tools');
+  });
+
+  it('refuse a tool of a framework that is declared so', async () => {
+    const rollout = new Rollout(new CacheManager(), { effects });
+    const tool = (annotations: object) => ({ annotations, execute: async () => 'ran' });
+    expect(() => rollout.tools({ search: tool({ readOnlyHint: false }) })).toThrow(
+      "`search` can't be run through a rollout, because its `annotations` say `readOnlyHint: false`",
+    );
+    expect(() => rollout.tools({ read: tool({ destructiveHint: true }) })).toThrow('declare what it writes');
+    const { put, search } = rollout.tools({
+      put: tool({ destructiveHint: true }),
+      search: tool({ readOnlyHint: true }),
+    });
+    expect(await Promise.all([put.execute(), search.execute()])).toEqual(['ran', 'ran']);
   });
 });
