@@ -51,19 +51,18 @@ export class LoadSteps {
     const { key, isRefresh } = request;
     if (isRefresh) this.#stales.note(flight, 'not searched');
     const searched = isRefresh || !tiers.hasSlow ? undefined : await this.#answers.find(request, flight);
-    if (searched !== undefined && !('isMiss' in searched)) return searched;
+    if (searched !== undefined && !('known' in searched)) return searched;
     const turn = tiers.hasSlow ? turnOf(this.#core, request, flight, searched?.known) : undefined;
-    const isMiss = !isRefresh && searched?.isMiss !== false;
+    const missed = () => {
+      if (!isRefresh) this.#lookups.missed(key);
+    };
     // With a turn it may be found yet.
-    if (isMiss && turn === undefined) this.#lookups.missed(key);
+    if (turn === undefined) missed();
     if (!isRefresh && request.options.knownKeys !== undefined && isUnknownKey(this.#core, request)) {
-      if (isMiss && turn !== undefined) this.#lookups.missed(key);
+      if (turn !== undefined) missed();
       return nothingFound;
     }
     if (turn !== undefined) {
-      const missed = () => {
-        if (isMiss) this.#lookups.missed(key);
-      };
       const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
       if (found !== undefined) return found;
     }

@@ -84,7 +84,7 @@ async function lookAgain<T>(
 ): Promise<Loaded | undefined> {
   if (request.renews !== undefined) return answers.findNewer(request, flight, request.renews.stamp);
   const found = await answers.find(request, flight);
-  return 'isMiss' in found ? undefined : found;
+  return 'known' in found ? undefined : found;
 }
 
 /** A turn in every tier that has them, fastest first. A tier that breaks the contract is counted, and passed over. */

@@ -14,8 +14,6 @@ import type { StaleAnswers } from './stale-fallback.js';
 
 /** Nothing that answers the load. */
 export interface Unanswered {
-  /** Whether it counts as a miss: an error, which was counted where it happened, does not. */
-  readonly isMiss: boolean;
   /** The stamp of what was found and would not do. */
   readonly known: Stamp | undefined;
 }
@@ -49,13 +47,13 @@ export class SlowAnswers {
     const found = searched;
     if (flight.isAborted) this.#lookups.missed(key);
     flight.throwIfAborted();
-    // An error is no miss: it was counted where it happened, and the tool runs.
+    // An error was counted where it happened. The tool runs, so for the load it is a miss as well.
     const isError = found !== undefined && 'error' in found;
     const freshness = isError || !found ? 'expired' : this.#lookups.freshness(found.entry, request.options);
     if (isError || found === undefined || freshness === 'expired' || freshness === 'stale-if-error-only') {
       const isNothing = isError || found === undefined;
       this.#stales.note(flight, isNothing ? 'nothing there' : found);
-      return { isMiss: !isError, known: isNothing ? undefined : found.entry.stamp };
+      return { known: isNothing ? undefined : found.entry.stamp };
     }
     const { entry, tier, decoded } = found;
     // What is stale each caller takes from what was found.
@@ -69,7 +67,7 @@ export class SlowAnswers {
     } catch (error) {
       this.#core.failed(asCacheError(error, `The value of ${key} can't be read`), this.#state, key);
       this.#stales.note(flight, 'nothing there');
-      return { isMiss: false, known: entry.stamp };
+      return { known: entry.stamp };
     }
     tiers.tags.note(flight, entry);
     const loaded = { value, loadMs: entry.loadMs, shared: entry, isError: false, isFound: true };

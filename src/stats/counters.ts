@@ -17,7 +17,7 @@ export interface CacheStats {
   readonly staleIfErrors: number;
   /** Stale hits in place of a load that took longer than `softTimeout`. */
   readonly softTimeouts: number;
-  /** Lookups that found nothing. Callers who join a load are `coalesced` and not counted here. */
+  /** Lookups that found nothing, and failed ones that a load followed. Callers who join a load are `coalesced` instead. */
   readonly misses: number;
   /** Calls that joined a load under way. */
   readonly coalesced: number;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { CacheManager, formatStats } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { gate } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
@@ -99,15 +99,19 @@ describe('a cache with a slower tier', () => {
     }
   });
 
-  it('tells a failing tier from a miss, and runs the tool', async () => {
+  it('tells a failing tier from a miss, but for a load, whose tool runs', async () => {
     const { cache, disk } = makeCache();
     const errors: string[] = [];
     cache.on('error', ({ error, method }) => errors.push(`${method}: ${error.message}`));
     disk.beforeAnswer = () => Promise.reject(new Error('EIO'));
     expect(await cache.lookup('tool', 1)).toMatchObject({ outcome: 'error', error: { code: 'ERR_STORAGE' } });
     expect(await cache.get('tool', 1)).toBeUndefined();
+    expect(cache.stats()).toMatchObject({ misses: 0, cacheErrors: 2 });
     expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
-    expect(cache.stats()).toMatchObject({ misses: 0, cacheErrors: 3, loads: 1 });
+    expect(await cache.getOrSet('tool', 1, () => 'answer')).toBe('answer');
+    expect(await cache.getOrSet('tool', 2, () => 'other')).toBe('other');
+    expect(cache.stats()).toMatchObject({ hits: 1, misses: 2, cacheErrors: 4, loads: 2, hitRate: 1 / 3 });
+    expect(formatStats(cache.stats())).toContain('1 of 3 calls');
     expect(errors[0]).toMatch(/^tool: Reading [0-9a-f]{32} from the disk tier failed/);
   });
 
