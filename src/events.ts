@@ -107,7 +107,7 @@ export interface CacheEvents {
   uncached: {
     /** The tool's name. */
     readonly method: string;
-    /** Why, in a sentence: params that can't be hashed, a value that can't be stored, … */
+    /** Why, in a few words: `unstorable value`, `further instance`, `closed`, … */
     readonly reason: string;
     /** The error behind it, if there is one. */
     readonly cause?: unknown;

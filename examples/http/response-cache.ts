@@ -1,4 +1,7 @@
-/** Caching headers and a cache of responses before a Node server; Express, Connect and Fastify take them with `app.use`. */
+/**
+ * Caching headers and a cache of responses before a Node server; Express, Connect and Fastify take them with `app.use`.
+ * `npm install toolstash http-cache-semantics`
+ */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

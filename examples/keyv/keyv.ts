@@ -1,6 +1,6 @@
 /**
  * Libraries that store through Keyv (got, cacheable-request, eslint, …) store in a Toolstash cache: bounded, persisted
- * and counted as tool results are.
+ * and counted as tool results are. `npm install toolstash keyv`
  */
 
 import { Keyv } from 'keyv';

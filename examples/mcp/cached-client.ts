@@ -1,6 +1,6 @@
 /**
  * Eight rollouts, each with a client of its own of one MCP server, ask the same: the server is asked once. What books a
- * table is done each time.
+ * table is done each time. `npm install toolstash @modelcontextprotocol/client @modelcontextprotocol/server zod`
  */
 
 import { Client, InMemoryTransport } from '@modelcontextprotocol/client';

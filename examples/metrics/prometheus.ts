@@ -1,4 +1,7 @@
-/** A server that Prometheus scrapes: `npx tsx prometheus.ts`, then `curl localhost:<port>/metrics`. It ends after one scrape of its own. */
+/**
+ * A server that Prometheus scrapes: `npx tsx prometheus.ts`, then `curl localhost:<port>/metrics`. It ends after one scrape of
+ * its own. `npm install toolstash prom-client`
+ */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,7 @@
-/** Settings in an SQLite file behind a cache: read through it, written so that nobody keeps an old one, tokens encrypted. */
+/**
+ * Settings in an SQLite file behind a cache: read through it, written so that nobody keeps an old one, tokens encrypted.
+ * `npm install toolstash node-sqlite3-wasm`
+ */
 
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';

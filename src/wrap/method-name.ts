@@ -8,7 +8,7 @@ type AnyFunction = (...args: never[]) => unknown;
 /** Shorter names may come from a minifier, which gives the same one to another function in the next build. */
 const shortestLasting = 3;
 
-const fix = "give it one: `{ name: '…' }`";
+const fix = "give it a name of its own: `{ name: '…' }`";
 
 /** What to do where two functions have one name. */
 const ofFunctions =
