@@ -79,6 +79,8 @@ export class CacheCore implements TierObserver {
   observers: readonly AnswerObserver[] | undefined;
   /** Methods that are not answered from the cache any more; `undefined` where there are none. */
   distrusted: Set<string> | undefined;
+  /** Whether a caller is told of what can't be opened. */
+  #isOpenAwaited = false;
   readonly #states = new Map<string, MethodState>();
   readonly #index: ArgumentIndex;
   #unlistedOptions: ResolvedMethodOptions | undefined;
@@ -123,7 +125,8 @@ export class CacheCore implements TierObserver {
       assertThere('loadCache', options.disk.loadCache);
       const Tier = options.persist ? DiskTier : ReadOnlyTier;
       const disk = options.disk;
-      this.disk = inBackground(() => new Tier({ options: disk, ...wiring }));
+      const isUnheard = () => options.persist && !this.#isOpenAwaited && !this.events.isHeard('error');
+      this.disk = inBackground(() => new Tier({ options: disk, isUnheard, ...wiring }));
     }
     this.recorded = openRecording(options, {
       decode: (encoded) => this.codec.decode(encoded),
@@ -245,6 +248,7 @@ export class CacheCore implements TierObserver {
 
   /** Waits for what starts in the background; rejects when it can't be had. */
   async open(): Promise<void> {
+    this.#isOpenAwaited = true;
     await Promise.all([this.tiers.open(), this.recorded?.open()]);
   }
 

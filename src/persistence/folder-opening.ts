@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { toStorageError } from './disk-errors.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
+import { warnOfUnopened } from './lock/folder-warnings.js';
 
 /** What an opening is made from. */
 export interface FolderOpeningInit {
@@ -12,6 +13,8 @@ export interface FolderOpeningInit {
   readonly enter: () => Promise<void>;
   readonly onOpened: () => void;
   readonly onError: (error: CacheError) => void;
+  /** Whether a process warning has to say what went wrong. */
+  readonly isUnheard: () => boolean;
 }
 
 export class FolderOpening {
@@ -30,7 +33,7 @@ export class FolderOpening {
   }
 
   open(): Promise<void> {
-    const { options, clock, enter, onOpened, onError } = this.#init;
+    const { options, clock, enter, onOpened, onError, isUnheard } = this.#init;
     if (this.#isClosed) return Promise.reject(new CacheClosedError('The disk tier is closed'));
     this.#running ??= enter().then(
       () => {
@@ -42,6 +45,7 @@ export class FolderOpening {
         this.#failedAt = clock.elapsed();
         const failure = toStorageError(error, `Opening ${options.persistDir} failed`);
         onError(failure);
+        if (isUnheard()) warnOfUnopened(options.persistDir, failure);
         throw failure;
       },
     );

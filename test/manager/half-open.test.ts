@@ -1,9 +1,9 @@
 /** A cache that can't be opened holds nothing afterwards. */
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 
 let folder: string;
@@ -54,6 +54,59 @@ it('a second cache on the folder, as of a module that is evaluated again, is tol
   const third = await CacheManager.open(options);
   expect(await third.get('search', 1)).toBe('one');
   await third.close();
+});
+
+describe('a cache that can not open its folder', () => {
+  let warnings: Error[];
+  const hear = (warning: Error) => warnings.push(warning);
+
+  beforeEach(() => {
+    warnings = [];
+    process.on('warning', hear);
+  });
+
+  afterEach(() => void process.off('warning', hear));
+
+  /** Makes calls of a cache, and tells of what it warns. */
+  async function work(cache: CacheManager): Promise<Error[]> {
+    for (const each of ['a', 'a', 'b']) expect(await cache.getOrSet('tool', each, () => each)).toBe(each);
+    await cache.close().catch(() => undefined);
+    await new Promise(setImmediate);
+    return warnings;
+  }
+
+  /** A path that can't be made, not even by root. */
+  function unusable(): string {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    return join(file, 'cache');
+  }
+
+  it('says once that nothing is kept, and why', async () => {
+    const persistDir = unusable();
+    const warned = await work(new CacheManager({ persist: true, persistDir }));
+    expect(warned).toMatchObject([{ name: 'ToolstashWarning', code: 'TOOLSTASH_FOLDER_UNOPENED' }]);
+    expect(warned[0]?.message).toMatch(/^Opening .*ENOTDIR.* is not kept on disk$/);
+    expect(warned[0]?.message).toContain(persistDir);
+    expect(await work(new CacheManager({ persist: true, persistDir }))).toHaveLength(1);
+  });
+
+  it('says so where others hold the folder', async () => {
+    const holder = await CacheManager.open({ persist: true, persistDir: folder, mode: 'multi' });
+    const warned = await work(new CacheManager({ persist: true, persistDir: folder }));
+    await holder.close();
+    expect(warned).toMatchObject([{ code: 'TOOLSTASH_FOLDER_TAKEN' }]);
+    expect(warned[0]?.message).toMatch(/is shared by .*`mode: 'multi'`.* is not kept on disk$/);
+  });
+
+  it('does not where a listener or the caller hears of it', async () => {
+    const heard = new CacheManager({ persist: true, persistDir: unusable() });
+    heard.on('error', () => undefined);
+    expect(await work(heard)).toEqual([]);
+    await expect(CacheManager.open({ persist: true, persistDir: unusable() })).rejects.toThrow('ENOTDIR');
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+  });
 });
 
 it('what was begun before close() does not take the folder again after it', async () => {

@@ -3,9 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '../../errors.js';
 import { FolderLock, isAbandoned } from './folder-lock.js';
+import { warnedOfTwin } from './folder-warnings.js';
 import { type DirectoryHolder, describeHolder, type HolderNote, holderOf, isOwn } from './holder-note.js';
 import { Membership } from './membership.js';
-import { warnedOfTwin } from './twin-warning.js';
 
 export type { DirectoryHolder } from './holder-note.js';
 
