@@ -322,14 +322,14 @@ export class CacheManager implements AsyncDisposable {
     return this.#core.consolidate();
   }
 
-  /** Resolves when everything set before is stored in every tier. */
+  /** Resolves when everything set before is stored in every tier. @throws CacheError where a tier can't be had or written */
   async flush(): Promise<void> {
     await this.#core.tiers.flush();
   }
 
   /**
    * Flushes and lets go of everything. After that `get`, `set` and their like throw `CacheClosedError`; `getOrSet` and
-   * wrapped functions run their tools uncached. Loads under way finish for their callers.
+   * wrapped functions run their tools uncached. Loads under way finish for their callers. @throws as `flush`, but closed
    */
   async close(): Promise<void> {
     this.#closing ??= this.#core.close();

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { CacheClosedError, CacheManager } from '../../src/index.js';
 
 let folder: string;
 
@@ -70,7 +70,10 @@ describe('a cache that can not open its folder', () => {
   /** Makes calls of a cache, and tells of what it warns. */
   async function work(cache: CacheManager): Promise<Error[]> {
     for (const each of ['a', 'a', 'b']) expect(await cache.getOrSet('tool', each, () => each)).toBe(each);
-    await cache.close().catch(() => undefined);
+    const code = expect.stringMatching(/^ERR_(STORAGE|DIRECTORY_TAKEN)$/);
+    await expect(cache.flush()).rejects.toMatchObject({ code });
+    await expect(cache.close()).rejects.toMatchObject({ code });
+    await expect(cache.get('tool', 'a')).rejects.toBeInstanceOf(CacheClosedError);
     await new Promise(setImmediate);
     return warnings;
   }
