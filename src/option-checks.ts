@@ -112,16 +112,20 @@ function unknownName(name: string, known: readonly string[], owner: NamesOwner):
   if (belongs !== undefined) return new Refusal(belongs);
   const named = `Unknown ${noun} \`${name}\` of ${of}`;
   const list = `Known: ${known.join(', ')}`;
+  // Each object has names of its own: what another one calls it is no help, but where that one can be named.
   const own = ownNamesFor(name);
   const fitting = own.filter((each) => known.includes(each));
   if (fitting.length > 0) return new Refusal(`${named}: here it is called ${either(fitting)}`);
   const nearest = nearestName(name, known);
   if (nearest !== undefined) return new Refusal(`${named}: did you mean \`${nearest}\`?`);
-  const advice = insteadOf(name);
+  // What is advised is about calls of a cache.
+  const isOfCalls = elsewhere !== undefined || known.includes('staleIfError');
+  const advice = isOfCalls ? insteadOf(name) : undefined;
   if (advice !== undefined) return new Refusal(`${named}: ${advice}. ${list}`);
-  if (own.length === 0) return new Refusal(`${named}. ${list}`);
-  const place = own.map((each) => elsewhere?.(each)).find((each) => each !== undefined);
-  return new Refusal(`${named}: here it is called ${either(own)}. ${place ?? list}`);
+  const placed = own.filter((each) => elsewhere?.(each) !== undefined);
+  const place = placed[0] && elsewhere?.(placed[0]);
+  if (place === undefined) return new Refusal(`${named}. ${list}`);
+  return new Refusal(`${named}: here it is called ${either(placed)}. ${place}`);
 }
 
 function either(names: readonly string[]): string {

@@ -1,7 +1,11 @@
 /** What people are told who write an option wrong, or by the name that another cache has for it. */
 
 import { describe, expect, it } from 'vitest';
+import { responseCache } from '../src/http/index.js';
 import { BloomFilter, CacheManager } from '../src/index.js';
+import { prometheusMetrics } from '../src/metrics/index.js';
+import { redis } from '../src/redis/index.js';
+import { polledSource } from '../src/source/index.js';
 
 const cache = new CacheManager({ keepParams: true });
 const search = async () => 'found';
@@ -16,6 +20,12 @@ const places: Readonly<Record<string, (options: never) => unknown>> = {
   getOrSet: (options) => cache.getOrSet('tool', 1, search, options),
   deleteWhere: (options) => cache.deleteWhere('tool', options),
   BloomFilter: (options) => new BloomFilter(options),
+  concurrency: (concurrency) => new CacheManager({ concurrency }),
+  circuitBreaker: (circuitBreaker) => new CacheManager({ circuitBreaker }),
+  redis: (options) => redis(options),
+  responseCache: (options) => responseCache(options),
+  polledSource: (options) => polledSource(options),
+  prometheusMetrics: (options) => prometheusMetrics(cache, options),
 };
 
 async function refusal(place: string, name: string): Promise<unknown> {
@@ -53,7 +63,13 @@ describe('an unknown option', () => {
     ['cache', 'stdTTL', 'here it is called `ttl`'],
     ['cache', 'namespace', 'here it is called `scope`'],
     ['cache', 'grace', 'here it is called `staleIfError`'],
-    ['cache', 'allowStale', 'here it is called `staleIfError`'],
+    ['cache', 'allowStale', 'here it is called `staleWhileRevalidate`'],
+    ['cache', 'allowStaleOnFetchRejection', 'here it is called `staleIfError`'],
+    ['cache', 'refreshThreshold', 'here it is called `refreshAhead`'],
+    ['cache', 'l2Layer', 'here it is called `persist` or `remote`'],
+    ['cache', 'stores', 'here it is called `persist` or `remote`'],
+    ['cache', 'maxItems', 'here it is called `maxSize`'],
+    ['cache', 'persistPath', 'here it is called `persistDir`'],
     ['cache', 'updateAgeOnGet', 'here it is called `sliding`'],
     ['cache', 'cacheDir', 'here it is called `persistDir`'],
     ['cache', 'checkperiod', 'what has expired leaves by itself'],
@@ -69,6 +85,11 @@ describe('an unknown option', () => {
     ['getOrSet', 'timeout', 'here it is called `hardTimeout` or `softTimeout`'],
     ['getOrSet', 'abortSignal', 'here it is called `signal`'],
     ['getOrSet', 'forceFresh', 'call `refresh`'],
+    ['concurrency', 'max', 'here it is called `limit`'],
+    ['circuitBreaker', 'timeout', 'here it is called `openFor`'],
+    ['redis', 'timeout', 'here it is called `remoteTimeout`'],
+    ['redis', 'namespace', 'here it is called `prefix`'],
+    ['polledSource', 'limit', 'here it is called `maxRows`'],
     ['BloomFilter', 'errorRate', 'here it is called `falsePositiveRate`'],
   ])('of %s that other caches call `%s` is told our name', async (place, name, advice) => {
     expect(await refusal(place, name)).toMatchObject({ message: expect.stringContaining(advice) });
@@ -82,6 +103,16 @@ describe('an unknown option', () => {
     ['set', 'max', 'here it is called `maxSize`. `maxSize` is an option of the whole cache'],
   ])('of %s that belongs elsewhere, `%s`, is told where', async (place, name, advice) => {
     expect(await refusal(place, name)).toMatchObject({ message: expect.stringContaining(advice) });
+  });
+
+  it.each([
+    ['responseCache', 'timeout'],
+    ['prometheusMetrics', 'prefix'],
+    ['polledSource', 'loader'],
+    ['redis', 'retries'],
+  ])('of %s, `%s`, is told no name that there is not', async (place, name) => {
+    const { message } = (await refusal(place, name)) as Error;
+    expect(message).toMatch(/^Unknown option `\w+` of [^:]*\. Known: /);
   });
 
   it('that has a hint is told that alone', async () => {
