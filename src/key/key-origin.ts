@@ -10,7 +10,7 @@ import { isPlain } from './tagged-form.js';
 export interface KeyOrigin {
   /** The params as one complete msgpack value, without what is redacted or ignored. */
   readonly encodedParams?: Uint8Array;
-  /** The option `scope` of the call. */
+  /** The option `scope` of the call; of one through a rollout `rollout:` and a digest of what it may be shared by. */
   readonly scope?: string;
   /** The option `version` of the method. */
   readonly version?: string | number;

@@ -10,6 +10,7 @@ import {
   resolveCallOptions,
   type SetOptions,
 } from '../options.js';
+import { type AskedOptions, asker } from '../recorded-tools.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { CacheCore } from './cache-context.js';
 import {
@@ -152,7 +153,8 @@ export class MethodCache {
       });
       const { stored, bytes } = this.#core.keeper.encode(value);
       addKnownKey(this.#core, { state: this.#state, key, options: resolved }, value);
-      const origin = storedOrigin(this.#core, this.#state, { params, scope: options.scope, key });
+      const { scope, [asker]: by } = options as SetOptions & AskedOptions;
+      const origin = storedOrigin(this.#core, this.#state, { params, scope, key, asker: by });
       return this.#core.tiers.put(this.#state, key, {
         ...{ stored, bytes, loadMs: 0, lifetime, origin },
         began: undefined,

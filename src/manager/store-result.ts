@@ -5,6 +5,7 @@ import { CacheError, UnstorableValueError } from '../errors.js';
 import { errorTtl } from '../guard/error-cache.js';
 import type { Tagged } from '../guard/tag-invalidation.js';
 import { type KeyOrigin, keptParams } from '../key/key-origin.js';
+import { nodeCrypto } from '../node-crypto.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import { type Asker, isNotRecorded } from '../recorded-tools.js';
 import type { Stamp } from '../stamp.js';
@@ -145,9 +146,9 @@ export function storedOrigin(
 ): KeyOrigin | undefined {
   if (state.unkept === undefined) return undefined;
   const { version } = state.options;
-  const own = scope ?? state.options.scope;
+  const kept = keptScope(scope ?? state.options.scope, asker !== undefined && scope !== undefined);
   const origin = {
-    ...(own !== undefined && { scope: ownString(own) }),
+    ...(kept !== undefined && { scope: kept }),
     ...(version !== undefined && { version }),
     ...(asker?.task !== undefined && { task: asker.task }),
     ...(asker?.rollout !== undefined && { rollout: asker.rollout }),
@@ -160,4 +161,10 @@ export function storedOrigin(
     core.failed(asCacheError(error, `The params of \`${state.name}\` can't be kept`), state, key);
     return origin;
   }
+}
+
+/** A scope as it is kept. A rollout's own names what its calls depend on by their arguments, which may be redacted. */
+function keptScope(scope: string | undefined, isOfRollout: boolean): string | undefined {
+  if (scope === undefined) return undefined;
+  return isOfRollout ? `rollout:${nodeCrypto().hash('md5', scope)}` : ownString(scope);
 }

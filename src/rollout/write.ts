@@ -308,11 +308,11 @@ class WriteRun<Result> {
       // A recording is of what happened last.
       const isNew =
         this.#world.recorded?.mode === 'record' || !(await method.has(this.#write.input, { scope }));
-      if (isNew)
-        await method.set(this.#write.input, result, {
-          ...(options?.ttl !== undefined && { ttl: options.ttl }),
-          scope,
-        });
+      const kept = {
+        ...(options?.ttl !== undefined && { ttl: options.ttl }),
+        ...{ scope, [asker]: options?.[asker] },
+      };
+      if (isNew) await method.set(this.#write.input, result, kept);
     } catch {
       // Refused, which the cache has counted: the others run it.
     }

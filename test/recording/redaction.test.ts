@@ -1,7 +1,9 @@
 /** What is redacted reaches no file, in none of its forms. */
 
 import { describe, expect, it } from 'vitest';
+import type { CacheManager } from '../../src/index.js';
 import { exportFiles } from '../../src/persistence/offline/inspection.js';
+import { Rollout } from '../../src/rollout/index.js';
 import { freshTape } from './tape.js';
 
 const tape = freshTape();
@@ -43,6 +45,33 @@ describe('a recording', () => {
     for await (const { method, encodedParams } of exportFiles([tape.dir]))
       lines.push([method, encodedParams !== undefined]);
     expect(lines.sort()).toEqual(['search', 'set', 'tool', 'wrapped'].map((method) => [method, true]));
+  });
+
+  it('holds nothing redacted that names what a rollout reads and writes, and plays it back', async () => {
+    const effects = { get: { reads: ['seat:{id}'] }, book: { writes: ['seat:{id}'] } };
+    const play = async (cache: CacheManager, onAnswer?: () => void) => {
+      const rollout = new Rollout(cache, {
+        effects,
+        task: 'airline-3',
+        id: 0,
+        ...(onAnswer && { onAnswer }),
+      });
+      const call = (tool: string) => rollout.call(tool, { id: secret, by: 'ann' }, () => `${tool} ran`);
+      return [await call('get'), await call('book'), await call('get')];
+    };
+    for (const onAnswer of [undefined, () => undefined]) {
+      const cache = await tape.open('record', {}, { redact: ['id'] });
+      expect(await play(cache, onAnswer)).toEqual(['get ran', 'book ran', 'get ran']);
+      await cache.close();
+      expect(tape.bytes()).not.toContain(secret);
+      expect(tape.bytes()).toContain('airline-3');
+    }
+    const strict = await tape.open('strict', {}, { redact: ['id'] });
+    expect(await play(strict)).toEqual(['get ran', 'book ran', 'get ran']);
+    const other = new Rollout(strict, { effects, task: 'airline-4', id: 0 });
+    await expect(other.call('get', { id: secret, by: 'ann' }, () => 1)).rejects.toThrow(
+      'differs in its scope',
+    );
   });
 
   it('shows no secret in what it says of a call', async () => {

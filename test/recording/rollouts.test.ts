@@ -111,13 +111,16 @@ describe('a rollout', () => {
   it('leaves its name with what it stores', async () => {
     const { exportFiles } = await import('../../src/persistence/offline/inspection.js');
     const cache = await tape.open('record', {}, { redact: ['id'] });
-    await agent(cache, { id: 7 }).get('1A');
+    const { get, book } = agent(cache, { id: 7 });
+    await get('1A');
+    await book('1A', 'ann');
     await cache.getOrSet('search', { q: 1 }, () => 1);
     await cache.close();
     const kept = [];
     for await (const { method, task, rollout } of exportFiles([tape.dir]))
       kept.push({ method, task, rollout });
     expect(kept.sort((a, b) => (a.method < b.method ? -1 : 1))).toEqual([
+      { method: 'book', task: 'airline-3', rollout: '7' },
       { method: 'get', task: 'airline-3', rollout: '7' },
       { method: 'search', task: undefined, rollout: undefined },
     ]);
