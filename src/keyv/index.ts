@@ -10,6 +10,7 @@ import { inspect } from 'node:util';
 import { InvalidArgumentError } from '../errors.js';
 import type { CacheListener } from '../events.js';
 import type { CacheManager } from '../index.js';
+import { objectOf, refuseUnknown } from '../option-checks.js';
 
 /** How an adapter stores. */
 export interface KeyvAdapterOptions {
@@ -50,15 +51,21 @@ abstract class KeyvAdapter extends EventEmitter {
   protected readonly method: string;
   readonly #onError: CacheListener<'error'>;
 
-  /** @throws InvalidArgumentError for what is no cache, or no name of a method */
+  /** @throws InvalidArgumentError for what is no cache, or no name of a method; InvalidOptionError for other options */
   constructor(cache: CacheManager, options: KeyvAdapterOptions = {}) {
     super();
-    const { method = 'keyv' } = options;
+    const of = new.target.name;
     if (typeof cache?.lookup !== 'function') {
       throw new InvalidArgumentError(
-        `Expected \`new ${new.target.name}(cache)\` with a \`CacheManager\`, got \`${inspect(cache, { depth: 0 })}\``,
+        `Expected \`new ${of}(cache)\` with a \`CacheManager\`, got \`${inspect(cache, { depth: 0 })}\``,
       );
     }
+    const elsewhere = (name: string) =>
+      name === 'ttl'
+        ? `\`ttl\` is no option of ${of}: give it to Keyv, or to the cache, \`methods: { keyv: { ttl: … } }\``
+        : undefined;
+    refuseUnknown(objectOf(options, 'options', 'an object as `{ method }`'), ['method'], { of, elsewhere });
+    const { method = 'keyv' } = options;
     if (typeof method !== 'string' || method === '') {
       throw new InvalidArgumentError(
         `Expected \`method\` to be a non-empty string, got \`${inspect(method)}\``,

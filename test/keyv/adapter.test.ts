@@ -1,7 +1,7 @@
 /** The adapters without Keyv: what they refuse, and what they leave behind. */
 
 import { describe, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { CacheManager, InvalidOptionError } from '../../src/index.js';
 import { Keyv5Adapter, Keyv6Adapter } from '../../src/keyv/index.js';
 
 const adapters = [Keyv5Adapter, Keyv6Adapter];
@@ -13,6 +13,18 @@ describe.each(adapters.map((Adapter) => [Adapter.name, Adapter] as const))('%s',
 
   it.each([7, '', null])('refuses %s for a method', (method) => {
     expect(() => new Adapter(new CacheManager(), { method } as never)).toThrow('Expected `method`');
+  });
+
+  it.each([
+    [{ methd: 'users' }, `Unknown option \`methd\` of ${Adapter.name}: did you mean \`method\`?`],
+    [{ max: 3 }, `Unknown option \`max\` of ${Adapter.name}. Known: method`],
+    [{ ttl: '5 m' }, `\`ttl\` is no option of ${Adapter.name}: give it to Keyv, or to the cache`],
+    ['users', "Expected `options` to be an object as `{ method }`, got `'users'`"],
+    [null, 'Expected `options` to be an object as `{ method }`, got `null`'],
+  ])('refuses the options %o', (options, message) => {
+    const make = () => new Adapter(new CacheManager(), options as never);
+    expect(make).toThrow(InvalidOptionError);
+    expect(make).toThrow(message);
   });
 
   it('stores under its method, counted there', async () => {
