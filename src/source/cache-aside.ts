@@ -11,7 +11,7 @@ import { type Duration, parseDuration, positiveDuration } from '../duration.js';
 import { CacheError } from '../errors.js';
 import type { CacheManager, LoaderContext, LoadOptions } from '../index.js';
 import { nodeCrypto } from '../node-crypto.js';
-import { functionOf, hasMethods, objectOf, oneOf, refuseUnknown, text } from '../option-checks.js';
+import { functionOf, hasMethods, missing, objectOf, oneOf, refuseUnknown, text } from '../option-checks.js';
 import { isSealed, SecretBox, type SecretFields } from './secret-fields.js';
 
 /** How records are read, written and cached. */
@@ -69,7 +69,7 @@ export interface CacheAsideOptions<Id, Record> {
 export interface CacheAside<Id, Record> {
   /** The record, `undefined` where there is none. Concurrent reads share one. Rejects with what `load` throws. */
   get(id: Id): Promise<Record | undefined>;
-  /** Writes the record; from when it resolves, no `get` in this process has an older one. Rejects with what `store` throws. */
+  /** Writes the record; from when it resolves, no `get` in this process has an older one. Rejects with what `store` throws. @throws InvalidOptionError without one */
   update(id: Id, record: Record): Promise<void>;
   /** Deletes the record, as `update` writes it. */
   remove(id: Id): Promise<void>;
@@ -309,6 +309,7 @@ async function orNone(task: () => Promise<void>): Promise<void> {
 
 class UnreadableRecord extends Error {}
 
-function refuse(call: string, option: string): never {
-  throw new TypeError(`Expected the option \`${option}\` of cacheAside for \`${call}()\`, got none`);
+function refuse(call: 'update' | 'remove', option: 'store' | 'remove'): never {
+  const fix = call === 'update' ? 'store: (id, record) => …' : 'remove: (id) => …';
+  throw missing(`the option \`${option}\` of cacheAside`, `${call}()`, `give it \`${fix}\``);
 }

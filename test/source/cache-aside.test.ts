@@ -315,6 +315,14 @@ it.each([
 
 it('tells which function it lacks', async () => {
   const settings = cacheAside({ cache: newCache(), method: 'settings', load: async () => 1 });
-  await expect(settings.update('ada', 2)).rejects.toThrow(/option `store` of cacheAside for `update\(\)`/);
-  await expect(settings.remove('ada')).rejects.toThrow(/option `remove` of cacheAside for `remove\(\)`/);
+  await expect(settings.update('ada', 2)).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message:
+      'Expected the option `store` of cacheAside with `update()`, got none: give it `store: (id, record) => …`',
+  });
+  await expect(settings.remove('ada')).rejects.toMatchObject({
+    code: 'ERR_INVALID_OPTION',
+    message:
+      'Expected the option `remove` of cacheAside with `remove()`, got none: give it `remove: (id) => …`',
+  });
 });
