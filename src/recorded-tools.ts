@@ -1,7 +1,7 @@
 /** What the cache needs of a recording, which answers in place of its tools: the option `recording`. */
 
 import type { Clock } from './clock.js';
-import type { EntryMetadata } from './entry.js';
+import type { EntryMetadata, TierName } from './entry.js';
 import { type CacheError, InvalidOptionError, isError } from './errors.js';
 import type { IgnoredPath } from './key/ignored-path.js';
 import type { KeyOrigin } from './key/key-origin.js';
@@ -159,6 +159,17 @@ export const asker: unique symbol = Symbol.for('toolstash.asker') as never;
 export interface Asker extends Pick<KeyOrigin, 'task' | 'rollout'> {
   /** Hears that a recording has answered. */
   readonly onRecorded?: (answer: RecordedAnswer) => void;
+  /** Hears that a value which was there answers, before it is handed out. */
+  readonly onFound?: (found: FoundAnswer) => void;
+}
+
+/** Where a value was found. */
+export interface FoundAnswer {
+  readonly source: TierName;
+  /** Milliseconds since it was set or loaded. */
+  readonly ageMs: number;
+  /** Whether it is past its ttl. */
+  readonly isStale: boolean;
 }
 
 /** The options of a call whose asker is known. */

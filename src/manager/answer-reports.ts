@@ -2,7 +2,7 @@
 
 import { type AnswerSource, asRepeat, type CacheAnswer, type RepeatableHit } from '../answers.js';
 import type { TierName } from '../entry.js';
-import type { RecordedValue } from '../recorded-tools.js';
+import type { Asker, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { CacheCore } from './cache-context.js';
 import { type Asked, type CallToLoad, type Loaded, nothingFound } from './loader.js';
@@ -17,6 +17,19 @@ export function reportEntry(
 ): void {
   const ageMs = ageOf(core, entry.createdAt);
   core.answered({ method, key: entry.key, source: tier, ageMs, isStale }, value);
+}
+
+/** Tells who makes a call that a value of an entry answers it. */
+export function tellAsker(
+  core: CacheCore,
+  by: Asker | undefined,
+  {
+    entry,
+    tier,
+    isStale = false,
+  }: { readonly entry: MemoryEntry; readonly tier: TierName; isStale?: boolean },
+): void {
+  by?.onFound?.({ source: tier, ageMs: ageOf(core, entry.createdAt), isStale });
 }
 
 /** A value was handed out that comes from the tool, or from another's load. */

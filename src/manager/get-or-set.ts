@@ -18,7 +18,14 @@ import { asker } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { KnownCall } from '../wrap/host.js';
-import { reportEntry, reportHit, reportLoaded, reportOwn, reportRecorded } from './answer-reports.js';
+import {
+  reportEntry,
+  reportHit,
+  reportLoaded,
+  reportOwn,
+  reportRecorded,
+  tellAsker,
+} from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { ttlOptions } from './call-checks.js';
 import type { LoadRequest } from './load.js';
@@ -65,8 +72,10 @@ export class LoadPipeline {
     const value = this.#lookups.fresh(entry, ttlOptions(call, this.#state.options));
     if (value === absent) {
       const options = resolveCallOptions(call, this.#state.options);
-      return this.#answerBeyond(entry, { key, options, signal: call.signal, made: () => toLoad });
+      const { signal, [asker]: by } = call;
+      return this.#answerBeyond(entry, { key, options, signal, made: () => toLoad, by });
     }
+    if (call[asker] !== undefined) tellAsker(this.#core, call[asker], { entry: entry!, tier: 'memory' });
     if (this.#core.observers !== undefined) reportHit(this.#core, this.#state, entry!, () => toLoad);
     this.#refreshAhead(entry!, toLoad);
     return Promise.resolve(value as T);
@@ -90,7 +99,9 @@ export class LoadPipeline {
   #answerAgain<T>(asked: Asked<T>): Promise<T> {
     const entry = this.#core.tiers.get(asked.key, this.#state);
     const value = this.#lookups.fresh(entry, asked.options);
-    return value === absent ? this.#answerBeyond(entry, asked) : Promise.resolve(value as T);
+    if (value === absent) return this.#answerBeyond(entry, asked);
+    tellAsker(this.#core, asked.by, { entry: entry!, tier: 'memory' });
+    return Promise.resolve(value as T);
   }
 
   /** The value of a call for which memory has a large one, decoded in slices. */
@@ -100,6 +111,7 @@ export class LoadPipeline {
     const held = isStill ? entry : this.#core.tiers.get(asked.key, this.#state);
     const value = this.#lookups.fresh(held, asked.options, true);
     if (value === absent) return this.#answerBeyond(held, asked, true);
+    tellAsker(this.#core, asked.by, { entry: held!, tier: 'memory' });
     if (asked.options.refreshAhead !== 0) this.#refreshAhead(held!, asked.made());
     return value as T;
   }
@@ -107,13 +119,13 @@ export class LoadPipeline {
   /** The value of a call that memory has no fresh value for, or one that is large and not decoded yet. */
   #answerBeyond<T>(
     entry: MemoryEntry | undefined,
-    { key, options, signal, made, since }: Omit<Asked<T>, 'since'> & Partial<Pick<Asked<T>, 'since'>>,
+    { key, options, signal, made, by, since }: Omit<Asked<T>, 'since'> & Partial<Pick<Asked<T>, 'since'>>,
     atOnce = false,
   ): Promise<T> {
     const { events, options: core } = this.#core;
     const { counters, name } = this.#state;
     const began = since ?? (options.hardTimeout === undefined ? undefined : core.clock.elapsed());
-    const asked = { key, options, signal, made, since: began };
+    const asked = { key, options, signal, made, by, since: began };
     const freshness = entry && this.#lookups.freshness(entry, options);
     const isAnswer = !atOnce && (freshness === 'fresh' || freshness === 'stale-while-revalidate');
     if (isAnswer && entry?.stored instanceof BulkyValue) return this.#answerLarge(entry, entry.stored, asked);
@@ -123,6 +135,7 @@ export class LoadPipeline {
         this.#lookups.countStaleHit(entry, 'memory', 'revalidate');
         if (this.#core.observers !== undefined)
           reportEntry(this.#core, this.#state, entry, { tier: 'memory', isStale: true, value });
+        tellAsker(this.#core, by, { entry, tier: 'memory', isStale: true });
         this.#refreshInBackground(entry, 'stale', { ...made(), options });
         return Promise.resolve(value as T);
       }
@@ -132,7 +145,7 @@ export class LoadPipeline {
       const { error } = remembered;
       counters.errorHits++;
       if (events.isHeard('errorHit')) events.emit('errorHit', { method: name, key, error });
-      return this.#waits.insteadOf(error, { key, options });
+      return this.#waits.insteadOf(error, { key, options, by });
     }
     const underWay = this.#core.loads.find(key);
     if (underWay === undefined || signal !== undefined || enclosingLoad() !== undefined) needStackRoom();
@@ -149,11 +162,13 @@ export class LoadPipeline {
         options,
         signal,
         since,
+        by,
         takesStale: true,
         searchesSlowTiers: false,
         own: (loaded) => {
-          if (loaded.recorded !== undefined) call[asker]?.onRecorded?.(loaded.recorded);
+          if (loaded.recorded !== undefined) by?.onRecorded?.(loaded.recorded);
           if (loaded.stale !== undefined) return this.#stale(loaded.stale, asked);
+          if (loaded.found !== undefined) tellAsker(this.#core, by, loaded.found);
           if (this.#core.observers !== undefined) reportOwn(this.#core, this.#state, asked, loaded);
           return loaded.value as T;
         },
@@ -176,10 +191,11 @@ export class LoadPipeline {
       options,
       signal,
       since,
+      by,
       takesStale: true,
       searchesSlowTiers: this.#stales.maySearchHelp(flight, options),
       own: (loaded) => {
-        if (loaded.recorded !== undefined) made().call[asker]?.onRecorded?.(loaded.recorded);
+        if (loaded.recorded !== undefined) by?.onRecorded?.(loaded.recorded);
         if (loaded.stale === undefined) return this.#shared(loaded, asked, failedJoins);
         counters.doubleCounted++;
         isCounted = true;
@@ -245,6 +261,7 @@ export class LoadPipeline {
       // It was good enough for who began the load, not for this caller: there is a renewal to join by now, or none.
       if (taken === undefined) return this.#answerAgain(asked);
       this.#refreshInBackground(found.entry, 'stale', { ...asked.made(), options: asked.options });
+      tellAsker(this.#core, asked.by, taken);
       return taken.value as T;
     };
     return prepareFound(this.#core, found, asked.signal)?.then(take) ?? take();

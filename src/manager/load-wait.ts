@@ -6,11 +6,13 @@ import { type Deadline, startDeadline, withDeadline } from '../guard/deadline.js
 import { type AbortSource, onAbort } from '../guard/shared-abort.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { ResolvedMethodOptions } from '../options.js';
+import type { Asker } from '../recorded-tools.js';
+import { tellAsker } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { outlasts, timeoutError } from './load-bound.js';
 import type { Loaded } from './loader.js';
 import type { MethodState } from './method-context.js';
-import type { StaleAnswers, StaleReason } from './stale-fallback.js';
+import type { StaleAnswers, StaleReason, Taken } from './stale-fallback.js';
 
 /** One caller. */
 export interface Caller<T> {
@@ -23,6 +25,8 @@ export interface Caller<T> {
   readonly searchesSlowTiers: boolean;
   /** When its time began, by `Clock.elapsed()`, if not now. */
   readonly since?: number | undefined;
+  /** Who asks, where that is known. */
+  readonly by?: Asker | undefined;
   /** What the load's outcome is for this caller. */
   own(loaded: Loaded): T | PromiseLike<T>;
   /** What becomes of a failure that no stale value stands in for. @default it is the caller's */
@@ -105,7 +109,7 @@ export class CallerWaits {
             : inTime;
         }
         abortScope.answered();
-        return stale.value as T;
+        return this.#handOut<T>(stale, wait.caller);
       };
       const onTimeout = () => this.#prepareStale(wait, abortScope)?.then(take) ?? take();
       answer = withDeadline(inTime, { ms: softTimeout, clock, onTimeout });
@@ -121,7 +125,7 @@ export class CallerWaits {
   /** The stale value, where there is one that may stand in for an error that was remembered. */
   async insteadOf<T>(
     error: unknown,
-    { key, options }: { readonly key: string; readonly options: ResolvedMethodOptions },
+    { key, options, by }: Pick<Caller<T>, 'key' | 'options' | 'by'>,
   ): Promise<T> {
     if (options.staleIfError === 0) throw error;
     const load = { key, flight: undefined, isOvertaken: false };
@@ -129,7 +133,7 @@ export class CallerWaits {
     if (preparing !== undefined) await preparing;
     const stale = this.#stales.inPlaceOf(load, options, 'error') ?? (await this.#searchInTime(key, options));
     if (stale === undefined) throw error;
-    return stale.value as T;
+    return this.#handOut<T>(stale, { by });
   }
 
   /** A load's outcome for one caller: for a failed one the stale value, where there is one and the caller takes it. */
@@ -139,7 +143,7 @@ export class CallerWaits {
     const insteadOf = (otherwise: () => T | PromiseLike<T>) => {
       const take = (isStill = true) => {
         const stale = abortScope?.isAnswered ? undefined : this.#stale(wait, 'error', isStill);
-        return stale === undefined ? otherwise() : (stale.value as T);
+        return stale === undefined ? otherwise() : this.#handOut<T>(stale, wait.caller);
       };
       return this.#prepareStale(wait, abortScope)?.then(take) ?? take();
     };
@@ -178,7 +182,7 @@ export class CallerWaits {
         if (stale === undefined) return;
         if (reason === 'revalidate') this.#state.counters.doubleCounted++;
         abortScope.answered();
-        resolve(stale.value as T);
+        resolve(this.#handOut<T>(stale, wait.caller));
       });
       found.catch((error: unknown) =>
         this.#core.failed(
@@ -188,6 +192,11 @@ export class CallerWaits {
         ),
       );
     });
+  }
+
+  #handOut<T>(taken: Taken, { by }: Pick<Caller<T>, 'by'>): T {
+    tellAsker(this.#core, by, taken);
+    return taken.value as T;
   }
 
   /** @param isStill whether nothing was written since the load has found what it noted */

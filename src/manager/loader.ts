@@ -6,7 +6,7 @@ import type { AbortSource } from '../guard/shared-abort.js';
 import type { Flight } from '../guard/single-flight.js';
 import type { KeyOrigin } from '../key/key-origin.js';
 import { type LoadOptions, type ResolvedMethodOptions, resolveTtl } from '../options.js';
-import type { AskedOptions, RecordedAnswer } from '../recorded-tools.js';
+import type { AskedOptions, Asker, RecordedAnswer } from '../recorded-tools.js';
 import type { Stored } from '../value/keeper.js';
 import type { MethodState } from './method-context.js';
 import type { Found } from './slow-reads.js';
@@ -46,6 +46,8 @@ export interface Asked<T> {
   readonly since: number | undefined;
   /** Makes what is needed to load its value; not needed by who is answered from memory, or joins. */
   readonly made: () => CallToLoad<T>;
+  /** Who asks, where that is known. */
+  readonly by?: Asker | undefined;
 }
 
 /** What is needed of a call to load its value. */

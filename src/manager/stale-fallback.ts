@@ -15,6 +15,12 @@ import type { Found } from './slow-reads.js';
 /** Why a stale value answers. */
 export type StaleReason = CacheEvents['staleHit']['reason'];
 
+/** A value that was taken from an entry. */
+export interface Taken extends Pick<Found, 'entry' | 'tier'> {
+  readonly value: unknown;
+  readonly isStale: boolean;
+}
+
 /** A load that something may stand in for. */
 export interface PlaceOfLoad {
   readonly key: string;
@@ -77,11 +83,7 @@ export class StaleAnswers {
    * What stands in for a load at this moment, so that what was deleted or invalidated meanwhile is gone: what memory
    * has, or what the load itself has found below.
    */
-  inPlaceOf(
-    load: PlaceOfLoad,
-    options: ResolvedMethodOptions,
-    reason: StaleReason,
-  ): { readonly value: unknown } | undefined {
+  inPlaceOf(load: PlaceOfLoad, options: ResolvedMethodOptions, reason: StaleReason): Taken | undefined {
     const found = this.#standIn(load);
     return found && this.take(found, options, reason);
   }
@@ -102,7 +104,7 @@ export class StaleAnswers {
     { entry, tier, decoded }: Found,
     options: ResolvedMethodOptions,
     reason: StaleReason,
-  ): { readonly value: unknown } | undefined {
+  ): Taken | undefined {
     const freshness = this.#lookups.freshness(entry, options);
     if (freshness === 'expired') return undefined;
     if (reason === 'revalidate' && freshness === 'stale-if-error-only') return undefined;
@@ -113,11 +115,10 @@ export class StaleAnswers {
       // Set while the call waited, which was counted when it began to.
       if (reason !== 'revalidate') this.#state.counters.doubleCounted++;
     } else this.#lookups.countStaleHit(entry, tier, reason);
-    if (this.#core.observers !== undefined) {
-      const isStale = freshness !== 'fresh';
+    const isStale = freshness !== 'fresh';
+    if (this.#core.observers !== undefined)
       reportEntry(this.#core, this.#state, entry, { tier, isStale, value });
-    }
-    return { value };
+    return { value, entry, tier, isStale };
   }
 
   #standIn({ key, flight, isOvertaken }: PlaceOfLoad): Found | undefined {

@@ -1,7 +1,8 @@
 /** What is found out of one call's answer for those who listen. */
 
+import { isRepeat } from '../answers.js';
 import type { Loader } from '../index.js';
-import { asker, type RecordedAnswer } from '../recorded-tools.js';
+import { asker, type FoundAnswer, type RecordedAnswer } from '../recorded-tools.js';
 import type { Answer } from './answer.js';
 import type { RolloutTool } from './rollout-call.js';
 
@@ -39,19 +40,17 @@ export class Observation {
     let key: string | undefined;
     try {
       key = method.key(input, keyed);
-      if (await method.has(input, keyed)) {
-        const found = await method.lookup<T>(input, keyed);
-        if (found.outcome === 'hit' || found.outcome === 'stale')
-          note({ key, source: found.tier, ageMs: found.ageMs, isStale: found.outcome === 'stale' });
-        if (found.outcome === 'hit') return found.value;
-      }
     } catch {
       // Params without a key, a cache that is closed: `getOrSet` knows what to do.
     }
     let hasRun = false;
     let isKept = true;
     const loader: Loader<T> = (context) => {
+      // Nobody's answer.
+      if (isRepeat(context)) return load(context);
       hasRun = true;
+      // It is demoted, or the cache is closed.
+      if (context.key === '') key = undefined;
       const withhold = () => {
         isKept = false;
         context.withhold();
@@ -66,12 +65,18 @@ export class Observation {
     const onRecorded = (answer: RecordedAnswer) => {
       recorded = answer;
     };
-    const call = { ...options, ...keyed, [asker]: { ...options?.[asker], onRecorded } };
+    let wasThere: FoundAnswer | undefined;
+    const onFound = (found: FoundAnswer) => {
+      wasThere = found;
+    };
+    const call = { ...options, ...keyed, [asker]: { ...options?.[asker], onRecorded, onFound } };
     const value = await method.getOrSet<T>(input, loader, signal === undefined ? call : { ...call, signal });
-    if (recorded !== undefined) note({ key, ...foundIn(recorded) });
+    // What was there answers, also where its tool runs to renew it, or has failed.
+    if (wasThere !== undefined) note({ key, ...wasThere });
+    else if (recorded !== undefined) note({ key, ...foundIn(recorded) });
     else if (hasRun)
       note({ key, source: isKept && key !== undefined ? 'tool' : 'uncached', ageMs: 0, isStale: false });
-    else if (!this.#found.isStale) note({ key, source: 'coalesced', ageMs: 0 });
+    else note({ key, source: 'coalesced', ageMs: 0 });
     return value;
   }
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type Answer, Rollout, type RolloutOptions, ToolEffects } from '../../src/rollout/index.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
 
 const effects = new ToolEffects({
   search: 'pure',
@@ -262,6 +263,31 @@ describe('provenance', () => {
     expect(answers[5]?.chains['file:a']).toMatch(/^[0-9a-f]{32}$/);
     expect(onRepeat).toHaveBeenCalledTimes(3);
     expect(rollout.id).toBe('1');
+  });
+
+  it('tells of large values, of stale ones, and of what stands in for a tool that fails', async () => {
+    const clock = new FakeClock();
+    const search = { ttl: 1000, staleWhileRevalidate: 1000, staleIfError: 5000 };
+    const cache = new CacheManager({ clock, methods: { search } });
+    const answers: Answer[] = [];
+    const onAnswer = (answer: Answer) => answers.push(answer);
+    const rollout = new Rollout(cache, { effects: { search: 'pure' }, id: 1, onAnswer });
+    const large = Array.from({ length: 20_000 }, (_, at) => ({ at, text: `${at} mississippi` }));
+    const fail = () => Promise.reject(new Error('down'));
+    const ask = (run: () => unknown) => rollout.call('search', {}, run);
+    await ask(() => large);
+    clock.advance(10);
+    await ask(fail);
+    clock.advance(1490);
+    await ask(fail);
+    clock.advance(1500);
+    expect(await ask(fail)).toEqual(large);
+    expect(answers.map(({ source, ageMs, isStale }) => [source, ageMs, isStale])).toEqual([
+      ['tool', 0, false],
+      ['memory', 10, false],
+      ['memory', 1500, true],
+      ['memory', 3000, true],
+    ]);
   });
 
   it('survives a listener that throws', async () => {

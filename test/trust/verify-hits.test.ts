@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/index.js';
-import { Rollout } from '../../src/rollout/index.js';
+import { type Answer, Rollout } from '../../src/rollout/index.js';
 import { type ToolTrust, type VerifyOptions, verifyHits } from '../../src/trust/index.js';
 import { wilsonInterval } from '../../src/trust/wilson.js';
 
@@ -244,6 +244,53 @@ describe('tools of rollouts', () => {
       ['put', 0, 1],
       ['roll', 0, 1],
     ]);
+  });
+});
+
+describe('rollouts whose answers somebody hears of', () => {
+  const observed = (cache: CacheManager) => {
+    const answers: Answer[] = [];
+    const effects = { search: 'pure', read: { reads: ['n'] } } as const;
+    const onAnswer = (answer: Answer) => answers.push(answer);
+    return { rollout: new Rollout(cache, { effects, task: 't', id: 0, onAnswer }), answers };
+  };
+
+  it('have their hits verified, and run the tool once it is demoted', async () => {
+    const cache = new CacheManager();
+    const { rollout, answers } = observed(cache);
+    let runs = 0;
+    const run = () => ++runs;
+    const demoted = vi.fn();
+    const verification = verifyHits(cache, { ...all, mostMismatches: 0.3, onDemoted: demoted });
+    for (let use = 0; use < 3; use++) {
+      expect(await rollout.call('search', {}, run)).toBe(1);
+      await settled();
+    }
+    expect(verification.stats()[0]).toMatchObject({ hits: 2, compared: 2, mismatches: 2 });
+    while (demoted.mock.calls.length === 0) {
+      await cache.getOrSet('search', {}, run);
+      await settled();
+    }
+    const before = runs;
+    expect(await rollout.call('search', {}, run)).toBe(before + 1);
+    expect(answers.map(({ source, key }) => [source, key !== undefined])).toEqual([
+      ['tool', true],
+      ['memory', true],
+      ['memory', true],
+      ['uncached', false],
+    ]);
+  });
+
+  it('are not run again where they have state', async () => {
+    const cache = new CacheManager();
+    const { rollout } = observed(cache);
+    const run = vi.fn(() => 1);
+    const verification = verifyHits(cache, { share: 1, tools: { read: true } });
+    await rollout.call('read', {}, run);
+    await rollout.call('read', {}, run);
+    await settled();
+    expect(run).toHaveBeenCalledOnce();
+    expect(verification.stats()[0]).toMatchObject({ hits: 1, compared: 0, skipped: 1 });
   });
 });
 
