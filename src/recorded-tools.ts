@@ -48,6 +48,8 @@ export interface RecordedCall {
   readonly key: string;
   /** What the key was made from, as far as it is kept. */
   readonly origin: KeyOrigin | undefined;
+  /** Nothing but this very call answers it. */
+  readonly isExact?: boolean | undefined;
 }
 
 /** How a recording answers a call. */
@@ -157,6 +159,8 @@ export const asker: unique symbol = Symbol.for('toolstash.asker') as never;
 
 /** Who makes a call. */
 export interface Asker extends Pick<KeyOrigin, 'task' | 'rollout'> {
+  /** It is a write, which only what it came to itself answers. */
+  readonly isExact?: boolean;
   /** Hears that a recording has answered. */
   readonly onRecorded?: (answer: RecordedAnswer) => void;
   /** Hears that a value which was there answers, before it is handed out. */

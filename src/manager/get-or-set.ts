@@ -155,7 +155,16 @@ export class LoadPipeline {
       if (underWay !== undefined) needStackRoom();
       const { loader, call, origin } = made();
       call.prepare?.(key);
-      const request = { state: this.#state, key, loader, options, origin: origin?.(), isRefresh: false };
+      const isExact = call[asker]?.isExact;
+      const request = {
+        state: this.#state,
+        key,
+        loader,
+        options,
+        origin: origin?.(),
+        isRefresh: false,
+        isExact,
+      };
       const started = this.#start(request);
       return this.#waits.for(started, {
         key,
@@ -284,7 +293,8 @@ export class LoadPipeline {
         failedJoins();
         return this.#bypass<T>(asked, error);
       }
-      this.#state.counters.saved(loadMs);
+      if (loaded.recorded?.approximate === undefined) this.#state.counters.saved(loadMs);
+      else failedJoins();
       if (this.#core.observers !== undefined) {
         const { recorded, found } = loaded;
         const createdAt = found?.entry.createdAt;

@@ -23,6 +23,8 @@ export interface LoadRequest<T> extends AnswerPlace {
   readonly loader: Loader<T>;
   /** Go straight to the tool, whatever the slower tiers and the known keys say. */
   readonly isRefresh: boolean;
+  /** No recording of another call answers it. */
+  readonly isExact?: boolean | undefined;
   /** What is renewed in the background: a newer value of somebody else's will do as well as the tool's. */
   readonly renews?: MemoryEntry;
 }
@@ -57,10 +59,10 @@ export async function callTool<T>(
   let recorded: RecordedAnswer | undefined;
   try {
     const context = new LoadContext(flight, decision);
-    const { loader, key, origin } = request;
+    const { loader, key, origin, isExact } = request;
     if (core.replay === undefined) value = await loader(context);
     else {
-      const call = { method: state.name, key, origin };
+      const call = { method: state.name, key, origin, isExact };
       ({ value, recorded } = await replayOrLoad(core.replay, { call, loader, context, decision }));
     }
   } catch (error) {

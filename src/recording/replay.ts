@@ -94,7 +94,7 @@ export class Replay implements RecordedTools {
 
   async #approximate(call: RecordedCall): Promise<RecordedValue | undefined> {
     const { approximate } = this.#options;
-    if (this.#isStrict || approximate === undefined || !approximate.has(call.method)) return undefined;
+    if (this.#isStrict || call.isExact === true || !approximate?.has(call.method)) return undefined;
     const nearest = await this.#calls.nearest(call, true);
     if (nearest === undefined || nearest.distance > approximate.maxDistance) return undefined;
     const record = await this.#tier.lookup(nearest.key, call.method);

@@ -224,7 +224,7 @@ class WriteRun<Result> {
     };
     const call = {
       ...{ ...options, ...neverBehindItsBack, scope, signal: this.#controller.signal },
-      [asker]: { ...options?.[asker], onRecorded },
+      [asker]: { ...options?.[asker], onRecorded, isExact: true },
     };
     return method.getOrSet<Result>(
       this.#write.input,

@@ -1,8 +1,14 @@
 /** Answers of calls that are only like the one that was asked for. */
 
 import { expect, it, vi } from 'vitest';
+import type { CacheManager } from '../../src/index.js';
 import type { AnsweredCall } from '../../src/recording/index.js';
-import { type Answer, Rollout } from '../../src/rollout/index.js';
+import {
+  type Answer,
+  type RecordedWrite,
+  Rollout,
+  type RolloutEnvironment,
+} from '../../src/rollout/index.js';
 import { freshTape } from './tape.js';
 
 const tape = freshTape();
@@ -51,6 +57,8 @@ it('answers with the nearest call of the tool, marked, never stored, never a hit
     entries: 0,
     misses: 2,
     coalesced: 1,
+    hitRate: 0,
+    savedMs: 0,
   });
   expect(await cache.lookup('search', asked)).toEqual({
     outcome: 'miss',
@@ -115,4 +123,38 @@ it('is told by a rollout to each that asks', async () => {
     { source: 'approximate', approximate },
     { source: 'recording', approximate: undefined },
   ]);
+});
+
+it('leaves writes of a rollout alone: they run, and the rollout goes on', async () => {
+  const effects = { get: { reads: ['seat:{id}'] }, book: { writes: ['seat:{id}'] } };
+  const agentOf = (cache: CacheManager, environment?: RolloutEnvironment) => {
+    const rollout = new Rollout(cache, {
+      effects,
+      task: 'airline-3',
+      id: 0,
+      ...(environment && { environment }),
+    });
+    const runs = vi.fn();
+    const call = (tool: string, input: object) =>
+      rollout.call(tool, input, () => {
+        runs(tool);
+        return { tool, ...input };
+      });
+    return {
+      runs,
+      get: (id: string) => call('get', { id }),
+      book: (by: string) => call('book', { id: '1A', by }),
+    };
+  };
+  const recorder = await tape.open('record');
+  await agentOf(recorder).book('ann');
+  await recorder.close();
+  const cache = await tape.open('replay', {}, { approximate: { tools: ['*'], maxDistance: 1 } });
+  const replay = vi.fn(async (writes: readonly RecordedWrite[]) =>
+    writes.map(({ tool, input }) => ({ tool, ...Object(input) })),
+  );
+  const { runs, get, book } = agentOf(cache, { replay });
+  expect(await book('bob')).toEqual({ tool: 'book', id: '1A', by: 'bob' });
+  expect(await get('1A')).toEqual({ tool: 'get', id: '1A' });
+  expect([runs.mock.calls, replay.mock.calls]).toEqual([[['book'], ['get']], []]);
 });
