@@ -69,7 +69,7 @@ export class CachedCalls {
     const cacheable = await this.#cacheable(given);
     if (cacheable === undefined) {
       this.#cache[recordedTools]?.past(
-        callShape(given)?.name ?? 'callTool',
+        `${this.#serverName}/${toolIn(given)}`,
         'no rule caches it, or its server forbids it',
       );
       return this.#client.callTool(...given);
@@ -118,6 +118,11 @@ export class CachedCalls {
     }
   }
 
+  /** What its tools are named after here. */
+  get #serverName(): string {
+    return this.#options.server ?? this.#client.getServerVersion()?.name ?? 'mcp';
+  }
+
   /** Which server, and for whom. */
   #identity({ connection }: KnownConnection): object {
     const { server } = this.#options;
@@ -159,7 +164,7 @@ export class CachedCalls {
   #connectionOver(transport: McpTransport): KnownConnection {
     const known = this.#connections.get(transport);
     if (known !== undefined) return known;
-    const server = this.#options.server ?? this.#client.getServerVersion()?.name ?? 'mcp';
+    const server = this.#serverName;
     const warnings = new Warnings(this.#cache, server);
     const connection = new Connection(this.#client, transport, {
       onListed: (tools) => warnings.onListed(tools, this.#rules),
@@ -183,6 +188,12 @@ export class CachedCalls {
       'TOOLSTASH_MCP_SERVER_UNNAMED',
     );
   }
+}
+
+/** The tool of a call, of one that can't be cached too. */
+function toolIn([params]: readonly unknown[]): string {
+  const name = isRecord(params) ? params['name'] : undefined;
+  return typeof name === 'string' ? name : 'callTool';
 }
 
 /** A result with a note of where it came from. What the server has put into `_meta` stays. */

@@ -39,6 +39,30 @@ it('plays back what an MCP server answered, and lets no other call reach it', as
   expect(runs).toEqual(['search']);
 });
 
+it('knows a tool of an MCP server by both names, wherever it says which may run and which was refused', async () => {
+  const runs: string[] = [];
+  const run = async () => {
+    runs.push('book');
+    return 'booked';
+  };
+  const connect = async (offline: string[]) => {
+    const { client } = await sdk2.connect({ book: { run } });
+    open.push(client);
+    const cache = await tape.open('strict', {}, { offline });
+    const rules = { book: 'write' } as const;
+    return { cache, docs: cacheClient(client, cache, rules, { server: 'docs', principal: null }) };
+  };
+  await (await tape.open('record')).close();
+  const call = { name: 'book', arguments: {} };
+  const { cache, docs } = await connect(['book', 'callTool']);
+  await expect(docs.callTool(call)).rejects.toMatchObject(refused);
+  await expect(docs.callTool({ ...call, task: { ttl: 1000 } })).rejects.toMatchObject(refused);
+  expect(cache.tape.refused.map(({ method }) => method)).toEqual(['docs/book', 'docs/book']);
+  expect(runs).toEqual([]);
+  await (await connect(['docs/book'])).docs.callTool(call);
+  expect(runs).toEqual(['book']);
+});
+
 it('tells an agent of LangChain by an error, and not by a message to its model', async () => {
   class ToolMessage {
     readonly content: unknown;
