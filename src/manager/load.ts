@@ -63,7 +63,7 @@ export async function callTool<T>(
     if (core.replay === undefined) value = await loader(context);
     else {
       const call = { method: state.name, key, origin, isExact };
-      ({ value, recorded } = await replayOrLoad(core.replay, { call, loader, context, decision }));
+      ({ value, recorded } = await replayOrLoad(core.replay, { call, loader, context, flight, decision }));
     }
   } catch (error) {
     // What took too long was counted when its time was over.

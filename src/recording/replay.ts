@@ -1,8 +1,8 @@
 /** A recording that answers in the place of tools. */
 
-import { inspect } from 'node:util';
 import { messageOf } from '../errors.js';
 import { CacheError } from '../index.js';
+import { callListener } from '../listener.js';
 import {
   modeVariable,
   type RecordedAnswer,
@@ -110,12 +110,7 @@ export class Replay implements RecordedTools {
 
   /** A listener of the user's that fails is no failure of the call. */
   #tell({ method, key }: RecordedCall, answer: RecordedAnswer): void {
-    try {
-      this.#options.onAnswer?.({ method, key, answer });
-    } catch (error) {
-      const detail = inspect(error, { customInspect: false });
-      process.emitWarning(`\`onAnswer\` of a recording failed: ${detail}`, { type: 'ToolstashWarning' });
-    }
+    callListener('`onAnswer` of a recording', this.#options.onAnswer, { method, key, answer });
   }
 
   #refused(error: NotRecordedError): NotRecordedError {

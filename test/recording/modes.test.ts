@@ -183,6 +183,33 @@ describe('record', () => {
 });
 
 describe('replay', () => {
+  it('goes on where `onAnswer` rejects, which is a warning', async () => {
+    await record([{ query: 'mvcc' }]);
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const onAnswer = async () => {
+      throw new Error('listener');
+    };
+    const cache = await tape.open('replay', {}, { onAnswer });
+    expect(await cache.getOrSet('search', { query: 'mvcc' }, () => 'live')).toContain('answer 1');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warn).toHaveBeenCalledWith(expect.stringContaining('`onAnswer` of a recording failed'), {
+      type: 'ToolstashWarning',
+    });
+  });
+
+  it('runs no tool that nobody waits for any more', async () => {
+    await record([{ query: 'mvcc' }]);
+    const cache = await tape.open('replay');
+    const run = vi.fn(() => 'live');
+    const controller = new AbortController();
+    const asked = cache.getOrSet('search', { query: 'new' }, run, { signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(asked).rejects.toThrow('enough');
+    // One that is asked for later is answered later.
+    await cache.getOrSet('search', { query: 'other' }, () => 'live');
+    expect(run).not.toHaveBeenCalled();
+  });
+
   it('answers what has expired in a folder of an ordinary cache, for ever', async () => {
     const clock = new FakeClock();
     const ordinary = await CacheManager.open({ clock, ttl: '1m', persist: true, persistDir: tape.dir });
