@@ -65,12 +65,15 @@ export class Rollout {
     this.#options = resolveRolloutOptions(options);
     const { environment, onAnswer, onRepeat, timeoutMs } = this.#options;
     this.#repeats = onAnswer === undefined && onRepeat === undefined ? undefined : new Repeats();
+    const recorded = cache[recordedTools];
+    // In `strict` no tool runs but for stand-ins, which need no world.
+    const isVirtual = recorded?.mode === 'strict';
     this.#world = {
       history: this.#history,
       turns: this.#turns,
       timeoutMs,
-      materialization: environment && new Materialization(environment),
-      recorded: cache[recordedTools],
+      materialization: environment && !isVirtual ? new Materialization(environment) : undefined,
+      recorded,
       reports: this.#reports,
     };
   }

@@ -100,6 +100,20 @@ describe('a rollout', () => {
     ]);
   });
 
+  it('makes no world in strict, where a tool is offline', async () => {
+    const recorder = await tape.open('record');
+    await play(agent(recorder));
+    await recorder.close();
+    const [replay, fork] = [vi.fn(async () => []), vi.fn(() => 0)];
+    const strict = await tape.open('strict', {}, { offline: ['get', 'now'] });
+    const { runs, ...replayed } = agent(strict, { environment: { fork, replay } });
+    expect(await play({ ...replayed, runs })).toEqual(played);
+    expect([await replayed.get('9Z'), await replayed.now()]).toEqual(['free', 1]);
+    await expect(replayed.book('9Z', 'bob')).rejects.toMatchObject({ code: 'ERR_NOT_RECORDED' });
+    expect(runs.mock.calls).toEqual([['get'], ['now']]);
+    expect([replay, fork].map(({ mock }) => mock.calls)).toEqual([[], []]);
+  });
+
   it('of no named task is like no other, which the error shows', async () => {
     const recorder = await tape.open('record');
     await new Rollout(recorder, { effects }).call('get', { id: '1A' }, () => 'free');
