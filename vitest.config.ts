@@ -57,7 +57,7 @@ export default defineConfig({
         // The same tests of decorators once more, as programs with `experimentalDecorators` compile them.
         esbuild: { tsconfigRaw: { compilerOptions: { experimentalDecorators: true } } },
         test: {
-          name: 'legacy decorators',
+          name: 'legacy-decorators',
           include: ['test/wrap/decorators.test.ts'],
           env: { DECORATORS: 'legacy' },
         },
@@ -65,7 +65,7 @@ export default defineConfig({
       {
         extends: true,
         // Once more in a `node:vm` context, as Jest runs everything.
-        test: { name: 'vm threads', pool: 'vmThreads', include: ['test/realm/*.test.ts'] },
+        test: { name: 'vm-threads', pool: 'vmThreads', include: ['test/realm/*.test.ts'] },
       },
     ],
   },
