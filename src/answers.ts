@@ -35,6 +35,8 @@ export interface CacheAnswer {
 export interface RepeatableHit {
   readonly method: string;
   readonly key: string;
+  /** Whether it would be answered by the same entry still: not once that is deleted, invalidated, replaced or stale. */
+  isCurrent(): boolean;
   /** The value that was answered, a copy. */
   value(): unknown;
   /** A result as the cache would give it back. Throws for what can't be stored. */

@@ -89,16 +89,22 @@ export function reportRecorded(
 /** A call was answered by an entry, and its tool can be asked again, unless a recording stands in its place. */
 export function reportHit(
   core: CacheCore,
-  { name: method }: MethodState,
+  state: MethodState,
   entry: MemoryEntry,
   made: () => CallToLoad<unknown>,
 ): void {
   if (core.replay !== undefined) return;
-  const { keeper } = core;
+  const { keeper, tiers, options } = core;
+  const { name: method } = state;
   const { key } = entry;
   const hit: RepeatableHit = {
     method,
     key,
+    isCurrent() {
+      if (tiers.peek(key) !== entry) return false;
+      const staleAt = state.staleAt(entry);
+      return staleAt === null || entry.now(options.clock) < staleAt;
+    },
     value: () => keeper.decode(entry.stored),
     asStored: (result) => keeper.decode(keeper.encode(result).stored),
     prepare() {

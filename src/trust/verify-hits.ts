@@ -6,6 +6,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnswerObserver, RepeatableHit } from '../answers.js';
+import { notPromised } from '../at-once.js';
 import { systemClock } from '../clock.js';
 import { type Duration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
@@ -14,6 +15,7 @@ import { callListener } from '../listener.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import { expected, functionOf, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
 import { isErrorByConvention } from '../tools/error-result.js';
+import { ExcessTest } from './excess-test.js';
 import { observedCore } from './observed.js';
 import { wilsonInterval } from './wilson.js';
 
@@ -33,12 +35,14 @@ export interface VerifyOptions {
   /** Which share of their hits, 0 to 1. @default 0.01 */
   readonly share?: number;
   /**
-   * A tool is demoted when its share of mismatches is above this with 95 % confidence: from then on it is never answered
-   * from the cache, as an 'opaque' one. `null`: never.
+   * A tool is demoted once its share of mismatches is surely above this: from then on it is never answered from the cache,
+   * as an 'opaque' one. One whose share is not above it is demoted with a probability of 5 % at most, however long it is
+   * watched: it is judged by an exact binomial test after `leastComparisons`, and after twice as many each time, with the
+   * 5 % split over all these looks. `null`: never.
    * @default 0.01
    */
   readonly mostMismatches?: number | null;
-  /** No tool is demoted before so many comparisons. @default 20 */
+  /** After how many comparisons a tool is judged first. @default 20 */
   readonly leastComparisons?: number;
   /** How many runs of one tool at once. Hits that come meanwhile are not verified. @default 1 */
   readonly concurrency?: number;
@@ -79,7 +83,10 @@ export interface ToolTrust {
   readonly mismatches: number;
   /** Runs that threw, took too long, came to an error or to what can't be stored. They are no mismatches. */
   readonly errors: number;
-  /** Chosen hits that were not run, as others were under way, or whose result was another call's. */
+  /**
+   * Chosen hits that were not compared: others were under way, the result was another call's, or the value was deleted,
+   * invalidated, replaced or stale by then.
+   */
   readonly skipped: number;
   /** `mismatches` of `compared`, 0 to 1; `NaN` for none of none. */
   readonly rate: number;
@@ -166,12 +173,18 @@ class VerifiedMethod {
   readonly name: string;
   readonly equals: NonNullable<VerifiedTool['equals']>;
   readonly counts = { hits: 0, compared: 0, mismatches: 0, errors: 0, skipped: 0 };
+  /** Whether its mismatches are more than a bound, where there is one. */
+  readonly excess: ExcessTest | undefined;
   running = 0;
   isDemoted = false;
 
-  constructor(name: string, equals: NonNullable<VerifiedTool['equals']>) {
+  constructor(
+    [name, equals]: Resolved['tools'][number],
+    { mostMismatches, leastComparisons }: Pick<Resolved, 'mostMismatches' | 'leastComparisons'>,
+  ) {
     this.name = name;
     this.equals = equals;
+    if (mostMismatches !== null) this.excess = new ExcessTest(mostMismatches, leastComparisons);
   }
 
   get trust(): ToolTrust {
@@ -192,7 +205,7 @@ class Verifier implements AnswerObserver {
   constructor(core: CacheCore, options: Resolved) {
     this.#core = core;
     this.#options = options;
-    this.#methods = new Map(options.tools.map(([name, equals]) => [name, new VerifiedMethod(name, equals)]));
+    this.#methods = new Map(options.tools.map((tool) => [tool[0], new VerifiedMethod(tool, options)]));
   }
 
   stats(): ToolTrust[] {
@@ -236,6 +249,11 @@ class Verifier implements AnswerObserver {
     run: ReturnType<RepeatableHit['prepare']>,
   ): Promise<void> {
     const { counts } = method;
+    if (!isCurrent(hit)) {
+      counts.skipped += 1;
+      method.running -= 1;
+      return;
+    }
     const controller = new AbortController();
     let isOver = false;
     let isWithheld = false;
@@ -253,7 +271,7 @@ class Verifier implements AnswerObserver {
     try {
       const result = await run({ signal: controller.signal, withhold });
       if (isOver) return;
-      if (isWithheld) counts.skipped += 1;
+      if (isWithheld || !isCurrent(hit)) counts.skipped += 1;
       else if (this.#isError(method.name, result)) failed();
       else this.#compare(method, hit, result);
     } catch {
@@ -274,23 +292,32 @@ class Verifier implements AnswerObserver {
   #compare(method: VerifiedMethod, hit: RepeatableHit, result: unknown): void {
     const { counts, name, equals } = method;
     const [cached, fresh] = [hit.value(), hit.asStored(result)];
-    const isEqual = equals(cached, fresh);
+    const isEqual = notPromised(equals(cached, fresh), `tools.${name}.equals`);
     counts.compared += 1;
-    if (isEqual) return;
-    counts.mismatches += 1;
-    callListener('`onMismatch`', this.#options.onMismatch, { method: name, key: hit.key, cached, fresh });
+    if (!isEqual) {
+      counts.mismatches += 1;
+      callListener('`onMismatch`', this.#options.onMismatch, { method: name, key: hit.key, cached, fresh });
+    }
     this.#demoteIfNeeded(method);
   }
 
   #demoteIfNeeded(method: VerifiedMethod): void {
-    const { mostMismatches, leastComparisons, onDemoted } = this.#options;
-    const { trust } = method;
-    if (mostMismatches === null || method.isDemoted || trust.compared < leastComparisons) return;
-    if (trust.interval[0] <= mostMismatches) return;
+    const { onDemoted } = this.#options;
+    const { compared, mismatches } = method.counts;
+    if (method.isDemoted || method.excess?.isSure(mismatches, compared) !== true) return;
     method.isDemoted = true;
     this.#core.distrust(method.name);
     if (demotions.hasSubscribers) demotions.publish(method.trust);
     callListener('`onDemoted`', onDemoted ?? warnOfDemotion, method.trust);
+  }
+}
+
+/** Whether its entry still answers. A store that fails has none. */
+function isCurrent(hit: RepeatableHit): boolean {
+  try {
+    return hit.isCurrent();
+  } catch {
+    return false;
   }
 }
 

@@ -155,6 +155,51 @@ describe('a hit that is verified', () => {
   });
 });
 
+describe('a value that is gone by the time its tool has run again', () => {
+  it.each<[string, (cache: CacheManager) => unknown]>([
+    ['was deleted', (cache) => cache.delete('search', 'a')],
+    ['was set', (cache) => cache.set('search', 'a', 2)],
+    ['was invalidated', (cache) => cache.invalidateTags(['world'])],
+    ['was refreshed', (cache) => cache.refresh('search', 'a', () => 2)],
+    ['has expired', (cache) => cache.expire('search', 'a')],
+  ])('is not compared: it %s', async (_, change) => {
+    const cache = new CacheManager({ methods: { search: { tags: ['world'], staleIfError: 1000 } } });
+    let world = 1;
+    let meanwhile: (() => unknown) | undefined;
+    const run = () => {
+      meanwhile?.();
+      return world;
+    };
+    const ask = () => cache.getOrSet('search', 'a', run);
+    const verification = verifyHits(cache, all);
+    await ask();
+    await ask();
+    world = 2;
+    await change(cache);
+    await settled();
+    expect(verification.stats()[0]).toMatchObject({ compared: 0, mismatches: 0, skipped: 1 });
+    // While it runs.
+    await ask();
+    await ask();
+    await settled();
+    const { compared, skipped } = verification.stats()[0]!;
+    meanwhile = () => change(cache);
+    await ask();
+    world = 3;
+    await settled();
+    expect(verification.stats()[0]).toMatchObject({ compared, mismatches: 0, skipped: skipped + 1 });
+  });
+});
+
+it('counts an error for an `equals` that is async', async () => {
+  const equals = (async () => Promise.reject(new Error('equals'))) as never;
+  const { search, trust } = verified(() => 1, { tools: { search: { equals } } });
+  await search('a');
+  await search('a');
+  await settled();
+  expect(trust()).toMatchObject({ errors: 1, compared: 0 });
+});
+
 describe('a tool that says something else', () => {
   const demotable = { mostMismatches: 0.3, leastComparisons: 10 };
 
@@ -195,7 +240,7 @@ describe('a tool that says something else', () => {
       }
       return trust();
     };
-    // 4 of 20: the interval begins at 0.08.
+    // 4 of 20, where 6 are to be expected.
     expect(await play(demotable, (run) => run > 1 && run % 5 === 0)).toMatchObject({
       mismatches: 4,
       isDemoted: false,
