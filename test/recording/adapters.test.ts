@@ -63,6 +63,18 @@ it('knows a tool of an MCP server by both names, wherever it says which may run 
   expect(runs).toEqual(['book']);
 });
 
+it('keeps of a call of an MCP tool no argument and no principal that is redacted', async () => {
+  const { client } = await sdk2.connect({ search: { run: async () => 'found' } });
+  open.push(client);
+  const cache = await tape.open('record', {}, { redact: ['arguments.apiKey', 'principal'] });
+  const options = { server: 'docs', principal: 'ann-s3cret' };
+  const docs = cacheClient(client, cache, { search: {} }, options);
+  await docs.callTool({ name: 'search', arguments: { query: 'mvcc', apiKey: 'hunter2-hunter2' } });
+  await cache.close();
+  expect(tape.bytes()).toContain('mvcc');
+  expect(tape.bytes()).not.toMatch(/hunter2|s3cret/);
+});
+
 it('tells an agent of LangChain by an error, and not by a message to its model', async () => {
   class ToolMessage {
     readonly content: unknown;

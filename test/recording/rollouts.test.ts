@@ -114,6 +114,37 @@ describe('a rollout', () => {
     expect([replay, fork].map(({ mock }) => mock.calls)).toEqual([[], []]);
   });
 
+  it('plays back nothing that depends on a write that failed, and what does not', async () => {
+    const recorder = await tape.open('record');
+    const recorded = agent(recorder);
+    const fail = () => {
+      throw new Error('no');
+    };
+    await expect(recorded.rollout.call('book', { id: '1A' }, fail)).rejects.toThrow('no');
+    expect([await recorded.get('1A'), await recorded.get('2B')]).toEqual(['free', 'free']);
+    await recorder.close();
+    const { rollout, get, runs } = agent(await tape.open('strict'));
+    const refused = { code: 'ERR_NOT_RECORDED' };
+    await expect(rollout.call('book', { id: '1A' }, runs)).rejects.toMatchObject(refused);
+    await expect(get('1A')).rejects.toMatchObject(refused);
+    expect(await get('2B')).toBe('free');
+    expect(runs).not.toHaveBeenCalled();
+  });
+
+  it('plays back tools with state by the same declarations alone, and pure ones by any', async () => {
+    const ask = async (cache: CacheManager, more: object) => {
+      const rollout = new Rollout(cache, { effects: { ...effects, ...more }, task: 'airline-3', id: 0 });
+      const call = (tool: string) => rollout.call(tool, { id: '1A' }, () => tool).catch(({ code }) => code);
+      return [await call('search'), await call('get')];
+    };
+    const recorder = await tape.open('record');
+    expect(await ask(recorder, {})).toEqual(['search', 'get']);
+    await recorder.close();
+    const strict = await tape.open('strict');
+    expect(await ask(strict, {})).toEqual(['search', 'get']);
+    expect(await ask(strict, { cancel: { writes: ['seat:{id}'] } })).toEqual(['search', 'ERR_NOT_RECORDED']);
+  });
+
   it('of no named task is like no other, which the error shows', async () => {
     const recorder = await tape.open('record');
     await new Rollout(recorder, { effects }).call('get', { id: '1A' }, () => 'free');
