@@ -199,8 +199,9 @@ function toolIn([params]: readonly unknown[]): string {
 /** A result with a note of where it came from. What the server has put into `_meta` stays. */
 function withAnswer(result: unknown, answers: ReturnType<typeof answersOf>): unknown {
   if (!isRecord(result)) return result;
-  const { source = 'uncached', ageMs = 0, isStale = false, key } = answers.of(result) ?? {};
-  const answer = { source, ageMs, isStale, ...(key !== undefined && { key }) };
+  const { source = 'uncached', ageMs = 0, isStale = false, key, approximate } = answers.of(result) ?? {};
+  const how = { ...(key !== undefined && { key }), ...(approximate !== undefined && { approximate }) };
+  const answer = { source, ageMs, isStale, ...how };
   const meta = result['_meta'];
   return { ...result, _meta: { ...(isRecord(meta) && meta), 'toolstash/answer': answer } };
 }

@@ -19,7 +19,7 @@ export interface CacheClientOptions {
   readonly principal?: string | null | (() => string | null);
   /**
    * Whether results say in their `_meta` where they come from: `'toolstash/answer': { source, ageMs, isStale, key }`, as
-   * `onAnswer` of `toolstash/trust` tells it.
+   * `onAnswer` of `toolstash/trust` tells it; with `approximate`, its distance and paths, for an approximate answer.
    * @default false
    */
   readonly provenance?: boolean;

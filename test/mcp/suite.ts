@@ -7,6 +7,7 @@ import { type CacheClientOptions, cacheClient } from '../../src/mcp/index.js';
 import type { LooseClient } from '../../src/mcp/mcp-client.js';
 import { gate } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
+import { freshTape } from '../recording/tape.js';
 import type { ConnectOptions, Sdk, SdkClient, Tools } from './sdk.js';
 import { withOptions } from './sdk.js';
 
@@ -18,6 +19,7 @@ export function describeSdk(sdk: Sdk): void {
 
   describe(`version ${sdk.name}`, () => {
     const open: SdkClient[] = [];
+    const tape = freshTape();
     let warnings: string[];
 
     beforeEach(() => {
@@ -100,6 +102,27 @@ export function describeSdk(sdk: Sdk): void {
       ]);
       const again = sourceOf(await call({ a: 1 }));
       expect(again).toMatchObject({ runs: 1, 'toolstash/answer': { source: 'memory', isStale: false } });
+    });
+
+    it('says in `_meta` how far an approximate answer is', async () => {
+      const options = { ...everybody, provenance: true };
+      const query = (text: string) => ({ text, lang: 'en', limit: 3, page: 1 });
+      const recorded = await tape.open('record');
+      const { call } = await counting({ cache: recorded, options });
+      await call(query('trains'));
+      await recorded.close();
+      const approximate = { tools: ['docs/tool'], maxDistance: 0.9 };
+      const cache = await tape.open('replay', {}, { approximate });
+      const replayed = await counting({ cache, options });
+      expect(await replayed.call(query('planes'))).toMatchObject({
+        _meta: {
+          'toolstash/answer': {
+            source: 'approximate',
+            approximate: { distance: expect.any(Number), paths: [expect.stringMatching(/text$/)] },
+          },
+        },
+      });
+      expect(replayed.counted.runs).toBe(0);
     });
 
     it('runs a tool once for 64 who ask at once, over connections of their own', async () => {
