@@ -18,6 +18,7 @@ export class SessionServer {
   readonly #living: string;
   /** In a cluster, how far the clock of each server is ahead of that one, in microseconds. */
   #ahead: readonly number[] = [];
+  #comparingAgain: Promise<void> | undefined;
 
   constructor(init: SessionServerInit, living: string) {
     this.#init = init;
@@ -38,11 +39,17 @@ export class SessionServer {
   ): Promise<string[]> {
     const time = this.#init.serverTime?.();
     const reply = await this.runRaw(script, keys, [time === undefined ? '' : String(time), ...args], via);
-    if (reply[0] === 'late')
+    if (reply[0] === 'late') {
+      // One clock may have been set: then what is sent to its server is late for ever.
+      this.#comparingAgain ??= this.#compareAgain().finally(() => {
+        this.#comparingAgain = undefined;
+      });
+      await this.#comparingAgain;
       throw new CacheError(
         'ERR_STORAGE',
         'Redis got it too late for it to count, or its clock was set: try again',
       );
+    }
     return reply;
   }
 
@@ -68,11 +75,31 @@ export class SessionServer {
   /** Over new connections: how far the clocks of a cluster's servers are apart. */
   async compareClocks(session: LinkSession): Promise<void> {
     this.#ahead = [];
-    if (session.count === 1) return;
+    this.#ahead = await this.#offsets(session);
+  }
+
+  /** Over the connections there are. Never rejects: who can't be asked now is late once more, or connected to anew. */
+  async #compareAgain(): Promise<void> {
+    const { link } = this.#init;
+    const { connections } = link;
+    try {
+      const ahead = await this.#offsets({
+        count: link.count,
+        command: (args, at) => link.inTime(() => link.command(args, at)),
+      });
+      // New connections have compared by themselves.
+      if (link.connections === connections) this.#ahead = ahead;
+    } catch {
+      // It is the late call that fails, with what is to be done.
+    }
+  }
+
+  async #offsets(session: Pick<LinkSession, 'count' | 'command'>): Promise<readonly number[]> {
+    if (session.count === 1) return [];
     const asked = Array.from({ length: session.count }, (_, at) => session.command(['TIME'], at));
     const times = (await Promise.all(asked)).map(microsFrom);
     const own = times[this.#init.link.nodeOf(this.#living)] ?? 0;
-    this.#ahead = times.map((time) => time - own);
+    return times.map((time) => time - own);
   }
 
   /** What the clock of the server says that has a key, when that by which nodes know the time says this. */

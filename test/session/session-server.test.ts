@@ -28,3 +28,31 @@ it('what may take effect until a moment may do so until the same one by the cloc
   await server.compareClocks(session(1));
   expect(server.notAfter(claimant, '0')).toBe('50000000');
 });
+
+it('compares the clocks again, once at a time, where a server has got something too late', async () => {
+  let clocks = [...seconds];
+  let compared = 0;
+  const clustered = {
+    ...{ nodeOf: link.nodeOf, count: 3 },
+    inTime: (send: () => Promise<unknown>) => send(),
+    run: async () => ['late', String(clocks[0]! * 1_000_000)],
+    command: async (_args: unknown, at: number) => {
+      compared++;
+      return [String(clocks[at]), '5'];
+    },
+  } as unknown as RedisLink;
+  const server = new SessionServer({ link: clustered, serverTime: undefined }, '1');
+  await server.compareClocks(session(3));
+  expect(server.notAfter(claimant, '0')).toBe('43000000');
+  clocks = [1_010, 1_007, 998];
+  const late = { message: expect.stringContaining('too late') };
+  const calls = Array.from({ length: 3 }, () => server.run({} as never, ['0'], []));
+  for (const each of await Promise.allSettled(calls)) expect(each).toMatchObject({ reason: late });
+  expect(compared).toBe(3);
+  expect(server.notAfter(claimant, '0')).toBe('53000000');
+  clocks = [1_020, 1_007, 998];
+  await expect(server.run({} as never, ['0'], [])).rejects.toMatchObject(late);
+  expect(server.notAfter(claimant, '0')).toBe('63000000');
+  Object.assign(clustered, { command: () => Promise.reject(new Error('down')) });
+  await expect(server.run({} as never, ['0'], [])).rejects.toMatchObject(late);
+});
