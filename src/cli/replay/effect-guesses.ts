@@ -17,7 +17,11 @@ const writingNames =
 /** By tool, in the order of their first calls. */
 export function effectGuesses(calls: readonly ToolCall[]): Record<string, EffectGuess> {
   const byTool = new Map<string, ToolCall[]>();
-  for (const call of calls) byTool.set(call.tool, [...(byTool.get(call.tool) ?? []), call]);
+  for (const call of calls) {
+    const own = byTool.get(call.tool);
+    if (own === undefined) byTool.set(call.tool, [call]);
+    else own.push(call);
+  }
   return Object.fromEntries(Array.from(byTool, ([tool, own]) => [tool, guessOf(tool, own)]));
 }
 
