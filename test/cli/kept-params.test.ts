@@ -38,7 +38,7 @@ describe('inspect --params', () => {
     expect(calls.split('\n')).toEqual([
       expect.stringMatching(/^ {2}odd\S*\[1m {2}[0-9a-f]{32} {2}params "text\\u0007"$/),
       expect.stringMatching(
-        /^ {2}read {2}[0-9a-f]{32} {2}params \{"id":1\}, scope "\[.*airline-3.*", task "airline-3", rollout "7"$/,
+        /^ {2}read {2}[0-9a-f]{32} {2}params \{"id":1\}, scope "rollout:[0-9a-f]{32}", task "airline-3", rollout "7"$/,
       ),
       `  search  ${keys[0]}  params {"q":"mvcc"}`,
       `  versioned  ${keys[1]}  params { at: 1970-01-01T00:00:00.000Z }, version 2`,
