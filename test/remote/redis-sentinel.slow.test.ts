@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from 'redis';
 import { afterAll, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
@@ -51,6 +52,11 @@ it('follows the server that sentinels name, and trusts nothing that the other ma
   await one.flush();
   expect(await two.get('search', 1)).toBe('before');
 
+  // Without a replica that it knows to be well it names nobody, and tries again after long.
+  const asked = await createClient({ url: `redis://127.0.0.1:${port}` }).connect();
+  const replicas = async () => JSON.stringify(await asked.sendCommand(['SENTINEL', 'REPLICAS', 'tools']));
+  await expect.poll(replicas, { timeout: 60_000 }).toMatch(/"flags":"slave".*"master-link-status":"ok"/);
+  asked.destroy();
   await main.stop();
   await expect.poll(() => other.command('INFO', 'replication'), { timeout: 60_000 }).toContain('role:master');
   await one.delete('search', 1);
