@@ -69,7 +69,7 @@ export class RedisChanges {
 
   /** What Redis does not have yet. */
   waiting(): NewChange[] {
-    return this.#outbox.all().map(({ isLate: _, ...change }) => change);
+    return this.#outbox.all().map(({ change }) => change);
   }
 
   /** Sets a value; where that fails its key is deleted instead, once that is possible. */
@@ -78,6 +78,7 @@ export class RedisChanges {
     const { link, space } = this.#init;
     const { keys, args } = space.ofKey(change.key);
     const rest = [...callerOf(change.stamp), head, tail, String(life), `${change.key}${change.method}`];
+    pending.over = link.connections;
     void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
     if (!link.isUsable) this.#outbox.bound();
   }
@@ -116,7 +117,7 @@ export class RedisChanges {
     }
   }
 
-  /** Sends all that waits, before anything is read over a new connection. */
+  /** Sends all that waits, before anything is asked over new connections. */
   async sendAll(session: LinkSession): Promise<void> {
     const all = this.#outbox.all();
     for (let from = 0; from < all.length; from += batch) {
@@ -128,30 +129,44 @@ export class RedisChanges {
     }
   }
 
+  /** Sends what is not on its way: it came while others were sent, or has failed. */
+  sendRest(): void {
+    const { link } = this.#init;
+    for (const pending of this.#outbox.all()) {
+      if (!link.isReady) return;
+      if (pending.over === link.connections) continue;
+      pending.isLate = true;
+      void this.#send(pending, link);
+    }
+  }
+
   /** Sends one; what has gone wrong, if anything has. */
-  #send(change: PendingChange, session: Pick<LinkSession, 'run'>): Promise<unknown> {
-    const { space, maxMarkers } = this.#init;
+  #send(pending: PendingChange, session: Pick<LinkSession, 'run'>): Promise<unknown> {
+    const { space, maxMarkers, link } = this.#init;
+    const { change } = pending;
+    pending.over = link.connections;
     if (change.kind === 'key') {
       const { keys, args } = space.ofKey(change.key);
       const rest = [...callerOf(change.stamp), `${change.key}${change.method}`];
-      return this.#finish(change, session.run(redisScripts.delete, keys, [...args, ...rest]));
+      return this.#finish(pending, session.run(redisScripts.delete, keys, [...args, ...rest]));
     }
     const { keys, args } = space.ofMarkers();
     // In a cluster other servers, whose clocks may be ahead, have stamped the values.
     const time = Math.max(change.stamp.time, space.latestTime());
     const rest = [...callerOf({ ...change.stamp, time }), markerOf(change), String(maxMarkers)];
-    return this.#finish(change, session.run(redisScripts.mark, keys, [...args, ...rest]));
+    return this.#finish(pending, session.run(redisScripts.mark, keys, [...args, ...rest]));
   }
 
-  async #finish(change: PendingChange, sent: Promise<unknown>): Promise<unknown> {
+  async #finish(pending: PendingChange, sent: Promise<unknown>): Promise<unknown> {
     try {
       const [outcome, text = ''] = texts(await sent, 1);
       if (outcome === 'epoch')
         throw new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch');
-      this.#acknowledged(change, text);
+      this.#acknowledged(pending, text);
       return undefined;
     } catch (error) {
-      change.isLate = true;
+      pending.isLate = true;
+      pending.over = undefined;
       this.#outbox.bound();
       this.#outbox.fail();
       this.#init.onWaiting();
@@ -166,27 +181,23 @@ export class RedisChanges {
     }
   }
 
-  #acknowledged(change: PendingChange, text: string): void {
+  #acknowledged(pending: PendingChange, text: string): void {
+    const { change, isLate } = pending;
     const stamp = stampFrom(text);
     const { space, onChange, onStamp } = this.#init;
     // Before the marker: what is set from now on is newer than it.
     onStamp(stamp);
     if (change.kind !== 'key') space.markers.mark(markerOf(change), stamp);
-    const { isLate, ...made } = change;
     // What came in between must not be taken for newer than this.
-    if (isLate) onChange({ ...made, stamp });
-    this.#outbox.acknowledge(change);
+    if (isLate) onChange({ ...change, stamp });
+    this.#outbox.acknowledge(pending);
   }
 
   #retryLater(): void {
     if (this.#retry !== undefined) return;
     this.#retry = systemClock.schedule(() => {
       this.#retry = undefined;
-      const { link } = this.#init;
-      for (const change of this.#outbox.all()) {
-        if (!link.isReady) return;
-        if (change.isLate) void this.#send(change, link);
-      }
+      this.sendRest();
     }, retryMs);
   }
 }

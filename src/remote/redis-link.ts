@@ -35,8 +35,8 @@ export interface RedisLinkInit {
   readonly onConnected: (session: LinkSession) => Promise<void>;
   /** The link is of no use from now on, until `onConnected` has resolved again. */
   readonly onLost: () => void;
-  /** The server has answered again, over the same connections. */
-  readonly onHeard: () => void;
+  /** Calls are answered from now on, and nobody has asked yet: over new connections, or again over the same. */
+  readonly onUsable: () => void;
   readonly onError: (error: CacheError) => void;
 }
 
@@ -234,6 +234,7 @@ export class RedisLink {
       this.#isReported = false;
       this.#failures = 0;
       this.#silence = undefined;
+      this.#init.onUsable();
       this.#scheduleBeat(session);
       this.#startIsOver();
       for (const { resolve } of this.#waiting) resolve();
@@ -299,7 +300,7 @@ export class RedisLink {
   #heard(): void {
     if (this.#silence === undefined) return;
     this.#silence = undefined;
-    if (this.#isReady) this.#init.onHeard();
+    if (this.#isReady) this.#init.onUsable();
   }
 
   #scheduleBeat(session: RedisNodes): void {

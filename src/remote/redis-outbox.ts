@@ -6,14 +6,17 @@
 import { compareStamps } from '../stamp.js';
 import type { RemoteChange, TierRecord } from '../tier.js';
 
-/** A change that is to reach Redis. */
-export type PendingChange = Exclude<RemoteChange, { kind: 'unknown' }> & {
-  /** It has failed once: whoever holds the key, this machine too, lets go of it when it gets through. */
-  isLate: boolean;
-};
-
-/** A change as it is made, which nothing has gone wrong with yet. */
+/** A change as it is made. */
 export type NewChange = Exclude<RemoteChange, { kind: 'unknown' }>;
+
+/** A change that is to reach Redis. */
+export interface PendingChange {
+  readonly change: NewChange;
+  /** It could not be sent at once: whoever holds the key, this machine too, lets go of it when it gets through. */
+  isLate: boolean;
+  /** The connections that it was sent over and may still be answered on. */
+  over: object | undefined;
+}
 
 export class RedisOutbox {
   readonly #limit: number;
@@ -32,8 +35,8 @@ export class RedisOutbox {
   add(change: NewChange, isLate = false): PendingChange {
     const id = idOf(change);
     const known = this.#changes.get(id);
-    if (known !== undefined && compareStamps(known.stamp, change.stamp) > 0) return known;
-    const pending = { ...change, isLate };
+    if (known !== undefined && compareStamps(known.change.stamp, change.stamp) > 0) return known;
+    const pending = { change, isLate, over: undefined };
     // In the order in which they came.
     this.#changes.delete(id);
     this.#changes.set(id, pending);
@@ -44,20 +47,20 @@ export class RedisOutbox {
   bound(): void {
     const [first, ...others] = this.#changes.size > this.#limit ? this.#changes.values() : [];
     if (first === undefined) return;
-    let { stamp } = first;
-    for (const each of others) if (compareStamps(each.stamp, stamp) > 0) ({ stamp } = each);
+    let { stamp } = first.change;
+    for (const { change } of others) if (compareStamps(change.stamp, stamp) > 0) ({ stamp } = change);
     this.#changes.clear();
     this.add({ kind: 'method', method: undefined, stamp }, true);
   }
 
   /** Whether a change is still to be made, and no newer one has taken its place. */
-  has(change: PendingChange): boolean {
-    return this.#changes.get(idOf(change)) === change;
+  has(pending: PendingChange): boolean {
+    return this.#changes.get(idOf(pending.change)) === pending;
   }
 
   /** Redis has acknowledged a change. */
-  acknowledge(change: PendingChange): void {
-    if (this.has(change)) this.#changes.delete(idOf(change));
+  acknowledge(pending: PendingChange): void {
+    if (this.has(pending)) this.#changes.delete(idOf(pending.change));
     this.#wake();
   }
 

@@ -101,14 +101,16 @@ export class RedisTier implements RemoteTier {
         await this.#followUp.resume();
         await this.#space.begin(session);
         await this.#changes.sendAll(session);
-        this.#forgetAlone();
         void this.#followUp.connected();
+      },
+      onUsable: () => {
+        this.#changes.sendRest();
+        this.#forgetAlone();
       },
       onLost: () => {
         this.#space.pause();
         this.#turns.voidAll();
       },
-      onHeard: () => this.#forgetAlone(),
       onError: (error) => wiring.onError(error),
     });
     this.#changes = new RedisChanges({
@@ -327,7 +329,7 @@ export class RedisTier implements RemoteTier {
 
   /** From now on others say what the value of a key is: what this machine has loaded for itself goes. */
   #forgetAlone(): void {
-    for (const { isLate: _, ...change } of this.#alone.all()) {
+    for (const { change } of this.#alone.all()) {
       const { time, writer } = change.stamp;
       this.#wiring.onChange({ ...change, stamp: { time: time + 1, writer } });
     }

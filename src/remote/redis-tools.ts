@@ -67,7 +67,7 @@ export class RedisTools {
       onMessage: (message, channel) => this.#space.hear(message, channel),
       onConnected: (session) => this.#space.begin(session),
       onLost: () => this.#space.pause(),
-      ...{ onHeard: nothing, onError: nothing },
+      ...{ onUsable: nothing, onError: nothing },
     });
   }
 

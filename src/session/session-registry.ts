@@ -102,7 +102,7 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
         await this.#life.connected(session);
       },
       onLost: () => this.#life.disconnected(),
-      onHeard: () => undefined,
+      onUsable: () => undefined,
     });
     const commands = new SessionCommands({
       ...{ link, prefix, database: redis.database, shards, node, ttl, timeout, wait, stateTtl },

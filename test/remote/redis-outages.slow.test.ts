@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
+import { wait } from '../helper/child-process.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
@@ -167,6 +168,23 @@ describe('while Redis', () => {
     await expect.poll(() => other.get('kept', 1)).toBeUndefined();
   });
 
+  it('is frozen for more changes than wait, they become one clearing of everything', async () => {
+    const server = await RedisServer.start();
+    const one = await openMachine(server, {}, { ...short, queueLimit: 100 });
+    const other = await openMachine(server, {}, short);
+    await one.set('search', 'kept', 'old');
+    await one.flush();
+    expect(await other.get('search', 'kept')).toBe('old');
+    server.pause();
+    await one.get('search', 'asked');
+    expect(one.stats().remote?.isConnected).toBe(false);
+    for (let at = 0; at < 150; at += 1) await one.delete('search', at);
+    server.resume();
+    await expect.poll(isFlushed(one), back).toBe(true);
+    expect(await server.command('ZRANGE', 'toolstash:{all}:markers', '0', '-1')).toBe('*1\r\n$1\r\na\r\n');
+    await expect.poll(() => other.get('search', 'kept'), back).toBeUndefined();
+  });
+
   it('is still loading what it has kept, calls go on to the tool, and it is used once that is done', async () => {
     const server = await RedisServer.start({ args: ['--save', '3600 1'] });
     const cache = await openMachine(server, {}, short);
@@ -224,6 +242,34 @@ describe('while Redis', () => {
     expect(await other.get('search', 60)).toBe('old');
     // What was set meanwhile was not kept back, so nobody goes on with it.
     expect(await one.get('search', 50)).toBeUndefined();
+  });
+
+  it('comes back while changes are made, each gets through', async () => {
+    const server = await RedisServer.start();
+    const proxy = await RedisProxy.before(server.port);
+    const cache = new CacheManager({ remote: redis({ url: `redis://127.0.0.1:${proxy.port}`, ...short }) });
+    await cache.open();
+    const other = await openMachine(server);
+    for (let at = 0; at < 200; at += 1) await other.set('search', at, 'old');
+    await other.flush();
+    // Each step of connecting takes a while, and so does sending what has waited.
+    proxy.mode = 'slow';
+    proxy.cut();
+    await expect.poll(() => cache.stats().remote?.isConnected).toBe(false);
+    let changed = 0;
+    while (cache.stats().remote?.isConnected === false) {
+      await cache.delete('search', changed % 200);
+      changed += 1;
+      await wait(3);
+    }
+    proxy.mode = 'open';
+    expect(changed).toBeGreaterThan(40);
+    await expect.poll(isFlushed(cache), back).toBe(true);
+    for (let at = 0; at < Math.min(changed, 200); at += 1) {
+      expect(await other.get('search', at), String(at)).toBeUndefined();
+    }
+    await cache.close();
+    await proxy.close();
   });
 
   it('comes back with an older snapshot, nobody trusts what it holds', async () => {

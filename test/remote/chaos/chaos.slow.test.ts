@@ -1,4 +1,4 @@
-/** `npm run test:chaos` runs it for 60 s; CI for a short while, by itself: beside other tests machines hardly get on. */
+/** `npm run test:chaos` runs it for 60 s, CI for a short while. */
 
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
