@@ -86,8 +86,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mcp: ['index.ts', 'tools/', 'trust/observed.ts'],
   langchain: ['index.ts', 'tools/'],
   rollout: [
-    ...['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'wrap/'],
-    'trust/observed.ts',
+    ...['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'guard/wait-graph.ts', 'wrap/'],
+    ...['manager/cache-context.ts', 'trust/observed.ts'],
   ],
   cli: [
     'index.ts',

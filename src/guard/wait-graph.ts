@@ -152,6 +152,16 @@ export function enclosingLoad(): WaitNode | undefined {
   return node === undefined || node.isSettled ? undefined : node;
 }
 
+/**
+ * Notes that the current code waits for `node`, until the returned function is called. `undefined`: it must not wait, for
+ * `node` waits for it.
+ */
+export function beginWait(node: WaitNode): (() => void) | undefined {
+  const parent = enclosingLoad();
+  if (parent === undefined) return () => undefined;
+  return node.reaches(parent) ? undefined : parent.waitFor(node);
+}
+
 /** Follows one edge at a step, and tells where it leads, known or not: a step must not cost more than that. */
 function* walk(
   start: WaitNode,

@@ -5,6 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isError } from '../errors.js';
+import { beginWait, WaitNode } from '../guard/wait-graph.js';
 import { CacheError, hashKey, ReentrantLoadError } from '../index.js';
 
 /** A write whose answer came from the cache. */
@@ -49,7 +50,10 @@ const enclosing = new AsyncLocalStorage<Making>();
 export class Materialization {
   readonly #environment: RolloutEnvironment;
   readonly #pending: Pending[] = [];
+  readonly #node = new WaitNode('', 'environment');
+  readonly #onBegun = new Set<() => void>();
   #begun: Promise<void> | undefined;
+  #isReady = false;
   #failure: Error | undefined;
 
   constructor(environment: RolloutEnvironment) {
@@ -59,6 +63,17 @@ export class Materialization {
   /** Whether no tool had to run so far. */
   get isVirtual(): boolean {
     return this.#begun === undefined;
+  }
+
+  /** Whether the world is there. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Calls `begun` when the world begins to be made, until the returned function is called. */
+  onBegun(begun: () => void): () => void {
+    this.#onBegun.add(begun);
+    return () => this.#onBegun.delete(begun);
   }
 
   /** Why the rollout can't go on: its world can't be made, or is another than it was told. */
@@ -77,10 +92,16 @@ export class Materialization {
     }
   }
 
-  /** Brings the world to where the rollout stands. @throws CacheError `ERR_ROLLOUT_DIVERGED` */
-  materialize(): Promise<void> {
-    this.#begun ??= this.#orFail(this.#replayAll());
-    return this.#begun;
+  /**
+   * Brings the world to where the rollout stands.
+   * @throws CacheError `ERR_ROLLOUT_DIVERGED`; ReentrantLoadError where what makes the world waits for the current code
+   */
+  async materialize(): Promise<void> {
+    if (this.#begun === undefined) {
+      this.#begun = this.#orFail(this.#node.run(() => this.#replayAll())).finally(() => this.#node.settle());
+      for (const begun of this.#onBegun) begun();
+    }
+    if (!this.#isReady) await this.#wait(this.#node, this.#begun);
   }
 
   /** Takes down a write that was answered from the cache; where the world is real by now, it is run. */
@@ -89,8 +110,26 @@ export class Materialization {
       this.#pending.push(write);
       return;
     }
-    await this.#begun;
-    await this.#orFail(this.#replay([write]));
+    await this.materialize();
+    const node = new WaitNode('', 'environment');
+    const replayed = this.#orFail(node.run(() => this.#replay([write]))).finally(() => node.settle());
+    await this.#wait(node, replayed);
+  }
+
+  /** Waits for what makes the world. */
+  async #wait(node: WaitNode, made: Promise<void>): Promise<void> {
+    const end = beginWait(node);
+    if (end === undefined) {
+      throw new ReentrantLoadError(
+        'The environments of rollouts wait for each other: one calls a tool through a rollout whose world is being made by ' +
+          'one that calls a tool through the first. Call the tools themselves in `replay` and `fork`',
+      );
+    }
+    try {
+      await made;
+    } finally {
+      end();
+    }
   }
 
   async #orFail(replayed: Promise<void>): Promise<void> {
@@ -112,6 +151,7 @@ export class Materialization {
       );
     }
     await this.#replay(this.#pending.slice(done));
+    this.#isReady = true;
   }
 
   /** Runs a function of the environment's. */

@@ -31,7 +31,15 @@ export class Observation {
     { method, options }: RolloutTool,
     input: unknown,
     load: Loader<T>,
-    { scope, signal }: { readonly scope: string | undefined; readonly signal: AbortSignal | undefined },
+    {
+      scope,
+      signal,
+      how,
+    }: {
+      readonly scope: string | undefined;
+      readonly signal: AbortSignal | undefined;
+      readonly how: 'getOrSet' | 'refresh';
+    },
   ): Promise<T> {
     const keyed = scope === undefined ? {} : { scope };
     const note = (found: Partial<Found>) => {
@@ -70,7 +78,7 @@ export class Observation {
       wasThere = found;
     };
     const call = { ...options, ...keyed, [asker]: { ...options?.[asker], onRecorded, onFound } };
-    const value = await method.getOrSet<T>(input, loader, signal === undefined ? call : { ...call, signal });
+    const value = await method[how]<T>(input, loader, signal === undefined ? call : { ...call, signal });
     // What was there answers, also where its tool runs to renew it, or has failed.
     if (wasThere !== undefined) note({ key, ...wasThere });
     else if (recorded !== undefined) note({ key, ...foundIn(recorded) });

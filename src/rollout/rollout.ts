@@ -1,6 +1,7 @@
 /** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
 
 import { isRepeat } from '../answers.js';
+import { beginWait } from '../guard/wait-graph.js';
 import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { callListener } from '../listener.js';
@@ -14,6 +15,7 @@ import { plainCopy } from '../wrap/plain-copy.js';
 import { Repeats } from './answer.js';
 import { Materialization } from './environment.js';
 import { History } from './history.js';
+import { Joining } from './joining.js';
 import { Observation } from './observation.js';
 import { ReadScope } from './read-scope.js';
 import type { RolloutCall, RolloutCallOptions, RolloutTool, RunTool } from './rollout-call.js';
@@ -68,11 +70,13 @@ export class Rollout {
     const recorded = cache[recordedTools];
     // In `strict` no tool runs but for stand-ins, which need no world.
     const isVirtual = recorded?.mode === 'strict';
+    const materialization = environment && !isVirtual ? new Materialization(environment) : undefined;
     this.#world = {
       history: this.#history,
       turns: this.#turns,
       timeoutMs,
-      materialization: environment && !isVirtual ? new Materialization(environment) : undefined,
+      materialization,
+      joining: new Joining(cache, materialization),
       recorded,
       reports: this.#reports,
     };
@@ -188,11 +192,19 @@ export class Rollout {
     // A tool that is writing waits for nothing of its own rollout: that might wait for it.
     if (this.#turns.isWithin()) return this.#runUncached(call);
     const resources = names.map((name) => this.#history.resource(name));
-    let ended = this.#turns.endOfWritesOn(resources);
+    let write = this.#turns.writeOn(resources);
     // Its caller may change it meanwhile.
-    const input = ended === undefined ? call.input : plainCopy(call.input);
-    for (; ended !== undefined; ended = this.#turns.endOfWritesOn(resources))
-      await orAbort(ended, call.signal);
+    const input = write === undefined ? call.input : plainCopy(call.input);
+    for (; write !== undefined; write = this.#turns.writeOn(resources)) {
+      const end = beginWait(write.node);
+      // It is what waits for this call.
+      if (end === undefined) return this.#runUncached({ ...call, input });
+      try {
+        await orAbort(write.ended, call.signal);
+      } finally {
+        end();
+      }
+    }
     if (this.#turns.isUnsettled(resources)) return this.#runUncached({ ...call, input });
     return this.#read({ ...call, input }, names, observation);
   }
@@ -208,7 +220,16 @@ export class Rollout {
       this.#dependsOn(call, { scope: scope?.text, names }, observation);
     const since = this.#turns.begun;
     const load = (context: LoaderContext) => this.#load(context, { call, names, since });
-    return this.#find(call, scope, load, observation);
+    const { joining } = this.#world;
+    if (!joining.isNeeded) return this.#find(call, scope, load, observation);
+    const { tool, input, signal } = call;
+    return joining.ask({
+      key: () => tool.method.key(input, scope === undefined ? {} : { scope: scope.text }),
+      signal,
+      join: (until) => this.#find({ ...call, signal: until }, scope, load, observation),
+      renew: () => this.#find(call, scope, load, observation, 'refresh'),
+      alone: () => this.#runUncached(call),
+    });
   }
 
   /** Tells those who want to know what a call depends on. */
@@ -227,10 +248,12 @@ export class Rollout {
     scope: ReadScope | undefined,
     load: (context: LoaderContext) => Result | PromiseLike<Result>,
     observation: Observation | undefined,
+    how: 'getOrSet' | 'refresh' = 'getOrSet',
   ): Promise<Result> {
-    if (observation !== undefined) return observation.find(tool, input, load, { scope: scope?.text, signal });
+    if (observation !== undefined)
+      return observation.find(tool, input, load, { scope: scope?.text, signal, how });
     const keyed = scope === undefined ? tool.options : scope.options;
-    return tool.method.getOrSet<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
+    return tool.method[how]<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
   }
 
   /**
@@ -241,13 +264,12 @@ export class Rollout {
     context: LoaderContext,
     { call, names, since }: { call: AnyCall<Result>; names: readonly string[]; since: number },
   ): Promise<Result> {
-    const { materialization } = this.#world;
+    const { materialization, joining } = this.#world;
     let isSound = false;
     try {
       // Its world is not what it was.
       if (isRepeat(context)) return undefined as Result;
-      await materialization?.materialize();
-      const result = await runFor(call)(context);
+      const result = await joining.run(context.key, async () => runFor(call)(context));
       const resources = names.map((name) => this.#history.resource(name));
       isSound = call.signal?.aborted !== true && !this.#turns.hasBegunOn(resources, since);
       return result;

@@ -5,6 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../guard/shared-abort.js';
+import { enclosingLoad, WaitNode } from '../guard/wait-graph.js';
 import { overlap, type Resource } from '../tools/resource.js';
 
 /** The write in whose tool the current code runs. */
@@ -61,26 +62,25 @@ export class Turns {
     return false;
   }
 
-  /** Resolves once a write of one of these has ended; `undefined`: there is none to wait for. */
-  endOfWritesOn(resources: readonly Resource[]): Promise<void> | undefined {
-    for (const turn of this.#open) if (touch(turn.touched.writes, resources)) return turn.ended;
+  /** A write of one of these that has not ended; `undefined`: there is none to wait for. */
+  writeOn(resources: readonly Resource[]): Turn | undefined {
+    for (const turn of this.#open) if (touch(turn.touched.writes, resources)) return turn;
     return undefined;
   }
 
-  /** A place behind all writes so far. Leave it whatever happens. */
-  enter(touched: Touched): Turn {
+  /**
+   * A place behind all writes so far. Leave it whatever happens. A write that those before it wait for, as one that a tool
+   * calls while it writes, waits for nobody, and while it runs nothing it writes is cached.
+   */
+  enter(tool: string, touched: Touched): Turn {
     const before = [...this.#open].filter(
       (turn) => touch(turn.touched.writes, touched.reads) || touch(touched.writes, turn.touched.reads),
     );
-    const turn = new Turn(this, touched, before);
-    this.#open.add(turn);
-    return turn;
-  }
-
-  /** A place for a write within another's tool: it waits for nobody, and while it runs nothing it writes is cached. */
-  enterAtOnce(touched: Touched): Turn {
-    const turn = new Turn(this, touched, []);
-    this.#abandoned.add(turn);
+    const caller = enclosingLoad();
+    const isWaitedFor = caller !== undefined && before.some(({ node }) => node.reaches(caller));
+    const isAtOnce = isWaitedFor || this.isWithin();
+    const turn = new Turn(this, { tool, touched, before: isAtOnce ? [] : before, isAtOnce });
+    (isAtOnce ? this.#abandoned : this.#open).add(turn);
     return turn;
   }
 
@@ -110,14 +110,29 @@ export class Turn {
   readonly ended: Promise<void>;
   /** The write, maybe of another rollout, in whose tool this one was called. */
   readonly parent: Turn | undefined;
+  /** Whether it waits for nobody: those before it may wait for it. */
+  readonly isAtOnce: boolean;
+  /** Its place among all that waits. */
+  readonly node: WaitNode;
   readonly #before: readonly Turn[];
   #end!: () => void;
   #isOver = false;
 
-  constructor(turns: Turns, touched: Touched, before: readonly Turn[]) {
+  constructor(
+    turns: Turns,
+    {
+      tool,
+      touched,
+      before,
+      isAtOnce,
+    }: Pick<Turn, 'touched' | 'isAtOnce'> & { readonly tool: string; readonly before: readonly Turn[] },
+  ) {
     this.turns = turns;
     this.touched = touched;
     this.#before = before;
+    this.isAtOnce = isAtOnce;
+    this.node = new WaitNode('', tool);
+    for (const each of before) this.node.waitFor(each.node);
     let parent = enclosing.getStore();
     while (parent?.isOver) parent = parent.parent;
     this.parent = parent;
@@ -149,6 +164,7 @@ export class Turn {
   /** Its caller has given up: nobody waits for it any more. */
   abandon(): void {
     this.turns.abandon(this);
+    this.node.settle();
     this.#end();
   }
 
@@ -156,6 +172,7 @@ export class Turn {
   leave(): void {
     this.#isOver = true;
     this.turns.leave(this);
+    this.node.settle();
     this.#end();
   }
 }

@@ -4,7 +4,8 @@ import { isRepeat } from '../answers.js';
 import { systemClock } from '../clock.js';
 import { type Deadline, startDeadline } from '../guard/deadline.js';
 import { onAbort } from '../guard/shared-abort.js';
-import { hashKey, LoaderTimeoutError } from '../index.js';
+import { beginWait } from '../guard/wait-graph.js';
+import { hashKey, type LoaderContext, LoaderTimeoutError } from '../index.js';
 import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import { everything, type Resource, type ResourceTemplate } from '../tools/resource.js';
@@ -12,9 +13,11 @@ import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import { digestOf, type Materialization } from './environment.js';
 import type { History } from './history.js';
+import type { Joining } from './joining.js';
 import type { Observation } from './observation.js';
 import type { RolloutCall } from './rollout-call.js';
 import { orAbort, type Turn, type Turns } from './turns.js';
+import { isUnfinished } from './unfinished-result.js';
 
 /** What all calls of a rollout have in common. */
 export interface World {
@@ -22,6 +25,7 @@ export interface World {
   readonly turns: Turns;
   readonly timeoutMs: number | undefined;
   readonly materialization: Materialization | undefined;
+  readonly joining: Joining;
   /** What is recorded, where anything is. */
   readonly recorded: RecordedTools | undefined;
   readonly reports: AnswerReports;
@@ -43,23 +47,38 @@ export async function runWrite<Result>(
   call: RolloutCall<Result>,
   observation: Observation | undefined,
 ): Promise<Result> {
-  const { turns, history, recorded } = world;
+  const { turns, history } = world;
   const { signal } = call;
   const write = describe(world, call);
   const touched = { reads: write.touched.map((name) => history.resource(name)), writes: write.writes };
-  // A tool that is writing waits for nothing of its own rollout: that might wait for it.
-  const isNested = turns.isWithin();
-  const turn = isNested ? turns.enterAtOnce(touched) : turns.enter(touched);
+  const turn = turns.enter(call.tool.name, touched);
+  const end = beginWait(turn.node);
   try {
-    await turn.wait(signal);
-    signal?.throwIfAborted();
-  } catch (error) {
-    turn.leave();
-    throw error;
+    try {
+      await turn.wait(signal);
+      signal?.throwIfAborted();
+    } catch (error) {
+      turn.leave();
+      throw error;
+    }
+    turn.begin();
+    return await turn.node.run(() => runInTurn(world, { ...call, write, turn }, observation));
+  } finally {
+    end?.();
   }
-  turn.begin();
+}
+
+/** Runs a write that no other is before. */
+async function runInTurn<Result>(
+  world: World,
+  call: RolloutCall<Result> & { readonly write: Write; readonly turn: Turn },
+  observation: Observation | undefined,
+): Promise<Result> {
+  const { turns, history, recorded } = world;
+  const { write, turn } = call;
+  const { touched } = turn;
   const since = turns.begun;
-  const isKnown = write.digest !== undefined && !isNested && !turns.isUnsettled(touched.reads);
+  const isKnown = write.digest !== undefined && !turn.isAtOnce && !turns.isUnsettled(touched.reads);
   const state = write.touched.map((name) => history.partFor(name)).join('');
   const isUndisturbed = () => !turns.hasBegunOn(touched.reads, since);
   const run = new WriteRun(world, call, { write, turn, isUndisturbed });
@@ -97,25 +116,6 @@ export async function runWrite<Result>(
 /** Whether writes are recorded with what has happened before them, or answered so. In `replay` the rest of the world is real. */
 function recordsWrites(recorded: RecordedTools | undefined): boolean {
   return recorded?.mode === 'record' || recorded?.mode === 'strict';
-}
-
-/** Whether a result, or a field of it, may be read bit by bit from a tool that goes on: a generator, a stream, a response. */
-function isUnfinished(result: unknown): boolean {
-  if (typeof result !== 'object' || result === null) return false;
-  try {
-    return isReadBitByBit(result) || Object.values(result).some(isReadBitByBit);
-  } catch {
-    // It can't be looked at.
-    return true;
-  }
-}
-
-function isReadBitByBit(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (Symbol.asyncIterator in value) return true;
-  const { next, pipe, getReader, body } = value as Readonly<Record<string, unknown>>;
-  if ([next, pipe, getReader].some((each) => typeof each === 'function')) return true;
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }
 
 function nameOf({ tool }: RolloutCall<unknown>, { input }: Write) {
@@ -223,26 +223,27 @@ class WriteRun<Result> {
       this.recorded = answer;
     };
     const call = {
-      ...{ ...options, ...neverBehindItsBack, scope, signal: this.#controller.signal },
+      ...{ ...options, ...neverBehindItsBack, scope },
       [asker]: { ...options?.[asker], onRecorded, isExact: true },
     };
-    return method.getOrSet<Result>(
-      this.#write.input,
-      async (context) => {
-        try {
-          // A write is never run to see what it says.
-          if (isRepeat(context)) throw new Error(`${this.#call.tool.name} writes`);
-          const result = await this.run();
-          if (!this.#isShareable || this.digestOf(result) === undefined) context.withhold();
-          return result;
-        } catch (error) {
-          // Others have worlds of their own, in which nothing has failed.
-          context.withhold();
-          throw error;
-        }
-      },
-      call,
-    );
+    const load = async (context: LoaderContext) => {
+      try {
+        // A write is never run to see what it says.
+        if (isRepeat(context)) throw new Error(`${this.#call.tool.name} writes`);
+        const result = await this.#world.joining.run(context.key, () => this.run());
+        if (!this.#isShareable || this.digestOf(result) === undefined) context.withhold();
+        return result;
+      } catch (error) {
+        // Others have worlds of their own, in which nothing has failed.
+        context.withhold();
+        throw error;
+      }
+    };
+    const join = (signal: AbortSignal | undefined) =>
+      method.getOrSet<Result>(this.#write.input, load, signal === undefined ? call : { ...call, signal });
+    const { signal } = this.#controller;
+    const alone = () => this.run();
+    return this.#world.joining.ask({ key: () => this.key!, signal, join, renew: alone, alone });
   }
 
   /** Whether its world is what others think it is: its caller has waited, and it was alone with what it touches. */

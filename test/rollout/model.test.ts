@@ -83,8 +83,8 @@ const mutants: readonly (readonly [seed: number, rule: string, mutation: Mutatio
     '2: reads wait',
     {
       file: 'rollout/rollout.ts',
-      from: 'let ended = this.#turns.endOfWritesOn(resources);',
-      to: 'let ended: Promise<void> | undefined;',
+      from: 'let write = this.#turns.writeOn(resources);',
+      to: 'let write = [this.#turns.writeOn(resources)][1];',
     },
   ],
   [
