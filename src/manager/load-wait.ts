@@ -95,13 +95,17 @@ export class CallerWaits {
         throw error;
       });
     }
-    const own = (loaded: Loaded) => (abortScope.isAnswered ? (undefined as T) : caller.own(loaded));
+    const own = (loaded: Loaded) => {
+      if (abortScope.isAnswered) return undefined as T;
+      abortScope.isAnswering = loaded.stale !== undefined;
+      return caller.own(loaded);
+    };
     const wait = { caller: { ...caller, own }, flight };
     const inTime = this.#orStale(joined, wait, abortScope);
     let answer = inTime;
     if (softTimeout !== undefined) {
       const take = (isStill = true) => {
-        if (abortScope.isAnswered) return inTime;
+        if (abortScope.isAnswered || abortScope.isAnswering) return inTime;
         const stale = this.#stale(wait, 'timeout', isStill);
         if (stale === undefined) {
           return this.#stales.isSearching(flight)
@@ -174,7 +178,8 @@ export class CallerWaits {
       answer.then(settled, settled);
       answer.then(resolve, reject);
       const found = this.#stales.below(key).then((below) => {
-        if (isAnswered || below === undefined || abortScope.isAnswered || abortScope.signal.aborted) return;
+        const isOver = isAnswered || abortScope.isAnswered || abortScope.isAnswering;
+        if (isOver || below === undefined || abortScope.signal.aborted) return;
         this.#stales.note(wait.flight, below);
         // With anything better the load itself is about to end.
         if (reason === 'timeout' && !this.#stales.isLastResort(below, options)) return;
@@ -244,6 +249,8 @@ export class AbortScope {
   #deadline: Deadline | undefined;
   /** Whether the caller has its answer: what comes of the load is then nobody's error. */
   isAnswered = false;
+  /** The load has found a value for the caller, which is decoded in slices. */
+  isAnswering = false;
 
   constructor(signal: AbortSource | undefined) {
     if (signal === undefined) return;

@@ -76,18 +76,8 @@ export class RedisTier implements RemoteTier {
     };
     this.#space = new RedisSpaces(
       {
-        ...{
-          prefix,
-          database,
-          logLength,
-          maxMarkers,
-          writer,
-          clock,
-          newestStamp,
-          onStamp,
-          onClock,
-          onChange,
-        },
+        ...{ prefix, database, logLength, maxMarkers },
+        ...{ writer, clock, newestStamp, onStamp, onClock, onChange },
         onWake: (key) => this.#turns.wake(key),
         onLostTrack: (error) => this.#link.restart(error),
       },

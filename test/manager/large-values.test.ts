@@ -4,6 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import type { readMsgpack } from '../../src/value/msgpack/reader.js';
+import { seededRandom } from '../guard/seeded-random.js';
 import { MapTier } from '../helper/map-tier.js';
 import { turnsDuring } from '../helper/turns.js';
 
@@ -255,6 +256,27 @@ describe.each(['memory', 'below'] as const)('a large stale value in %s', (where)
     expect(load).toHaveBeenCalledTimes(1);
     expect(cache.stats()).toMatchObject({ staleHits: 3, refreshes: 1 });
     await cache.close();
+  });
+
+  it('is counted once for each, however long its slices are', async () => {
+    // On a busy machine one ends after any step.
+    const random = seededRandom(1);
+    for (let draw = 0; draw < 30; draw += 1) {
+      const { cache, clock } = await holding(where, { ttl: 1000, staleWhileRevalidate: 5000 });
+      clock.advance(2000);
+      let now = performance.now();
+      const spy = vi.spyOn(performance, 'now').mockImplementation(() => {
+        now += random() ** 3 * 30;
+        return now;
+      });
+      try {
+        await Promise.all([1, 2, 3].map(() => cache.getOrSet('tool', 1, () => new Promise<Rows>(() => {}))));
+      } finally {
+        spy.mockRestore();
+      }
+      expect(cache.stats(), `draw ${draw}`).toMatchObject({ staleHits: 3, refreshes: 1 });
+      await cache.close();
+    }
   });
 
   it('is decoded in slices in place of an error', async () => {

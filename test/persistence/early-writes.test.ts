@@ -81,6 +81,26 @@ describe('what is written before the folder is open, on a clock that was set bac
   });
 });
 
+test('what is written before the folder is open does not run ahead of the clock', async () => {
+  const clock = new FakeClock(testStart);
+  {
+    await using cache = new CacheManager(options({ clock }));
+    cache.setSync('square', 0, 'old');
+    clock.advance(60_000);
+    // The second is newer than the millisecond that the clock tells.
+    void cache.clear('other');
+    void cache.clear('other');
+    await cache.open();
+    await cache.set('square', 1, 'old');
+  }
+  clock.advance(1);
+  await using cache = new CacheManager(options({ clock }));
+  void cache.clear('square');
+  clock.advance(60_010);
+  await cache.open();
+  expect([await cache.get('square', 0), await cache.get('square', 1)]).toEqual([undefined, undefined]);
+});
+
 test('what is written while the folder is being read is kept, though what was read already seems newer', async () => {
   const clock = new FakeClock(testStart + 3_600_000);
   {

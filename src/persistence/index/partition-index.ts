@@ -222,7 +222,6 @@ export class PartitionIndex {
   /** Takes note of a marker before it is written. */
   addTombstone({ scope, stamp }: RangeTombstone): void {
     const { kind, key } = addressOf(scope);
-    this.#noteStamp(stamp.time, this.#writers.numberOf(stamp.writer));
     if (this.tombstones.add(kind, key, stamp)) this.#noteTombstone(kind);
   }
 

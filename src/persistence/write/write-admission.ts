@@ -77,7 +77,7 @@ export class WriteAdmission {
   rebaseStamps(now: number): Stamp | undefined {
     const { flushes, index } = this.#init;
     const { newest } = index();
-    if (newest === undefined || newest.time <= now * 1_000) return undefined;
+    if (newest === undefined || newest.time < (now + 1) * 1_000) return undefined;
     const stamp = flushes.rebaseStamps(newest);
     if (stamp !== undefined) for (const marker of flushes.tombstones()) index().addTombstone(marker);
     return stamp;
