@@ -36,7 +36,7 @@ const dts = {
 /** The command line: its own libraries are development dependencies, bundled, with their licences beside it. */
 export const cli: Options = {
   ...shared,
-  entry: { cli: 'src/cli/main.ts' },
+  entry: { cli: 'src/cli/main.ts', 'simulation-worker': 'src/cli/simulate/simulation-worker.ts' },
   sourcemap: false,
   format: ['esm'],
   dts: false,

@@ -96,6 +96,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'remote/redis-tools.ts',
     'report/',
     'rollout/',
+    'store/',
     '../package.json',
   ],
 };

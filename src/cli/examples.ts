@@ -15,6 +15,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     "replay trace.jsonl --load-cache 'runs/*/cache'",
     'replay trace.jsonl --redis redis://localhost:6379',
   ],
+  simulate: [
+    'simulate trace.jsonl',
+    'simulate trace.jsonl --sizes 16MiB,64MiB,256MiB --policies lru,gdsf',
+    'simulate P3.lis.gz --sizes 1000,10000',
+    'simulate cdn.csv.zst --columns obj-id-col=2,obj-size-col=3',
+  ],
   inspect: [
     'inspect cache',
     "inspect 'runs/*/cache' --json",

@@ -1,12 +1,12 @@
 /** Reads files of one JSON object a line, streamed, with file and line number in every complaint. */
 
 import { constants } from 'node:buffer';
-import { createReadStream } from 'node:fs';
 import { isError, messageOf } from '../errors.js';
+import { openInput } from './compressed-input.js';
 import { parseJson } from './lossless-json.js';
 import { UsageError } from './usage-error.js';
 
-/** How much of a file has been read. */
+/** How many bytes of a file have been read, as it lies on the disk. */
 export type ReadProgress = (bytes: number) => void;
 
 /** One line and its number, from 1. */
@@ -24,7 +24,7 @@ export function inputName(path: string): string {
 }
 
 /**
- * The lines of a file, or of standard input when `path` is `-`, that are not blank.
+ * The lines of a file, or of standard input when `path` is `-`, that are not blank. `.gz` and `.zst` are decompressed.
  *
  * @param longest the most bytes of a line
  * @throws UsageError when the file can't be read, or a line is too long or not UTF-8.
@@ -34,8 +34,13 @@ export async function* readLines(
   onProgress: ReadProgress = () => {},
   longest = constants.MAX_STRING_LENGTH,
 ): AsyncGenerator<Line> {
-  const input: AsyncIterable<Buffer> = path === '-' ? process.stdin : createReadStream(path);
-  const lines = linesOf(input, { name: inputName(path), onProgress, longest });
+  let received = 0;
+  const input = path === '-' ? { content: process.stdin, bytesRead: () => received } : openInput(path);
+  const onChunk = (bytes: number) => {
+    received += bytes;
+    onProgress(input.bytesRead());
+  };
+  const lines = linesOf(input.content, { name: inputName(path), onChunk, longest });
   for (;;) {
     let next: IteratorResult<Line>;
     try {
@@ -86,13 +91,12 @@ async function* linesOf(
   input: AsyncIterable<Buffer>,
   {
     name,
-    onProgress,
+    onChunk,
     longest,
-  }: { readonly name: string; readonly onProgress: ReadProgress; readonly longest: number },
+  }: { readonly name: string; readonly onChunk: (bytes: number) => void; readonly longest: number },
 ): AsyncGenerator<Line> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   let line = 0;
-  let bytes = 0;
   let pieces: Buffer[] = [];
   let piecesBytes = 0;
   const add = (piece: Buffer) => {
@@ -122,8 +126,7 @@ async function* linesOf(
       start = end + 1;
     }
     if (start < chunk.length) add(chunk.subarray(start));
-    bytes += chunk.length;
-    onProgress(bytes);
+    onChunk(chunk.length);
   }
   if (pieces.length > 0) yield take(Buffer.alloc(0));
 }

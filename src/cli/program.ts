@@ -15,6 +15,7 @@ import { mergeCommand } from './partitions/merge-command.js';
 import { verifyCommand } from './partitions/verify-command.js';
 import { withRedisPlace } from './redis-place.js';
 import { replayCommand } from './replay/flags.js';
+import { simulateCommand } from './simulate/flags.js';
 import { systemComplaint } from './system-error.js';
 import { UsageError } from './usage-error.js';
 
@@ -24,6 +25,7 @@ export type CommandFactory = (io: CommandIo, exit: (code: number) => void) => Co
 /** All commands, in the order in which the help lists them. */
 const commands: readonly CommandFactory[] = [
   replayCommand,
+  simulateCommand,
   inspectCommand,
   verifyCommand,
   getCommand,

@@ -36,6 +36,9 @@ test('every command does its work, says so and ends by itself', async () => {
   const replayed = await run(['replay', '--tasks', '1', '--time-scale', '0']);
   expect(replayed).toContain('✓ Every answer equals the recorded one.');
   expect(replayed).not.toContain('\u{1b}');
+  const simulate = ['simulate', join(root, 'examples/simulate/searches.csv')];
+  const inThreads = await run([...simulate, '--threads', '3', '--json']);
+  expect(inThreads).toBe(await run([...simulate, '--threads', '1', '--json']));
 });
 
 test('what is not there and what can not be used end in exit codes of their own', async () => {
