@@ -2,6 +2,7 @@
 
 export type { Answer } from './answer.js';
 export type { RecordedWrite, RolloutEnvironment } from './environment.js';
+export type { RolloutLookup, UncachedCall } from './lookup.js';
 export { Rollout } from './rollout.js';
 export type { RolloutCallOptions, RunTool, ToolRunContext } from './rollout-call.js';
 export type { RolloutOptions } from './rollout-options.js';

@@ -1,7 +1,6 @@
 /** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
 
 import { isRepeat } from '../answers.js';
-import { beginWait } from '../guard/wait-graph.js';
 import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { callListener } from '../listener.js';
@@ -16,6 +15,7 @@ import { Repeats } from './answer.js';
 import { Materialization } from './environment.js';
 import { History } from './history.js';
 import { Joining } from './joining.js';
+import { lookUp, type RolloutLookup } from './lookup.js';
 import { Observation } from './observation.js';
 import { ReadScope } from './read-scope.js';
 import type { RolloutCall, RolloutCallOptions, RolloutTool, RunTool } from './rollout-call.js';
@@ -26,7 +26,7 @@ import {
 } from './rollout-options.js';
 import { rolloutTools } from './rollout-tools.js';
 import { changesNothing, type RuleOptions, type SharingScope } from './tool-effects.js';
-import { orAbort, Turns } from './turns.js';
+import { Turns } from './turns.js';
 import { namesFor, runWrite, type World } from './write.js';
 
 type AnyCall<Result> = RolloutCall<Result, ResolvedEffect>;
@@ -117,6 +117,19 @@ export class Rollout {
   }
 
   /**
+   * What the cache knows of a call, a miss, or that it always runs, and the chains of what it depends on. Its tool is not
+   * run. It waits for the writes that touch it, and rejects as `cache.lookup` does. Counts as a use.
+   */
+  async lookup<Result = unknown>(
+    tool: string,
+    input: unknown,
+    { signal }: RolloutCallOptions = noOptions,
+  ): Promise<RolloutLookup<Result>> {
+    const known = this.#tools.get(tool) ?? this.#meet(tool);
+    return lookUp<Result>(this.#world, { tool: known, effect: known.effect, input, signal });
+  }
+
+  /**
    * The same tools, a list or a record as an agent framework defines them, run through this rollout: those of the AI SDK,
    * of Claude's and OpenAI's before `tool()`, and functions of an input and a context. What somebody else runs stays.
    * @throws InvalidOptionError for a tool that can't be run so, with the fix
@@ -196,14 +209,8 @@ export class Rollout {
     // Its caller may change it meanwhile.
     const input = write === undefined ? call.input : plainCopy(call.input);
     for (; write !== undefined; write = this.#turns.writeOn(resources)) {
-      const end = beginWait(write.node);
       // It is what waits for this call.
-      if (end === undefined) return this.#runUncached({ ...call, input });
-      try {
-        await orAbort(write.ended, call.signal);
-      } finally {
-        end();
-      }
+      if (!(await write.hasEnded(call.signal))) return this.#runUncached({ ...call, input });
     }
     if (this.#turns.isUnsettled(resources)) return this.#runUncached({ ...call, input });
     return this.#read({ ...call, input }, names, observation);

@@ -5,7 +5,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../guard/shared-abort.js';
-import { enclosingLoad, WaitNode } from '../guard/wait-graph.js';
+import { beginWait, enclosingLoad, WaitNode } from '../guard/wait-graph.js';
 import { overlap, type Resource } from '../tools/resource.js';
 
 /** The write in whose tool the current code runs. */
@@ -149,6 +149,21 @@ export class Turn {
   /** Waits for those before it. Rejects with the signal's reason when that is aborted first. */
   async wait(signal: AbortSignal | undefined): Promise<void> {
     for (const turn of this.#before) await orAbort(turn.ended, signal);
+  }
+
+  /**
+   * Waits until those behind it need not wait for it any more. `false`, at once, where it waits for the current code.
+   * Rejects with the signal's reason when that is aborted first.
+   */
+  async hasEnded(signal: AbortSignal | undefined): Promise<boolean> {
+    const end = beginWait(this.node);
+    if (end === undefined) return false;
+    try {
+      await orAbort(this.ended, signal);
+      return true;
+    } finally {
+      end();
+    }
   }
 
   /** What it writes is about to change. */

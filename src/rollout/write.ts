@@ -15,7 +15,7 @@ import { digestOf, type Materialization } from './environment.js';
 import type { History } from './history.js';
 import type { Joining } from './joining.js';
 import type { Observation } from './observation.js';
-import type { RolloutCall } from './rollout-call.js';
+import type { RolloutCall, TrackedEffect } from './rollout-call.js';
 import { orAbort, type Turn, type Turns } from './turns.js';
 import { isUnfinished } from './unfinished-result.js';
 
@@ -131,12 +131,18 @@ function describe({ history }: World, { tool, input: given, effect }: RolloutCal
   } catch {
     // It is like no other.
   }
-  const [reads, writes] = [namesFor(effect.reads, input), namesFor(effect.writes, input)];
-  if (reads === undefined || writes === undefined) {
+  const writes = namesFor(effect.writes, input);
+  const touched = touchedNames(effect, input);
+  if (touched === undefined || writes === undefined) {
     return { input, touched: [everything], writes: [history.resource(everything)], digest: undefined };
   }
-  const touched = [...new Set([...reads, ...writes])];
   return { input, touched, writes: writes.map((name) => history.resource(name)), digest };
+}
+
+/** All that a call reads or writes, each once; `undefined` where that can't be told. */
+export function touchedNames({ reads, writes }: TrackedEffect, input: unknown): string[] | undefined {
+  const names = namesFor([...reads, ...writes], input);
+  return names && [...new Set(names)];
 }
 
 /** The resources of a call; `undefined` where they can't be told. */
