@@ -50,6 +50,8 @@ export default defineConfig({
           include: [long],
           exclude: ['**/node_modules/**'],
           env: { TOOLSTASH_FORM: 'long' },
+          // Some draw ten thousand cases, on whatever machine there is.
+          testTimeout: 1_800_000,
         },
       },
       {

@@ -61,6 +61,12 @@ describe('the options', () => {
     expect(methods.get('tool')).toMatchObject(off);
   });
 
+  it('have their defaults in a rule that leaves them `undefined`', () => {
+    const concurrency = { limit: 2, queueLimit: undefined } as unknown as { limit: number };
+    const { defaults } = resolveOptions({ concurrency });
+    expect(defaults.concurrency).toEqual({ limit: 2, queueLimit: 1000 });
+  });
+
   it('inherit from the cache what a method does not set', () => {
     const resolved = resolveOptions({ ttl: '1h', scope: 'a', methods: { tool: { ttl: 5, version: 'v2' } } });
     expect(resolved.methods.get('tool')).toMatchObject({ ttl: 5, scope: 'a', version: 'v2' });

@@ -145,7 +145,9 @@ function readConcurrency(value: number | ConcurrencyRule, path: string): Require
   if (!isRule && typeof value !== 'number') throw expected(path, 'a number, `{ limit }` or false', value);
   const { queueLimit } = ruleDefaults;
   if (isRule) checkFields(value, ['limit', 'queueLimit'], path);
-  const rule = isRule ? { queueLimit, ...value } : { limit: value, queueLimit };
+  const rule = isRule
+    ? { limit: value.limit, queueLimit: value.queueLimit ?? queueLimit }
+    : { limit: value, queueLimit };
   new ConcurrencyLimiter({ name: path, ...rule });
   return rule;
 }
