@@ -51,6 +51,15 @@ export interface RepeatContext {
   withhold(): void;
 }
 
+/** What a verification knows of one tool. */
+export interface VerifiedFigures {
+  readonly method: string;
+  readonly compared: number;
+  readonly mismatches: number;
+  readonly interval: readonly [low: number, high: number];
+  readonly isDemoted: boolean;
+}
+
 /** Contexts under which tools are run that are asked again. */
 const repeats = new WeakSet<object>();
 

@@ -1,6 +1,6 @@
 /** What the parts of one cache share. */
 
-import type { AnswerObserver, CacheAnswer, RepeatableHit } from '../answers.js';
+import type { AnswerObserver, CacheAnswer, RepeatableHit, VerifiedFigures } from '../answers.js';
 import { type Clock, inBackground } from '../clock.js';
 import { CacheError, InvalidArgumentError } from '../errors.js';
 import { type CircuitStateName, EventHub } from '../events.js';
@@ -77,6 +77,8 @@ export class CacheCore implements TierObserver {
   isClosed = false;
   /** Who wants to know of answers; `undefined` where nobody does, as mostly. */
   observers: readonly AnswerObserver[] | undefined;
+  /** What those know who verify hits; they stay when they are stopped. */
+  readonly verifications: (() => readonly VerifiedFigures[])[] = [];
   /** Methods that are not answered from the cache any more; `undefined` where there are none. */
   distrusted: Set<string> | undefined;
   /** Whether a caller is told of what can't be opened. */

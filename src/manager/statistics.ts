@@ -22,6 +22,7 @@ export function reportOn(core: CacheCore): string {
   const report = {
     stats: cacheStats(core, undefined),
     byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
+    verified: core.verifications.flatMap((stats) => stats()),
     cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
   };
   const { stdout } = process;

@@ -6,4 +6,5 @@ export {
   openTelemetryMetrics,
 } from './open-telemetry.js';
 export { type PrometheusOptions, type PrometheusRegistry, prometheusMetrics } from './prometheus.js';
+export type { VerificationFigures } from './series.js';
 export type { ExportedMetrics, MetricsOptions } from './source.js';

@@ -71,9 +71,10 @@ export async function openTelemetryMetrics(
   };
 }
 
-function instrumentOf(meter: Meter, { name, kind, help, unit }: Series): Observable {
+function instrumentOf(meter: Meter, { name, kind, help, unit, isShare }: Series): Observable {
   const dotted = `toolstash.${name.replace('_seconds', '.time')}`;
   const options = { description: help, unit };
+  if (isShare) return meter.createObservableGauge(dotted, options);
   return kind === 'counter'
     ? meter.createObservableCounter(dotted, options)
     : meter.createObservableUpDownCounter(dotted, options);

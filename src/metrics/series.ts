@@ -17,6 +17,8 @@ export interface Series {
   readonly label?: string;
   /** Of the cache as a whole: its figures have no method. */
   readonly isOfCache?: true;
+  /** A share: figures of several are never summed up. */
+  readonly isShare?: true;
   /** The figures, each with what it is of. */
   readonly read: (stats: CacheStats) => readonly Figure[];
 }
@@ -46,8 +48,8 @@ function ofRemote(
   return { ...{ name, kind: 'gauge', help, unit, read }, isOfCache: true };
 }
 
-/** All of them. */
-export const allSeries: readonly Series[] = [
+/** Those of a cache. */
+export const cacheSeries: readonly Series[] = [
   counter('hits', 'hits', 'Lookups answered with a fresh value'),
   counter('negative_hits', 'negativeHits', 'Hits on a remembered "nothing found"'),
   counter('stale_hits', 'staleHits', 'Calls answered with a stale value'),
@@ -116,6 +118,64 @@ export const allSeries: readonly Series[] = [
     ({ pendingChanges }) => pendingChanges,
   ),
 ];
+
+/** What a verification knows of one tool. */
+export interface VerificationFigures {
+  /** The tool's name. */
+  readonly method: string;
+  /** Runs whose result could be compared. */
+  readonly compared: number;
+  /** Those that came to something else. */
+  readonly mismatches: number;
+  /** Runs that failed. */
+  readonly errors: number;
+  /** The 95 % confidence interval of `mismatches` of `compared`. */
+  readonly interval: readonly [low: number, high: number];
+  /** Whether it is never answered from the cache any more. */
+  readonly isDemoted: boolean;
+}
+
+function verified(
+  name: string,
+  kind: Series['kind'],
+  help: string,
+  read: (tool: VerificationFigures) => readonly Figure[],
+): Series & { readonly figures: (tool: VerificationFigures) => readonly Figure[] } {
+  return { name, kind, help, unit: '1', read: () => [], figures: read };
+}
+
+/** Those of a verification. */
+export const verifiedSeries = [
+  verified('verified', 'counter', 'Hits that were verified by another run of the tool', ({ compared }) => [
+    [compared],
+  ]),
+  verified('mismatches', 'counter', 'Verified hits where the tool said something else', ({ mismatches }) => [
+    [mismatches],
+  ]),
+  verified('verification_errors', 'counter', 'Runs for verification that failed', ({ errors }) => [[errors]]),
+  {
+    ...verified(
+      'mismatch_share',
+      'gauge',
+      'The share of hits that the tool would answer otherwise, and the bounds of its 95 % confidence interval',
+      ({ compared, mismatches, interval: [low, high] }) => [
+        ...(compared === 0 ? [] : [[mismatches / compared, 'estimate'] as const]),
+        [low, 'low'],
+        [high, 'high'],
+      ],
+    ),
+    ...{ label: 'bound', isShare: true },
+  },
+  verified(
+    'demoted',
+    'gauge',
+    '1 for a tool that is not answered from the cache any more',
+    ({ isDemoted }) => [[Number(isDemoted)]],
+  ),
+] as const satisfies readonly (Series & { readonly figures: unknown })[];
+
+/** All of them. */
+export const allSeries: readonly Series[] = [...cacheSeries, ...verifiedSeries];
 
 /** How long loads take: recorded as they end, since a distribution can't be pulled from its percentiles. */
 export const loadDuration = {

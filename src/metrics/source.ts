@@ -2,8 +2,8 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { CacheEvents, CacheManager, CacheStats } from '../index.js';
-import { integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
-import { allSeries, type Series } from './series.js';
+import { hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import { cacheSeries, type Series, type VerificationFigures, verifiedSeries } from './series.js';
 
 /** What exporters have in common. */
 export interface MetricsOptions {
@@ -18,7 +18,20 @@ export interface MetricsOptions {
    * @default 50
    */
   readonly maxMethods?: number;
+  /**
+   * What `verifyHits` of `toolstash/trust` gives: how often its tools say something else than the cache, with a confidence
+   * interval, is exported too. They have figures of their own whatever `maxMethods` is.
+   * @default undefined
+   */
+  readonly verification?: {
+    /** What is known of the tools so far. */
+    stats(): readonly VerificationFigures[];
+  };
 }
+
+type Resolved = Required<Omit<MetricsOptions, 'verification'>> & {
+  readonly verification: MetricsOptions['verification'] | undefined;
+};
 
 /** What an exporter of a cache gives back. */
 export interface ExportedMetrics {
@@ -44,13 +57,14 @@ export class MetricsSource {
   readonly name: string;
   readonly #cache: CacheManager;
   readonly #maxMethods: number;
+  readonly #verification: MetricsOptions['verification'];
   /** Those with figures of their own: once named, always named, so that no counter falls. */
   readonly #named = new Set<string>();
   /** What counters of the others have come to: a difference of sums may fall by a rounding. */
   readonly #reached = new Map<string, number>();
 
   /** @throws InvalidArgumentError for what is no cache */
-  constructor(cache: CacheManager, { name, maxMethods }: Required<MetricsOptions>) {
+  constructor(cache: CacheManager, { name, maxMethods, verification }: Resolved) {
     if (typeof cache?.stats !== 'function' || typeof cache.methods !== 'function')
       throw new InvalidArgumentError(
         `Expected a \`CacheManager\` whose metrics are exported, got ${shown(cache)}`,
@@ -58,6 +72,7 @@ export class MetricsSource {
     this.name = name;
     this.#cache = cache;
     this.#maxMethods = maxMethods;
+    this.#verification = verification;
   }
 
   /** What a method's figures are labelled with. */
@@ -75,13 +90,23 @@ export class MetricsSource {
     for (const method of methods) if (this.labelOf(method) === others) hasOthers = true;
     const ofNamed = Array.from(this.#named, (method) => ({ method, stats: this.#cache.stats(method) }));
     const total = this.#cache.stats();
-    return allSeries.flatMap((series) =>
+    const ofCache = cacheSeries.flatMap((series) =>
       series.isOfCache
         ? readingsOf(series, undefined, total)
         : [
             ...ofNamed.flatMap(({ method, stats }) => readingsOf(series, method, stats)),
             ...this.#ofOthers(series, total, ofNamed, hasOthers),
           ],
+    );
+    return [...ofCache, ...this.#verified()];
+  }
+
+  #verified(): Reading[] {
+    const tools = this.#verification?.stats() ?? [];
+    return verifiedSeries.flatMap((series) =>
+      tools.flatMap((tool) =>
+        series.figures(tool).map(([value, label]) => ({ series, value, method: tool.method, label })),
+      ),
     );
   }
 
@@ -119,12 +144,14 @@ function readingsOf(series: Series, method: string | undefined, stats: CacheStat
 }
 
 /** @throws InvalidOptionError naming the option, its value and the fix */
-export function checkedMetricsOptions(
-  options: MetricsOptions,
-  of: string,
-  own: readonly string[],
-): Required<MetricsOptions> {
-  refuseUnknown(objectOf(options, 'options'), ['name', 'maxMethods', ...own], { of });
-  const { name = 'default', maxMethods = 50 } = options;
-  return { name: text(name, 'name'), maxMethods: integer(maxMethods, 'maxMethods', { to: 10_000 }) };
+export function checkedMetricsOptions(options: MetricsOptions, of: string, own: readonly string[]): Resolved {
+  refuseUnknown(objectOf(options, 'options'), ['name', 'maxMethods', 'verification', ...own], { of });
+  const { name = 'default', maxMethods = 50, verification } = options;
+  if (verification !== undefined)
+    hasMethods(objectOf(verification, 'verification', 'what `verifyHits` gives'), 'verification', ['stats']);
+  return {
+    name: text(name, 'name'),
+    maxMethods: integer(maxMethods, 'maxMethods', { to: 10_000 }),
+    verification,
+  };
 }

@@ -1,8 +1,9 @@
 /** What a cache did for a program, as `toolstash replay` tells it of a trace. */
 
+import type { VerifiedFigures } from '../answers.js';
 import type { CacheStats } from '../stats/counters.js';
 import { type AnsweredCalls, answeredCalls, timeSaved, toolTable } from './answered-calls.js';
-import { formatBytes, formatCount, formatShare, plural } from './format.js';
+import { formatBytes, formatCount, formatShare, plural, printable } from './format.js';
 import { formatBlocks, reportColumns, wrapFacts } from './layout.js';
 import { type Paint, plainPaint } from './paint.js';
 
@@ -10,6 +11,8 @@ import { type Paint, plainPaint } from './paint.js';
 export interface StatsReport {
   readonly stats: CacheStats;
   readonly byTool: ReadonlyMap<string, CacheStats>;
+  /** What is known of tools whose hits are verified. */
+  readonly verified: readonly VerifiedFigures[];
   /** The cache's bounds, `undefined` for a policy that has no name. */
   readonly cache: {
     readonly eviction: string | undefined;
@@ -36,7 +39,7 @@ export function formatStats(stats: CacheStats): string {
 
 /** A report on a cache, with a line break at the end. */
 export function formatStatsReport(
-  { stats, byTool, cache }: StatsReport,
+  { stats, byTool, verified, cache }: StatsReport,
   { width, paint }: StatsStyle,
 ): string {
   const columns = reportColumns(width);
@@ -50,9 +53,31 @@ export function formatStatsReport(
   ];
   const table = used.length === 0 ? [] : toolTable(new Map(used), styleOf(paint, columns));
   return formatBlocks(
-    [heading, ...summary(stats, paint, columns), table, ending(stats, paint, columns)],
+    [
+      heading,
+      ...summary(stats, paint, columns),
+      table,
+      verifiedTools(verified, paint),
+      ending(stats, paint, columns),
+    ],
     columns,
   );
+}
+
+/** How often tools said something else than the cache, and how far that is known. */
+function verifiedTools(verified: readonly VerifiedFigures[], paint: Paint): string[] {
+  return verified
+    .filter(({ compared }) => compared > 0)
+    .map(({ method, compared, mismatches, interval: [low, high], isDemoted }) => {
+      const share = `${formatShare(mismatches, compared)} of ${plural(compared, 'verified hit')} differ`;
+      const interval = `95 % CI ${percent(low)}–${percent(high)} %`;
+      const line = `${printable(method)}: ${share} (${interval})${isDemoted ? '; demoted' : ''}`;
+      return isDemoted ? paint('red', line) : line;
+    });
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(1);
 }
 
 function styleOf(paint: Paint, columns: number) {

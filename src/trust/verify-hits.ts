@@ -124,6 +124,7 @@ export function verifyHits(cache: CacheManager, options: VerifyOptions): Verific
   const core = observedCore(cache, 'verifyHits(cache, options)');
   const verifier = new Verifier(core, resolved(options));
   const stop = core.observe(verifier);
+  core.verifications.push(() => verifier.stats());
   return { stats: () => verifier.stats(), stop };
 }
 

@@ -4,9 +4,10 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { openTelemetryMetrics } from '../../src/metrics/index.js';
+import { verifyHits } from '../../src/trust/index.js';
 
 const providers: MeterProvider[] = [];
 
@@ -72,5 +73,29 @@ it('wrong options are refused', async () => {
   );
   await expect(openTelemetryMetrics(cache, { registry: 1 } as never)).rejects.toThrow(
     /Unknown option `registry`/,
+  );
+});
+
+it('collects what a verification of hits has found, as it is now', async () => {
+  const { meterProvider, pointsOf } = collector();
+  const cache = new CacheManager();
+  let said = 1;
+  const verification = verifyHits(cache, { share: 1, tools: { search: true }, mostMismatches: null });
+  await openTelemetryMetrics(cache, { meterProvider, verification });
+  const search = cache.wrap(async () => said, { name: 'search' });
+  await search();
+  for (said of [1, 2]) {
+    await search();
+    await vi.waitUntil(() => verification.stats()[0]?.compared === said);
+  }
+  const { interval } = verification.stats()[0]!;
+  const attributes = { 'toolstash.cache': 'default', 'gen_ai.tool.name': 'search' };
+  expect(await pointsOf('toolstash.mismatches')).toEqual([{ attributes, value: 1 }]);
+  expect(await pointsOf('toolstash.mismatch_share')).toEqual(
+    [
+      ['estimate', 0.5],
+      ['low', interval[0]],
+      ['high', interval[1]],
+    ].map(([bound, value]) => ({ attributes: { ...attributes, 'toolstash.bound': bound }, value })),
   );
 });

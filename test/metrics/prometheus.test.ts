@@ -52,6 +52,39 @@ describe('what Prometheus scrapes', () => {
     expect(await scraped(`hits_total{${of}}`)).toBe(hits);
   });
 
+  it('has what a verification knows, with its confidence interval', async () => {
+    const cache = new CacheManager();
+    const verification = {
+      stats: () =>
+        [
+          {
+            method: 'search',
+            compared: 120,
+            mismatches: 3,
+            errors: 1,
+            interval: [0.0085, 0.0712],
+            isDemoted: true,
+          },
+          { method: 'unseen', compared: 0, mismatches: 0, errors: 0, interval: [0, 1], isDemoted: false },
+        ] as const,
+    };
+    await prometheusMetrics(cache, { registry, verification, maxMethods: 1 });
+    const of = 'cache="default",method="search"';
+    expect(await scraped(`verified_total{${of}}`)).toBe(120);
+    expect(await scraped(`mismatches_total{${of}}`)).toBe(3);
+    expect(await scraped(`verification_errors_total{${of}}`)).toBe(1);
+    expect(await scraped(`mismatch_share{${of},bound="estimate"}`)).toBe(0.025);
+    expect(await scraped(`mismatch_share{${of},bound="low"}`)).toBe(0.0085);
+    expect(await scraped(`mismatch_share{${of},bound="high"}`)).toBe(0.0712);
+    expect(await scraped(`demoted{${of}}`)).toBe(1);
+    const unseen = 'cache="default",method="unseen"';
+    expect(await scraped(`mismatch_share{${unseen},bound="estimate"}`)).toBe(undefined);
+    expect(await scraped(`mismatch_share{${unseen},bound="high"}`)).toBe(1);
+    await expect(prometheusMetrics(cache, { registry, verification: {} as never })).rejects.toThrow(
+      'Expected `verification`',
+    );
+  });
+
   it('is nothing that anybody hears of at a hit', async () => {
     const cache = new CacheManager();
     const heard: string[] = [];

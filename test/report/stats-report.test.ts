@@ -2,6 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CacheManager, formatStats } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
+import { verifyHits } from '../../src/trust/index.js';
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -55,6 +56,29 @@ describe('the report of a cache', () => {
         /^hit rate 57.1 % of lookups · evicted 0 · tool errors 1 · held now 2 \(\d+ B\)$/,
       ),
     ]);
+  });
+
+  it('says how often verified tools said something else, and how far that is known', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const cache = new CacheManager();
+    let said = 0;
+    const search = cache.wrap(async () => said, { name: 'search' });
+    await search();
+    const verification = verifyHits(cache, {
+      share: 1,
+      tools: { search: true, other: true },
+      leastComparisons: 4,
+    });
+    for (said of [0, 1, 2, 3]) {
+      const { compared } = verification.stats()[0]!;
+      await search();
+      await vi.waitUntil(() => verification.stats()[0]!.compared > compared);
+    }
+    verification.stop();
+    expect(lines(cache.report())).toContain(
+      'search: 75.0 % of 4 verified hits differ (95 % CI 30.1–95.4 %); demoted',
+    );
+    expect(cache.report()).not.toContain('other');
   });
 
   it('says what an unused cache is', () => {
