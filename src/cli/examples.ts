@@ -21,6 +21,11 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'simulate P3.lis.gz --sizes 1000,10000',
     'simulate cdn.csv.zst --columns obj-id-col=2,obj-size-col=3',
   ],
+  proxy: [
+    "proxy --tools 'read_*' --ttl 5m -- npx -y @modelcontextprotocol/server-filesystem .",
+    'proxy --tools search --identity docs --persist-dir cache -- npx docs-server',
+    'proxy --config proxy.json',
+  ],
   inspect: [
     'inspect cache',
     "inspect 'runs/*/cache' --json",

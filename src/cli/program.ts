@@ -13,6 +13,7 @@ import { importCommand } from './partitions/import-command.js';
 import { inspectCommand } from './partitions/inspect-command.js';
 import { mergeCommand } from './partitions/merge-command.js';
 import { verifyCommand } from './partitions/verify-command.js';
+import { proxyCommand } from './proxy-command.js';
 import { withRedisPlace } from './redis-place.js';
 import { replayCommand } from './replay/flags.js';
 import { simulateCommand } from './simulate/flags.js';
@@ -26,6 +27,7 @@ export type CommandFactory = (io: CommandIo, exit: (code: number) => void) => Co
 const commands: readonly CommandFactory[] = [
   replayCommand,
   simulateCommand,
+  proxyCommand,
   inspectCommand,
   verifyCommand,
   getCommand,

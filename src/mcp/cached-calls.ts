@@ -9,7 +9,7 @@ import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
 import { Connection, isComplete } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
-import { callShape, isTimeout, ToolCall, vetoOf } from './tool-call.js';
+import { callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
 import { Warnings } from './warnings.js';
 
 type CachedFunction = (call: ToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
@@ -20,6 +20,8 @@ export interface CachedClient {
   readonly cache: CacheManager;
   readonly rules: ToolRules;
   readonly options: CacheClientOptions;
+  /** What its user writes who says which server it is. */
+  readonly naming?: string;
 }
 
 /** A connection, and by which name its server is known here. */
@@ -44,6 +46,7 @@ export class CachedCalls {
   readonly #cache: CacheManager;
   readonly #rules: CheckedRules;
   readonly #options: CacheClientOptions;
+  readonly #naming: string;
   /** Where results come from, if they are to say so. */
   readonly #answers: ReturnType<typeof answersOf> | undefined;
   /** By method. */
@@ -51,37 +54,47 @@ export class CachedCalls {
   readonly #connections = new WeakMap<McpTransport, KnownConnection>();
 
   /** @throws InvalidOptionError */
-  constructor({ client, cache, rules, options }: CachedClient) {
+  constructor({ client, cache, rules, options, naming }: CachedClient) {
     this.#client = client;
     this.#cache = cache;
     this.#rules = adapterRules(rules);
     this.#options = checkedOptions(options);
+    this.#naming = naming ?? "`cacheClient(client, cache, rules, { server: '…', principal: … })`";
     if (options.provenance === true) this.#answers = answersOf(cache, 'cacheClient(client, cache, rules)');
   }
 
   /** `callTool`, of either version. */
   async call(given: readonly unknown[]): Promise<unknown> {
-    const result = await this.#result(given);
-    return this.#answers === undefined ? result : withAnswer(result, this.#answers);
+    const found = await this.answer(given);
+    if (found !== undefined) return found.result;
+    this.#cache[recordedTools]?.past(
+      `${this.#serverName}/${toolIn(given)}`,
+      'no rule caches it, or its server forbids it',
+    );
+    return this.#told(await this.#client.callTool(...given));
   }
 
-  async #result(given: readonly unknown[]): Promise<unknown> {
+  /** Whether a rule caches the tool. What its server says of it may still forbid it. */
+  hasRuleFor(tool: string): boolean {
+    return this.#rules.for(tool)?.kind === 'cached';
+  }
+
+  /** The answer of the cache; `undefined` for a call that it has no part in, and that was not made. */
+  async answer(given: readonly unknown[]): Promise<{ readonly result: unknown } | undefined> {
     const cacheable = await this.#cacheable(given);
-    if (cacheable === undefined) {
-      this.#cache[recordedTools]?.past(
-        `${this.#serverName}/${toolIn(given)}`,
-        'no rule caches it, or its server forbids it',
-      );
-      return this.#client.callTool(...given);
-    }
+    if (cacheable === undefined) return undefined;
     const { call, ask } = cacheable;
     try {
-      return await ask(call, call.signal);
+      return { result: this.#told(await ask(call, call.signal)) };
     } catch (error) {
-      // Another caller's time is over, and this one's is not.
-      if (call.hasRun || !isTimeout(error)) throw error;
-      return this.#client.callTool(...given);
+      // It is another caller whose time is over, or whose connection is.
+      if (call.hasRun || !isOfItsCaller(error) || call.signal?.aborted === true) throw error;
+      return { result: this.#told(await this.#client.callTool(...given)) };
     }
+  }
+
+  #told(result: unknown): unknown {
+    return this.#answers === undefined ? result : withAnswer(result, this.#answers);
   }
 
   /** The user has listed the tools: perhaps they are not as they were. */
@@ -184,7 +197,7 @@ export class CachedCalls {
     if (count < 2) return;
     warnings.warn(
       'Its connections share no results, because nobody says that they lead to one server that is set up in one way. ' +
-        "Say so: `cacheClient(client, cache, rules, { server: '…', principal: … })`.",
+        `Say so: ${this.#naming}.`,
       'TOOLSTASH_MCP_SERVER_UNNAMED',
     );
   }

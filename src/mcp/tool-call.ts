@@ -94,9 +94,13 @@ export function vetoOf({ annotations = {}, execution }: McpTool): string | undef
   return execution?.taskSupport === 'required' ? "taskSupport: 'required'" : undefined;
 }
 
-/** The client gave up by its own clock: code -32001 of version 1, `REQUEST_TIMEOUT` of 2. */
-export function isTimeout(error: unknown): boolean {
-  return isRecord(error) && (error['code'] === -32001 || error['code'] === 'REQUEST_TIMEOUT');
+/**
+ * Whether an error is of the one who asked, and not of the call: its client gave up by its own clock (code -32001 of version
+ * 1, `REQUEST_TIMEOUT` of 2), or lost its connection (`CONNECTION_CLOSED` of 2; -32000 of 1 is said by servers too).
+ */
+export function isOfItsCaller(error: unknown): boolean {
+  if (!isRecord(error)) return false;
+  return [-32001, 'REQUEST_TIMEOUT', 'CONNECTION_CLOSED'].includes(error['code'] as string);
 }
 
 function hasOnly(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {

@@ -26,7 +26,7 @@ try {
   await check('node', 'test/package/check-size.mjs');
   await check('npx', 'publint', '--strict', tarball);
   // Data, which `moduleResolution: node10` finds by its file alone.
-  await check('npx', 'attw', tarball, '--exclude-entrypoints', 'effects.schema.json');
+  await check('npx', 'attw', tarball, '--exclude-entrypoints', 'effects.schema.json', 'proxy.schema.json');
   // Each of these waits for installations, and then for one core.
   const trials = ['try-package', 'try-bundlers', 'try-types'].map((name) =>
     check('node', `test/package/${name}.mjs`),

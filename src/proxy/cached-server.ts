@@ -1,0 +1,165 @@
+/** The cached tools of a session: the client of the SDK that `cacheClient` is made for, played on the wire. */
+
+import type { CacheManager, ToolRules } from '../index.js';
+import { CachedCalls } from '../mcp/cached-calls.js';
+import type { CacheClientOptions } from '../mcp/client-options.js';
+import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client.js';
+import { callShape } from '../mcp/tool-call.js';
+import { jsonText } from './json-text.js';
+import { kindOf, type Message, recordIn, ServerLostError } from './message.js';
+import type { ToClient } from './server-link.js';
+
+/** Sends a request of which only this side knows, and gives its result; progress goes to `to` while there is a token. */
+export type Ask = (
+  message: Message,
+  how: { readonly signal: AbortSignal; token(): unknown; readonly to: ToClient },
+) => Promise<unknown>;
+
+/** Who calls a tool. */
+export interface Asking {
+  readonly signal: AbortSignal;
+  /** Whether an answer is waited for still. */
+  isOpen(): boolean;
+  readonly to: ToClient;
+}
+
+/** What it is made from. */
+export interface CachedServerInit {
+  readonly cache: CacheManager;
+  readonly rules: ToolRules;
+  readonly options: CacheClientOptions;
+  readonly ask: Ask;
+}
+
+/** What every request says of the client from the revision 2026-07-28 on. */
+const envelope = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map(
+  (name) => `io.modelcontextprotocol/${name}`,
+);
+const serverInfo = 'io.modelcontextprotocol/serverInfo';
+
+/** A server as `CachedCalls` knows it. */
+export class CachedServer {
+  readonly #calls: CachedCalls;
+  readonly #ask: Ask;
+  /** The calls under way, by their params. */
+  readonly #messages = new WeakMap<object, { readonly message: Message; readonly losses: number } & Asking>();
+  /** How often the server went away, and how that was told the last time. */
+  #losses = 0;
+  #lost: ServerLostError | undefined;
+  /** The pages of the last list of tools, by cursor: while the server is away they are as they were. */
+  readonly #pages = new Map<unknown, unknown>();
+  #transport: McpTransport = {};
+  #info: { readonly name: string; readonly version: string } | undefined;
+  #protocol: string | undefined;
+  #envelope: Readonly<Record<string, unknown>> = {};
+
+  constructor({ cache, rules, options, ask }: CachedServerInit) {
+    this.#ask = ask;
+    const server = this;
+    const client: LooseClient = {
+      callTool: (params, given) => this.#callTool(params as object, given),
+      listTools: async () => ({}),
+      request: (request, _, given) => this.#request(request, given),
+      getServerVersion: () => this.#info,
+      getNegotiatedProtocolVersion: () => this.#protocol,
+      get transport() {
+        return server.#transport;
+      },
+    };
+    this.#calls = new CachedCalls({
+      ...{ client, cache, rules, options: { ...options, provenance: true } },
+      naming: '`"identity": "…", "principal": …`',
+    });
+  }
+
+  /** Whether a message is a call of a tool that a rule caches. */
+  takes({ value }: Message): boolean {
+    if (value['method'] !== 'tools/call' || kindOf(value) !== 'request') return false;
+    const shape = callShape([value['params']]);
+    return shape !== undefined && this.#calls.hasRuleFor(shape.name);
+  }
+
+  /** `undefined`: it is not cached after all, and was not made. */
+  answer(message: Message, asking: Asking): Promise<{ readonly result: unknown } | undefined> {
+    const { params } = message.value;
+    this.heard(message.value);
+    this.#messages.set(params as object, { message, losses: this.#losses, ...asking });
+    return this.#calls.answer([params, { signal: asking.signal }]);
+  }
+
+  /** The client has said something. */
+  heard({ params }: Message['value']): void {
+    const meta = recordIn(params, '_meta');
+    const [version] = envelope;
+    if (typeof meta[version as string] !== 'string') return;
+    this.#protocol = meta[version as string] as string;
+    this.#envelope = Object.fromEntries(envelope.map((name) => [name, meta[name]]));
+  }
+
+  /** The server has said something. */
+  said(value: Message['value']): void {
+    this.#transport.onmessage?.(value);
+  }
+
+  /** The server has answered a request, of the client's or our own. */
+  answered(method: string, result: unknown, isOfClient: boolean): void {
+    if (!isRecord(result)) return;
+    if (method === 'initialize' && typeof result['protocolVersion'] === 'string')
+      this.#protocol = result['protocolVersion'];
+    const info = result['serverInfo'] ?? recordIn(result, '_meta')[serverInfo];
+    if (isRecord(info) && typeof info['name'] === 'string')
+      this.#info = { name: info['name'], version: String(info['version']) };
+    if (method === 'tools/list' && isOfClient) this.#calls.listed(result);
+  }
+
+  lost(error: ServerLostError): void {
+    this.#losses += 1;
+    this.#lost = error;
+  }
+
+  /** It is another process now, with tools of its own. */
+  reconnected(): void {
+    this.#transport = {};
+  }
+
+  #callTool(params: object, given: unknown): Promise<unknown> {
+    const call = this.#messages.get(params);
+    if (call === undefined) throw new Error('Expected a call of a client');
+    // It has waited for one that ran then. Perhaps it is this call that ends the server.
+    if (this.#lost !== undefined && call.losses < this.#losses) return Promise.reject(this.#lost);
+    const token = recordIn(params, '_meta')['progressToken'];
+    return this.#ask(call.message, {
+      signal: signalIn(given),
+      // Later it may run again, to renew what is stored, and nobody is told.
+      token: () => (call.isOpen() ? token : undefined),
+      to: call.to,
+    });
+  }
+
+  async #request(request: object, given: object): Promise<unknown> {
+    const { method, params = {} } = request as { method: string; params?: object };
+    const cursor = recordIn(request, 'params')['cursor'];
+    const isModern = Object.keys(this.#envelope).length > 0;
+    const value = { method, params: isModern ? { ...params, _meta: this.#envelope } : params };
+    const text = `{"jsonrpc":"2.0","id":0,"method":"${method}","params":${jsonText(value.params)}}`;
+    const { timeout = 5_000 } = given as { timeout?: number };
+    try {
+      const signal = AbortSignal.timeout(timeout);
+      const page = await this.#ask(
+        { text, value: { ...value, id: 0 } },
+        { signal, token: () => undefined, to: () => {} },
+      );
+      if (cursor === undefined) this.#pages.clear();
+      this.#pages.set(cursor, page);
+      return page;
+    } catch (error) {
+      if (error instanceof ServerLostError && this.#pages.has(cursor)) return this.#pages.get(cursor);
+      throw error;
+    }
+  }
+}
+
+function signalIn(given: unknown): AbortSignal {
+  const signal = isRecord(given) ? given['signal'] : undefined;
+  return signal instanceof AbortSignal ? signal : new AbortController().signal;
+}

@@ -1,0 +1,73 @@
+/** A proxy in front of an MCP server that answers calls of the tools that its operator lists from a cache. */
+
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CacheManager } from '../index.js';
+import { redis } from '../redis/index.js';
+import type { ResolvedConfig, ResolvedServer } from './config.js';
+import { readLines } from './lines.js';
+import { RestartingServer } from './restarting-server.js';
+import type { ToClient } from './server-link.js';
+import { Session } from './session.js';
+
+export { type ProxyConfig, type ResolvedConfig, readConfig, resolveConfig } from './config.js';
+export { startTable } from './live-table.js';
+
+/** How long a proxy that is to end waits for calls under way, in ms. */
+const drainTimeout = 10_000;
+
+/** The cache of a proxy. @throws InvalidOptionError, or what keeps it from opening */
+export function openCache({ cache, redis: where }: ResolvedConfig): Promise<CacheManager> {
+  return CacheManager.open({ ...cache, ...(where !== undefined && { remote: redis(where) }) });
+}
+
+/** A client on a pair of streams, one JSON-RPC message a line. */
+export interface StdioFront {
+  readonly input: Readable;
+  readonly output: NodeJS.WritableStream & { readonly writableNeedDrain?: boolean };
+  /** Aborted when the proxy is to end. */
+  readonly signal: AbortSignal;
+}
+
+/** Relays between one client and a server, until the client leaves or the signal says so. */
+export async function serveStdio(
+  config: ResolvedConfig,
+  cache: CacheManager,
+  { input, output, signal }: StdioFront,
+): Promise<void> {
+  const send: ToClient = (text) => {
+    output.write(`${text}\n`);
+    if (output.writableNeedDrain !== true) return;
+    session.hold(true);
+    output.once('drain', () => session.hold(false));
+  };
+  const session = openSession(config.servers[0] as ResolvedServer, cache, send);
+  await new Promise<void>((resolve) => {
+    readLines(input, {
+      onLine: (line) => {
+        session.receive(line);
+        const room = session.room();
+        if (room === undefined || input.isPaused()) return;
+        input.pause();
+        void room.then(() => input.resume());
+      },
+      onEnd: () => resolve(),
+    });
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve());
+  });
+  input.pause();
+  await Promise.race([session.idle(), sleep(drainTimeout, undefined, { ref: false })]);
+  await session.close();
+}
+
+function openSession(
+  { name, program, rules, options }: ResolvedServer,
+  cache: CacheManager,
+  toClient: ToClient,
+): Session {
+  return new Session({
+    ...{ cache, rules, options, toClient },
+    open: (listener) => new RestartingServer(name, program, listener),
+  });
+}

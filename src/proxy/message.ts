@@ -1,0 +1,86 @@
+/** JSON-RPC messages, as far as the relay looks at them. */
+
+import { parseJson } from '../cli/lossless-json.js';
+import { CacheError, messageOf } from '../errors.js';
+import { isRecord } from '../mcp/mcp-client.js';
+import { jsonText } from './json-text.js';
+
+/** A message: its text, and what that says. */
+export interface Message {
+  readonly text: string;
+  readonly value: Readonly<Record<string, unknown>>;
+}
+
+/** `undefined`: the text is no JSON, or neither an object nor a list of objects (a batch). */
+export function parsedMessages(text: string): Message | readonly Message[] | undefined {
+  let value: unknown;
+  try {
+    value = parseJson(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value)) return isRecord(value) ? { text, value } : undefined;
+  if (value.length === 0 || !value.every((each) => isRecord(each) && !Array.isArray(each))) return undefined;
+  return value.map((each) => ({ text: jsonText(each), value: each }));
+}
+
+/** What a message is. */
+export type MessageKind = 'request' | 'response' | 'notification' | 'other';
+
+export function kindOf({ method, id, result, error }: Message['value']): MessageKind {
+  const isNamed = typeof id === 'string' || typeof id === 'number' || typeof id === 'bigint';
+  if (typeof method === 'string') return isNamed ? 'request' : id === undefined ? 'notification' : 'other';
+  return isNamed && (result !== undefined || error !== undefined) ? 'response' : 'other';
+}
+
+/** The params of a message, or an object in one. */
+export function recordIn(value: unknown, name: string): Readonly<Record<string, unknown>> {
+  const found = isRecord(value) ? value[name] : undefined;
+  return isRecord(found) ? found : {};
+}
+
+/** Ids and progress tokens as keys of a map: `1` and `"1"` are two. */
+export function idKey(id: unknown): string {
+  return typeof id === 'string' ? `"${id}` : String(id);
+}
+
+/** An error that a server has answered with, or that stands for one. */
+export class RpcError extends Error {
+  /** As it is sent. */
+  readonly error: unknown;
+  readonly code: unknown;
+
+  constructor(error: unknown, code: unknown = recordIn({ error }, 'error')['code']) {
+    super(String(recordIn({ error }, 'error')['message'] ?? 'The server has answered with an error'));
+    this.name = 'RpcError';
+    this.error = error;
+    this.code = code;
+  }
+}
+
+/** The server is away: said to whoever waits for it, and to whoever asks for it meanwhile. */
+export class ServerLostError extends RpcError {
+  constructor(message: string) {
+    super({ code: -32000, message }, 'CONNECTION_CLOSED');
+    this.name = 'ServerLostError';
+  }
+}
+
+/** An answer to a request. */
+export function resultText(id: unknown, result: unknown): string {
+  return `{"jsonrpc":"2.0","id":${jsonText(id)},"result":${jsonText(result)}}`;
+}
+
+/** A failure as a request is answered with: what the server said, or why there is no answer. */
+export function errorText(id: unknown, error: unknown): string {
+  return `{"jsonrpc":"2.0","id":${jsonText(id)},"error":${jsonText(errorOf(error))}}`;
+}
+
+function errorOf(error: unknown): unknown {
+  if (error instanceof RpcError) return error.error;
+  const message = `toolstash: ${messageOf(error)}`;
+  if (!(error instanceof CacheError)) return { code: -32603, message };
+  // As the SDKs say that time is over.
+  const code = error.code === 'ERR_LOADER_TIMEOUT' ? -32001 : -32000;
+  return { code, message, data: { code: error.code } };
+}

@@ -1,0 +1,316 @@
+/** One client's session with one server: all that either says, relayed, and the calls of cached tools answered. */
+
+import { randomUUID } from 'node:crypto';
+import type { CacheManager, ToolRules } from '../index.js';
+import type { CacheClientOptions } from '../mcp/client-options.js';
+import { CachedServer } from './cached-server.js';
+import { type Edit, edited, jsonText } from './json-text.js';
+import {
+  errorText,
+  idKey,
+  kindOf,
+  type Message,
+  parsedMessages,
+  RpcError,
+  recordIn,
+  resultText,
+  ServerLostError,
+} from './message.js';
+import type { LinkListener, OpenLink, ServerLink, ToClient } from './server-link.js';
+
+/** What a session is made from. */
+export interface SessionInit {
+  readonly cache: CacheManager;
+  readonly rules: ToolRules;
+  readonly options: CacheClientOptions;
+  readonly open: OpenLink;
+  /** Takes what the server says by itself. */
+  readonly toClient: ToClient;
+}
+
+/** A request that the server has not answered yet. */
+interface Pending {
+  readonly method: string;
+  /** Where answer and progress go, if it is the client's: as it calls them. */
+  readonly client?: { readonly id: unknown; readonly to: ToClient } | undefined;
+  /** The client's progress token; `undefined`: nobody wants to know, or not any more. */
+  readonly token: () => unknown;
+  readonly to: ToClient;
+  /** Of a request of our own. */
+  resolve?(result: unknown): void;
+  reject(error: unknown): void;
+}
+
+const [progress, cancelled] = ['notifications/progress', 'notifications/cancelled'];
+/** A request that stays open for as long as its client listens. */
+const listen = 'subscriptions/listen';
+const subscription = ['params', '_meta', 'io.modelcontextprotocol/subscriptionId'];
+/** Tokens of requests that were answered and whose work goes on, at most. */
+const mostTasks = 10_000;
+
+/** The session of one client. */
+export class Session implements LinkListener {
+  readonly #link: ServerLink;
+  readonly #toClient: ToClient;
+  readonly #cached: CachedServer;
+  /** By own id. */
+  readonly #pending = new Map<string, Pending>();
+  /** Own ids, and what aborts calls of cached tools, by the id that the client has given. */
+  readonly #asked = new Map<string, string | AbortController>();
+  /** Progress of what goes on as a task, by own token. */
+  readonly #tasks = new Map<string, Pick<Pending, 'token' | 'to'>>();
+  /** What the server waits for, by the id that it has given. */
+  readonly #askedByServer = new Map<string, unknown>();
+  readonly #idle = new Set<() => void>();
+  /** So that no id is one of another session, or of a client. */
+  readonly #prefix = randomUUID().slice(0, 8);
+  #ids = 0;
+
+  constructor({ cache, rules, options, open, toClient }: SessionInit) {
+    this.#toClient = toClient;
+    this.#cached = new CachedServer({
+      ...{ cache, rules, options },
+      ask: (message, to) => this.#ask(message, to),
+    });
+    this.#link = open(this);
+  }
+
+  /** Takes what the client says; answers go to `to`. */
+  receive(text: string, to: ToClient = this.#toClient): void {
+    const messages = parsedMessages(text);
+    if (messages === undefined) this.#pass({ text, value: {} });
+    else if (!('value' in messages)) this.#relayBatch(messages, to);
+    else if (this.#cached.takes(messages)) void this.#answer(messages, to);
+    else this.#relay(messages, to);
+  }
+
+  /** Resolves once more can be received; `undefined`: now. */
+  room(): Promise<void> | undefined {
+    return this.#link.room();
+  }
+
+  /** Holds back what the server says, or lets it come again. */
+  hold(isHeld: boolean): void {
+    this.#link.hold(isHeld);
+  }
+
+  /** Resolves once nothing of the client's is under way. */
+  async idle(): Promise<void> {
+    const isWaitedFor = (asked: string | AbortController) =>
+      typeof asked !== 'string' || this.#pending.get(idKey(asked))?.method !== listen;
+    while ([...this.#asked.values()].some(isWaitedFor))
+      await new Promise<void>((resolve) => this.#idle.add(resolve));
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+    this.onLost(new ServerLostError('toolstash: the session is closed'));
+  }
+
+  onMessage(text: string): void {
+    const messages = parsedMessages(text);
+    if (messages === undefined) {
+      this.#toClient(text);
+      return;
+    }
+    if ('value' in messages) {
+      this.#fromServer(messages, (message, to) => to(message));
+      return;
+    }
+    const batches = new Map<ToClient, string[]>();
+    for (const each of messages)
+      this.#fromServer(each, (message, to) => batches.set(to, [...(batches.get(to) ?? []), message]));
+    for (const [to, texts] of batches) to(`[${texts.join()}]`);
+  }
+
+  onLost(error: ServerLostError): void {
+    this.#cached.lost(error);
+    const lost = [...this.#pending];
+    this.#pending.clear();
+    this.#tasks.clear();
+    for (const [, pending] of lost) pending.reject(error);
+    for (const id of this.#askedByServer.values()) {
+      const params = `{"requestId":${jsonText(id)},"reason":${jsonText(error.message)}}`;
+      this.#toClient(`{"jsonrpc":"2.0","method":"${cancelled}","params":${params}}`);
+    }
+    this.#askedByServer.clear();
+  }
+
+  onBack(): void {
+    this.#cached.reconnected();
+  }
+
+  /** A call of a tool that may be cached. */
+  async #answer(message: Message, to: ToClient): Promise<void> {
+    const { id } = message.value;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#asked.set(idKey(id), controller);
+    const isOpen = () => this.#asked.get(idKey(id)) === controller;
+    let answer: string | undefined;
+    try {
+      const found = await this.#cached.answer(message, { signal, isOpen, to });
+      answer = found && resultText(id, found.result);
+    } catch (error) {
+      answer = errorText(id, error);
+    }
+    if (signal.aborted) return;
+    if (isOpen()) this.#answered(id);
+    if (answer === undefined) this.#relay(message, to);
+    else to(answer);
+  }
+
+  #relay(message: Message, to: ToClient): void {
+    const mapped = this.#mapped(message, to);
+    if (mapped !== undefined) this.#pass(mapped);
+  }
+
+  #relayBatch(messages: readonly Message[], to: ToClient): void {
+    const relayed = messages.flatMap((each) => this.#mapped(each, to) ?? []);
+    if (relayed.length > 0) this.#pass({ text: `[${relayed.map((each) => each.text).join()}]`, value: {} });
+  }
+
+  #pass(message: Message): void {
+    try {
+      this.#link.send(message);
+    } catch (error) {
+      if (!(error instanceof ServerLostError)) throw error;
+      // What is no request has no answer.
+      const own = idKey(message.value['id']);
+      const pending = this.#pending.get(own);
+      this.#pending.delete(own);
+      pending?.reject(error);
+    }
+  }
+
+  /** A message of the client's with own ids; `undefined`: it is not for the server. */
+  #mapped(message: Message, to: ToClient): Message | undefined {
+    const { value, text } = message;
+    const { id, method, params } = value;
+    this.#cached.heard(value);
+    switch (kindOf(value)) {
+      case 'request': {
+        const token = recordIn(params, '_meta')['progressToken'];
+        return this.#registered(message, {
+          method: method as string,
+          ...{ client: { id, to }, token: () => token, to },
+          reject: (error) => {
+            this.#answered(id);
+            to(errorText(id, error));
+          },
+        });
+      }
+      case 'notification':
+        if (method !== cancelled) return message;
+        return this.#cancel(message);
+      case 'response':
+        // One to a server that is no more is nobody's.
+        return this.#askedByServer.delete(idKey(id)) ? message : undefined;
+      default:
+        return { text, value: {} };
+    }
+  }
+
+  #cancel({ text, value }: Message): Message | undefined {
+    const { requestId } = recordIn(value, 'params');
+    const asked = this.#asked.get(idKey(requestId));
+    this.#answered(requestId);
+    if (typeof asked !== 'string') {
+      asked?.abort(new Error('The client has cancelled the call'));
+      return undefined;
+    }
+    this.#pending.delete(idKey(asked));
+    return { text: edited(text, [[['params', 'requestId'], jsonText(asked)]]), value };
+  }
+
+  #registered({ text, value }: Message, pending: Pending): Message {
+    const own = `${this.#prefix}-${++this.#ids}`;
+    this.#pending.set(idKey(own), pending);
+    if (pending.client !== undefined) this.#asked.set(idKey(pending.client.id), own);
+    const edits: Edit[] = [[['id'], jsonText(own)]];
+    if (pending.token() !== undefined) edits.push([['params', '_meta', 'progressToken'], jsonText(own)]);
+    return { text: edited(text, edits), value: { ...value, id: own } };
+  }
+
+  /** Asks the server something of our own, or a call in the place of the client, whose progress goes to `to`. */
+  #ask(
+    message: Message,
+    { signal, token, to }: { signal: AbortSignal; token(): unknown; to: ToClient },
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason);
+      const abort = () => {
+        this.#pending.delete(idKey(asked.value['id']));
+        const params = `{"requestId":${jsonText(asked.value['id'])},"reason":"nobody waits for it any more"}`;
+        this.#pass({ text: `{"jsonrpc":"2.0","method":"${cancelled}","params":${params}}`, value: {} });
+        reject(signal.reason);
+      };
+      const settled =
+        <T>(settle: (value: T) => void) =>
+        (value: T) => {
+          signal.removeEventListener('abort', abort);
+          settle(value);
+        };
+      const asked = this.#registered(message, {
+        method: message.value['method'] as string,
+        ...{ token, to },
+        resolve: settled(resolve),
+        reject: settled(reject),
+      });
+      signal.addEventListener('abort', abort);
+      this.#pass(asked);
+    });
+  }
+
+  #fromServer(message: Message, send: (text: string, to: ToClient) => void): void {
+    const { value, text } = message;
+    const { id, method, params } = value;
+    this.#cached.said(value);
+    const kind = kindOf(value);
+    if (kind === 'response') {
+      this.#response(message, send);
+      return;
+    }
+    if (kind === 'request') this.#askedByServer.set(idKey(id), id);
+    if (method === cancelled) this.#askedByServer.delete(idKey(recordIn(value, 'params')['requestId']));
+    if (method === progress) {
+      const key = idKey(recordIn(value, 'params')['progressToken']);
+      const asked = this.#pending.get(key) ?? this.#tasks.get(key);
+      const token = asked?.token();
+      if (asked === undefined || token === undefined) return;
+      send(edited(text, [[['params', 'progressToken'], jsonText(token)]]), asked.to);
+      return;
+    }
+    const subscribed = recordIn(params, '_meta')['io.modelcontextprotocol/subscriptionId'];
+    const listening = subscribed === undefined ? undefined : this.#pending.get(idKey(subscribed))?.client;
+    if (listening === undefined) send(text, this.#toClient);
+    else send(edited(text, [[subscription, jsonText(listening.id)]]), listening.to);
+  }
+
+  #response(message: Message, send: (text: string, to: ToClient) => void): void {
+    const { id, result, error } = message.value;
+    const pending = this.#pending.get(idKey(id));
+    // Of a request that was cancelled, or of a server that was told again.
+    if (pending === undefined) return;
+    this.#pending.delete(idKey(id));
+    if (recordIn({ result }, 'result')['task'] !== undefined && this.#tasks.size < mostTasks)
+      this.#tasks.set(idKey(id), pending);
+    const { client, method } = pending;
+    this.#cached.answered(method, result, client !== undefined);
+    if (client === undefined) {
+      if (error !== undefined) pending.reject(new RpcError(error));
+      else pending.resolve?.(result);
+      return;
+    }
+    this.#answered(client.id);
+    const edits: Edit[] = [[['id'], jsonText(client.id)]];
+    if (method === listen) edits.push([['result', ...subscription.slice(1)], jsonText(client.id)]);
+    send(edited(message.text, edits), client.to);
+  }
+
+  #answered(id: unknown): void {
+    this.#asked.delete(idKey(id));
+    for (const resolve of this.#idle) resolve();
+    this.#idle.clear();
+  }
+}

@@ -1,0 +1,95 @@
+/** A server of raw JSON-RPC, by hand: it says what it got, byte by byte, and does what tests ask for. */
+
+import { createInterface } from 'node:readline';
+
+const [version = '1'] = process.argv.slice(2);
+const tool = (name, more = {}) => ({
+  name,
+  description: `version ${version}`,
+  inputSchema: { type: 'object' },
+  ...more,
+});
+const tools = [
+  ...['count', 'wait', 'ask', 'fail', 'refuse', 'task', 'unfinished', 'progress', 'die', 'big'].map((name) =>
+    tool(name),
+  ),
+  tool('write', { annotations: { readOnlyHint: false } }),
+];
+
+let runs = 0;
+const received = [];
+const waiting = [];
+const asking = new Map();
+const say = (message) =>
+  process.stdout.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
+
+const handlers = {
+  initialize: ({ protocolVersion }) => ({
+    ...{ protocolVersion, capabilities: { tools: { listChanged: true } } },
+    serverInfo: { name: 'raw', version },
+  }),
+  'tools/list': () => ({ tools }),
+  ping: () => ({}),
+  'test/received': () => ({ received }),
+  'test/pid': () => ({ pid: process.pid }),
+  'test/silence': () => undefined,
+  'test/go': () => {
+    for (const go of waiting.splice(0)) go();
+    return {};
+  },
+};
+
+const text = (value, more) => ({ content: [{ type: 'text', text: String(value) }], ...more });
+const calls = {
+  count: (args) => text(`run ${++runs} ${JSON.stringify(args)}`, { vendor: { kept: [1, null] } }),
+  write: () => text(`run ${++runs}`),
+  fail: () => text(`run ${++runs}`, { isError: true }),
+  task: () => ({ task: { taskId: `${++runs}`, status: 'working' } }),
+  unfinished: () => ({ resultType: 'input_required', requestState: `${++runs}` }),
+  wait: () => new Promise((resolve) => waiting.push(() => resolve(text(`run ${++runs}`)))),
+  die: () => process.kill(process.pid, 'SIGKILL'),
+  ask: () =>
+    new Promise((resolve) => {
+      const id = `ask-${++runs}`;
+      asking.set(id, ({ result }) => resolve(text(result.content.name)));
+      say({ jsonrpc: '2.0', id, method: 'elicitation/create', params: { message: 'who?' } });
+    }),
+  progress: (_, { progressToken } = {}) => {
+    if (progressToken !== undefined)
+      say({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: 1 } });
+    return text(`run ${++runs} ${progressToken === undefined ? 'untold' : 'told'}`);
+  },
+};
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', async (line) => {
+  received.push(line);
+  let message;
+  try {
+    message = JSON.parse(line);
+  } catch {
+    say('{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}');
+    return;
+  }
+  if (Array.isArray(message))
+    return say(message.filter(({ id }) => id).map(({ id }) => ({ id, result: {} })));
+  const { id, method, params = {} } = message;
+  if (method === undefined) return asking.get(id)?.(message);
+  if (id === undefined) return;
+  if (method === 'tools/call' && params.name === 'big') {
+    say(
+      `{"id":${JSON.stringify(id)}, "jsonrpc":"2.0", "result":{"content":[],"id":9007199254740993,"run":${++runs}}}`,
+    );
+    return;
+  }
+  if (method === 'tools/call' && params.name === 'refuse') {
+    say({ jsonrpc: '2.0', id, error: { code: -32099, message: 'no', data: { run: ++runs } } });
+    return;
+  }
+  const run =
+    method === 'tools/call' ? () => calls[params.name](params.arguments, params._meta) : handlers[method];
+  if (run === undefined)
+    return say({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } });
+  const result = await run(params);
+  if (result !== undefined) say({ jsonrpc: '2.0', id, result });
+});
