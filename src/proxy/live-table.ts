@@ -21,7 +21,7 @@ export function startTable(
   let shown = '';
   const show = () => {
     const byTool = new Map(cache.methods().map((name) => [name, cache.stats(name)]));
-    const report = { stats: cache.stats(), byTool, cache: bounds };
+    const report = { stats: cache.stats(), byTool, verified: [], cache: bounds };
     const text = formatStatsReport(report, { width: stream.columns, paint });
     if (text === shown) return;
     // Up to where it began, and away with all below: what a server has written meanwhile too.
