@@ -7,6 +7,7 @@ export type { KeyOrigin } from './key/key-origin.js';
 export type { ClockOffset, Stamp } from './stamp.js';
 export { BoundedStore, type EvictionOrder, type OrderNode } from './store/bounded-store.js';
 export { KeyedOrder } from './store/keyed-order.js';
+export type { MemoryOptions, MemoryPressure } from './store/memory-options.js';
 export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store/store.js';
 export type {
   KeyChange,

@@ -35,6 +35,11 @@ import {
   resolveDiskOptions,
 } from './persistence/disk-options.js';
 import { type Recording, resolveRecording } from './recorded-tools.js';
+import {
+  type MemoryOptions,
+  type ResolvedMemoryOptions,
+  resolveMemoryOptions,
+} from './store/memory-options.js';
 import type { StoreFactory } from './store/store.js';
 import type { StoreNames } from './store/store-names.js';
 import type { Remote, SlowTier } from './tier.js';
@@ -104,6 +109,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    * @default maxBytes
    */
   readonly maxEntryBytes?: number;
+  /** Lets entries leave while the process runs short of memory. @default undefined (the bounds above alone) */
+  readonly memory?: MemoryOptions;
   /**
    * `'copy'` hands out a private copy at each hit, so that no caller can corrupt the cache; `'reference'` hands
    * out the value itself, which is quicker and trusts all callers not to change it. A string in such a value that was
@@ -183,6 +190,7 @@ export interface ResolvedCacheOptions {
   readonly maxSize: number;
   readonly maxBytes: number;
   readonly maxEntryBytes: number;
+  readonly memory: ResolvedMemoryOptions | undefined;
   readonly values: 'copy' | 'reference';
   readonly codecs: readonly ClassCodec[];
   readonly tiers: readonly SlowTier[];
@@ -220,7 +228,7 @@ export const methodOptionNames = [
 ] as const;
 const cacheOptionNames = [
   ...methodOptionNames,
-  ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'values', 'codecs'],
+  ...['eviction', 'maxSize', 'maxBytes', 'maxEntryBytes', 'memory', 'values', 'codecs'],
   ...['tiers', 'remote', 'recording', 'methods', 'clock', 'random'],
   ...['persist', ...diskOptionNames],
 ] as const;
@@ -270,6 +278,7 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     maxSize: integer(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
     maxBytes,
     maxEntryBytes: integer(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
+    memory: resolveMemoryOptions(options.memory),
     values: oneOf(given(options.values, defaultOptions.values), 'values', ['copy', 'reference']),
     codecs: given(options.codecs, []),
     // Who replays has no network, and who records nothing that would answer in a tool's place.

@@ -71,7 +71,7 @@ export class BloomFilter implements KnownKeys {
     return this.#content.capacity;
   }
 
-  /** The share of unknown keys it takes for known ones now: well below the asked rate until it is full, above it after. */
+  /** The share of unknown keys it takes for known ones now: well below the asked rate until it is full, then above. */
   get falsePositiveRate(): number {
     return this.#content.bits.falsePositiveRate;
   }

@@ -99,7 +99,7 @@ export class CacheManager implements AsyncDisposable {
     return this.#of('key', method, arguments.length).key(params, options);
   }
 
-  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` distinguishes a stored `undefined`). */
+  /** The value of a call, fresh or stale; `undefined` for none (`lookup` tells a stored `undefined` apart). */
   get<T = unknown>(method: string, params: unknown, options?: LookupOptions): Promise<T | undefined> {
     // As in `getOrSet`.
     try {

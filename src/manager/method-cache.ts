@@ -77,7 +77,7 @@ export class MethodCache {
     return this.#state.key(params, options.scope);
   }
 
-  /** The value of a call, fresh or stale; `undefined` when there is none (`lookup` distinguishes a stored `undefined`). */
+  /** The value of a call, fresh or stale; `undefined` for none (`lookup` tells a stored `undefined` apart). */
   async get<T = unknown>(params: unknown, options?: LookupOptions): Promise<T | undefined> {
     checkHandleCount('get', arguments.length);
     const key = this.#openKey(params, options);

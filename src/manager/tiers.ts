@@ -74,9 +74,9 @@ export class Tiers {
     this.#stamps = init.stamps;
     this.tags = new TagInvalidations(init.stamps);
     this.#removalEvents = new RemovalEvents(init.events);
-    const { eviction: store, maxSize, maxBytes, maxEntryBytes, clock, random } = options;
+    const { eviction: store, maxSize, maxBytes, maxEntryBytes, memory, clock, random } = options;
     this.#memory = new MemoryTier({
-      ...{ store, maxSize, maxBytes, maxEntryBytes, clock, random },
+      ...{ store, maxSize, maxBytes, maxEntryBytes, memory, clock, random },
       onRemove: (entry, reason) =>
         this.#removalEvents.count(entry, reason, this.#observer.state(entry.method).counters),
       onClear: (cleared) =>

@@ -17,7 +17,7 @@ export interface CacheStats {
   readonly staleIfErrors: number;
   /** Stale hits in place of a load that took longer than `softTimeout`. */
   readonly softTimeouts: number;
-  /** Lookups that found nothing, and failed ones that a load followed. Callers who join a load are `coalesced` instead. */
+  /** Lookups that found nothing, and failed ones that a load followed. Callers who join one are `coalesced`. */
   readonly misses: number;
   /** Calls that joined a load under way. */
   readonly coalesced: number;
@@ -59,7 +59,7 @@ export interface CacheStats {
   readonly entries: number;
   /** Bytes in memory now. */
   readonly bytes: number;
-  /** Bytes that arguments seen lately take now, besides `bytes`: a sixteenth of `maxBytes` at most, over all methods. */
+  /** Bytes that arguments seen lately take now, besides `bytes`: at most a sixteenth of `maxBytes` for all methods. */
   readonly indexBytes: number;
   /**
    * Lookups that were answered without a load of their own, of all lookups; 0 before the first. A stale value in place

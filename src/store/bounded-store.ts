@@ -95,6 +95,11 @@ export class BoundedStore<E extends StoreEntry, N extends OrderNode<E>> implemen
     for (const { entry } of nodes) if (entry !== undefined) this.#onRemove(entry, 'clear');
   }
 
+  evict(): boolean {
+    const victim = this.#order.evict(undefined);
+    return victim !== undefined && this.#removeEntry(victim, 'evict');
+  }
+
   *entries(): IterableIterator<E> {
     for (const { entry } of this.#order.nodes()) if (entry !== undefined) yield entry;
   }

@@ -5,7 +5,10 @@ import { CacheError } from '../errors.js';
 import { TimeSlice } from '../next-turn.js';
 import { ExpiryRing } from './expiry-sweep.js';
 import type { MemoryEntry } from './memory-entry.js';
+import type { ResolvedMemoryOptions } from './memory-options.js';
+import { MemoryPressureWatch } from './memory-pressure.js';
 import { type MethodGroup, MethodGroups } from './method-groups.js';
+import { type ProcessMemory, processMemory } from './process-memory.js';
 import { createStore } from './registry.js';
 import type { RemovalReason, Store, StoreFactory } from './store.js';
 
@@ -39,6 +42,10 @@ export interface MemoryTierOptions {
    * @default 1000
    */
   readonly sweepInterval?: number | undefined;
+  /** `undefined`: whatever memory the process has left, the tier keeps to its own bounds. */
+  readonly memory?: ResolvedMemoryOptions | undefined;
+  /** @default this process */
+  readonly processMemory?: ProcessMemory | undefined;
 }
 
 /** What is cleared of one method. */
@@ -81,6 +88,7 @@ export class MemoryTier {
   /** The release of it under way. */
   #release: Promise<void> | undefined;
   #timer: Timer | undefined;
+  readonly #pressure: MemoryPressureWatch | undefined;
   /** Steps the current sweep still owes. */
   #stepsLeft = 0;
   #isClosed = false;
@@ -100,6 +108,7 @@ export class MemoryTier {
       random: options.random,
       onRemove: (entry, reason) => this.#removed(entry, reason),
     });
+    if (options.memory !== undefined) this.#pressure = this.#watch(options.memory, options);
   }
 
   /** Entries held, those that expired or were cleared but have not left yet included. */
@@ -152,7 +161,16 @@ export class MemoryTier {
       this.#ring.add(entry);
       if (this.#timer === undefined) this.#arm(this.#sweepInterval);
     }
+    this.#pressure?.stored(entry.bytes);
     return true;
+  }
+
+  /** Lets entries leave, cleared ones first, until no more than so many bytes are held; tells how many were evicted. */
+  shrink(bytes: number): number {
+    if (this.#cleared.length > 0) this.#makeRoom(this.#maxBytes - bytes);
+    let evicted = 0;
+    while (this.#store.bytes > bytes && this.#evictOne()) evicted += 1;
+    return evicted;
   }
 
   /** Takes an entry out and tells whether there was a live one. */
@@ -189,6 +207,25 @@ export class MemoryTier {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#pressure?.close();
+  }
+
+  #watch(options: ResolvedMemoryOptions, init: MemoryTierOptions): MemoryPressureWatch {
+    const reference = new WeakRef(this);
+    const tier = {
+      get bytes() {
+        return reference.deref()?.bytes ?? 0;
+      },
+      shrink: (bytes: number) => reference.deref()?.shrink(bytes) ?? 0,
+    };
+    const { clock, maxBytes, processMemory: memory = processMemory } = init;
+    return new MemoryPressureWatch({ options, memory, clock, maxBytes, tier, onError: this.#onError });
+  }
+
+  #evictOne(): boolean {
+    if (this.#store.evict !== undefined) return this.#store.evict();
+    const next = this.#store.entries().next();
+    return next.done !== true && this.#store.delete(next.value.key, 'evict');
   }
 
   /** An entry that is not to be used any more leaves. */

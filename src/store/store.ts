@@ -60,6 +60,11 @@ export interface Store<E extends StoreEntry = StoreEntry> {
   delete(key: string, reason?: RemovalReason): boolean;
   /** Takes all entries out, each with the reason `clear`. */
   clear(): void;
+  /**
+   * Evicts the entry that is next to leave, and tells whether there was one: asked for where memory runs short (the option
+   * `memory`). Without it entries leave in the order of `entries()` then.
+   */
+  evict?(): boolean;
   /** All entries, in no stated order. Don't change the store while iterating. */
   entries(): IterableIterator<E>;
 }

@@ -8,7 +8,7 @@ import { subpaths } from '../../tsup.declarations.mjs';
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
 /** The most lines of each page. */
 const pages = {
-  ...{ index: 1000, contract: 480, wrapped: 220, testing: 100 },
+  ...{ index: 1000, contract: 510, wrapped: 220, testing: 100 },
   ...{ keyv: 150, mcp: 70, langchain: 90, redis: 90, http: 260 },
   ...{ session: 420, metrics: 110, rollout: 230, source: 180, recording: 140, trust: 160 },
 };
