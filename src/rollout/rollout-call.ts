@@ -20,14 +20,17 @@ export interface RolloutCallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Calls tools in a rollout. */
-export interface ToolCaller {
-  call<Input, Result>(
-    tool: string,
-    input: Input,
-    run: RunTool<Input, Result>,
-    options?: RolloutCallOptions,
-  ): Promise<Result>;
+/** What is known of a call that its framework may interrupt, to ask a person. */
+export interface Interruptible {
+  /** It goes on after an interrupt, by what somebody has answered: its tool runs, and what it says is for this call alone. */
+  readonly isResumed: boolean;
+  /** Whether the result is its caller's alone. Asked once the tool has ended, well or not. */
+  isPrivate(): boolean;
+}
+
+/** The options of a call of a framework's tool. */
+export interface ToolCallOptions extends RolloutCallOptions {
+  readonly interruptible?: Interruptible;
 }
 
 /** A tool of a rollout. */
@@ -56,4 +59,5 @@ export interface RolloutCall<Result, E extends ResolvedEffect = TrackedEffect> {
   readonly input: unknown;
   readonly run: RunTool<unknown, Result>;
   readonly signal: AbortSignal | undefined;
+  readonly interruptible?: Interruptible | undefined;
 }

@@ -5,10 +5,22 @@ import { InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { isPlain } from '../key/tagged-form.js';
 import { shown } from '../option-checks.js';
 import { hintIn } from '../tools/hints.js';
-import { toolShape } from '../tools/tool-shape.js';
+import { langChainFunction } from '../tools/langchain.js';
+import { mastraFunction, mastraInput, type ToolRun } from '../tools/mastra.js';
+import { type ToolShape, toolShape } from '../tools/tool-shape.js';
 import { copyFields, setField } from '../wrap/plain-copy.js';
 import type { Callable } from '../wrap/wrapped-types.js';
-import type { ToolCaller } from './rollout-call.js';
+import type { Interruptible, RunTool, ToolCallOptions } from './rollout-call.js';
+
+/** Calls tools in a rollout. */
+export interface ToolCaller {
+  call<Result>(
+    tool: string,
+    input: unknown,
+    run: RunTool<unknown, Result>,
+    options: ToolCallOptions,
+  ): Promise<Result>;
+}
 
 /** What runs tools, and knows what was declared of them. */
 interface ToolRunner extends ToolCaller {
@@ -38,12 +50,6 @@ function rolloutTool(rollout: ToolRunner, tool: unknown, key: string | undefined
     throw new InvalidArgumentError(
       'Expected each tool of a list to have a `name`, got one without: give a record',
     );
-  if (shape.mastra !== undefined || shape.isOfLangChain) {
-    throw refusal(
-      name,
-      'its framework may suspend it and call it again: call `rollout.call` in its function',
-    );
-  }
   const hint = hintIn(tool);
   if (hint !== undefined && rollout.changesNothing(name)) {
     throw refusal(
@@ -54,21 +60,61 @@ function rolloutTool(rollout: ToolRunner, tool: unknown, key: string | undefined
   if (types.isGeneratorFunction(shape.fn)) {
     throw refusal(name, 'it yields its result bit by bit: make its function one that returns it whole');
   }
-  return shape.with(runThrough(rollout, name, shape.fn));
+  return shape.with(throughRollout(rollout, name, shape));
 }
 
-function runThrough(rollout: ToolCaller, name: string, fn: Callable): Callable {
+/** The function of a tool, called through a rollout as its framework calls it. */
+function throughRollout(
+  rollout: ToolCaller,
+  name: string,
+  { fn, mastra, isOfLangChain }: ToolShape & { readonly kind: 'runs' },
+): Callable {
+  const through = (run: Pick<ToolRun, 'fn' | 'isPrivate'>) => runThrough(rollout, name, run);
+  if (mastra === undefined && !isOfLangChain) return through({ fn });
+  if (isOfLangChain) {
+    const resume = runThrough(rollout, name, { fn }, true);
+    return langChainFunction({ fn, resume, key: firstOf }, through);
+  }
+  const resume = function (this: unknown, ...args: readonly unknown[]): unknown {
+    const run = () => Reflect.apply(fn, this, args);
+    return rollout.call(name, mastraInput(args), run, { interruptible: resumed });
+  };
+  return mastraFunction({ fn, resume, key: firstOf, ...mastra! }, ({ fn: runCall, isPrivate, key }) => {
+    return function (this: unknown, call: unknown, signal: unknown): unknown {
+      const run = (_: unknown, given: { readonly signal: AbortSignal }) =>
+        Reflect.apply(runCall, this, [call, given.signal]);
+      const interruptible = { isResumed: false, isPrivate: () => isPrivate?.([call]) === true };
+      const options = signal instanceof AbortSignal ? { signal, interruptible } : { interruptible };
+      return rollout.call(name, key(call), run, options);
+    };
+  });
+}
+
+const firstOf = (input: unknown) => input;
+
+/** Of a call that goes on by what somebody has answered. */
+const resumed: Interruptible = { isResumed: true, isPrivate: () => true };
+
+function runThrough(
+  rollout: ToolCaller,
+  name: string,
+  { fn, isPrivate }: Pick<ToolRun, 'fn' | 'isPrivate'>,
+  isResumed = false,
+): Callable {
   return function (this: unknown, ...args: readonly unknown[]): unknown {
     const [input, ...context] = args;
     const signal = signalIn(context);
+    let given: readonly unknown[] = args;
     // A single caller's abort must end the call for that caller alone, so the tool is given the signal of all.
-    const run = (copy: unknown, given: { readonly signal: AbortSignal }) =>
-      Reflect.apply(
-        fn,
-        this,
-        [copy, ...context.map((each) => withSignal(each, given.signal))].slice(0, args.length),
-      );
-    return rollout.call(name, input, run, signal === undefined ? {} : { signal });
+    const run = (copy: unknown, { signal: own }: { readonly signal: AbortSignal }) => {
+      given = [copy, ...context.map((each) => withSignal(each, own))].slice(0, args.length);
+      return Reflect.apply(fn, this, given);
+    };
+    const interruptible = isResumed
+      ? resumed
+      : isPrivate && { isResumed: false, isPrivate: () => isPrivate(given) };
+    const options = { ...(signal && { signal }), ...(interruptible && { interruptible }) };
+    return rollout.call(name, input, run, options);
   };
 }
 

@@ -8,7 +8,6 @@ import { nodeCrypto } from '../node-crypto.js';
 import { shown } from '../option-checks.js';
 import { type AskedOptions, asker, recordedTools } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
-import { isErrorByConvention } from '../tools/error-result.js';
 import { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import { Repeats } from './answer.js';
@@ -18,14 +17,21 @@ import { Joining } from './joining.js';
 import { lookUp, type RolloutLookup } from './lookup.js';
 import { Observation } from './observation.js';
 import { ReadScope } from './read-scope.js';
-import type { RolloutCall, RolloutCallOptions, RolloutTool, RunTool } from './rollout-call.js';
+import type {
+  RolloutCall,
+  RolloutCallOptions,
+  RolloutTool,
+  RunTool,
+  ToolCallOptions,
+} from './rollout-call.js';
 import {
   type ResolvedRolloutOptions,
   type RolloutOptions,
   resolveRolloutOptions,
 } from './rollout-options.js';
-import { rolloutTools } from './rollout-tools.js';
-import { changesNothing, type RuleOptions, type SharingScope } from './tool-effects.js';
+import { rolloutTools, type ToolCaller } from './rollout-tools.js';
+import { changesNothing, type SharingScope } from './tool-effects.js';
+import { optionsFor, runFor } from './tool-run.js';
 import { Turns } from './turns.js';
 import { namesFor, runWrite, type World } from './write.js';
 
@@ -103,13 +109,21 @@ export class Rollout {
     run: RunTool<Input, Result>,
     options: RolloutCallOptions = noOptions,
   ): Promise<Result> {
+    return this.#call(tool, input, run as RunTool<unknown, Result>, options);
+  }
+
+  #call<Result>(
+    name: string,
+    input: unknown,
+    run: RunTool<unknown, Result>,
+    { signal, interruptible }: ToolCallOptions,
+  ): Promise<Result> {
     try {
       if (typeof run !== 'function') {
-        throw new InvalidArgumentError(`Expected a function that runs \`${tool}\`, got ${shown(run)}`);
+        throw new InvalidArgumentError(`Expected a function that runs \`${name}\`, got ${shown(run)}`);
       }
-      const known = this.#tools.get(tool) ?? this.#meet(tool);
-      const { signal } = options;
-      const call = { tool: known, effect: known.effect, input, run: run as RunTool<unknown, Result>, signal };
+      const tool = this.#tools.get(name) ?? this.#meet(name);
+      const call = { tool, effect: tool.effect, input, run, signal, interruptible };
       return this.#repeats === undefined ? this.#answer(call) : this.#observed(call, this.#repeats);
     } catch (error) {
       return Promise.reject(error);
@@ -131,12 +145,13 @@ export class Rollout {
 
   /**
    * The same tools, a list or a record as an agent framework defines them, run through this rollout: those of the AI SDK,
-   * of Claude's and OpenAI's before `tool()`, and functions of an input and a context. What somebody else runs stays.
+   * Mastra and LangChain, of Claude's and OpenAI's before `tool()`, and functions of an input and a context. What somebody
+   * else runs stays. What a tool says once a person was asked is for that call alone.
    * @throws InvalidOptionError for a tool that can't be run so, with the fix
    */
   tools<T extends object>(tools: T): T {
     const { effects } = this.#options;
-    const call: Rollout['call'] = (...given) => this.call(...given);
+    const call: ToolCaller['call'] = (...given) => this.#call(...given);
     return rolloutTools({ call, changesNothing: (tool) => changesNothing(effects.for(tool)) }, tools);
   }
 
@@ -186,11 +201,12 @@ export class Rollout {
     const { tool, effect, input } = call;
     const { materialization } = this.#world;
     if (materialization?.failure !== undefined) return Promise.reject(materialization.failure);
+    if (effect.kind === 'pure' && call.interruptible?.isResumed) return this.#runUncached(call, false);
     if (effect.kind === 'pure') return this.#find(call, tool.reads, runFor(call), observation);
     materialization?.refuseWithin(tool.name);
     if (effect.kind === 'opaque') return this.#runUncached(call);
     if (effect.writes.length > 0) return runWrite(this.#world, { ...call, effect }, observation);
-    const names = namesFor(effect.reads, input);
+    const names = call.interruptible?.isResumed ? undefined : namesFor(effect.reads, input);
     if (names === undefined) return this.#runUncached(call);
     if (this.#turns.isIdle) return this.#read(call, names, observation);
     return this.#readInTurn(call, names, observation);
@@ -285,9 +301,12 @@ export class Rollout {
     }
   }
 
-  async #runUncached<Result>({ tool, input, run, signal }: AnyCall<Result>): Promise<Result> {
+  async #runUncached<Result>(
+    { tool, input, run, signal }: AnyCall<Result>,
+    needsWorld = true,
+  ): Promise<Result> {
     this.#world.recorded?.past(tool.name, 'its answer is for this call alone');
-    await this.#world.materialization?.materialize();
+    if (needsWorld) await this.#world.materialization?.materialize();
     const result = await run(input, { signal: signal ?? neverAborted });
     this.#reports.uncached(tool.name, result);
     return result;
@@ -312,34 +331,4 @@ export class Rollout {
     if (repeat > 1) callListener('`onRepeat` of a rollout', onRepeat, answer);
     return result;
   }
-}
-
-/** A tool with state runs while its rollout waits for it, and never in the background. */
-function optionsFor(
-  { kind }: ResolvedEffect,
-  { options: ofMethod }: MethodCache,
-  own: RuleOptions,
-): LoadOptions | undefined {
-  const { staleWhileRevalidate, refreshAhead, softTimeout } = ofMethod;
-  const outlasts = staleWhileRevalidate > 0 || refreshAhead !== 0 || softTimeout !== undefined;
-  if (kind !== 'tracked' || !outlasts) return Object.keys(own).length === 0 ? undefined : own;
-  return { ...own, staleWhileRevalidate: 0, refreshAhead: false, softTimeout: false };
-}
-
-/** Runs a tool under a load. What is an error by the convention of a framework is not kept. */
-function runFor<Result>({
-  tool,
-  run,
-  input,
-}: AnyCall<Result>): (context: LoaderContext) => Result | PromiseLike<Result> {
-  return async (context) => {
-    // Equal calls of a stochastic tool may differ.
-    if (tool.sample !== undefined && isRepeat(context)) {
-      context.withhold();
-      return undefined as Result;
-    }
-    const result = await run(input, context);
-    if (isErrorByConvention(result)) context.skip();
-    return result;
-  };
 }

@@ -78,7 +78,8 @@ async function runInTurn<Result>(
   const { write, turn } = call;
   const { touched } = turn;
   const since = turns.begun;
-  const isKnown = write.digest !== undefined && !turn.isAtOnce && !turns.isUnsettled(touched.reads);
+  const isAlone = turn.isAtOnce || call.interruptible?.isResumed === true;
+  const isKnown = write.digest !== undefined && !isAlone && !turns.isUnsettled(touched.reads);
   const state = write.touched.map((name) => history.partFor(name)).join('');
   const isUndisturbed = () => !turns.hasBegunOn(touched.reads, since);
   const run = new WriteRun(world, call, { write, turn, isUndisturbed });
@@ -260,6 +261,7 @@ class WriteRun<Result> {
   /** The digest of a result; `undefined` for one that has none, and for an error. */
   digestOf(result: Result): string | undefined {
     const { method, options } = this.#call.tool;
+    if (this.#call.interruptible?.isPrivate()) return undefined;
     try {
       const isError = (options?.isError ?? method.options.isError) || (() => false);
       if (isErrorByConvention(result) || isError(result)) return undefined;

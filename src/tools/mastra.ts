@@ -41,6 +41,11 @@ export function mastraFunction(
   };
 }
 
+/** What the model asked for, in the arguments of a call of a tool. */
+export function mastraInput(args: readonly unknown[]): unknown {
+  return new MastraCall(args).input;
+}
+
 /** The arguments of one call, in an instance of a class so that nothing looks into them for signals. */
 class MastraCall {
   readonly args: readonly unknown[];

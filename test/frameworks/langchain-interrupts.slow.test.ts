@@ -3,6 +3,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { cacheMiddleware } from '../../src/langchain/index.js';
 import { CacheManager } from '../../src/manager/cache-manager.js';
+import { Rollout } from '../../src/rollout/index.js';
 import type { ToolRules } from '../../src/tools/tool-rules.js';
 import { librariesOf } from '../helper/libraries.js';
 import type { Call, Tool } from './langchain-agents.js';
@@ -20,6 +21,13 @@ type Caching = (
 ) => { tools: readonly Tool[]; middleware: unknown[] };
 
 describe.each<[string, Caching]>([
+  [
+    'a rollout that reads',
+    (cache, tools) => {
+      const rollout = new Rollout(cache, { effects: { '*': { reads: ['people'] } } });
+      return { tools: rollout.tools(tools), middleware: [] };
+    },
+  ],
   ['cache.tools', (cache, tools) => ({ tools: cache.tools(tools, rules), middleware: [] })],
   [
     'the middleware',

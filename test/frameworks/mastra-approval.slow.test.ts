@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/manager/cache-manager.js';
+import { Rollout } from '../../src/rollout/index.js';
 import type { ToolRules } from '../../src/tools/tool-rules.js';
 import { librariesOf } from '../helper/libraries.js';
 import type { MakeAskingAgent, Runs } from './mastra-approval.js';
@@ -11,6 +12,12 @@ await librariesOf(new URL('.', import.meta.url));
 const { asking0, asking1, askingWorkflow } = await import('./mastra-approval.js');
 
 const rules: ToolRules = { look: { ttl: '1h' }, ask: { ttl: '1h' }, book: 'write' };
+
+const effects = Object.freeze({
+  look: { reads: ['fares'] },
+  ask: { reads: ['seats'] },
+  book: { writes: ['trip'] },
+} as const);
 
 const script: Script = [
   [['look', { at: 'fares' }]],
@@ -55,6 +62,14 @@ describe.each<[string, MakeAskingAgent]>([
     // What was approved is found; what a person answers is his alone, and what was declined never runs.
     expect(runs).toEqual({ look: 1, ask: 2 * rollouts, book: rollouts - declined });
     expect(cache.stats('ask')).toMatchObject({ hits: 0, entries: 0 });
+    // Through rollouts, which share what is the same for them, as well.
+    const ofRollouts: Runs = {};
+    const through = people.map((answers, id) => {
+      const rollout = new Rollout(cache, { effects, task: 'trip', id });
+      return make(ofRollouts, (tools) => rollout.tools(tools))(script, answers);
+    });
+    expect(await Promise.all(through)).toEqual(expected);
+    expect(ofRollouts).toEqual({ look: 1, ask: 2 * rollouts, book: rollouts - declined });
     // Approval is asked on a hit as well.
     const refused = { ...people[0]!, look: false };
     expect(await agent(script, refused)).toEqual(await without(script, refused));
@@ -71,4 +86,16 @@ it('a workflow of Mastra 1 goes on with what its own person answers', async () =
     answers.map((answered) => ['suspended', 'success', { answered }]),
   );
   expect(runs).toEqual({ find: 1, ask: 6 });
+  const through = answers.map((answer, id) => {
+    const rollout = new Rollout(cache, {
+      effects: { find: 'pure', ask: { writes: ['seat'] } },
+      task: 't',
+      id,
+    });
+    return askingWorkflow(runs, (tools) => rollout.tools(tools))(answer);
+  });
+  expect(await Promise.all(through)).toEqual(
+    answers.map((answered) => ['suspended', 'success', { answered }]),
+  );
+  expect(runs).toEqual({ find: 2, ask: 12 });
 });

@@ -334,7 +334,7 @@ describe('tools of a framework', () => {
     expect(await search?.('x')).toBe('x');
   });
 
-  it('are refused where they may be suspended, or have no name', () => {
+  it('are refused where they are no tools any more, or have no name', () => {
     const { rollout } = begin(1);
     expect(() => rollout.tools({ agent: { type: 'function', invoke: () => 1 } })).toThrow(
       /can't be run through a rollout/,
