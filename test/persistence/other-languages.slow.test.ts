@@ -13,6 +13,7 @@ import { hashMethod } from '../../src/persistence/format/partition-name.js';
 import { createValueCodec } from '../../src/value/codec.js';
 import { installPackages } from '../helper/debian-packages.js';
 import { makeDiskTier, makeRecord, testStart } from '../helper/disk-tier.js';
+import { inForm } from '../helper/form.js';
 import { runPython } from '../helper/python.js';
 
 let folder: string;
@@ -25,7 +26,8 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const script = (name: string) => fileURLToPath(new URL(`reader/${name}`, import.meta.url));
 
-const languages = [
+/** The short form installs one. */
+const inLongForm = [
   {
     name: 'Perl',
     command: 'perl',
@@ -49,7 +51,12 @@ const languages = [
   },
 ] as const;
 
-type Language = (typeof languages)[number];
+const languages = inForm<readonly (typeof inLongForm)[number][]>({
+  short: inLongForm.slice(0, 1),
+  long: inLongForm,
+});
+
+type Language = (typeof inLongForm)[number];
 
 describe('a partition file with values that plain msgpack can’t say', () => {
   it('is read by Python', async () => {

@@ -8,6 +8,8 @@ import { RedisServer } from '../../helper/redis-server.js';
 export interface ChaosOutcome {
   readonly stale: readonly string[];
   readonly hung: number;
+  /** What of a machine's tier was not well though all was quiet for 20 s. */
+  readonly unwell: readonly unknown[];
   readonly unhandled: readonly string[];
   readonly diverged: readonly string[];
   readonly counts: Readonly<Record<string, number>>;
@@ -33,7 +35,7 @@ export async function runChaos(init: {
   });
   try {
     await Promise.all(children.map((child) => child.next('ready')));
-    await disturb(server, proxies, seconds, seed);
+    await disturb({ server, proxies, children, seconds, seed });
     const counted = children.map((child) => child.next('counts'));
     for (const child of children) child.send('stop');
     const counts = (await Promise.all(counted)).map(([, each]) => each as Record<string, number>);
@@ -51,12 +53,14 @@ export async function runChaos(init: {
 }
 
 /** Each disturbance in turn, with quiet in between, until the time is over. */
-async function disturb(
-  server: RedisServer,
-  proxies: readonly RedisProxy[],
-  seconds: number,
-  seed: number,
-): Promise<void> {
+async function disturb(init: {
+  readonly server: RedisServer;
+  readonly proxies: readonly RedisProxy[];
+  readonly children: readonly Child[];
+  readonly seconds: number;
+  readonly seed: number;
+}): Promise<void> {
+  const { server, proxies, children, seconds, seed } = init;
   const end = performance.now() + seconds * 1_000;
   const all: (() => Promise<void>)[] = [
     async () => {
@@ -94,6 +98,7 @@ async function disturb(
     async () => {
       await server.command('FLUSHALL');
     },
+    async () => children[3]!.send('restart'),
   ];
   for (let at = seed; performance.now() < end; at += 1) {
     await wait(1_200);
@@ -129,6 +134,7 @@ function judge(children: readonly Child[]): Omit<ChaosOutcome, 'counts'> {
   return {
     stale,
     hung: children.flatMap((child) => child.of('hung')).length,
+    unwell: children.flatMap((child) => child.of('unwell')),
     unhandled: children.flatMap((child) => child.of('unhandled')).map(String),
     diverged: finals
       .filter(([, , version, right]) => version !== right)

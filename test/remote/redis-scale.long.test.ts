@@ -1,0 +1,3 @@
+/** The long form of `redis-scale.slow.test.ts`. */
+
+import './redis-scale.slow.test.js';
