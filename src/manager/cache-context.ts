@@ -8,6 +8,7 @@ import { ErrorMemory, RememberedErrors } from '../guard/error-cache.js';
 import { warnOfIdleMethods, warnOfUnusedMethod } from '../guard/idle-options.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { ArgumentIndex } from '../key/argument-index.js';
+import { Redactions, warnOfUnmatched } from '../key/redacted-paths.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
   type CacheOptions,
@@ -85,6 +86,7 @@ export class CacheCore implements TierObserver {
   #isOpenAwaited = false;
   readonly #states = new Map<string, MethodState>();
   readonly #index: ArgumentIndex;
+  readonly #redactions = new Redactions();
   #unlistedOptions: ResolvedMethodOptions | undefined;
   /** What all methods remember of errors. */
   readonly errorMemory: ErrorMemory;
@@ -209,6 +211,7 @@ export class CacheCore implements TierObserver {
       gates: new ToolGates({ name: method, clock, onCircuit }),
       storability: new Storability(method),
       index: this.#index,
+      redactions: this.#redactions,
     };
   }
 
@@ -260,6 +263,7 @@ export class CacheCore implements TierObserver {
     this.errorMemory.close();
     this.#index.clear();
     warnOfIdleMethods([...this.#states.keys()], this.options.methods);
+    warnOfUnmatched(this.#redactions);
     await Promise.all([this.tiers.close(), this.recorded?.close()]);
   }
 

@@ -12,7 +12,7 @@ import { type ArgumentIndex, Chain, type CopyingCall, type KnownArguments } from
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
 import type { UnkeptMembers } from '../key/key-origin.js';
-import { redactedPaths } from '../key/redacted-paths.js';
+import type { Redactions } from '../key/redacted-paths.js';
 import { shown, text } from '../option-checks.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import { type CacheStats, type GuardSummary, MethodCounters } from '../stats/counters.js';
@@ -34,6 +34,8 @@ export interface SharedMethodState {
   readonly storability: Storability;
   /** The arguments of the cache's calls. */
   readonly index: ArgumentIndex;
+  /** What is kept of none of the cache's calls. */
+  readonly redactions: Redactions;
 }
 
 /** One method under certain options. A wrapped function has options of its own and shares the rest. */
@@ -47,6 +49,7 @@ export class MethodState implements SharedMethodState {
   readonly breaker: CircuitBreaker | undefined;
   readonly limiter: ConcurrencyLimiter | undefined;
   readonly index: ArgumentIndex;
+  readonly redactions: Redactions;
   readonly #hash: KeyHasher;
   /** `undefined` where parts of the params don't enter the key: the index compares all of them. */
   readonly #chain: Chain | undefined;
@@ -68,12 +71,13 @@ export class MethodState implements SharedMethodState {
     this.breaker = this.gates.breaker(options.circuitBreaker);
     this.limiter = this.gates.limiter(options.concurrency);
     this.index = shared.index;
+    this.redactions = shared.redactions;
     const { version, ignore } = options;
     this.#hash = createKeyHasher(name, { version, ignore });
     if (ignore.length === 0) this.#chain = new Chain(keyFrame(name, version), this.#hash, shared.counters);
     this.unkept = options.keepParams && {
       ignored: ignoredMembers(options.ignore),
-      redacted: redactedPaths(options.keepParams.redact),
+      redacted: shared.redactions.paths(options.keepParams.redact),
     };
   }
 

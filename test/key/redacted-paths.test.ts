@@ -1,12 +1,12 @@
 /** Paths to params that are kept nowhere. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { keptParams } from '../../src/key/key-origin.js';
-import { redactedPaths } from '../../src/key/redacted-paths.js';
+import { Redactions } from '../../src/key/redacted-paths.js';
 
 const kept = (params: unknown, ...redact: (string | string[])[]) =>
-  keptParams(params, { ignored: undefined, redacted: redactedPaths(redact) });
+  keptParams(params, { ignored: undefined, redacted: new Redactions().paths(redact) });
 
 describe('redacted paths', () => {
   it.each<[string | string[], unknown, unknown]>([
@@ -41,5 +41,45 @@ describe('redacted paths', () => {
       await cache.deleteWhere(method, { params: (params) => seen.push(params) < 0 });
     }
     expect(seen).toEqual([{ q: 2 }, { id: 1, q: 2 }, { id: 1, q: 2 }]);
+  });
+
+  describe('that lead nowhere in any call', () => {
+    const warnings = async (use: (cache: CacheManager) => unknown, redact: (string | string[])[]) => {
+      const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+      const cache = new CacheManager({ keepParams: { redact } });
+      await use(cache);
+      expect(warn).not.toHaveBeenCalled();
+      await cache.close();
+      const said = warn.mock.calls.map(([message]) => String(message));
+      warn.mockRestore();
+      return said;
+    };
+    const params = { arguments: { apiKey: 's' }, list: [{ token: 's' }] };
+
+    it('are told when the cache is closed, once', async () => {
+      const redact = ['apiKey', 'arguments.key', ['list', '0', 'token'], 'list.*.token', '**.password'];
+      const call = (cache: CacheManager) => cache.getOrSet('search', params, () => 1);
+      const [message, ...others] = await warnings(call, redact);
+      expect(message).toContain('`redact` hides nothing by `apiKey`, `arguments.key`, which led nowhere');
+      expect(others).toEqual([]);
+      expect(await warnings(call, redact)).toEqual([]);
+    });
+
+    it('are not told where one of the methods has them, in whatever case', async () => {
+      const use = async (cache: CacheManager) => {
+        await cache.set('a', params, 1);
+        const run = async (_: object) => 1;
+        await cache.wrap(run, { name: 'b', keepParams: { redact: ['other.X'] } })({
+          TOKEN: 's',
+          OTHER: { x: 1 },
+        });
+      };
+      expect(await warnings(use, ['token', ['arguments', 'apikey']])).toEqual([]);
+    });
+
+    it('are not told where no call had members, or there was none', async () => {
+      expect(await warnings((cache) => cache.set('a', 'text', 1), ['nothing.of.it'])).toEqual([]);
+      expect(await warnings(() => undefined, ['nothing.at.all'])).toEqual([]);
+    });
   });
 });
