@@ -25,6 +25,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     "proxy --tools 'read_*' --ttl 5m -- npx -y @modelcontextprotocol/server-filesystem .",
     'proxy --tools search --identity docs --persist-dir cache -- npx docs-server',
     'proxy --config proxy.json',
+    'proxy --config proxy.json --check',
   ],
   inspect: [
     'inspect cache',

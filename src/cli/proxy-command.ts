@@ -1,7 +1,8 @@
 /** `toolstash proxy`: a cache in front of an MCP server. */
 
 import { Command, Option } from 'commander';
-import type { ProxyConfig } from '../proxy/index.js';
+import type { CheckedServer, ProxyConfig } from '../proxy/index.js';
+import { printable } from '../report/format.js';
 import type { CommandIo } from './command-io.js';
 import { watchInterruption } from './interrupt.js';
 import { splitGlobs } from './replay/effects.js';
@@ -14,6 +15,7 @@ interface ProxyFlags {
   readonly identity?: string;
   readonly principal?: string;
   readonly persistDir?: string;
+  readonly check?: boolean;
 }
 
 /** The command with its flags. */
@@ -55,6 +57,7 @@ export function proxyCommand(io: CommandIo, exit: (code: number) => void): Comma
         'config',
       ),
     )
+    .option('--check', 'start the server, say of each of its tools what will happen and why, and end')
     .helpOption('-h, --help', 'Show this help')
     .action(async (command: readonly string[], flags: ProxyFlags) => exit(await proxy(command, flags, io)));
 }
@@ -64,11 +67,18 @@ async function proxy(
   flags: ProxyFlags,
   { stdout, stderr }: CommandIo,
 ): Promise<number> {
-  const { openCache, readConfig, resolveConfig, serveStdio, startTable } = await import('../proxy/index.js');
+  const { checkServers, openCache, readConfig, resolveConfig, serveStdio, startTable } = await import(
+    '../proxy/index.js'
+  );
   const config =
     flags.config === undefined
       ? resolveConfig(configOf(command, flags))
       : await readConfig(withoutCommand(flags.config, command));
+  if (flags.check === true) {
+    const checked = await checkServers(config);
+    stdout.write(checked.map(checkReport).join('\n'));
+    return checked.some(({ problems }) => problems.length > 0) ? 1 : 0;
+  }
   const cache = await openCache(config);
   const interruption = watchInterruption();
   const stopTable = startTable(cache, config.cache, stderr);
@@ -114,4 +124,15 @@ function withoutCommand(config: string, [program]: readonly string[]): string {
   throw new UsageError(
     `Expected --config alone, got \`${program}\` too: the config says which server is started`,
   );
+}
+
+function checkReport({ name, server = 'can not be asked', tools, problems }: CheckedServer): string {
+  const width = Math.max(0, ...tools.map((tool) => tool.name.length));
+  const lines = tools.map(
+    ({ name: tool, isCached, why }) =>
+      `  ${isCached ? '✓' : '·'} ${tool.padEnd(width)}  ${isCached ? 'cached' : 'passes'}: ${why}`,
+  );
+  return [`${name}: ${server}`, ...lines, ...problems.map((problem) => `  ✗ ${problem}`), '']
+    .map(printable)
+    .join('\n');
 }

@@ -6,10 +6,10 @@ import { CacheManager } from '../index.js';
 import { redis } from '../redis/index.js';
 import type { ResolvedConfig, ResolvedServer } from './config.js';
 import { readLines } from './lines.js';
-import { RestartingServer } from './restarting-server.js';
+import { openSession } from './open-session.js';
 import type { ToClient } from './server-link.js';
-import { Session } from './session.js';
 
+export { type CheckedServer, checkServers } from './check.js';
 export { type ProxyConfig, type ResolvedConfig, readConfig, resolveConfig } from './config.js';
 export { startTable } from './live-table.js';
 
@@ -59,15 +59,4 @@ export async function serveStdio(
   input.pause();
   await Promise.race([session.idle(), sleep(drainTimeout, undefined, { ref: false })]);
   await session.close();
-}
-
-function openSession(
-  { name, program, rules, options }: ResolvedServer,
-  cache: CacheManager,
-  toClient: ToClient,
-): Session {
-  return new Session({
-    ...{ cache, rules, options, toClient },
-    open: (listener) => new RestartingServer(name, program, listener),
-  });
 }

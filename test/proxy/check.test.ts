@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { runProgram } from '../../src/cli/program.js';
+import { rawServer } from './raw-client.js';
+
+async function check(tools: string, program: readonly string[]) {
+  const text = { out: '', err: '' };
+  const stream = (to: keyof typeof text) =>
+    ({ write: (more: string) => (text[to] += more) }) as unknown as NodeJS.WriteStream;
+  const args = ['proxy', '--check', '--ttl', '5m', '--tools', tools, '--', ...program];
+  const exitCode = await runProgram(args, { stdout: stream('out'), stderr: stream('err') });
+  return { exitCode, ...text };
+}
+
+it('says of each tool what will happen and why', async () => {
+  const { exitCode, out } = await check('co*,w*', [process.execPath, rawServer]);
+  expect(exitCode).toBe(0);
+  expect(out).toContain('server: raw 1, MCP 2025-11-25\n');
+  expect(out).toContain('  ✓ count       cached: ttl "5m"\n');
+  expect(out).toContain('  ✓ wait        cached: ttl "5m"\n');
+  expect(out).toContain('  · write       passes: its server says readOnlyHint: false\n');
+  expect(out).toContain('  · big         passes: no rule lists it\n');
+});
+
+it('tells of rules that do nothing, and of a server that can not be started, with exit code 1', async () => {
+  const misspelt = await check('cuont', [process.execPath, rawServer]);
+  expect(misspelt).toMatchObject({
+    exitCode: 1,
+    out: expect.stringMatching(/✗ No tool is called `cuont`.*`count`\?/),
+  });
+  const vetoed = await check('write', [process.execPath, rawServer]);
+  expect(vetoed).toMatchObject({
+    exitCode: 1,
+    out: expect.stringContaining('✗ The rule of `write` does nothing'),
+  });
+  const missing = await check('a', ['no-such-program']);
+  expect(missing).toMatchObject({
+    exitCode: 1,
+    out: expect.stringContaining('✗ toolstash: the server `server` has ended'),
+  });
+});
