@@ -5,6 +5,7 @@ import type { CheckedServer, ProxyConfig } from '../proxy/index.js';
 import { printable } from '../report/format.js';
 import type { CommandIo } from './command-io.js';
 import { watchInterruption } from './interrupt.js';
+import { wholeNumber } from './option-value.js';
 import { splitGlobs } from './replay/effects.js';
 import { UsageError } from './usage-error.js';
 
@@ -15,6 +16,7 @@ interface ProxyFlags {
   readonly identity?: string;
   readonly principal?: string;
   readonly persistDir?: string;
+  readonly listen?: number;
   readonly check?: boolean;
 }
 
@@ -57,6 +59,11 @@ export function proxyCommand(io: CommandIo, exit: (code: number) => void): Comma
         'config',
       ),
     )
+    .addOption(
+      new Option('--listen <port>', 'speak Streamable HTTP at http://127.0.0.1:<port>/mcp instead')
+        .argParser(wholeNumber('--listen', 0, 65_535))
+        .conflicts('config'),
+    )
     .option('--check', 'start the server, say of each of its tools what will happen and why, and end')
     .helpOption('-h, --help', 'Show this help')
     .action(async (command: readonly string[], flags: ProxyFlags) => exit(await proxy(command, flags, io)));
@@ -67,9 +74,8 @@ async function proxy(
   flags: ProxyFlags,
   { stdout, stderr }: CommandIo,
 ): Promise<number> {
-  const { checkServers, openCache, readConfig, resolveConfig, serveStdio, startTable } = await import(
-    '../proxy/index.js'
-  );
+  const { checkServers, openCache, readConfig, resolveConfig, serveHttp, serveStdio, startTable } =
+    await import('../proxy/index.js');
   const config =
     flags.config === undefined
       ? resolveConfig(configOf(command, flags))
@@ -87,7 +93,12 @@ async function proxy(
   stdout.removeAllListeners('error').on('error', () => left.abort());
   try {
     const signal = AbortSignal.any([interruption.signal, left.signal]);
-    await serveStdio(config, cache, { input: process.stdin, output: stdout, signal });
+    if (config.listen === undefined)
+      await serveStdio(config, cache, { input: process.stdin, output: stdout, signal });
+    else {
+      const onListening = (url: string) => stderr.write(`toolstash proxy: listening on ${url}\n`);
+      await serveHttp(config, cache, { signal, onListening });
+    }
   } finally {
     stopTable();
     await cache.close();
@@ -100,7 +111,7 @@ function configOf(command: readonly string[], flags: ProxyFlags): ProxyConfig {
   const [program, ...args] = command;
   if (program === undefined)
     throw new UsageError('Expected a server: `toolstash proxy -- npx some-server`, or `--config <file>`');
-  const { tools = [], ttl, identity, principal = null, persistDir } = flags;
+  const { tools = [], ttl, identity, principal = null, persistDir, listen } = flags;
   if (persistDir !== undefined && identity === undefined) {
     throw new UsageError(
       'Expected --identity with --persist-dir, got none: sessions share no answers unless a name says that they ask one ' +
@@ -115,6 +126,7 @@ function configOf(command: readonly string[], flags: ProxyFlags): ProxyConfig {
         ...(identity !== undefined && { identity, principal }),
       },
     },
+    ...(listen !== undefined && { listen: { port: listen } }),
     ...(persistDir !== undefined && { cache: { persist: true, persistDir, mode: 'multi' } }),
   } as ProxyConfig;
 }

@@ -4,17 +4,24 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { InvalidOptionError, messageOf } from '../errors.js';
 import type { CacheOptions, ToolRules } from '../index.js';
-import { type CacheClientOptions, checkedOptions } from '../mcp/client-options.js';
-import { expected, filePath, objectOf, refuseUnknown, text } from '../option-checks.js';
+import { checkedOptions } from '../mcp/client-options.js';
+import { expected, expectedUnseen, filePath, objectOf, refuseUnknown, text } from '../option-checks.js';
 import type { RedisOptions } from '../redis/index.js';
 import { adapterRules } from '../tools/adapted-tool.js';
 import type { Program } from './child-server.js';
+import type { HttpServer } from './http-server-link.js';
+import { type ListenConfig, type ResolvedListen, resolveListen, texts } from './listen-config.js';
 
 /** The config as it is written. */
 export interface ProxyConfig {
   readonly $schema?: string;
   /** By the name under which errors and figures speak of them. */
   readonly servers: Readonly<Record<string, ServerConfig>>;
+  /**
+   * Where clients reach it over Streamable HTTP.
+   * @default undefined (one client on standard input and output)
+   */
+  readonly listen?: ListenConfig;
   /** Options of the `CacheManager`, as far as JSON can say them. */
   readonly cache?: Omit<CacheOptions, 'remote'> & {
     /** A tier that machines share; `{}` where the environment says where it is. */
@@ -25,7 +32,7 @@ export interface ProxyConfig {
 /** One server. */
 export interface ServerConfig {
   /** The program that is the server, its arguments and what is added to its environment. `${NAME}` there is a variable's value. */
-  readonly command: string;
+  readonly command?: string;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /**
@@ -33,14 +40,22 @@ export interface ServerConfig {
    * @default that of the proxy
    */
   readonly cwd?: string;
+  /** In place of `command`: where a server of Streamable HTTP is, and headers for it; `${NAME}` there is a variable's value. */
+  readonly url?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Headers of clients that go on to it. What they say is part of the principal.
+   * @default []
+   */
+  readonly forwardHeaders?: readonly string[];
   /**
    * Names the server and how it is set up (its root folder, its database): sessions share results with all others that
    * give the same name, also across processes.
    * @default undefined (each session has its own)
    */
   readonly identity?: string;
-  /** For whom the server answers; `null`: everybody alike. Needed with `identity`. */
-  readonly principal?: string | null;
+  /** For whom the server answers; `null`: everybody alike; or the header of clients that says so. Needed with `identity`. */
+  readonly principal?: string | null | { readonly header: string };
   /**
    * Which tools are cached, and how.
    * @default {} (none)
@@ -53,17 +68,26 @@ export interface ResolvedConfig {
   readonly servers: readonly ResolvedServer[];
   readonly cache: Omit<CacheOptions, 'remote'>;
   readonly redis: RedisOptions | undefined;
+  /** `undefined`: one client on standard input and output. */
+  readonly listen: ResolvedListen | undefined;
 }
 
 /** One of its servers. */
 export interface ResolvedServer {
   readonly name: string;
-  readonly program: Program;
-  readonly options: CacheClientOptions;
+  readonly place: Program | HttpServer;
+  /** `undefined`: each session has results of its own. */
+  readonly identity: string | undefined;
+  readonly principal: string | null;
+  /** Headers of clients that make the principal, in lower case. */
+  readonly principalHeaders: readonly string[];
+  readonly forwardHeaders: readonly string[];
   readonly rules: ToolRules;
 }
 
-const serverFields = ['command', 'args', 'env', 'cwd', 'identity', 'principal', 'tools'];
+const programFields = ['command', 'args', 'env', 'cwd'];
+const httpFields = ['url', 'headers', 'forwardHeaders'];
+const serverFields = [...programFields, ...httpFields, 'identity', 'principal', 'tools'];
 /** What would store what must not be stored, or is not what the relay takes for given. */
 const refusedOptions: Readonly<Record<string, string>> = {
   cacheErrors: 'a proxy stores no errors',
@@ -85,7 +109,7 @@ export async function readConfig(path: string): Promise<ResolvedConfig> {
 /** @throws InvalidOptionError naming the field, its value and the fix */
 export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig {
   const of = 'the config of a proxy';
-  const fields = ['$schema', 'servers', 'cache'];
+  const fields = ['$schema', 'servers', 'listen', 'cache'];
   refuseUnknown(objectOf(config, 'config'), fields, { of, noun: 'field' });
   const example = "an object of servers by name, as `{ docs: { command: 'npx', args: ['docs-server'] } }`";
   const servers = Object.entries(objectOf(config.servers, 'servers', example));
@@ -94,40 +118,85 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
   for (const [name, why] of Object.entries(refusedOptions))
     if (Object.hasOwn(cache, name)) throw new InvalidOptionError(`\`cache.${name}\` can't be set: ${why}`);
   if (redis !== undefined) objectOf(redis, 'cache.redis');
-  return { servers: servers.map(([name, server]) => resolveServer(name, server, folder)), cache, redis };
+  const listen = config.listen === undefined ? undefined : resolveListen(config.listen, withVariables);
+  const resolved = servers.map(([name, server]) => resolveServer(name, server, folder));
+  for (const { name, principalHeaders } of listen === undefined ? resolved : []) {
+    if (principalHeaders.length === 0) continue;
+    throw new InvalidOptionError(
+      `Expected \`listen\` with headers of clients in \`servers.${name}\`, got none: a client on standard input has no headers`,
+    );
+  }
+  return { servers: resolved, cache, redis, listen };
 }
 
 function resolveServer(name: string, server: ServerConfig, folder: string): ResolvedServer {
   const path = `servers.${name}`;
   refuseUnknown(objectOf(server, path), serverFields, { of: `\`${path}\``, noun: 'field' });
-  const { command, args = [], env = {}, cwd, identity, principal, tools = {} } = server;
-  if (!Array.isArray(args) || !args.every((each) => typeof each === 'string'))
-    throw expected(`${path}.args`, 'a list of strings', args);
-  const variables = Object.entries(objectOf(env, `${path}.env`)).map(([key, value]) => {
-    return [key, withVariables(text(value, `${path}.env.${key}`), `${path}.env.${key}`)];
-  });
+  const { url, identity, principal, tools = {} } = server;
+  const [own, other] = url === undefined ? [programFields, httpFields] : [httpFields, programFields];
+  const wrong = other.find((field) => Object.hasOwn(server, field));
+  if (wrong !== undefined)
+    throw new InvalidOptionError(
+      `\`${path}.${wrong}\` does nothing with \`${own[0]}\`: a server is a program, or has a URL`,
+    );
+  const forwardHeaders = texts(server.forwardHeaders, `${path}.forwardHeaders`).map((each) =>
+    each.toLowerCase(),
+  );
+  const header = typeof principal === 'object' && principal !== null ? principal.header : undefined;
+  const fixed = header === undefined ? (principal as string | null | undefined) : null;
+  if (header !== undefined || typeof principal === 'object') checkHeader(principal, path);
+  resolveIdentity(path, identity, fixed);
   return {
-    name,
-    program: {
-      command: filePath(command, `${path}.command`),
-      args: args.map((each, at) => withVariables(each, `${path}.args[${at}]`)),
-      env: Object.fromEntries(variables),
-      cwd: cwd === undefined ? undefined : resolve(folder, filePath(cwd, `${path}.cwd`)),
-    },
-    options: resolveIdentity(path, identity, principal),
+    ...{ name, identity, principal: fixed ?? null, forwardHeaders },
+    place: url === undefined ? programOf(path, server, folder) : httpServerOf(path, url, server),
+    principalHeaders: [...(header === undefined ? [] : [header.toLowerCase()]), ...forwardHeaders],
     rules: resolveRules(path, tools),
   };
 }
 
+function programOf(path: string, { command, args, env, cwd }: ServerConfig, folder: string): Program {
+  return {
+    command: filePath(command, `${path}.command`),
+    args: texts(args, `${path}.args`).map((each, at) => withVariables(each, `${path}.args[${at}]`)),
+    env: allWithVariables(env, `${path}.env`),
+    cwd: cwd === undefined ? undefined : resolve(folder, filePath(cwd, `${path}.cwd`)),
+  };
+}
+
+function httpServerOf(path: string, given: string, { headers }: ServerConfig): HttpServer {
+  const url = withVariables(text(given, `${path}.url`), `${path}.url`);
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw expectedUnseen(`${path}.url`, "a URL, as 'https://example.com/mcp'", url);
+  return { url, headers: allWithVariables(headers, `${path}.headers`) };
+}
+
+function allWithVariables(record: unknown, path: string): Readonly<Record<string, string>> {
+  const entries = Object.entries(objectOf(record ?? {}, path) as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([key, value]) => [key, withVariables(text(value, `${path}.${key}`), `${path}.${key}`)]),
+  );
+}
+
+function checkHeader(principal: unknown, path: string): void {
+  if (principal === null) return;
+  refuseUnknown(objectOf(principal, `${path}.principal`) as object, ['header'], {
+    of: `\`${path}.principal\``,
+    noun: 'field',
+  });
+  const { header } = principal as { header?: unknown };
+  if (typeof header !== 'string' || header === '')
+    throw expected(`${path}.principal.header`, 'the name of a header', header);
+}
+
 /** Its words are those of `cacheClient`. */
-function resolveIdentity(path: string, identity?: string, principal?: string | null): CacheClientOptions {
+function resolveIdentity(path: string, identity?: string, principal?: string | null): void {
   if (identity === undefined && principal !== undefined) {
     throw new InvalidOptionError(
       `Expected \`${path}.identity\` with \`principal\`, got none: name the server and how it is set up, or each session ` +
         'has results of its own anyway',
     );
   }
-  if (identity === undefined) return {};
+  if (identity === undefined) return;
   if (identity === '') throw expected(`${path}.identity`, 'a non-empty string', identity);
   if (principal === undefined) {
     throw new InvalidOptionError(
@@ -135,7 +204,7 @@ function resolveIdentity(path: string, identity?: string, principal?: string | n
         'or `"principal": null` where it answers everybody alike',
     );
   }
-  return checkedOptions({ server: identity, principal });
+  checkedOptions({ server: identity, principal });
 }
 
 function resolveRules(path: string, tools: ToolRules): ToolRules {

@@ -5,8 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheManager } from '../index.js';
 import { redis } from '../redis/index.js';
 import type { ResolvedConfig, ResolvedServer } from './config.js';
+import { HttpFront } from './http-front.js';
 import { readLines } from './lines.js';
-import { openSession } from './open-session.js';
+import type { ResolvedListen } from './listen-config.js';
+import { openSession, principalIn } from './open-session.js';
 import type { ToClient } from './server-link.js';
 
 export { type CheckedServer, checkServers } from './check.js';
@@ -36,7 +38,7 @@ export async function serveStdio(
   { input, output, signal }: StdioFront,
 ): Promise<void> {
   const send: ToClient = (text) => {
-    output.write(`${text}\n`);
+    if (text !== '') output.write(`${text}\n`);
     if (output.writableNeedDrain !== true) return;
     session.hold(true);
     output.once('drain', () => session.hold(false));
@@ -59,4 +61,21 @@ export async function serveStdio(
   input.pause();
   await Promise.race([session.idle(), sleep(drainTimeout, undefined, { ref: false })]);
   await session.close();
+}
+
+/** Relays between clients over HTTP and a server, until the signal says so. `onListening` is told where. */
+export async function serveHttp(
+  { servers, listen }: ResolvedConfig,
+  cache: CacheManager,
+  { signal, onListening }: { readonly signal: AbortSignal; onListening(url: string): void },
+): Promise<void> {
+  const server = servers[0] as ResolvedServer;
+  const front = new HttpFront({
+    listen: listen as ResolvedListen,
+    open: (whose, toClient) => openSession(server, cache, toClient, whose),
+    principalOf: (headers) => principalIn(server, headers) ?? '',
+  });
+  onListening(await front.start());
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+  await front.close(drainTimeout);
 }

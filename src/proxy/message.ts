@@ -9,6 +9,8 @@ import { jsonText } from './json-text.js';
 export interface Message {
   readonly text: string;
   readonly value: Readonly<Record<string, unknown>>;
+  /** Of the HTTP request that it came by, those that go on to the server. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** `undefined`: the text is no JSON, or neither an object nor a list of objects (a batch). */

@@ -1,19 +1,55 @@
 /** A session with a server as the config has it. */
 
+import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { CacheManager } from '../index.js';
+import type { CacheClientOptions } from '../mcp/client-options.js';
 import type { ResolvedServer } from './config.js';
+import type { Whose } from './http-front.js';
+import { HttpServerLink } from './http-server-link.js';
+import { jsonText } from './json-text.js';
 import { RestartingServer } from './restarting-server.js';
-import type { ToClient } from './server-link.js';
+import type { OpenLink, ToClient } from './server-link.js';
 import { Session } from './session.js';
 
-/** Starts it. What the server says by itself goes to `toClient`. */
+/** Begins it, for who asks with these headers. What the server says by itself goes to `toClient`. */
 export function openSession(
-  { name, program, rules, options }: ResolvedServer,
+  server: ResolvedServer,
   cache: CacheManager,
   toClient: ToClient,
+  { headers, isShared }: Whose = { headers: {}, isShared: false },
 ): Session {
-  return new Session({
-    ...{ cache, rules, options, toClient },
-    open: (listener) => new RestartingServer(name, program, listener),
-  });
+  const { name, place, rules, forwardHeaders } = server;
+  const open: OpenLink = (listener) => {
+    if ('command' in place) return new RestartingServer(name, place, listener);
+    const forwarded = forwardHeaders.flatMap((each) => {
+      const value = headers[each];
+      return value === undefined ? [] : [[each, String(value)] as const];
+    });
+    const all = { ...place.headers, ...Object.fromEntries(forwarded) };
+    return new HttpServerLink(name, { ...place, headers: all }, listener);
+  };
+  const options = optionsOf(server, headers);
+  // Nobody has said that its clients may see each other's answers.
+  const isCached = !isShared || options.server !== undefined;
+  return new Session({ ...{ cache, options, toClient, open }, rules: isCached ? rules : {} });
+}
+
+/** For whom a server answers who is asked with these headers. What they say may be secret: of it a digest is kept. */
+export function principalIn(
+  { principal, principalHeaders }: ResolvedServer,
+  headers: IncomingHttpHeaders,
+): string | null {
+  if (principalHeaders.length === 0) return principal;
+  const values = principalHeaders.map((name) => [name, headers[name] ?? null]);
+  return createHash('sha256').update(jsonText(values)).digest('hex');
+}
+
+function optionsOf(server: ResolvedServer, headers: IncomingHttpHeaders): CacheClientOptions {
+  const { identity, principalHeaders } = server;
+  if (identity === undefined) return {};
+  // Who says nothing is nobody in particular, and shares with nobody.
+  const isUnknown =
+    principalHeaders.length > 0 && principalHeaders.every((name) => headers[name] === undefined);
+  return isUnknown ? {} : { server: identity, principal: principalIn(server, headers) };
 }

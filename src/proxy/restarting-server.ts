@@ -2,8 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ChildServer, type Program } from './child-server.js';
-import { idKey, kindOf, type Message, parsedMessages, recordIn, ServerLostError } from './message.js';
+import { idKey, kindOf, type Message, parsedMessages, ServerLostError } from './message.js';
 import type { LinkListener, ServerLink } from './server-link.js';
+import { ToldMessages } from './told-messages.js';
 
 /** Times in ms. */
 const [firstDelay, longestDelay, soundAfter, startTimeout] = [100, 30_000, 10_000, 30_000];
@@ -133,26 +134,6 @@ export class RestartingServer implements ServerLink {
 
   #lost(what: string): ServerLostError {
     return new ServerLostError(`toolstash: the server \`${this.#name}\` ${what}`);
-  }
-}
-
-/** What makes the session what it is: a server that begins anew is told again. Answers to it are nobody's. */
-class ToldMessages {
-  initialize: Message | undefined;
-  readonly #others = new Map<string, Message>();
-
-  note(message: Message): void {
-    const { method, params } = message.value;
-    if (method === 'initialize') this.initialize = message;
-    if (method === 'notifications/initialized' || method === 'logging/setLevel')
-      this.#others.set(method, message);
-    const uri = `uri ${String(recordIn({ params }, 'params')['uri'])}`;
-    if (method === 'resources/subscribe') this.#others.set(uri, message);
-    if (method === 'resources/unsubscribe') this.#others.delete(uri);
-  }
-
-  afterwards(): Iterable<Message> {
-    return this.#others.values();
   }
 }
 

@@ -3,12 +3,21 @@
 import type { Message, ServerLostError } from './message.js';
 
 /** What takes the messages for a client. */
-export type ToClient = (text: string) => void;
+export interface ToClient {
+  /** `answers`: how many answers to requests the text holds. */
+  (text: string, answers?: number): void;
+  /** Tells askers apart who choose their ids by themselves. */
+  readonly origin?: string;
+  /** What goes on to the server of the HTTP request that they ask by. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 /** What comes from a server. */
 export interface LinkListener {
   /** A message, or what should be one. `answering`: the own id of the request with whose answers it came, if that is known. */
   onMessage(text: string, answering?: string): void;
+  /** A request, by its own id, has no answer. */
+  onFailed(id: unknown, error: Error): void;
   /** What was asked has no answer any more. */
   onLost(error: ServerLostError): void;
   /** The server has begun anew, and knows nothing of what was. */

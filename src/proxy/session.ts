@@ -41,6 +41,15 @@ interface Pending {
   reject(error: unknown): void;
 }
 
+/** What a client waits for: a request under an own id, or a call of a cached tool, and what aborts it. */
+interface Asked {
+  readonly by: string | AbortController;
+  readonly to: ToClient;
+}
+
+/** Sends what a server has said, with so many answers in it, to whom it is for, or to whom else it reaches. */
+type Send = (text: string, answers: number, to?: ToClient) => void;
+
 const [progress, cancelled] = ['notifications/progress', 'notifications/cancelled'];
 /** A request that stays open for as long as its client listens. */
 const listen = 'subscriptions/listen';
@@ -55,8 +64,8 @@ export class Session implements LinkListener {
   readonly #cached: CachedServer;
   /** By own id. */
   readonly #pending = new Map<string, Pending>();
-  /** Own ids, and what aborts calls of cached tools, by the id that the client has given. */
-  readonly #asked = new Map<string, string | AbortController>();
+  /** What clients wait for, by the id that they have given. */
+  readonly #asked = new Map<string, Asked>();
   /** Progress of what goes on as a task, by own token. */
   readonly #tasks = new Map<string, Pick<Pending, 'token' | 'to'>>();
   /** What the server waits for, by the id that it has given. */
@@ -96,8 +105,8 @@ export class Session implements LinkListener {
 
   /** Resolves once nothing of the client's is under way. */
   async idle(): Promise<void> {
-    const isWaitedFor = (asked: string | AbortController) =>
-      typeof asked !== 'string' || this.#pending.get(idKey(asked))?.method !== listen;
+    const isWaitedFor = ({ by }: Asked) =>
+      typeof by !== 'string' || this.#pending.get(idKey(by))?.method !== listen;
     while ([...this.#asked.values()].some(isWaitedFor))
       await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
@@ -107,20 +116,33 @@ export class Session implements LinkListener {
     this.onLost(new ServerLostError('toolstash: the session is closed'));
   }
 
-  onMessage(text: string): void {
+  onMessage(text: string, answering?: string): void {
+    const unasked = this.#pending.get(answering ?? '')?.to ?? this.#toClient;
     const messages = parsedMessages(text);
     if (messages === undefined) {
-      this.#toClient(text);
+      unasked(text);
       return;
     }
     if ('value' in messages) {
-      this.#fromServer(messages, (message, to) => to(message));
+      this.#fromServer(messages, (message, answers, to = unasked) => to(message, answers));
       return;
     }
-    const batches = new Map<ToClient, string[]>();
-    for (const each of messages)
-      this.#fromServer(each, (message, to) => batches.set(to, [...(batches.get(to) ?? []), message]));
-    for (const [to, texts] of batches) to(`[${texts.join()}]`);
+    const batches = new Map<ToClient, { texts: string[]; answers: number }>();
+    for (const each of messages) {
+      this.#fromServer(each, (message, answers, to = unasked) => {
+        const batch = batches.get(to) ?? { texts: [], answers: 0 };
+        batch.texts.push(message);
+        batch.answers += answers;
+        batches.set(to, batch);
+      });
+    }
+    for (const [to, { texts, answers }] of batches) to(`[${texts.join()}]`, answers);
+  }
+
+  onFailed(id: unknown, error: Error): void {
+    const pending = this.#pending.get(idKey(id));
+    this.#pending.delete(idKey(id));
+    pending?.reject(error);
   }
 
   onLost(error: ServerLostError): void {
@@ -145,8 +167,8 @@ export class Session implements LinkListener {
     const { id } = message.value;
     const controller = new AbortController();
     const { signal } = controller;
-    this.#asked.set(idKey(id), controller);
-    const isOpen = () => this.#asked.get(idKey(id)) === controller;
+    this.#asked.set(askedKey(id, to), { by: controller, to });
+    const isOpen = () => this.#asked.get(askedKey(id, to))?.by === controller;
     let answer: string | undefined;
     try {
       const found = await this.#cached.answer(message, { signal, isOpen, to });
@@ -155,9 +177,9 @@ export class Session implements LinkListener {
       answer = errorText(id, error);
     }
     if (signal.aborted) return;
-    if (isOpen()) this.#answered(id);
+    if (isOpen()) this.#answered(id, to);
     if (answer === undefined) this.#relay(message, to);
-    else to(answer);
+    else to(answer, 1);
   }
 
   #relay(message: Message, to: ToClient): void {
@@ -195,14 +217,14 @@ export class Session implements LinkListener {
           method: method as string,
           ...{ client: { id, to }, token: () => token, to },
           reject: (error) => {
-            this.#answered(id);
-            to(errorText(id, error));
+            this.#answered(id, to);
+            to(errorText(id, error), 1);
           },
         });
       }
       case 'notification':
         if (method !== cancelled) return message;
-        return this.#cancel(message);
+        return this.#cancel(message, to);
       case 'response':
         // One to a server that is no more is nobody's.
         return this.#askedByServer.delete(idKey(id)) ? message : undefined;
@@ -211,25 +233,31 @@ export class Session implements LinkListener {
     }
   }
 
-  #cancel({ text, value }: Message): Message | undefined {
+  #cancel({ text, value }: Message, to: ToClient): Message | undefined {
     const { requestId } = recordIn(value, 'params');
-    const asked = this.#asked.get(idKey(requestId));
-    this.#answered(requestId);
-    if (typeof asked !== 'string') {
-      asked?.abort(new Error('The client has cancelled the call'));
+    const asked = this.#asked.get(askedKey(requestId, to));
+    if (asked === undefined) return undefined;
+    this.#answered(requestId, to);
+    // There is no answer any more that one could wait for.
+    asked.to('', 1);
+    const { by } = asked;
+    if (typeof by !== 'string') {
+      by.abort(new Error('The client has cancelled the call'));
       return undefined;
     }
-    this.#pending.delete(idKey(asked));
-    return { text: edited(text, [[['params', 'requestId'], jsonText(asked)]]), value };
+    this.#pending.delete(idKey(by));
+    const params = { ...recordIn(value, 'params'), requestId: by };
+    return { text: edited(text, [[['params', 'requestId'], jsonText(by)]]), value: { ...value, params } };
   }
 
   #registered({ text, value }: Message, pending: Pending): Message {
     const own = `${this.#prefix}-${++this.#ids}`;
     this.#pending.set(idKey(own), pending);
-    if (pending.client !== undefined) this.#asked.set(idKey(pending.client.id), own);
+    const { client } = pending;
+    if (client !== undefined) this.#asked.set(askedKey(client.id, client.to), { by: own, to: client.to });
     const edits: Edit[] = [[['id'], jsonText(own)]];
     if (pending.token() !== undefined) edits.push([['params', '_meta', 'progressToken'], jsonText(own)]);
-    return { text: edited(text, edits), value: { ...value, id: own } };
+    return { text: edited(text, edits), value: { ...value, id: own }, headers: pending.to.headers };
   }
 
   /** Asks the server something of our own, or a call in the place of the client, whose progress goes to `to`. */
@@ -262,7 +290,7 @@ export class Session implements LinkListener {
     });
   }
 
-  #fromServer(message: Message, send: (text: string, to: ToClient) => void): void {
+  #fromServer(message: Message, send: Send): void {
     const { value, text } = message;
     const { id, method, params } = value;
     this.#cached.said(value);
@@ -278,16 +306,16 @@ export class Session implements LinkListener {
       const asked = this.#pending.get(key) ?? this.#tasks.get(key);
       const token = asked?.token();
       if (asked === undefined || token === undefined) return;
-      send(edited(text, [[['params', 'progressToken'], jsonText(token)]]), asked.to);
+      send(edited(text, [[['params', 'progressToken'], jsonText(token)]]), 0, asked.to);
       return;
     }
     const subscribed = recordIn(params, '_meta')['io.modelcontextprotocol/subscriptionId'];
     const listening = subscribed === undefined ? undefined : this.#pending.get(idKey(subscribed))?.client;
-    if (listening === undefined) send(text, this.#toClient);
-    else send(edited(text, [[subscription, jsonText(listening.id)]]), listening.to);
+    if (listening === undefined) send(text, 0);
+    else send(edited(text, [[subscription, jsonText(listening.id)]]), 0, listening.to);
   }
 
-  #response(message: Message, send: (text: string, to: ToClient) => void): void {
+  #response(message: Message, send: Send): void {
     const { id, result, error } = message.value;
     const pending = this.#pending.get(idKey(id));
     // Of a request that was cancelled, or of a server that was told again.
@@ -302,15 +330,19 @@ export class Session implements LinkListener {
       else pending.resolve?.(result);
       return;
     }
-    this.#answered(client.id);
+    this.#answered(client.id, client.to);
     const edits: Edit[] = [[['id'], jsonText(client.id)]];
     if (method === listen) edits.push([['result', ...subscription.slice(1)], jsonText(client.id)]);
-    send(edited(message.text, edits), client.to);
+    send(edited(message.text, edits), 1, client.to);
   }
 
-  #answered(id: unknown): void {
-    this.#asked.delete(idKey(id));
+  #answered(id: unknown, to: ToClient): void {
+    this.#asked.delete(askedKey(id, to));
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
+}
+
+function askedKey(id: unknown, { origin = '' }: ToClient): string {
+  return `${origin} ${idKey(id)}`;
 }

@@ -65,7 +65,7 @@ describe('the config', () => {
       JSON.stringify(withServer({ cwd: 'docs', env: { A: `${variable('PROXY_TEST_KEY')}!` } })),
     );
     const { servers } = await readConfig(path);
-    expect(servers[0]?.program).toMatchObject({ cwd: join(folder, 'docs'), env: { A: 'key!' } });
+    expect(servers[0]?.place).toMatchObject({ cwd: join(folder, 'docs'), env: { A: 'key!' } });
     await writeFile(path, '{');
     await expect(readConfig(path)).rejects.toThrow(`Can't use the config \`${path}\`: `);
     delete process.env['PROXY_TEST_KEY'];

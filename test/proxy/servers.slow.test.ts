@@ -1,8 +1,12 @@
 /** Public servers, with and without the proxy: clients of both versions of the SDK see the same. */
 
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BuiltCommandLine, buildCommandLine } from '../cli/built-command-line.js';
 import { closeAll, type Server, servers, stdio1, stdio2, stdio2Modern } from '../mcp/stdio.js';
@@ -132,3 +136,86 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
     expect(JSON.stringify(found)).not.toContain('"source":"memory"');
   });
 });
+
+describe('over HTTP', () => {
+  const children: ChildProcess[] = [];
+  afterEach(async () => {
+    for (const child of children.splice(0)) {
+      child.kill();
+      await once(child, 'exit');
+    }
+  });
+
+  function start(args: readonly string[], env = {}): ChildProcess {
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    children.push(child);
+    return child;
+  }
+
+  async function said(child: ChildProcess, pattern: RegExp): Promise<string> {
+    let text = '';
+    for await (const chunk of child.stderr!.setEncoding('utf8')) {
+      text += chunk;
+      const found = pattern.exec(text)?.[1];
+      if (found !== undefined) {
+        child.stderr!.resume();
+        return found;
+      }
+    }
+    throw new Error(`Expected ${pattern}, got ${text}`);
+  }
+
+  async function outcomes(url: string, requests: readonly Sent[]) {
+    const client = new Client(
+      { name: 'tests', version: '1' },
+      { capabilities: { elicitation: {}, sampling: {} } },
+    );
+    client.setRequestHandler('elicitation/create', async () => ({
+      action: 'accept',
+      content: { name: 'ada' },
+    }));
+    client.setRequestHandler('sampling/createMessage', async () => ({
+      ...{
+        role: 'assistant' as const,
+        model: 'scripted',
+        content: { type: 'text' as const, text: 'sampled' },
+      },
+    }));
+    await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+    const found: unknown[] = [];
+    for (const [method, params = {}] of [...requests, ...requests])
+      found.push(await client.request({ method, params } as never, anything, {} as never).catch(String));
+    await client.close();
+    return found;
+  }
+
+  it('server-everything is the same behind one proxy on HTTP, and behind one that speaks HTTP for a program', async () => {
+    const port = await freePort();
+    const [path] = servers.everything;
+    const everythingOf = start([path, 'streamableHttp'], { PORT: `${port}` });
+    await said(everythingOf, /(listening on port)/i);
+    const url = `http://localhost:${port}/mcp`;
+    const expected = await outcomes(url, everything);
+    const config = join(folder, 'proxy.json');
+    const listen = { port: 0 };
+    const tools = { 'get-*': {}, echo: {}, 'trigger-*': {} };
+    for (const server of [{ url }, { command: process.execPath, args: [path, 'stdio'] }]) {
+      await writeFile(config, JSON.stringify({ servers: { everything: { ...server, tools } }, listen }));
+      const proxy = start([commandLine.script, 'proxy', '--config', config]);
+      const found = await outcomes(await said(proxy, /listening on (\S+)/), everything);
+      expect(found.map(withoutProvenance)).toEqual(expected);
+      expect(JSON.stringify(found)).toContain('"source":"memory"');
+    }
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

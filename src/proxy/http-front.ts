@@ -1,0 +1,333 @@
+/** Clients over Streamable HTTP: a session for each that begins with `initialize`, one for all of a principal that don't. */
+
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Exchange } from './http-exchange.js';
+import { jsonText } from './json-text.js';
+import type { ResolvedListen } from './listen-config.js';
+import { kindOf, type Message, parsedMessages, recordIn } from './message.js';
+import type { ToClient } from './server-link.js';
+import type { Session } from './session.js';
+
+/** Who begins a session. */
+export interface Whose {
+  readonly headers: IncomingMessage['headers'];
+  /** It is one for all clients of a principal whose revision has no sessions. */
+  readonly isShared: boolean;
+}
+
+/** What a front is made from. */
+export interface HttpFrontInit {
+  readonly listen: ResolvedListen;
+  /** Begins a session for who asks with these headers. */
+  open(whose: Whose, toClient: ToClient): Session;
+  /** For whom the answers are, by these headers. */
+  principalOf(headers: IncomingMessage['headers']): string;
+}
+
+/** One session, as this side knows it. */
+interface HttpSession {
+  readonly session: Session;
+  readonly principal: string;
+  readonly isShared: boolean;
+  /** Requests and streams that are open. */
+  readonly exchanges: Set<Exchange>;
+  /** The stream of what the server says by itself. */
+  stream: Exchange | undefined;
+  /** What came when no stream was open. */
+  readonly unsaid: string[];
+  lastUsed: number;
+}
+
+const path = '/mcp';
+/** Messages of the server's that wait for a stream, at most. */
+const mostUnsaid = 1_000;
+const loopback = ['localhost', '127.0.0.1', '[::1]'];
+/** Headers that a server behind HTTP reads. */
+const relayed = /^mcp-(protocol-version|method|name|param-.*)$/;
+
+/** A server of HTTP in front of a proxy. */
+export class HttpFront {
+  readonly #init: HttpFrontInit;
+  readonly #server: Server;
+  readonly #sessions = new Map<string, HttpSession>();
+  #streams = 0;
+  #origins = 0;
+  readonly #sweeping: NodeJS.Timeout;
+
+  constructor(init: HttpFrontInit) {
+    this.#init = init;
+    this.#server = createServer((request, response) => {
+      this.#handle(request, response).catch((error: Error) => {
+        refuse(response, 500, -32603, `toolstash: ${error.message}`);
+      });
+    });
+    // Answers may take longer than any limit of HTTP's own.
+    this.#server.requestTimeout = 60_000;
+    this.#sweeping = setInterval(() => this.#sweep(), 10_000).unref();
+  }
+
+  /** Starts to listen; where. */
+  async start(): Promise<string> {
+    const { host, port } = this.#init.listen;
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, resolve);
+    });
+    const { port: found } = this.#server.address() as AddressInfo;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${found}${path}`;
+  }
+
+  /** Takes no more, waits for what is under way, and ends all sessions. */
+  async close(drainTimeout: number): Promise<void> {
+    clearInterval(this.#sweeping);
+    this.#server.close();
+    const sessions = [...this.#sessions.values()];
+    const idle = Promise.all(sessions.map(({ session }) => session.idle()));
+    await Promise.race([idle, sleep(drainTimeout, undefined, { ref: false })]);
+    await Promise.all([...this.#sessions.keys()].map((id) => this.#end(id)));
+    this.#server.closeAllConnections();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const refusal = this.#refusalOf(request);
+    if (refusal !== undefined) return refuse(response, ...refusal);
+    if (pathname !== path) return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
+    if (request.method === 'POST') return this.#post(request, response);
+    if (request.method !== 'GET' && request.method !== 'DELETE') {
+      response.setHeader('allow', 'GET, POST, DELETE');
+      return refuse(response, 405, -32000, 'Method not allowed');
+    }
+    const id = request.headers['mcp-session-id'];
+    if (id === undefined) {
+      response.setHeader('allow', 'POST');
+      return refuse(response, 405, -32000, 'Method not allowed without Mcp-Session-Id');
+    }
+    const found = this.#known(request);
+    if (found === undefined) return refuse(response, 404, -32001, 'Session not found');
+    if (request.method === 'GET') return this.#listen(found, response);
+    await this.#end(id as string);
+    response.writeHead(200).end();
+  }
+
+  /** Who asks from elsewhere, or without the token: pages in a browser may reach a loopback address too. */
+  #refusalOf({
+    headers,
+  }: IncomingMessage): readonly [status: number, code: number, message: string] | undefined {
+    const { host, allowedHosts, allowedOrigins, token } = this.#init.listen;
+    const named = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
+    const hosts = [...loopback, host.toLowerCase(), ...allowedHosts.map((each) => each.toLowerCase())];
+    if (!hosts.includes(named)) return [403, -32000, `Forbidden host: ${named}`];
+    const { origin } = headers;
+    if (origin !== undefined && !allowedOrigins.includes(origin) && !isLoopback(origin))
+      return [403, -32000, `Forbidden origin: ${origin}`];
+    if (token === undefined || isEqual(headers.authorization ?? '', `Bearer ${token}`)) return undefined;
+    return [401, -32000, 'Unauthorized: a bearer token is required'];
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { listen } = this.#init;
+    if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
+      return refuse(response, 415, -32000, 'Unsupported media type: Content-Type must be application/json');
+    const body = await bodyOf(request, listen.maxBodyBytes);
+    if (body === undefined)
+      return refuse(response, 413, -32000, `Payload too large: more than ${listen.maxBodyBytes} bytes`);
+    const found = parsedMessages(body);
+    if (found === undefined) return refuse(response, 400, -32700, 'Parse error: invalid JSON-RPC message');
+    const messages = 'value' in found ? [found] : found;
+    const session = this.#sessionFor(request, response, messages);
+    if (session === undefined) return;
+    session.lastUsed = performance.now();
+    const requests = messages.filter(({ value }) => kindOf(value) === 'request');
+    if (requests.length === 0) {
+      session.session.receive(
+        body,
+        Object.assign(() => {}, { headers: headersIn(request) }),
+      );
+      response.writeHead(202).end();
+      return;
+    }
+    if (!this.#mayStream(response)) return;
+    this.#exchange(session, new Exchange(response, requests.length), body, request);
+  }
+
+  #exchange(session: HttpSession, exchange: Exchange, body: string, request: IncomingMessage): void {
+    const { isShared } = session;
+    const origin = isShared ? `${++this.#origins}` : '';
+    const send = (text: string, answers = 0) => exchange.send(text, answers);
+    const to: ToClient = Object.assign(send, { origin, headers: headersIn(request) });
+    session.exchanges.add(exchange);
+    exchange.onEnd(() => {
+      this.#streams -= 1;
+      session.exchanges.delete(exchange);
+      session.lastUsed = performance.now();
+    });
+    // Where there are no sessions, who goes away has cancelled.
+    if (isShared)
+      exchange.onBreak(() => {
+        for (const id of idsIn(body))
+          session.session.receive(
+            jsonText({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } }),
+            to,
+          );
+      });
+    session.session.receive(body, to);
+  }
+
+  /** `undefined`: it was refused. */
+  #sessionFor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    messages: readonly Message[],
+  ): HttpSession | undefined {
+    const { headers } = request;
+    if (headers['mcp-session-id'] !== undefined) {
+      const known = this.#known(request);
+      if (known === undefined) refuse(response, 404, -32001, 'Session not found');
+      return known;
+    }
+    const principal = this.#init.principalOf(headers);
+    if (messages.some(({ value }) => value['method'] === 'initialize')) {
+      const id = randomUUID();
+      response.setHeader('mcp-session-id', id);
+      return this.#begin(id, { principal, isShared: false }, request, response);
+    }
+    const meta = recordIn(messages[0]?.value['params'], '_meta');
+    const version = meta['io.modelcontextprotocol/protocolVersion'] ?? headers['mcp-protocol-version'];
+    if (typeof version !== 'string' || version < '2026') {
+      refuse(response, 400, -32000, 'Bad Request: Mcp-Session-Id header is required');
+      return undefined;
+    }
+    const shared = `shared ${principal}`;
+    return (
+      this.#sessions.get(shared) ?? this.#begin(shared, { principal, isShared: true }, request, response)
+    );
+  }
+
+  #begin(
+    id: string,
+    whose: Pick<HttpSession, 'principal' | 'isShared'>,
+    { headers }: IncomingMessage,
+    response: ServerResponse,
+  ): HttpSession | undefined {
+    if (this.#sessions.size >= this.#init.listen.maxSessions) {
+      response.removeHeader('mcp-session-id');
+      refuse(response, 503, -32000, `Too many sessions: ${this.#sessions.size}`);
+      return undefined;
+    }
+    const made: HttpSession = {
+      session: this.#init.open({ headers, isShared: whose.isShared }, (text) => this.#said(made, text)),
+      ...whose,
+      ...{ exchanges: new Set(), stream: undefined, unsaid: [], lastUsed: performance.now() },
+    };
+    this.#sessions.set(id, made);
+    return made;
+  }
+
+  /** The session that a request names, if it is one of who asks. */
+  #known({ headers }: IncomingMessage): HttpSession | undefined {
+    const found = this.#sessions.get(String(headers['mcp-session-id']));
+    if (found === undefined || found.isShared) return undefined;
+    return found.principal === this.#init.principalOf(headers) ? found : undefined;
+  }
+
+  /** The server has said something by itself. */
+  #said(session: HttpSession, text: string): void {
+    // Of all clients it is none in particular.
+    if (session.isShared) return;
+    // What it asks during a call reaches a client that has no other stream.
+    const stream = session.stream ?? [...session.exchanges].at(-1);
+    if (stream !== undefined) stream.send(text);
+    else if (session.unsaid.length < mostUnsaid) session.unsaid.push(text);
+  }
+
+  #listen(session: HttpSession, response: ServerResponse): void {
+    if (session.stream !== undefined) {
+      refuse(response, 409, -32000, 'Conflict: there is a stream of this session');
+      return;
+    }
+    if (!this.#mayStream(response)) return;
+    const stream = new Exchange(response);
+    session.stream = stream;
+    stream.onEnd(() => {
+      this.#streams -= 1;
+      session.stream = undefined;
+      session.lastUsed = performance.now();
+    });
+    for (const text of session.unsaid.splice(0)) stream.send(text);
+  }
+
+  #mayStream(response: ServerResponse): boolean {
+    const { maxStreams } = this.#init.listen;
+    if (this.#streams < maxStreams) {
+      this.#streams += 1;
+      return true;
+    }
+    refuse(response, 503, -32000, `Too many open requests: ${maxStreams}`);
+    return false;
+  }
+
+  async #end(id: string): Promise<void> {
+    const found = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    await found?.session.close();
+    found?.stream?.end();
+    for (const exchange of found?.exchanges ?? []) exchange.end();
+  }
+
+  /** Ends sessions whose clients have gone without a word. */
+  #sweep(): void {
+    const before = performance.now() - this.#init.listen.sessionIdle;
+    for (const [id, { exchanges, stream, lastUsed }] of this.#sessions)
+      if (exchanges.size === 0 && stream === undefined && lastUsed < before) void this.#end(id);
+  }
+}
+
+function headersIn({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  const found = Object.entries(headers).filter(([name]) => relayed.test(name));
+  return Object.fromEntries(found) as Record<string, string>;
+}
+
+function idsIn(body: string): readonly unknown[] {
+  const found = parsedMessages(body);
+  const messages = found === undefined ? [] : 'value' in found ? [found] : found;
+  return messages.map(({ value }) => value['id']);
+}
+
+/** `undefined`: it is too large. */
+async function bodyOf(request: IncomingMessage, most: number): Promise<string | undefined> {
+  // Said so at once, while who sends it listens still.
+  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > most) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function refuse(response: ServerResponse, status: number, code: number, message: string): void {
+  if (response.headersSent) {
+    response.end();
+    return;
+  }
+  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
+  // What is left of the request is not read.
+  if (status === 413) response.setHeader('connection', 'close');
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(jsonText({ jsonrpc: '2.0', id: null, error: { code, message } }));
+}
+
+function isLoopback(origin: string): boolean {
+  return URL.canParse(origin) && loopback.includes(new URL(origin).hostname);
+}
+
+function isEqual(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((each) => createHash('sha256').update(each).digest());
+  return timingSafeEqual(a as Buffer, b as Buffer);
+}
