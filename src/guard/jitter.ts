@@ -15,8 +15,9 @@ export const noJitter: Jitter = { fraction: 0 };
  * @throws InvalidOptionError naming the option, the value and the fix
  */
 export function parseJitter(value: Duration, optionName: string): Jitter {
-  if (typeof value === 'number' && !(value >= 0)) {
-    throw expected(optionName, "a fraction from 0 to 1 or a duration such as '30s'", value);
+  const isPercentage = typeof value === 'string' && value.trim().endsWith('%');
+  if (isPercentage || (typeof value === 'number' && !(value >= 0))) {
+    throw expected(optionName, "a fraction from 0 to 1 such as 0.1 or a duration such as '30s'", value);
   }
   return typeof value === 'number' && value <= 1
     ? { fraction: value }

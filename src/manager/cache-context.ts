@@ -2,7 +2,7 @@
 
 import type { AnswerObserver, CacheAnswer, RepeatableHit, VerifiedFigures } from '../answers.js';
 import { type Clock, inBackground } from '../clock.js';
-import { CacheError, InvalidArgumentError } from '../errors.js';
+import { CacheClosedError, CacheError, InvalidArgumentError } from '../errors.js';
 import { type CircuitStateName, EventHub } from '../events.js';
 import { ErrorMemory, RememberedErrors } from '../guard/error-cache.js';
 import { warnOfIdleMethods, warnOfUnusedMethod } from '../guard/idle-options.js';
@@ -251,8 +251,9 @@ export class CacheCore implements TierObserver {
     return disk.consolidate();
   }
 
-  /** Waits for what starts in the background; rejects when it can't be had. */
+  /** Waits for what starts in the background; rejects when it can't be had, or the cache is closed. */
   async open(): Promise<void> {
+    if (this.isClosed) throw new CacheClosedError('The cache is closed: make a new CacheManager');
     this.#isOpenAwaited = true;
     await Promise.all([this.tiers.open(), this.recorded?.open()]);
   }

@@ -70,7 +70,7 @@ export class CacheManager implements AsyncDisposable {
     return cache;
   }
 
-  /** Waits for what starts in the background; rejects when it can't be had. A cache works without it. */
+  /** Waits for what starts in the background; rejects when it can't be had, or after `close`. A cache works without it. */
   async open(): Promise<void> {
     await this.#core.open();
   }

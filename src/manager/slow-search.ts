@@ -92,9 +92,13 @@ function countFailure(
   { state, key, tier }: { readonly state: MethodState; readonly key: string; readonly tier: SlowTier },
   cause: unknown,
 ): CacheError {
-  const failure = new CacheError('ERR_STORAGE', `Reading ${key} from the ${tier.name} tier failed`, {
-    cause,
-  });
+  const failure = new CacheError(
+    'ERR_STORAGE',
+    `Reading ${state.name} (${key}) from the ${tier.name} tier failed`,
+    {
+      cause,
+    },
+  );
   place.failed(failure, state, key);
   return failure;
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import {
+  CacheClosedError,
   CacheManager,
   type CacheOptions,
   hashKey,
@@ -276,6 +277,15 @@ describe('a cache manager', () => {
     await expect(cache.clear()).rejects.toMatchObject({ code: 'ERR_CACHE_CLOSED' });
     expect(await cache.getOrSet('tool', 1, () => 'direct')).toBe('direct');
     expect(cache.stats()).toMatchObject({ uncached: 1, entries: 0 });
+  });
+
+  it('is not opened again once it is closed', async () => {
+    const cache = new CacheManager();
+    await cache.open();
+    await cache.close();
+    await expect(cache.open()).rejects.toThrow(
+      new CacheClosedError('The cache is closed: make a new CacheManager'),
+    );
   });
 
   it('is opened by a factory and closed by await using', async () => {

@@ -112,7 +112,7 @@ describe('a cache with a slower tier', () => {
     expect(await cache.getOrSet('tool', 2, () => 'other')).toBe('other');
     expect(cache.stats()).toMatchObject({ hits: 1, misses: 2, cacheErrors: 4, loads: 2, hitRate: 1 / 3 });
     expect(formatStats(cache.stats())).toContain('1 of 3 calls');
-    expect(errors[0]).toMatch(/^tool: Reading [0-9a-f]{32} from the disk tier failed/);
+    expect(errors[0]).toMatch(/^tool: Reading tool \([0-9a-f]{32}\) from the disk tier failed/);
   });
 
   it('keeps in the slower tier what is too large for memory', async () => {
