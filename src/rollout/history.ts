@@ -26,6 +26,11 @@ export class History {
   readonly #changes: Change[] = [];
   readonly #tracked = new Map<string, Tracked>();
 
+  /** How many changes there were. */
+  get length(): number {
+    return this.#changes.length;
+  }
+
   /** The name and the chain of a resource, as a part of keys. */
   partFor(name: string): string {
     return (this.#tracked.get(name) ?? this.#track(name)).part;

@@ -87,7 +87,8 @@ export class Joining {
 
   /** Whether `ask` may do anything but join. */
   get isNeeded(): boolean {
-    return this.#waits.isUsed || enclosingLoad() !== undefined;
+    const isLoading = this.#core !== undefined && this.#core.loads.size > 0;
+    return isLoading && (this.#waits.isUsed || enclosingLoad() !== undefined);
   }
 
   ask<Result>(ask: Ask<Result>): Promise<Result> {

@@ -4,8 +4,9 @@ import type { Lookup } from '../index.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import type { Answer } from './answer.js';
+import { namesFor, touchedNames } from './resource-names.js';
 import type { RolloutTool } from './rollout-call.js';
-import { namesFor, touchedNames, type World } from './write.js';
+import type { World } from './write.js';
 
 /** A call that always runs its tool, now and as things stand. */
 export interface UncachedCall {

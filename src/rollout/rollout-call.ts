@@ -3,7 +3,7 @@
 import type { LoadOptions, MethodCache } from '../index.js';
 import type { AskedOptions } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
-import type { ReadScope } from './read-scope.js';
+import type { ReadPlaces, ReadScope } from './read-scope.js';
 
 /** What a tool is given besides its input. */
 export interface ToolRunContext {
@@ -42,6 +42,8 @@ export interface RolloutTool {
   readonly options: (LoadOptions & AskedOptions) | undefined;
   /** What the scope of its results begins with; `undefined`: they are everybody's. */
   readonly reads: ReadScope | undefined;
+  /** Where its results are by what it reads; `undefined` for a tool that writes, or has no state. */
+  readonly places: ReadPlaces | undefined;
   /** The same for what its writes came to. */
   readonly writePrefix: string;
   readonly sample: number | undefined;

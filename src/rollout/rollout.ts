@@ -16,7 +16,7 @@ import { History } from './history.js';
 import { Joining } from './joining.js';
 import { lookUp, type RolloutLookup } from './lookup.js';
 import { Observation } from './observation.js';
-import { ReadScope } from './read-scope.js';
+import { type ReadPlace, ReadPlaces, ReadScope } from './read-scope.js';
 import type {
   RolloutCall,
   RolloutCallOptions,
@@ -33,7 +33,7 @@ import { rolloutTools, type ToolCaller } from './rollout-tools.js';
 import { changesNothing, type SharingScope } from './tool-effects.js';
 import { optionsFor, runFor } from './tool-run.js';
 import { Turns } from './turns.js';
-import { namesFor, runWrite, type World } from './write.js';
+import { runWrite, type World } from './write.js';
 
 type AnyCall<Result> = RolloutCall<Result, ResolvedEffect>;
 
@@ -167,9 +167,11 @@ export class Rollout {
       JSON.stringify([kind, ...this.#sharers(scope), isPure || effects.digest, fingerprint, sample ?? null]);
     const own = this.#askedBy(method, optionsFor(effect, method, options));
     const isEverybodys = isPure && scope === 'global' && sample === undefined;
+    const reads = isEverybodys ? undefined : new ReadScope(prefixOf('read'), own);
+    const onlyReads = effect.kind === 'tracked' && effect.writes.length === 0;
+    const places = reads && onlyReads ? new ReadPlaces(effect.reads, reads, this.#history) : undefined;
     const tool: RolloutTool = {
-      ...{ name, effect, method, sample, fingerprint, options: own },
-      reads: isEverybodys ? undefined : new ReadScope(prefixOf('read'), own),
+      ...{ name, effect, method, sample, fingerprint, options: own, reads, places },
       writePrefix: prefixOf('write'),
     };
     if (method.options.knownKeys !== undefined && effect.kind !== 'opaque' && tool.reads !== undefined) {
@@ -206,16 +208,16 @@ export class Rollout {
     materialization?.refuseWithin(tool.name);
     if (effect.kind === 'opaque') return this.#runUncached(call);
     if (effect.writes.length > 0) return runWrite(this.#world, { ...call, effect }, observation);
-    const names = call.interruptible?.isResumed ? undefined : namesFor(effect.reads, input);
-    if (names === undefined) return this.#runUncached(call);
-    if (this.#turns.isIdle) return this.#read(call, names, observation);
-    return this.#readInTurn(call, names, observation);
+    const place = call.interruptible?.isResumed ? undefined : tool.places?.find(input);
+    if (place === undefined) return this.#runUncached(call);
+    if (this.#turns.isIdle) return this.#read(call, place, observation);
+    return this.#readInTurn(call, place, observation);
   }
 
   /** Reads once no write of what it reads is waiting or running. */
   async #readInTurn<Result>(
     call: AnyCall<Result>,
-    names: readonly string[],
+    { names }: ReadPlace,
     observation: Observation | undefined,
   ): Promise<Result> {
     // A tool that is writing waits for nothing of its own rollout: that might wait for it.
@@ -229,25 +231,26 @@ export class Rollout {
       if (!(await write.hasEnded(call.signal))) return this.#runUncached({ ...call, input });
     }
     if (this.#turns.isUnsettled(resources)) return this.#runUncached({ ...call, input });
-    return this.#read({ ...call, input }, names, observation);
+    // Its chains may be others than they were.
+    const place = call.tool.places?.find(input);
+    if (place === undefined) return this.#runUncached({ ...call, input });
+    return this.#read({ ...call, input }, place, observation);
   }
 
   #read<Result>(
     call: AnyCall<Result>,
-    names: readonly string[],
+    { names, scope }: ReadPlace,
     observation: Observation | undefined,
   ): Promise<Result> {
-    let scope = call.tool.reads;
-    for (const name of names) scope = scope?.with(this.#history.partFor(name));
     if (observation !== undefined || this.#reports.isHeard)
-      this.#dependsOn(call, { scope: scope?.text, names }, observation);
+      this.#dependsOn(call, { scope: scope.text, names }, observation);
     const since = this.#turns.begun;
     const load = (context: LoaderContext) => this.#load(context, { call, names, since });
     const { joining } = this.#world;
     if (!joining.isNeeded) return this.#find(call, scope, load, observation);
     const { tool, input, signal } = call;
     return joining.ask({
-      key: () => tool.method.key(input, scope === undefined ? {} : { scope: scope.text }),
+      key: () => tool.method.key(input, { scope: scope.text }),
       signal,
       join: (until) => this.#find({ ...call, signal: until }, scope, load, observation),
       renew: () => this.#find(call, scope, load, observation, 'refresh'),
@@ -258,7 +261,7 @@ export class Rollout {
   /** Tells those who want to know what a call depends on. */
   #dependsOn(
     { tool, input }: AnyCall<unknown>,
-    { scope, names }: { readonly scope: string | undefined; readonly names: readonly string[] },
+    { scope, names }: { readonly scope: string; readonly names: readonly string[] },
     observation: Observation | undefined,
   ): void {
     const chains = this.#history.chainsOf(names);

@@ -8,14 +8,15 @@ import { beginWait } from '../guard/wait-graph.js';
 import { hashKey, type LoaderContext, LoaderTimeoutError } from '../index.js';
 import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
 import { isErrorByConvention } from '../tools/error-result.js';
-import { everything, type Resource, type ResourceTemplate } from '../tools/resource.js';
+import { everything, type Resource } from '../tools/resource.js';
 import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import { digestOf, type Materialization } from './environment.js';
 import type { History } from './history.js';
 import type { Joining } from './joining.js';
 import type { Observation } from './observation.js';
-import type { RolloutCall, TrackedEffect } from './rollout-call.js';
+import { namesFor, touchedNames } from './resource-names.js';
+import type { RolloutCall } from './rollout-call.js';
 import { orAbort, type Turn, type Turns } from './turns.js';
 import { isUnfinished } from './unfinished-result.js';
 
@@ -138,23 +139,6 @@ function describe({ history }: World, { tool, input: given, effect }: RolloutCal
     return { input, touched: [everything], writes: [history.resource(everything)], digest: undefined };
   }
   return { input, touched, writes: writes.map((name) => history.resource(name)), digest };
-}
-
-/** All that a call reads or writes, each once; `undefined` where that can't be told. */
-export function touchedNames({ reads, writes }: TrackedEffect, input: unknown): string[] | undefined {
-  const names = namesFor([...reads, ...writes], input);
-  return names && [...new Set(names)];
-}
-
-/** The resources of a call; `undefined` where they can't be told. */
-export function namesFor(templates: readonly ResourceTemplate[], input: unknown): string[] | undefined {
-  const names: string[] = [];
-  for (const template of templates) {
-    const name = template.nameFor(input);
-    if (name === undefined) return undefined;
-    names.push(name);
-  }
-  return names;
 }
 
 /** A write that is answered must not be run for a renewal. */

@@ -25,7 +25,7 @@ export function resourceOf(name: string): Resource {
 
 /** How many names a template remembers, of arguments up to which length: most come again. */
 const mostKnown = 1000;
-const longestKnown = 256;
+export const longestKnown = 256;
 
 /** A name of resources with places for arguments. */
 export class ResourceTemplate {
@@ -57,6 +57,11 @@ export class ResourceTemplate {
     this.#fixed = this.#parts.length === 1 && typeof only === 'string' ? tidied(only) : undefined;
     const places = this.#parts.filter((part) => typeof part !== 'string');
     this.#only = places.length === 1 ? places[0] : undefined;
+  }
+
+  /** The one argument that its name depends on; `null`: it depends on none, `undefined`: on several. */
+  get variable(): readonly string[] | null | undefined {
+    return this.#fixed === undefined ? this.#only : null;
   }
 
   /** The name for a call, folded; `undefined` where an argument can't be part of a name. */
@@ -104,7 +109,8 @@ function literal(part: string, text: string, path: string): string {
   );
 }
 
-function valueAt(input: unknown, segments: readonly string[]): unknown {
+/** The argument at a path of own fields. */
+export function valueAt(input: unknown, segments: readonly string[]): unknown {
   let value = input;
   for (const segment of segments) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, segment)) return undefined;
