@@ -48,7 +48,7 @@ export const cli: Options = {
       'const require = createNodeRequire(import.meta.url);',
     ].join('\n'),
   },
-  esbuildPlugins: [bundledLicences('cli.licenses.txt')],
+  esbuildPlugins: [textFiles(), bundledLicences('cli.licenses.txt')],
 };
 
 export default defineConfig([
@@ -56,7 +56,7 @@ export default defineConfig([
     ...shared,
     entry: entries,
     format: ['esm'],
-    esbuildPlugins: [chosenPersistence()],
+    esbuildPlugins: [textFiles(), chosenPersistence()],
     plugins: [quickBuiltins()],
     dts,
   },
@@ -64,7 +64,7 @@ export default defineConfig([
     ...shared,
     entry: entries,
     format: ['cjs'],
-    ...requiredPersistence(),
+    ...withTextFiles(requiredPersistence()),
     dts,
   },
   { ...shared, entry: { 'persistence-lazy': 'src/persistence/load-lazily.ts' }, format: ['esm'] },
@@ -72,6 +72,24 @@ export default defineConfig([
   { ...shared, ...persistenceIn('cjs') },
   cli,
 ]);
+
+function withTextFiles(options: Pick<Options, 'esbuildPlugins' | 'plugins'>): typeof options {
+  return { ...options, esbuildPlugins: [textFiles(), ...(options.esbuildPlugins ?? [])] };
+}
+
+/** Makes `import text from './page.html?raw'` what it is under Vite: the file's text. */
+export function textFiles(): NonNullable<Options['esbuildPlugins']>[number] {
+  return {
+    name: 'text-files',
+    setup(build) {
+      build.onResolve({ filter: /\?raw$/ }, ({ path, resolveDir }) => ({ path: join(resolveDir, path) }));
+      build.onLoad({ filter: /\?raw$/ }, async ({ path }) => ({
+        contents: await readFile(path.replace(/\?raw$/, ''), 'utf8'),
+        loader: 'text',
+      }));
+    },
+  };
+}
 
 /** Writes the licence texts of all packages that went into the bundle, as MIT and ISC ask for. */
 function bundledLicences(fileName: string): NonNullable<Options['esbuildPlugins']>[number] {

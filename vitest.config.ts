@@ -21,6 +21,8 @@ export default defineConfig({
     // One more than there are cores: many tests wait for processes and files of their own.
     maxWorkers: availableParallelism() + 1,
     testTimeout: 120_000,
+    // Stylesheets are texts here, which Vitest would leave empty.
+    css: true,
     hookTimeout: 120_000,
     // Where a whole run of minutes is at stake, a test that the machine upset has a second try; the report names it.
     retry: process.env['CI'] ? 1 : 0,

@@ -24,6 +24,7 @@ const expected: Readonly<Record<string, RegExp>> = {
   'fake-clock.ts': /ends: 1 tool call\n.*ended: 2 tool calls\n/,
   'record-and-replay.ts':
     /^record: mvcc: result 1\n.*strict: mvcc: result 1\nstrict: `search` is not recorded .* differs in `query`.*only like it: \{ distance: 0.3\d+, paths: \[ 'query' \] \}\nreplay: flights to rome: result 2\nreplay: lsm trees: result 3\n3 cents\n$/s,
+  'dashboard.ts': /^1 hit, 2 misses\n$/,
   'resume.ts': /^first run: .* 3 times in all\nresumed: .* 3 times in all\npartition files: 1\n/,
   'signals.ts': /^after SIGTERM: \[ 'a' \]\n/,
   'two-processes.ts': /^the parent got: loaded by the parent\nthe child got: loaded by the parent\n/,

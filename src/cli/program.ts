@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { CacheError } from '../index.js';
 import type { CommandIo } from './command-io.js';
+import { dashboardCommand } from './dashboard/command.js';
 import { exampleText } from './examples.js';
 import { consolidateCommand } from './partitions/consolidate-command.js';
 import { deleteCommand } from './partitions/delete-command.js';
@@ -27,6 +28,7 @@ export type CommandFactory = (io: CommandIo, exit: (code: number) => void) => Co
 const commands: readonly CommandFactory[] = [
   replayCommand,
   simulateCommand,
+  dashboardCommand,
   proxyCommand,
   inspectCommand,
   verifyCommand,

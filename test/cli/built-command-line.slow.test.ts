@@ -41,6 +41,47 @@ test('every command does its work, says so and ends by itself', async () => {
   expect(inThreads).toBe(await run([...simulate, '--threads', '1', '--json']));
 });
 
+test('the dashboard of a folder is a server until it is interrupted', async () => {
+  await commandLine.run(['import', 'shown'], '{"method":"find","params":{"id":1},"result":"otters"}');
+  const open = async (...args: readonly string[]) => {
+    const child = spawn(process.execPath, [commandLine.script, 'dashboard', 'shown', ...args], {
+      cwd: commandLine.folder,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+    const [, address = '', token = ''] =
+      /^(http:\/\/127\.0\.0\.1:\d+\/)#token=([0-9a-f]{32})\n$/.exec(line) ?? [];
+    const ask = async (name: string, body = {}): Promise<readonly [number, Record<string, never>]> => {
+      const init = { method: 'POST', headers: { 'x-toolstash-token': token }, body: JSON.stringify(body) };
+      const response = await fetch(address + name, init);
+      return [response.status, (await response.json()) as Record<string, never>];
+    };
+    return {
+      ask,
+      end: () => {
+        child.kill('SIGINT');
+        return once(child, 'exit');
+      },
+    };
+  };
+  const reading = await open();
+  const [status, figures] = await reading.ask('figures');
+  expect({ status, ...figures }).toMatchObject({
+    ...{ status: 200, title: 'shown', isReadOnly: true, tiers: [{ name: 'disk', entries: 1 }] },
+    partitions: [{ method: 'find', partitions: 1, values: 1 }],
+  });
+  const [, { entries }] = await reading.ask('search', { method: 'find', text: '' });
+  expect(entries).toHaveLength(1);
+  const entry = { method: 'find', key: (entries as unknown as { key: string }[])[0]!.key };
+  expect((await reading.ask('entry', entry))[1]).toMatchObject({ ...entry, tier: 'disk', value: 'otters' });
+  expect((await reading.ask('delete', entry))[0]).toBe(403);
+  expect(await reading.end()).toEqual([0, null]);
+  const changing = await open('--allow-changes');
+  expect(await changing.ask('delete', entry)).toEqual([200, { done: true }]);
+  expect(await changing.end()).toEqual([0, null]);
+  expect((await commandLine.run(['get', 'shown', 'find', '{"id":1}'])).exitCode).toBe(1);
+});
+
 test('what is not there and what can not be used end in exit codes of their own', async () => {
   await commandLine.run(['import', 'other'], '{"method":"m","params":1,"result":2}');
   expect(await commandLine.run(['get', 'other', 'm', '5'])).toMatchObject({ exitCode: 1, stdout: '' });

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { build } from 'tsup';
 import typescript from 'typescript';
-import { subpaths } from '../../tsup.config.js';
+import { subpaths, textFiles } from '../../tsup.config.js';
 
 /** The repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -45,6 +45,7 @@ export async function compilePrograms(
     dts: false,
     // Finds its WebAssembly beside its own file.
     external: ['node-sqlite3-wasm'],
+    esbuildPlugins: [textFiles()],
     esbuildOptions(options) {
       delete options.tsconfig;
       options.tsconfigRaw = { compilerOptions: { experimentalDecorators } };

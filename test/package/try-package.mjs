@@ -45,6 +45,7 @@ await withConsumer((folder) => {
     'toolstash/source': 'cacheAside',
     'toolstash/recording': 'recording',
     'toolstash/trust': 'onAnswer',
+    'toolstash/dashboard': 'dashboard',
   };
   // The one peer that its subpath asks for as it is imported.
   install(folder, [

@@ -1,0 +1,166 @@
+/** The page of a cache as a handler of Node's `http`: its files, its figures as they change, and single entries. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '../errors.js';
+import type { CacheManager } from '../index.js';
+import { coreOf } from '../manager/cache-context.js';
+import { nodeCrypto } from '../node-crypto.js';
+import {
+  expected,
+  expectedUnseen,
+  given,
+  integer,
+  objectOf,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+} from '../option-checks.js';
+import { type AccessRules, hasToken, refusalOf } from './access.js';
+import { entryDetails, searchEntries } from './entry-search.js';
+import { figuresOf, type PartitionFigures } from './figures.js';
+import { pageFiles } from './page.js';
+import { bodyOf, field, MalformedRequest, nameIn, send, sendFile, stream } from './responses.js';
+
+/** What a dashboard may be asked, and by whom. */
+export interface DashboardOptions {
+  /**
+   * What a request must know to see figures or change anything: at least 16 characters. The page takes it from its URL, after `#token=`.
+   * @default 32 random hex digits
+   */
+  readonly token?: string;
+  /**
+   * Whether entries can only be looked at.
+   * @default false
+   */
+  readonly readOnly?: boolean;
+  /**
+   * Names, without ports, by which the page is reached besides `localhost`, `127.0.0.1` and `[::1]`.
+   * @default []
+   */
+  readonly hosts?: readonly string[];
+  /**
+   * Milliseconds between two readings of the figures while a page is open.
+   * @default 1000
+   */
+  readonly interval?: number;
+  /**
+   * What the page is called.
+   * @default 'Toolstash'
+   */
+  readonly title?: string;
+}
+
+/** The dashboard of one cache. */
+export interface Dashboard {
+  /** What the page needs to know: open `http://localhost:<port>/#token=<token>`. */
+  readonly token: string;
+  /** Answers requests: for `http.createServer`, or mounted under a path that ends in `/`. */
+  readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
+  /** Ends what open pages listen to. The cache stays open. */
+  close(): void;
+}
+
+/** What the command line knows besides. */
+export interface DashboardSource {
+  readonly cache: CacheManager;
+  readonly options: DashboardOptions;
+  readonly partitions?: (() => Promise<readonly PartitionFigures[]>) | undefined;
+}
+
+/**
+ * A web page that shows what a cache of this process does, as it does it: figures by method, entries by tier, what expires
+ * when, and single entries to look at and delete. Nothing is counted for it that `stats()` does not count.
+ * @throws InvalidOptionError naming the option, its value and the fix
+ *
+ * @example
+ * const { handler, token } = dashboard(cache);
+ * createServer(handler).listen(8080, '127.0.0.1');
+ * console.log(`http://127.0.0.1:8080/#token=${token}`);
+ */
+export function dashboard(cache: CacheManager, options: DashboardOptions = {}): Dashboard {
+  return createDashboard({ cache, options });
+}
+
+const done = { done: true };
+
+/** What a request is answered with. */
+type Answer = (body: unknown) => Promise<unknown>;
+
+/** The same, of what the command line opens. @throws InvalidOptionError */
+export function createDashboard({ cache, options, partitions }: DashboardSource): Dashboard {
+  const core = typeof cache === 'object' && cache !== null ? coreOf(cache) : undefined;
+  if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
+  const { token, readOnly, hosts, interval, title } = resolve(options);
+  const rules: AccessRules = { token, hosts };
+  const streams = new Set<() => void>();
+  const figures = async () =>
+    figuresOf(core, { title, isReadOnly: readOnly, partitions: await partitions?.() });
+  const asks: Readonly<Record<string, Answer>> = {
+    figures,
+    search: (body) => searchEntries(core, { method: field(body, 'method'), text: field(body, 'text') }),
+    entry: async (body) =>
+      (await entryDetails(core, { method: field(body, 'method'), key: field(body, 'key') })) ?? null,
+  };
+  const changes: Readonly<Record<string, Answer>> = {
+    // Whether memory had it says nothing of the slower tiers.
+    delete: (body) => cache.deleteKey(field(body, 'method'), field(body, 'key')).then(() => done),
+    clear: (body) => cache.clear(field(body, 'method')).then(() => done),
+    invalidate: (body) => cache.invalidateTags([field(body, 'tag')]).then(() => done),
+  };
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
+    const refusal = refusalOf(request, rules);
+    if (refusal !== undefined) return send(response, 403, { error: refusal });
+    const name = nameIn(request.url);
+    if (Object.hasOwn(pageFiles, name) && request.method === 'GET') return sendFile(response, name);
+    const change = Object.hasOwn(changes, name) ? changes[name] : undefined;
+    const answer = change ?? (Object.hasOwn(asks, name) ? asks[name] : undefined);
+    if (answer === undefined && name !== 'events')
+      return send(response, 404, { error: 'There is no such thing here' });
+    if (!hasToken(request, rules))
+      return send(response, 401, { error: 'The token is missing or wrong: open the page with #token=…' });
+    if (request.method !== 'POST') return send(response, 405, { error: 'Expected a POST' });
+    if (change !== undefined && readOnly)
+      return send(response, 403, { error: 'Nothing can be changed here' });
+    const body = await bodyOf(request);
+    if (answer === undefined) return stream(response, { figures, interval, streams });
+    return send(response, 200, await answer(body));
+  };
+  return {
+    token,
+    handler: (request, response) => {
+      respond(request, response).catch((error: unknown) => {
+        if (response.headersSent) response.destroy();
+        else send(response, error instanceof MalformedRequest ? 400 : 500, { error: messageOf(error) });
+      });
+    },
+    close() {
+      for (const end of streams) end();
+    },
+  };
+}
+
+const shortestToken = 16;
+
+function resolve(options: DashboardOptions): Required<DashboardOptions> {
+  refuseUnknown(
+    objectOf(options, 'dashboard', 'an object of options'),
+    ['token', 'readOnly', 'hosts', 'interval', 'title'],
+    { of: 'dashboard' },
+  );
+  const token: unknown = given(options.token, nodeCrypto().randomBytes(16).toString('hex'));
+  if (typeof token !== 'string' || !/^[!-~]+$/.test(token) || token.length < shortestToken)
+    throw expectedUnseen(
+      'token',
+      `at least ${shortestToken} printable ASCII characters without spaces`,
+      token,
+    );
+  const hosts: unknown = given(options.hosts, []);
+  if (!Array.isArray(hosts)) throw expected('hosts', 'a list of host names', hosts);
+  return {
+    token,
+    readOnly: trueOrFalse(given(options.readOnly, false), 'readOnly'),
+    hosts: hosts.map((host: unknown, at) => text(host, `hosts[${at}]`).toLowerCase()),
+    interval: integer(given(options.interval, 1000), 'interval', { from: 50, to: 3_600_000 }),
+    title: text(given(options.title, 'Toolstash'), 'title'),
+  };
+}

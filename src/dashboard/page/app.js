@@ -1,0 +1,451 @@
+// The page of the dashboard. Every text goes in as text: names and values are anybody's.
+
+const byId = (id) => document.getElementById(id);
+const embedded = byId('figures');
+const token = new URLSearchParams(location.hash.slice(1)).get('token') ?? '';
+const count = new Intl.NumberFormat('en-US');
+const colors = ['#2f7de1', '#d9822b', '#2e9e5b', '#a04bd0', '#d0456b'];
+/** Points of the charts that are kept. */
+const mostPoints = 600;
+
+function element(name, text, options = {}) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  for (const [key, value] of Object.entries(options)) made[key] = value;
+  return made;
+}
+
+function formatShare(part, whole) {
+  if (!(whole > 0) || !(part > 0)) return '0 %';
+  if (part === whole) return '100 %';
+  return `${Math.min(99.9, Math.max(0.1, (part / whole) * 100)).toFixed(1)} %`;
+}
+
+function formatBytes(bytes) {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
+  const amount = bytes / 1024 ** power;
+  return `${Number.isInteger(amount) || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
+}
+
+function formatMs(ms) {
+  if (ms > 0 && ms < 10) return `${ms.toFixed(2)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59950) return `${(ms / 1000).toFixed(1)} s`;
+  const minutes = Math.floor(ms / 60000);
+  return minutes < 60
+    ? `${minutes} m ${Math.round((ms % 60000) / 1000)} s`
+    : `${count.format(Math.floor(minutes / 60))} h ${minutes % 60} m`;
+}
+
+const formatTime = (ms) =>
+  typeof ms === 'number' ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : '';
+
+/** As `hitRate` and `toolstash report` count them. */
+function callsOf(stats) {
+  const hits = stats.hits + stats.staleHits - stats.staleIfErrors - stats.softTimeouts;
+  return { hits, calls: hits + stats.coalesced + stats.misses + stats.uncached };
+}
+
+function fillTable(table, head, rows) {
+  const focused = document.activeElement?.dataset?.id;
+  const header = element('tr');
+  for (const title of head) header.append(element('th', title, { scope: 'col' }));
+  const body = rows.map((cells) => {
+    const row = element('tr');
+    for (const cell of cells) {
+      const place = element('td');
+      if (cell instanceof Node) place.append(cell);
+      else if (typeof cell === 'object' && cell !== null) {
+        place.textContent = cell.text;
+        place.className = 'text';
+      } else place.textContent = cell;
+      row.append(place);
+    }
+    return row;
+  });
+  const [thead, tbody] = [element('thead'), element('tbody')];
+  thead.append(header);
+  tbody.append(...body);
+  table.replaceChildren(thead, tbody);
+  // Figures are drawn anew each second: whoever goes through them by keyboard stays where they are.
+  if (focused) table.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+}
+
+function showCards(figures) {
+  const { stats } = figures;
+  const { calls } = callsOf(stats);
+  const cards = [
+    ['Hit rate', formatShare(stats.hitRate, 1)],
+    ['Calls', count.format(calls)],
+    ['Hits', count.format(stats.hits)],
+    ['Coalesced', count.format(stats.coalesced)],
+    ['Misses', count.format(stats.misses)],
+    ['Time saved', formatMs(stats.savedMs)],
+    ['Load p50', formatMs(stats.loadTime.p50)],
+    ['Load p99', formatMs(stats.loadTime.p99)],
+    ['Entries in memory', count.format(stats.entries)],
+    ['Bytes in memory', formatBytes(stats.bytes)],
+    ...figures.tiers.flatMap(({ name, entries }) =>
+      typeof entries === 'number' ? [[`Entries on ${name}`, count.format(entries)]] : [],
+    ),
+    ['Evicted', count.format(stats.evicted)],
+    ['Expired', count.format(stats.expired)],
+    ['Invalidated', count.format(stats.invalidated)],
+    ['Tool errors', count.format(stats.loadErrors)],
+    ['Cache errors', count.format(stats.cacheErrors)],
+    ...(stats.circuit ? [['Circuit', stats.circuit]] : []),
+    ...(stats.remote
+      ? [
+          ['Redis', stats.remote.isConnected ? 'connected' : (stats.remote.problem ?? 'not asked')],
+          ['Changes to send', count.format(stats.remote.pendingChanges)],
+        ]
+      : []),
+  ];
+  byId('cards').replaceChildren(
+    ...cards.map(([name, value]) => {
+      const card = element('div');
+      const dd = element('dd', value);
+      dd.dataset.figure = name;
+      card.append(element('dt', name), dd);
+      return card;
+    }),
+  );
+}
+
+function actionButton(text, id, act) {
+  const button = element('button', text, { type: 'button', className: 'danger', onclick: act });
+  button.dataset.id = id;
+  return button;
+}
+
+function entryButton(method, key) {
+  const button = element('button', key.slice(0, 12), {
+    type: 'button',
+    className: 'link',
+    title: key,
+    onclick: () => showEntry(method, key),
+  });
+  button.dataset.id = `entry ${method} ${key}`;
+  return button;
+}
+
+function showMethods({ methods, methodsLeftOut, isReadOnly }) {
+  const canChange = !isReadOnly && !embedded;
+  fillTable(
+    byId('methods'),
+    [
+      'Method',
+      'Calls',
+      'Hit rate',
+      'Saved',
+      'Load p50',
+      'Load p99',
+      'Entries',
+      'Bytes',
+      'Evicted',
+      'Expired',
+      ...(canChange ? [''] : []),
+    ],
+    methods.map(({ name, stats }) => [
+      name,
+      count.format(callsOf(stats).calls),
+      formatShare(stats.hitRate, 1),
+      formatMs(stats.savedMs),
+      formatMs(stats.loadTime.p50),
+      formatMs(stats.loadTime.p99),
+      count.format(stats.entries),
+      formatBytes(stats.bytes),
+      count.format(stats.evicted),
+      count.format(stats.expired),
+      ...(canChange ? [actionButton('Clear', `clear ${name}`, () => clearMethod(name))] : []),
+    ]),
+  );
+  byId('methods-more').textContent =
+    methodsLeftOut > 0 ? `and ${count.format(methodsLeftOut)} methods with fewer calls` : '';
+  const names = byId('method-names');
+  if (names.childElementCount !== methods.length)
+    names.replaceChildren(...methods.map(({ name }) => element('option', undefined, { value: name })));
+}
+
+function showPartitions({ partitions }) {
+  byId('partitions-section').hidden = !partitions;
+  if (!partitions) return;
+  fillTable(
+    byId('partitions'),
+    ['Method', 'Files', 'Bytes', 'Values written', 'Deletions', 'Expired', 'Oldest', 'Newest'],
+    partitions.map((each) => [
+      each.method ?? '(not told)',
+      count.format(each.partitions),
+      formatBytes(each.bytes),
+      count.format(each.values),
+      count.format(each.deletions),
+      count.format(each.expired),
+      formatTime(each.oldest),
+      formatTime(each.newest),
+    ]),
+  );
+}
+
+function showMemory({ top, due, lookedAt, stats }) {
+  fillTable(
+    byId('top'),
+    ['Method', 'Key', 'Uses', 'Saved', 'Bytes'],
+    top.map(({ method, key, uses, savedMs, bytes }) => [
+      method,
+      embedded ? key.slice(0, 12) : entryButton(method, key),
+      count.format(uses),
+      formatMs(savedMs),
+      formatBytes(bytes),
+    ]),
+  );
+  fillTable(
+    byId('due'),
+    ['Expires', 'Entries'],
+    due.map(({ label, entries }) => [label, count.format(entries)]),
+  );
+  byId('looked-at').textContent =
+    lookedAt < stats.entries ? `of the first ${count.format(lookedAt)} entries` : '';
+}
+
+/** A line for all and one for each of the methods with most calls. */
+class Chart {
+  constructor(place, names) {
+    this.names = names;
+    this.place = place;
+    this.data = [[], ...names.map(() => [])];
+    const axis = {
+      stroke: () => getComputedStyle(byId('status')).color,
+      grid: { stroke: '#8884', width: 1 },
+      ticks: { stroke: '#8884' },
+    };
+    this.plot = new uPlot(
+      {
+        width: this.width(),
+        height: 200,
+        scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] } },
+        axes: [axis, { ...axis, size: 60 }],
+        series: [
+          {},
+          ...names.map((label, at) => ({
+            label,
+            stroke: colors[at % colors.length],
+            width: at === 0 ? 2 : 1.25,
+            spanGaps: true,
+          })),
+        ],
+        legend: { live: false },
+      },
+      this.data,
+      place,
+    );
+    new ResizeObserver(() => this.plot.setSize({ width: this.width(), height: 200 })).observe(place);
+  }
+
+  width() {
+    return Math.max(200, this.place.clientWidth);
+  }
+
+  add(time, values) {
+    this.data[0].push(time / 1000);
+    for (const [at, value] of values.entries()) this.data[at + 1].push(value);
+    if (this.data[0].length > mostPoints) for (const each of this.data) each.shift();
+    this.plot.setData(this.data);
+  }
+}
+
+let charts;
+let before;
+
+function showCharts(figures) {
+  const { time, stats, methods } = figures;
+  const most = methods.slice(0, 4).map(({ name }) => name);
+  const names = ['all methods', ...most];
+  if (!charts || charts.names.join('\n') !== names.join('\n')) {
+    for (const id of ['chart-rate', 'chart-calls']) byId(id).replaceChildren();
+    charts = {
+      names,
+      rate: new Chart(byId('chart-rate'), names),
+      calls: new Chart(byId('chart-calls'), names),
+    };
+    before = undefined;
+  }
+  const all = new Map([['', stats], ...methods.map(({ name, stats: own }) => [name, own])]);
+  if (before && time > before.time) {
+    const lines = ['', ...most].map((name) => {
+      const [now, then] = [all.get(name), before.all.get(name)];
+      if (!now || !then) return [null, null];
+      const [a, b] = [callsOf(now), callsOf(then)];
+      const calls = a.calls - b.calls;
+      const fromCache = a.hits + now.coalesced - b.hits - then.coalesced;
+      return [
+        calls > 0 ? Math.max(0, Math.min(100, (100 * fromCache) / calls)) : null,
+        Math.max(0, (1000 * calls) / (time - before.time)),
+      ];
+    });
+    charts.rate.add(
+      time,
+      lines.map(([rate]) => rate),
+    );
+    charts.calls.add(
+      time,
+      lines.map(([, perSecond]) => perSecond),
+    );
+  }
+  before = { time, all };
+}
+
+/** What a file can show without a past: a bar for each method. */
+function showStillCharts({ methods }) {
+  const shown = methods.slice(0, 12);
+  const draw = (id, caption, of) => {
+    const place = byId(id);
+    place.parentElement.querySelector('figcaption').textContent = caption;
+    const most = Math.max(1, ...shown.map(of));
+    place.replaceChildren(
+      ...shown.map((each) => {
+        const row = element('div', undefined, { className: 'bar' });
+        const meter = element('meter', undefined, { min: 0, max: most, value: of(each) });
+        meter.setAttribute('aria-label', each.name);
+        row.append(element('span', each.name), meter);
+        return row;
+      }),
+    );
+  };
+  draw('chart-rate', 'Hit rate by method', ({ stats }) => stats.hitRate);
+  draw('chart-calls', 'Time saved by method', ({ stats }) => stats.savedMs);
+}
+
+function show(figures) {
+  document.title = figures.title;
+  byId('title').textContent = figures.title;
+  byId('invalidate').hidden = figures.isReadOnly;
+  byId('entry-delete').hidden = figures.isReadOnly;
+  showCards(figures);
+  showMethods(figures);
+  showPartitions(figures);
+  showMemory(figures);
+  if (embedded) showStillCharts(figures);
+  else showCharts(figures);
+  byId('status').textContent =
+    `${embedded ? 'As of' : 'Live,'} ${formatTime(figures.time)} UTC${figures.isReadOnly && !embedded ? ' · read-only' : ''}`;
+}
+
+async function ask(name, body = {}) {
+  const response = await fetch(name, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-toolstash-token': token },
+    body: JSON.stringify(body),
+  });
+  if (response.ok) return response;
+  const { error } = await response.json().catch(() => ({}));
+  throw new Error(error ?? `The server answered ${response.status}`);
+}
+
+const askJson = (name, body) => ask(name, body).then((response) => response.json());
+
+function complain(error) {
+  byId('status').textContent = error.message;
+}
+
+/** Reads server-sent events. By fetch, as an EventSource can't send the token. */
+async function listen() {
+  for (;;) {
+    try {
+      const reader = (await ask('events')).body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        text += value;
+        const events = text.split('\n\n');
+        text = events.pop();
+        for (const event of events) {
+          const data = /^data: (.*)$/m.exec(event)?.[1];
+          if (data === undefined) continue;
+          if (event.startsWith('event: problem')) complain(new Error(JSON.parse(data)));
+          else show(JSON.parse(data));
+        }
+      }
+      byId('status').textContent = 'Connection lost, trying again …';
+    } catch (error) {
+      complain(error);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+async function search(event) {
+  event?.preventDefault();
+  byId('search-note').textContent = 'Searching …';
+  try {
+    const { entries, lookedAt, isCut } = await askJson('search', {
+      method: byId('search-method').value,
+      text: byId('search-text').value,
+    });
+    byId('search-note').textContent =
+      `${count.format(entries.length)} found among ${count.format(lookedAt)}${isCut ? '; there is more: narrow the search' : ''}`;
+    fillTable(
+      byId('found'),
+      ['Method', 'Key', 'Tier', 'Params'],
+      entries.map(({ method, key, tier, params }) => [
+        method,
+        entryButton(method, key),
+        tier,
+        { text: params ?? '(not kept)' },
+      ]),
+    );
+  } catch (error) {
+    byId('search-note').textContent = error.message;
+  }
+}
+
+async function showEntry(method, key) {
+  try {
+    const entry = await askJson('entry', { method, key });
+    if (entry === null) throw new Error('This entry is gone');
+    byId('entry-title').textContent = `${method} ${key}`;
+    const facts = [...(entry.params === undefined ? [] : [['params', entry.params]]), ...entry.facts];
+    byId('entry-facts').replaceChildren(
+      ...facts.flatMap(([name, value]) => [element('dt', name), element('dd', value)]),
+    );
+    byId('entry-value').textContent = entry.value;
+    byId('entry-delete').onclick = () => change('delete', { method, key }, `Delete this entry of ${method}?`);
+    byId('entry').showModal();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function change(name, body, question) {
+  if (!confirm(question)) return;
+  try {
+    await ask(name, body);
+    byId('entry').close();
+    if (byId('found').rows.length > 0) await search();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+const clearMethod = (method) => change('clear', { method }, `Delete all entries of ${method}?`);
+
+byId('theme').onclick = () => {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === 'dark'
+    : matchMedia('(prefers-color-scheme: dark)').matches;
+  root.dataset.theme = isDark ? 'light' : 'dark';
+};
+byId('search').onsubmit = search;
+byId('invalidate').onsubmit = (event) => {
+  event.preventDefault();
+  const tag = byId('invalidate-tag').value;
+  void change('invalidate', { tag }, `Invalidate all entries with the tag ${tag}?`);
+};
+byId('entry-close').onclick = () => byId('entry').close();
+
+if (embedded) {
+  byId('search-section').hidden = true;
+  show(JSON.parse(embedded.textContent));
+} else void listen();

@@ -1,0 +1,104 @@
+/** Answers of the dashboard: files, JSON, and figures that go on coming. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { messageOf } from '../errors.js';
+import type { DashboardFigures } from './figures.js';
+import { contentSecurityPolicy, type PageFile, pageFiles } from './page.js';
+
+/** A request that makes no sense, told to whoever sent it. */
+export class MalformedRequest extends Error {}
+
+/** More is no request of ours. */
+const longestBody = 10_000;
+
+const headers = {
+  'content-security-policy': contentSecurityPolicy,
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+/** The last part of a path, wherever the handler is mounted. */
+export function nameIn(url = '/'): string {
+  return url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
+}
+
+export function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' });
+  response.end(JSON.stringify(body, asJson));
+}
+
+export function sendFile(response: ServerResponse, name: string): void {
+  const { type, text } = pageFiles[name] as PageFile;
+  response.writeHead(200, { ...headers, 'content-type': type }).end(text);
+}
+
+/** What JSON has no words for is a text. */
+export function asJson(_name: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value;
+}
+
+/** Sends figures now and after each interval, until the reader leaves. Slow readers get fewer. */
+export function stream(
+  response: ServerResponse,
+  {
+    figures,
+    interval,
+    streams,
+  }: {
+    readonly figures: () => Promise<DashboardFigures>;
+    readonly interval: number;
+    readonly streams: Set<() => void>;
+  },
+): void {
+  response.writeHead(200, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => {
+    clearTimeout(timer);
+    streams.delete(end);
+    response.end();
+  };
+  streams.add(end);
+  response.on('close', end);
+  const next = async (): Promise<void> => {
+    if (!streams.has(end)) return;
+    try {
+      const text = JSON.stringify(await figures(), asJson);
+      if (!response.writableNeedDrain) response.write(`data: ${text}\n\n`);
+    } catch (error) {
+      response.write(`event: problem\ndata: ${JSON.stringify(messageOf(error))}\n\n`);
+    }
+    timer = setTimeout(() => void next(), interval);
+    timer.unref();
+  };
+  void next();
+}
+
+/** @throws MalformedRequest */
+export async function bodyOf(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > longestBody) throw new MalformedRequest('The request is too long');
+    chunks.push(chunk);
+  }
+  if (length === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new MalformedRequest('The request is no JSON');
+  }
+}
+
+/** A field that is a text. @throws MalformedRequest */
+export function field(body: unknown, name: string): string {
+  const value =
+    typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+      ? (body as Record<string, unknown>)[name]
+      : undefined;
+  if (typeof value === 'string') return value;
+  throw new MalformedRequest(`Expected \`${name}\` to be a string`);
+}

@@ -1,0 +1,171 @@
+/** Who is answered by a dashboard, asked by sockets that may say anything. */
+
+import { once } from 'node:events';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Dashboard, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
+import { CacheManager, InvalidOptionError } from '../../src/index.js';
+
+let cache: CacheManager;
+let board: Dashboard;
+let server: Server;
+
+beforeEach(() => {
+  cache = new CacheManager();
+});
+afterEach(async () => {
+  board.close();
+  server.close();
+  server.closeAllConnections();
+  await cache.close();
+});
+
+async function serve(options?: DashboardOptions): Promise<void> {
+  board = dashboard(cache, options);
+  server = createServer(board.handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+}
+
+async function ask(
+  path: string,
+  { method = 'POST', body = '{}', headers = {} as Record<string, string> } = {},
+) {
+  const { port } = server.address() as AddressInfo;
+  const sent = request({
+    port,
+    host: '127.0.0.1',
+    path,
+    method,
+    headers: { host: `localhost:${port}`, ...headers },
+  });
+  sent.end(method === 'POST' ? body : undefined);
+  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  return { status: response.statusCode, headers: response.headers, text };
+}
+
+const withToken = (headers: Record<string, string> = {}) => ({
+  'x-toolstash-token': board.token,
+  ...headers,
+});
+
+describe('a dashboard', () => {
+  test('shows its page to anybody here, and no figure without the token', async () => {
+    await serve();
+    const page = await ask('/', { method: 'GET' });
+    expect(page.status).toBe(200);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'; script-src 'self'");
+    expect(page.text).not.toContain(board.token);
+    for (const name of ['figures', 'events', 'search', 'entry', 'delete', 'clear', 'invalidate']) {
+      expect((await ask(`/${name}`)).status, name).toBe(401);
+      expect((await ask(`/${name}`, { headers: { 'x-toolstash-token': `${board.token}0` } })).status).toBe(
+        401,
+      );
+    }
+    expect((await ask('/figures', { headers: withToken() })).status).toBe(200);
+    expect((await ask('/figures', { method: 'GET', headers: withToken() })).status).toBe(405);
+  });
+
+  test('refuses names that only lead here, other origins and other sites', async () => {
+    await serve();
+    const { port } = server.address() as AddressInfo;
+    const status = async (headers: Record<string, string>, path = '/figures') =>
+      (await ask(path, { headers: withToken(headers) })).status;
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      'localhost.evil.example',
+      '127.0.0.1.evil.example',
+    ])
+      expect(await status({ host }), host).toBe(403);
+    for (const host of [`127.0.0.1:${port}`, `LOCALHOST:${port}`, `[::1]:${port}`])
+      expect(await status({ host }), host).toBe(200);
+    for (const origin of [
+      'http://evil.example',
+      'null',
+      `http://localhost:${port + 1}`,
+      `http://127.0.0.1:${port}`,
+    ])
+      expect(await status({ origin }), origin).toBe(403);
+    expect(await status({ origin: `http://localhost:${port}` })).toBe(200);
+    expect(await status({ 'sec-fetch-site': 'cross-site' })).toBe(403);
+    expect(await status({ 'sec-fetch-site': 'same-site' }, '/app.js')).toBe(403);
+    expect(await status({ 'sec-fetch-site': 'same-origin' })).toBe(200);
+    const link = {
+      'sec-fetch-site': 'cross-site',
+      'sec-fetch-mode': 'navigate',
+      'sec-fetch-dest': 'document',
+    };
+    expect((await ask('/', { method: 'GET', headers: link })).status).toBe(200);
+  });
+
+  test('answers by other names where it is told so, and under any path', async () => {
+    await serve({ hosts: ['Cache.Internal'], token: 'a-token-of-sixteen' });
+    expect(board.token).toBe('a-token-of-sixteen');
+    expect(
+      (await ask('/admin/cache/figures', { headers: withToken({ host: 'cache.internal' }) })).status,
+    ).toBe(200);
+    expect((await ask('/admin/cache/', { method: 'GET' })).headers['content-type']).toContain('text/html');
+    expect((await ask('/constructor', { headers: withToken() })).status).toBe(404);
+    expect((await ask('/__proto__', { method: 'GET', headers: withToken() })).status).toBe(404);
+  });
+
+  test('changes nothing where it is read-only', async () => {
+    cache.setSync('search', 'otters', 'found');
+    await serve({ readOnly: true });
+    const body = JSON.stringify({ method: 'search', tag: 't', key: cache.method('search').key('otters') });
+    for (const name of ['delete', 'clear', 'invalidate'])
+      expect((await ask(`/${name}`, { headers: withToken(), body })).status).toBe(403);
+    expect(cache.getSync('search', 'otters')).toBe('found');
+  });
+
+  test('tells what is wrong with a request', async () => {
+    await serve();
+    const told = async (name: string, body: string) => {
+      const { status, text } = await ask(name, { body, headers: withToken() });
+      return [status, (JSON.parse(text) as { error: string }).error];
+    };
+    expect(await told('/delete', '{"method": "m"}')).toEqual([400, 'Expected `key` to be a string']);
+    expect(await told('/delete', '[')).toEqual([400, 'The request is no JSON']);
+    expect(await told('/delete', 'null')).toEqual([400, 'Expected `method` to be a string']);
+    expect(await told('/search', `"${'x'.repeat(20_000)}"`)).toEqual([400, 'The request is too long']);
+  });
+
+  test('sends figures as they change, until it is closed', async () => {
+    await serve({ interval: 50 });
+    const { port } = server.address() as AddressInfo;
+    const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: withToken() });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    const hits = () =>
+      text
+        .split('\n\n')
+        .slice(0, -1)
+        .map((event) => (JSON.parse(event.replace('data: ', '')) as { stats: { sets: number } }).stats.sets);
+    while (hits().length < 2) text += (await reader.read()).value;
+    cache.setSync('search', 'otters', 1);
+    while (hits().at(-1) !== 1) text += (await reader.read()).value;
+    board.close();
+    for (;;) if ((await reader.read()).done) break;
+    expect(hits()[0]).toBe(0);
+  });
+});
+
+describe('the options of a dashboard', () => {
+  test.each([
+    [{ token: 'short' }, 'token'],
+    [{ token: 'with a space in the middle' }, 'token'],
+    [{ hosts: 'localhost' }, 'hosts'],
+    [{ interval: 1 }, 'interval'],
+    [{ readonly: true }, 'readOnly'],
+  ])('are refused where they are %j', async (options, told) => {
+    await serve();
+    const make = () => dashboard(cache, options as never);
+    expect(make).toThrow(InvalidOptionError);
+    expect(make).toThrow(told);
+    if ('token' in options) expect(make).not.toThrow(String(options.token));
+    expect(() => dashboard({} as never)).toThrow(InvalidOptionError);
+  });
+});

@@ -1,0 +1,210 @@
+/** The page in a real browser. */
+
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type Dashboard, dashboard } from '../../src/dashboard/index.js';
+import { CacheManager } from '../../src/index.js';
+import { startBrowser } from '../helper/browser.js';
+
+let browser: Browser;
+let page: Page;
+let server: Server;
+let board: Dashboard;
+let cache: CacheManager;
+let problems: string[];
+
+beforeAll(async () => {
+  browser = await startBrowser();
+});
+afterAll(() => browser?.close());
+
+const hostile = '<img src=x onerror="globalThis.broken=1">"><script>globalThis.broken=1</script>';
+
+beforeEach(async () => {
+  cache = new CacheManager({ keepParams: true, maxSize: 100 });
+  board = dashboard(cache, { interval: 100, title: hostile });
+  server = createServer(board.handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  page = await context.newPage();
+  problems = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(origin()) && !request.url().startsWith('data:'))
+      problems.push(request.url());
+  });
+});
+afterEach(async () => {
+  await page.context().close();
+  board.close();
+  server.close();
+  server.closeAllConnections();
+  await cache.close();
+});
+
+const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+const open = () => page.goto(`${origin()}/#token=${board.token}`);
+const card = (name: string) => page.locator(`[data-figure="${name}"]`);
+
+async function work(): Promise<void> {
+  for (const method of ['search', 'get_order', hostile])
+    for (let id = 0; id < 20; id += 1)
+      for (let repeat = 0; repeat <= id % 4; repeat += 1)
+        await cache.getOrSet(method, { id, text: hostile }, () => ({ id, found: hostile }), {
+          ttl: '30m',
+          tags: ['all'],
+        });
+}
+
+test('shows what stats() says, of all and of each method, as it changes', async () => {
+  await work();
+  await open();
+  const shows = async () => {
+    const { hits, misses, entries, hitRate } = cache.stats();
+    await expect.poll(() => card('Hits').textContent()).toBe(String(hits));
+    expect(await card('Misses').textContent()).toBe(String(misses));
+    expect(await card('Entries in memory').textContent()).toBe(String(entries));
+    expect(await card('Hit rate').textContent()).toBe(`${(hitRate * 100).toFixed(1)} %`);
+  };
+  await shows();
+  const row = page.locator('#methods tbody tr').filter({ hasText: 'get_order' });
+  const own = cache.stats('get_order');
+  expect(await row.locator('td').nth(1).textContent()).toBe(String(own.hits + own.misses));
+  expect(await row.locator('td').nth(6).textContent()).toBe(String(own.entries));
+  expect(
+    await page.locator('#due tr').filter({ hasText: 'within an hour' }).locator('td').nth(1).textContent(),
+  ).toBe('60');
+  for (let more = 0; more < 7; more += 1) await cache.get('search', { id: 3, text: hostile });
+  await shows();
+  await expect.poll(() => page.locator('#chart-rate canvas').count()).toBe(1);
+  expect(problems).toEqual([]);
+});
+
+test('finds entries by method and parameter, shows one, and deletes it', async () => {
+  await work();
+  await open();
+  await page.fill('#search-method', 'search');
+  await page.fill('#search-text', 'id: 7,');
+  await page.press('#search-text', 'Enter');
+  await expect.poll(() => page.locator('#found tbody tr').count()).toBe(1);
+  // All by keyboard from here.
+  await page.locator('#found button.link').focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#entry[open]').waitFor();
+  expect(await page.textContent('#entry-value')).toContain(`found: '${hostile}'`);
+  expect(await page.textContent('#entry-facts')).toContain('tags');
+  const questions: string[] = [];
+  page.on('dialog', (dialog) => {
+    questions.push(dialog.message());
+    void dialog.accept();
+  });
+  await page.keyboard.press('Tab');
+  await page.locator('#entry-delete').focus();
+  await page.keyboard.press('Enter');
+  await expect.poll(() => page.locator('#found tbody tr').count()).toBe(0);
+  expect(questions).toEqual(['Delete this entry of search?']);
+  expect(await cache.has('search', { id: 7, text: hostile })).toBe(false);
+  expect(await cache.has('search', { id: 8, text: hostile })).toBe(true);
+  await page
+    .locator('#methods tr')
+    .filter({ hasText: 'get_order' })
+    .getByRole('button', { name: 'Clear' })
+    .click();
+  await expect.poll(() => cache.stats('get_order').entries).toBe(0);
+  await page.fill('#invalidate-tag', 'all');
+  await page.click('#invalidate button');
+  await expect.poll(() => cache.has('search', { id: 8, text: hostile })).toBe(false);
+  expect(problems).toEqual([]);
+});
+
+test('does nothing that a method, a parameter or a value says', async () => {
+  await work();
+  await open();
+  await expect.poll(() => page.locator('#methods tbody tr').count()).toBe(3);
+  expect(await page.title()).toBe(hostile);
+  await page.press('#search-text', 'Enter');
+  await expect.poll(() => page.locator('#found tbody tr').count()).toBeGreaterThan(50);
+  await page.locator('#found button.link').last().click();
+  await page.locator('#entry[open]').waitFor();
+  expect(await page.evaluate('globalThis.broken')).toBeUndefined();
+  expect(await page.locator('img, main script').count()).toBe(0);
+  // What the page holds is shown; what somebody put into it would not run either.
+  await page.evaluate(() => {
+    const made = (
+      globalThis as never as { document: { createElement(name: string): { textContent: string } } }
+    ).document;
+    const script = made.createElement('script');
+    try {
+      script.textContent = 'globalThis.broken = 1';
+      (made as never as { body: { append(node: unknown): void } }).body.append(script);
+    } catch {
+      // Refused at the first step.
+    }
+  });
+  expect(await page.evaluate('globalThis.broken')).toBeUndefined();
+});
+
+test('is refused to a page of another origin, which has the token even', async () => {
+  await work();
+  const foreign = createServer((_request, response) => {
+    response.setHeader('content-type', 'text/html').end('<p>elsewhere</p>');
+  }).listen(0, '127.0.0.1');
+  await once(foreign, 'listening');
+  try {
+    await page.goto(`http://127.0.0.1:${(foreign.address() as AddressInfo).port}/`);
+    const told = await page.evaluate(
+      async ({ url, token }) => {
+        const told: string[] = [];
+        for (const mode of ['cors', 'no-cors'] as const)
+          for (const headers of [{}, { 'x-toolstash-token': token }])
+            try {
+              const response = await fetch(`${url}/clear`, {
+                method: 'POST',
+                mode,
+                headers,
+                body: '{"method":"search"}',
+              });
+              told.push(`${response.type} ${response.status}`);
+            } catch {
+              told.push('refused');
+            }
+        return told;
+      },
+      { url: origin(), token: board.token },
+    );
+    expect(told).toEqual(['refused', 'refused', 'refused', 'refused']);
+    expect(cache.stats('search').entries).toBe(20);
+  } finally {
+    foreign.close();
+    foreign.closeAllConnections();
+  }
+});
+
+test.each([
+  [1280, 'light'],
+  [400, 'dark'],
+] as const)('fits %i pixels, %s', async (width, colorScheme) => {
+  await work();
+  await page.setViewportSize({ width, height: 900 });
+  await page.emulateMedia({ colorScheme });
+  await open();
+  await expect.poll(() => page.locator('#methods tbody tr').count()).toBe(3);
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+  const back = () => page.evaluate('getComputedStyle(document.body).backgroundColor');
+  const [before, dark] = [await back(), 'rgb(20, 23, 28)'];
+  expect(before === dark).toBe(colorScheme === 'dark');
+  await page.click('#theme');
+  expect((await back()) === dark).toBe(colorScheme !== 'dark');
+  const folder = process.env['TOOLSTASH_SCREENSHOTS'];
+  if (folder !== undefined) {
+    await page.click('#theme');
+    for (let more = 0; more < 6; more += 1) await work();
+    await page.screenshot({ path: `${folder}/${width}-${colorScheme}.png`, fullPage: true });
+  }
+});
