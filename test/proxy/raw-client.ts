@@ -31,13 +31,14 @@ export class RawClient {
   readonly ended: Promise<void>;
   #ids = 0;
 
-  constructor(config: ProxyConfig, cache = new CacheManager()) {
+  /** @param isLoose whether the server may send what is no JSON */
+  constructor(config: ProxyConfig, cache = new CacheManager(), isLoose = false) {
     const output = new PassThrough();
     let rest = '';
     output.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() as string;
-      for (const text of lines) this.received.push({ text, value: JSON.parse(text) });
+      for (const text of lines) this.received.push({ text, value: parsed(text, isLoose) });
     });
     const { signal } = this.#leaving;
     this.ended = serveStdio(resolveConfig(config), cache, { input: this.#input, output, signal });
@@ -110,5 +111,15 @@ export function isRunning(pid: number): boolean {
     return process.kill(pid, 0);
   } catch {
     return false;
+  }
+}
+
+function parsed(text: string, isLoose: boolean): unknown {
+  try {
+    // What is no message has no id.
+    return isLoose ? (JSON.parse(text) ?? {}) : JSON.parse(text);
+  } catch (error) {
+    if (isLoose) return {};
+    throw error;
   }
 }

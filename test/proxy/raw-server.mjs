@@ -1,8 +1,10 @@
 /** A server of raw JSON-RPC, by hand: it says what it got, byte by byte, and does what tests ask for. */
 
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-const [version = '1'] = process.argv.slice(2);
+const [version = '1', prelude] = process.argv.slice(2);
+if (prelude !== undefined) process.stdout.write(readFileSync(prelude));
 const tool = (name, more = {}) => ({
   name,
   description: `version ${version}`,
@@ -72,24 +74,25 @@ lines.on('line', async (line) => {
     return;
   }
   if (Array.isArray(message))
-    return say(message.filter(({ id }) => id).map(({ id }) => ({ id, result: {} })));
-  const { id, method, params = {} } = message;
+    return say(message.filter((each) => each?.id !== undefined).map(({ id }) => ({ id, result: {} })));
+  if (typeof message !== 'object' || message === null) return;
+  const { id, method } = message;
+  const params = typeof message.params === 'object' && message.params !== null ? message.params : {};
   if (method === undefined) return asking.get(id)?.(message);
   if (id === undefined) return;
+  const refuse = (code, what, data) => say({ jsonrpc: '2.0', id, error: { code, message: what, data } });
   if (method === 'tools/call' && params.name === 'big') {
     say(
       `{"id":${JSON.stringify(id)}, "jsonrpc":"2.0", "result":{"content":[],"id":9007199254740993,"run":${++runs}}}`,
     );
     return;
   }
-  if (method === 'tools/call' && params.name === 'refuse') {
-    say({ jsonrpc: '2.0', id, error: { code: -32099, message: 'no', data: { run: ++runs } } });
-    return;
-  }
-  const run =
-    method === 'tools/call' ? () => calls[params.name](params.arguments, params._meta) : handlers[method];
-  if (run === undefined)
-    return say({ jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } });
-  const result = await run(params);
+  if (method === 'tools/call' && params.name === 'refuse') return refuse(-32099, 'no', { run: ++runs });
+  const table = method === 'tools/call' ? calls : handlers;
+  const name = method === 'tools/call' ? params.name : method;
+  if (!Object.hasOwn(table, name)) return refuse(-32601, 'Method not found');
+  const result = await (table === calls
+    ? calls[name](params.arguments, params._meta ?? {})
+    : handlers[name](params));
   if (result !== undefined) say({ jsonrpc: '2.0', id, result });
 });

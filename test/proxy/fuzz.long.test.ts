@@ -1,0 +1,3 @@
+/** The long form of `fuzz.test.ts`. */
+
+import './fuzz.test.js';
