@@ -17,6 +17,7 @@ import { verifyCommand } from './partitions/verify-command.js';
 import { proxyCommand } from './proxy-command.js';
 import { withRedisPlace } from './redis-place.js';
 import { replayCommand } from './replay/flags.js';
+import { reportCommand } from './report/command.js';
 import { simulateCommand } from './simulate/flags.js';
 import { systemComplaint } from './system-error.js';
 import { UsageError } from './usage-error.js';
@@ -29,6 +30,7 @@ const commands: readonly CommandFactory[] = [
   replayCommand,
   simulateCommand,
   dashboardCommand,
+  reportCommand,
   proxyCommand,
   inspectCommand,
   verifyCommand,

@@ -17,7 +17,7 @@ import {
 } from '../option-checks.js';
 import { type AccessRules, hasToken, refusalOf } from './access.js';
 import { entryDetails, searchEntries } from './entry-search.js';
-import { figuresOf, type PartitionFigures } from './figures.js';
+import { type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
 import { pageFiles } from './page.js';
 import { bodyOf, field, MalformedRequest, nameIn, send, sendFile, stream } from './responses.js';
 
@@ -137,6 +137,17 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
       for (const end of streams) end();
     },
   };
+}
+
+/** The figures of a cache as they are now, for a page that stays as it is. */
+export async function stillFigures(
+  cache: CacheManager,
+  { title, partitions }: { readonly title: string; readonly partitions?: readonly PartitionFigures[] },
+): Promise<DashboardFigures> {
+  const core = coreOf(cache);
+  if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
+  // Of when it was made, whatever clock the cache goes by.
+  return { ...(await figuresOf(core, { title, isReadOnly: true, partitions })), time: Date.now() };
 }
 
 const shortestToken = 16;

@@ -1,11 +1,16 @@
 /** The page in a real browser. */
 
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { stillFigures } from '../../src/dashboard/dashboard.js';
 import { type Dashboard, dashboard } from '../../src/dashboard/index.js';
+import { stillPage } from '../../src/dashboard/still-page.js';
 import { CacheManager } from '../../src/index.js';
 import { startBrowser } from '../helper/browser.js';
 
@@ -148,6 +153,35 @@ test('does nothing that a method, a parameter or a value says', async () => {
     }
   });
   expect(await page.evaluate('globalThis.broken')).toBeUndefined();
+});
+
+test('stays as one file that asks nobody for anything, hostile texts and all', async () => {
+  await work();
+  const folder = mkdtempSync(join(tmpdir(), 'toolstash-page-'));
+  const path = join(folder, 'page.html');
+  try {
+    writeFileSync(path, stillPage(await stillFigures(cache, { title: `</script>${hostile}` })));
+    problems = [];
+    page.removeAllListeners('request');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(request.url()));
+    await page.goto(`file://${path}`);
+    const { hits, entries } = cache.stats();
+    expect(await card('Hits').textContent()).toBe(String(hits));
+    expect(await card('Entries in memory').textContent()).toBe(String(entries));
+    expect(await page.locator('#methods tbody tr').count()).toBe(3);
+    expect(await page.locator('meter').count()).toBe(6);
+    expect(await page.title()).toBe(`</script>${hostile}`);
+    expect(await page.locator('#search-section').isVisible()).toBe(false);
+    expect(await page.evaluate('globalThis.broken')).toBeUndefined();
+    expect(await page.evaluate('getComputedStyle(document.body).margin')).toBe('0px');
+    expect(asked).toEqual([`file://${path}`]);
+    expect(problems).toEqual([]);
+    const shots = process.env['TOOLSTASH_SCREENSHOTS'];
+    if (shots !== undefined) await page.screenshot({ path: `${shots}/still.png`, fullPage: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('is refused to a page of another origin, which has the token even', async () => {

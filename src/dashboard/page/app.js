@@ -75,7 +75,8 @@ function fillTable(table, head, rows) {
 function showCards(figures) {
   const { stats } = figures;
   const { calls } = callsOf(stats);
-  const cards = [
+  const isOfFiles = calls === 0 && figures.partitions !== undefined;
+  const ofCalls = [
     ['Hit rate', formatShare(stats.hitRate, 1)],
     ['Calls', count.format(calls)],
     ['Hits', count.format(stats.hits)],
@@ -84,6 +85,10 @@ function showCards(figures) {
     ['Time saved', formatMs(stats.savedMs)],
     ['Load p50', formatMs(stats.loadTime.p50)],
     ['Load p99', formatMs(stats.loadTime.p99)],
+  ];
+  const cards = [
+    // What was asked for, those know who asked: a folder has only what came of it.
+    ...(isOfFiles ? [] : ofCalls),
     ['Entries in memory', count.format(stats.entries)],
     ['Bytes in memory', formatBytes(stats.bytes)],
     ...figures.tiers.flatMap(({ name, entries }) =>
@@ -317,6 +322,10 @@ function showStillCharts({ methods }) {
 }
 
 function show(figures) {
+  const isIdle = figures.partitions !== undefined && callsOf(figures.stats).calls === 0;
+  byId('charts').hidden = isIdle;
+  byId('methods-section').hidden = isIdle && figures.methods.length === 0;
+  byId('memory').hidden = isIdle && figures.stats.entries === 0;
   document.title = figures.title;
   byId('title').textContent = figures.title;
   byId('invalidate').hidden = figures.isReadOnly;

@@ -1,0 +1,123 @@
+/** `toolstash report`: the figures of a cache folder, or of a trace through a cache, as a page in one file. */
+
+import { stat, writeFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import { stillFigures } from '../../dashboard/dashboard.js';
+import type { DashboardFigures } from '../../dashboard/figures.js';
+import { stillPage } from '../../dashboard/still-page.js';
+import { CacheManager, type Duration, hashKey } from '../../index.js';
+import { plural, printable } from '../../report/format.js';
+import { storeNames } from '../../store/registry.js';
+import type { CommandIo } from '../command-io.js';
+import { readFigures } from '../dashboard/folder-figures.js';
+import { byteSize, oneOf, wholeNumber } from '../option-value.js';
+import { ErrorReport } from '../partitions/error-report.js';
+import { assertFound, givenPaths, shownPath } from '../partitions/given-paths.js';
+import { effectByName, splitGlobs } from '../replay/effects.js';
+import { replayTasks } from '../replay/engine.js';
+import { latenciesOf, parseLatency } from '../replay/latency.js';
+import { groupByTask, type ToolCall } from '../replay/trace.js';
+import { readTrace } from '../replay/trace-reader.js';
+import { VirtualTime } from '../replay/virtual-time.js';
+
+interface ReportFlags {
+  readonly html: string;
+  readonly eviction: 'lru';
+  readonly maxSize: number;
+  readonly maxBytes: number;
+  readonly ttl?: string;
+  readonly writes: readonly string[];
+}
+
+/** Tasks that a trace's replay runs at once, as `replay` does. */
+const concurrency = 8;
+
+/** The command with its flags. */
+export function reportCommand(io: CommandIo, exit: (code: number) => void): Command {
+  return new Command('report')
+    .description('Write what a cache folder holds, or what a cache would do for a trace, as one HTML file.')
+    .argument('<path>', 'a cache folder, or a trace as replay takes it')
+    .requiredOption('--html <file>', 'the file to write; it needs no server and loads nothing')
+    .addOption(
+      new Option('--eviction <policy>', 'of a trace: which entry leaves when room is needed')
+        .default('lru')
+        .argParser(oneOf('--eviction', storeNames())),
+    )
+    .addOption(
+      new Option('--max-size <entries>', 'of a trace: most entries in the cache')
+        .default(1000)
+        .argParser(wholeNumber('--max-size', 1, 2 ** 24)),
+    )
+    .addOption(
+      new Option('--max-bytes <size>', 'of a trace: most bytes in the cache')
+        .default(256 * 2 ** 20, '256MiB')
+        .argParser(byteSize('--max-bytes')),
+    )
+    .option('--ttl <duration>', "of a trace: how long an answer is fresh, in the trace's time")
+    .addOption(
+      new Option('--writes <globs>', 'of a trace: tools that change something, never cached')
+        .default([], 'none')
+        .argParser((text: string, earlier: readonly string[]) => [...earlier, ...splitGlobs(text)]),
+    )
+    .helpOption('-h, --help', 'Show this help')
+    .action(async (path: string, flags: ReportFlags) => exit(await report(path, flags, io)));
+}
+
+async function report(path: string, flags: ReportFlags, { stdout, stderr }: CommandIo): Promise<number> {
+  const errors = new ErrorReport();
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  const figures = isFolder ? await figuresOfFolder(path, errors) : await figuresOfTrace(path, flags);
+  await writeFile(flags.html, stillPage(figures));
+  errors.print(stderr);
+  const { methods, partitions = [] } = figures;
+  stdout.write(
+    `${plural(isFolder ? partitions.length : methods.length, 'method')} in ${printable(flags.html)}.\n`,
+  );
+  return errors.count === 0 ? 0 : 1;
+}
+
+async function figuresOfFolder(path: string, errors: ErrorReport): Promise<DashboardFigures> {
+  const [folder = ''] = await givenPaths([path]);
+  const partitions = await readFigures(folder);
+  assertFound(partitions.length, [path]);
+  const cache = new CacheManager({ recording: false, loadCache: [folder] });
+  cache.on('error', ({ error }) => errors.note(error));
+  try {
+    await cache.open();
+    return await stillFigures(cache, { title: shownPath(folder), partitions });
+  } finally {
+    await cache.close();
+  }
+}
+
+/** Replays the trace in virtual time: nothing waits, and the outcome is the same every time. */
+async function figuresOfTrace(path: string, flags: ReportFlags): Promise<DashboardFigures> {
+  const { calls, name } = await readTrace(path);
+  const time = new VirtualTime();
+  const { eviction, maxSize, maxBytes, ttl } = flags;
+  const cache = new CacheManager({
+    ...{ eviction, maxSize, maxBytes, clock: time, recording: false },
+    ...(ttl !== undefined && { ttl: /^\d+$/.test(ttl) ? Number(ttl) : (ttl as Duration) }),
+  });
+  const latencies = latenciesOf(calls, parseLatency('recorded'), 1);
+  const effectOf = effectByName({ writes: flags.writes, readOnly: [] });
+  await time.run(
+    replayTasks({
+      tasks: groupByTask(calls),
+      keyOf: (call: ToolCall) => hashKey(call.tool, call.args),
+      effectOf,
+      latencyOf: (call: ToolCall) => latencies.ms.get(call) ?? 0,
+      concurrency,
+      transientErrors: false,
+      cache,
+      timeScale: 1,
+      sleep: (ms: number) => time.sleep(ms),
+      onOutcome: () => undefined,
+    }),
+  );
+  try {
+    return await stillFigures(cache, { title: printable(name) });
+  } finally {
+    await cache.close();
+  }
+}
