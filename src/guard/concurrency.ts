@@ -87,8 +87,7 @@ export class ConcurrencyLimiter {
 
 type PermitState =
   | { readonly kind: 'waiting'; readonly grant: () => void }
-  | { readonly kind: 'running' }
-  | { readonly kind: 'over' };
+  | { readonly kind: 'running' | 'suspended' | 'over' };
 
 /** One caller's permit: first queued, then running. */
 export class Permit implements Linked<Permit> {
@@ -102,22 +101,31 @@ export class Permit implements Linked<Permit> {
   /** @internal */
   next: Permit | undefined = undefined;
   readonly #lane: Lane;
+  readonly #signal: AbortSignal | undefined;
   #state: PermitState;
 
   /** @internal Made by `ConcurrencyLimiter.enter`. */
   constructor(lane: Lane, signal: AbortSignal | undefined) {
     this.#lane = lane;
+    this.#signal = signal;
+    this.#state = { kind: 'over' };
     if (signal?.aborted) {
-      this.#state = { kind: 'over' };
       this.granted = heard(Promise.reject(signal.reason));
       lane.closeIfUnused();
       return;
     }
+    this.granted = this.#enter();
+  }
+
+  /** Takes its place: among those that run, or in the queue. */
+  #enter(): Promise<void> | undefined {
+    const lane = this.#lane;
     if (!lane.isFull) {
       this.#state = { kind: 'running' };
       lane.active++;
-      return;
+      return undefined;
     }
+    const signal = this.#signal;
     let grant!: () => void;
     const granted = new Promise<void>((resolve, reject) => {
       const abort = () => {
@@ -130,9 +138,25 @@ export class Permit implements Linked<Permit> {
         resolve();
       };
     });
-    this.granted = heard(granted);
     this.#state = { kind: 'waiting', grant };
     lane.waiting.append(this);
+    return heard(granted);
+  }
+
+  /** Lets others run in its place until `resume`. */
+  suspend(): void {
+    if (this.#state.kind !== 'running') return;
+    this.#state = { kind: 'suspended' };
+    this.#lane.active--;
+    this.#lane.suspended++;
+    this.#lane.admitNext();
+  }
+
+  /** Queues again. Rejects with the signal's reason where that is aborted first; one that is over by now stays so. */
+  async resume(): Promise<void> {
+    if (this.#state.kind !== 'suspended') return;
+    this.#lane.suspended--;
+    await this.#enter();
   }
 
   /** Grants the permit at once, even above the limit, to avoid a deadlock. */
@@ -151,6 +175,7 @@ export class Permit implements Linked<Permit> {
     if (kind === 'over') return;
     this.#state = { kind: 'over' };
     if (kind === 'waiting') this.#lane.waiting.remove(this);
+    else if (kind === 'suspended') this.#lane.suspended--;
     else this.#lane.active--;
     this.#lane.admitNext();
   }
@@ -159,6 +184,8 @@ export class Permit implements Linked<Permit> {
 /** The permits of one depth. */
 class Lane {
   active = 0;
+  /** Those that will queue again. */
+  suspended = 0;
   readonly waiting = new LinkedList<Permit>();
   readonly #limit: number;
   readonly #close: () => void;
@@ -178,7 +205,7 @@ class Lane {
   }
 
   closeIfUnused(): void {
-    if (this.active === 0 && this.waiting.size === 0) this.#close();
+    if (this.active === 0 && this.suspended === 0 && this.waiting.size === 0) this.#close();
   }
 }
 

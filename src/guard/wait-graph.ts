@@ -8,11 +8,20 @@ import { AsyncLocalStorage } from 'node:async_hooks';
  */
 const currentLoad = new AsyncLocalStorage<WaitNode>();
 
+/** A permit, as a load queues for it and holds it. */
+export interface NodePermit {
+  /** Grants it at once, even above the limit. */
+  grantNow(): void;
+  /** Gives it up, where it is held, for some time. */
+  suspend(): void;
+  /** Queues for it again. */
+  resume(): Promise<void>;
+}
+
 /** Where a load stands with its tool's limiter. The depth is the one at which it queued: it keeps that permit. */
 type PermitState =
   | { readonly kind: 'none' }
-  | { readonly kind: 'queued'; readonly depth: number; readonly grantNow: () => void }
-  | { readonly kind: 'held'; readonly depth: number };
+  | { readonly kind: 'queued' | 'held'; readonly depth: number; readonly permit: NodePermit };
 
 const noPermit: PermitState = { kind: 'none' };
 
@@ -63,17 +72,38 @@ export class WaitNode {
   }
 
   /**
-   * Queues for a permit of its depth.
-   * @param grantNow called when a load that holds a permit of that depth or a greater one begins to wait for this one: it
-   *   must not wait any longer
+   * Queues for a permit of its depth, which is granted at once when a load that holds a permit of that depth or a greater
+   * one begins to wait for this one: it must not wait any longer.
    */
-  queue(grantNow: () => void): void {
-    this.#permit = { kind: 'queued', depth: this.#depth, grantNow };
+  queue(permit: NodePermit): void {
+    this.#permit = { kind: 'queued', depth: this.#depth, permit };
   }
 
   /** It has its permit. */
   holdPermit(): void {
-    if (this.#permit.kind === 'queued') this.#permit = { kind: 'held', depth: this.#permit.depth };
+    if (this.#permit.kind === 'queued') this.#permit = { ...this.#permit, kind: 'held' };
+  }
+
+  /**
+   * Waits without the permit that it holds, for something that a load which queues for that may hold, and queues for it
+   * again.
+   */
+  async withoutPermit<T>(wait: () => Promise<T>): Promise<T> {
+    const held = this.#permit;
+    if (held.kind !== 'held') return wait();
+    const { permit, depth } = held;
+    permit.suspend();
+    this.#permit = noPermit;
+    try {
+      return await wait();
+    } finally {
+      this.#permit = { kind: 'queued', depth, permit };
+      const granted = permit.resume();
+      // Others have come to wait for it meanwhile that hold permits of that depth.
+      if (this.#depth > depth) permit.grantNow();
+      await granted;
+      this.holdPermit();
+    }
   }
 
   /** Gives its permit, or its place in the queue, back. */
@@ -139,7 +169,7 @@ export class WaitNode {
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
       if (node.#depth >= depth) continue;
       node.#depth = depth;
-      if (node.#permit.kind === 'queued') node.#permit.grantNow();
+      if (node.#permit.kind === 'queued') node.#permit.permit.grantNow();
       // What waits below a permit of this depth, or of a greater one, lies deeper already.
       if (node.depthBelow === depth) for (const other of node.#waitsFor?.keys() ?? []) open.push(other);
     }

@@ -198,7 +198,7 @@ export function enterQueue(
     state.breaker?.check();
     const permit = limiter.enter({ signal: flight.signal, depth: flight.node.depth });
     try {
-      flight.node.queue(() => permit.grantNow());
+      flight.node.queue(permit);
       // A tool that does not heed its signal may never end: its permit must not be lost with it.
       flight.signal.addEventListener('abort', () => permit.leave(), { once: true });
     } catch (error) {

@@ -110,11 +110,17 @@ export class Joining {
   async run<Result>(key: string, tool: () => Promise<Result>): Promise<Result> {
     this.#running.add(key);
     try {
-      if (this.#world !== undefined && !this.#world.isReady) await this.#waits.make(key, this.#world);
+      if (this.#world !== undefined && !this.#world.isReady) await this.#make(key, this.#world);
       return await tool();
     } finally {
       this.#running.delete(key);
     }
+  }
+
+  /** Who holds the world that this one waits for may need the permit that this load holds. */
+  #make(key: string, world: Materialization): Promise<void> {
+    const make = () => this.#waits.make(key, world);
+    return enclosingLoad()?.withoutPermit(make) ?? make();
   }
 
   async #joinUntilHolding<Result>(key: string, { signal, join, renew }: Ask<Result>): Promise<Result> {

@@ -222,6 +222,52 @@ describe('ConcurrencyLimiter', () => {
     if (limit !== 0) expect(() => limiter(1, limit)).toThrow(/`concurrency\.queueLimit`/);
   });
 
+  it('lets others run in place of one that is suspended, which queues again behind them', async () => {
+    const limited = limiter(1);
+    const [first, second] = [limited.enter(), limited.enter()];
+    first.suspend();
+    await second.granted;
+    expect([limited.active, limited.queued]).toEqual([1, 0]);
+    let isResumed = false;
+    const resumed = first.resume().then(() => {
+      isResumed = true;
+    });
+    await turn();
+    expect([isResumed, limited.active, limited.queued]).toEqual([false, 1, 1]);
+    second.leave();
+    await resumed;
+    expect([limited.active, limited.queued]).toEqual([1, 0]);
+    // Alone it still counts.
+    first.suspend();
+    const third = limited.enter();
+    const again = first.resume();
+    expect([third.granted, limited.active, limited.queued]).toEqual([undefined, 1, 1]);
+    first.grantNow();
+    await again;
+    expect(limited.active).toBe(2);
+    for (const each of [first, third]) each.leave();
+    expect([limited.active, limited.queued]).toEqual([0, 0]);
+  });
+
+  it('forgets one that leaves while it is suspended, or is aborted when it queues again', async () => {
+    const limited = limiter(1);
+    const left = limited.enter();
+    left.suspend();
+    left.leave();
+    await left.resume();
+    expect([limited.active, limited.queued]).toEqual([0, 0]);
+    const controller = new AbortController();
+    const aborted = limited.enter({ signal: controller.signal });
+    aborted.suspend();
+    const other = limited.enter();
+    const resumed = aborted.resume();
+    controller.abort(new Error('enough'));
+    await expect(resumed).rejects.toThrow('enough');
+    expect([limited.active, limited.queued]).toEqual([1, 0]);
+    other.leave();
+    expect(limited.active).toBe(0);
+  });
+
   it('holds its limit and its order whatever comes and goes', async () => {
     const step = fc.record({
       kind: fc.constantFrom('enter', 'leave', 'abort'),

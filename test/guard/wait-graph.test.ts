@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WaitNode } from '../../src/guard/wait-graph.js';
+import { type NodePermit, WaitNode } from '../../src/guard/wait-graph.js';
 import { CacheManager } from '../../src/index.js';
 import { inForm } from '../helper/form.js';
 import { gate, settle } from '../helper/gate.js';
@@ -41,6 +41,9 @@ const step = fc.record({
   two: fc.nat(4),
 });
 
+/** What is never suspended. */
+const permit: NodePermit = { grantNow() {}, suspend() {}, resume: () => Promise.resolve() };
+
 describe('the wait graph', () => {
   it('knows who waits for whom as a plain list of waits does, and lets nobody stand in line behind who waits for him', () => {
     fc.assert(
@@ -79,7 +82,7 @@ describe('the wait graph', () => {
             nodes[one]!.releasePermit();
             reference.held.delete(one);
             inLine.set(one, nodes[one]!.depth);
-            nodes[one]!.queue(() => inLine.delete(one));
+            nodes[one]!.queue({ ...permit, grantNow: () => inLine.delete(one) });
           } else if (kind === 'turn' && inLine.has(one)) {
             nodes[one]!.holdPermit();
             reference.held.set(one, inLine.get(one)!);

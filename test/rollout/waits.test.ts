@@ -1,8 +1,10 @@
 /** Rollouts that share results, and whose worlds, writes and tools wait for one another: none must wait for itself. */
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ConcurrencyLimiter, type Permit } from '../../src/guard/concurrency.js';
 import { CacheManager } from '../../src/index.js';
-import { Rollout, type RolloutOptions } from '../../src/rollout/index.js';
+import { Rollout, type RolloutEnvironment, type RolloutOptions } from '../../src/rollout/index.js';
 
 const effects = Object.freeze({
   get: { reads: ['n'] },
@@ -166,6 +168,24 @@ describe('a world that another rollout holds', () => {
     expect(await outcome(waiting)).toBe(1);
   });
 
+  it('nor for the permit of a load that waits for it', async () => {
+    const cache = new CacheManager({ methods: { get: { concurrency: 1 }, add: { concurrency: 1 } } });
+    const begin = pool(cache);
+    const [first, second, third] = [begin(), begin(), begin()];
+    await first.call('other');
+    // A write too is loaded where its world can be made again.
+    const waiting = [second.call('get', { key: 2 }), third.call('add', { key: 3 })];
+    await settled();
+    expect(await outcome(first.call('get', { key: 1 }))).toBe('get read');
+    expect(await outcome(first.call('add', { key: 1 }))).toBe('done');
+    expect(cache.stats('get')).toMatchObject({ running: 0, queued: 0 });
+    first.over();
+    expect(await outcome(waiting[0]!)).toBe('get read');
+    second.over();
+    expect(await outcome(waiting[1]!)).toBe('done');
+    expect(cache.stats('add')).toMatchObject({ running: 0, queued: 0 });
+  });
+
   it('while others without a world wait together, and only one is made', async () => {
     const begin = pool(new CacheManager());
     const rollouts = [begin(), begin(), begin()];
@@ -259,3 +279,85 @@ describe('rollouts that call each other', () => {
     expect(await outcome(writing)).not.toBe('hangs');
   });
 });
+
+const tools = ['get', 'other', 'add', 'put'] as const;
+const plannedCall = fc.record({ tool: fc.constantFrom(...tools), key: fc.nat(1), turns: fc.nat(2) });
+/** Calls of one rollout, some of them at once. Most rollouts do the same. */
+const program = fc.array(fc.array(plannedCall, { minLength: 1, maxLength: 2 }), { maxLength: 5 });
+const group = fc.record({
+  common: program,
+  own: fc.array(fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, program), {
+    minLength: 4,
+    maxLength: 4,
+  }),
+  starts: fc.array(fc.nat(6), { minLength: 4, maxLength: 4 }),
+  pauses: fc.array(fc.array(fc.nat(4), { minLength: 5, maxLength: 5 }), { minLength: 4, maxLength: 4 }),
+  places: fc.integer({ min: 1, max: 2 }),
+  concurrency: fc.constantFrom(1, 2, undefined),
+  hasWorld: fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+});
+
+it('rollouts that share a pool of worlds, permits and loads all come to their end, with their own answers', async () => {
+  await fc.assert(
+    fc.asyncProperty(group, async ({ common, own, starts, pauses, places, concurrency, hasWorld }) => {
+      const cache = new CacheManager(concurrency === undefined ? {} : { concurrency });
+      const limiter = new ConcurrencyLimiter({ name: 'pool', limit: places, queueLimit: 100 });
+      const wrong: unknown[] = [];
+      const play = async (steps: typeof common, at: number) => {
+        // What was written, in order, is the world; it is answered by what has been written there before.
+        const world: string[] = [];
+        const truth: string[] = [];
+        const apply = (to: string[], { tool, key }: { tool: string; key: number }) => {
+          const resource = tool === 'get' || tool === 'add' ? 'n' : 'm';
+          if (tool === 'add' || tool === 'put') to.push(`${resource}${key}`);
+          return `${key}: ${to.filter((each) => each.startsWith(resource)).join()}`;
+        };
+        const place = { permit: undefined as Permit | undefined };
+        const environment: RolloutEnvironment = {
+          async fork() {
+            place.permit = limiter.enter();
+            await place.permit.granted;
+            return 0;
+          },
+          replay: (writes) =>
+            writes.map(({ tool, input }) => apply(world, { tool, ...(input as { key: number }) })),
+        };
+        const rollout = rolloutOn(cache, hasWorld[at] ? {} : { environment });
+        await turnsOf(starts[at]!);
+        for (const [step, calls] of steps.entries()) {
+          await turnsOf(pauses[at]![step]!);
+          // Together only what does not touch the same.
+          const together =
+            new Set(calls.map(({ tool }) => tool)).size < calls.length ? calls.slice(0, 1) : calls;
+          const isApart =
+            together.every(({ tool }) => tool === 'get' || tool === 'other') || together.length === 1;
+          const batch = isApart ? together : together.slice(0, 1);
+          await Promise.all(
+            batch.map(async ({ tool, key, turns }) => {
+              const answer = await rollout.call(tool, { key }, async () => {
+                await turnsOf(turns);
+                return apply(world, { tool, key });
+              });
+              const expected = apply(truth, { tool, key });
+              if (answer !== expected) wrong.push({ at, tool, key, answer, expected });
+            }),
+          );
+        }
+        place.permit?.leave();
+      };
+      const all = own.map((each, at) => play(each ?? common, at));
+      let isOver = false;
+      const ended = Promise.all(all).then(() => {
+        isOver = true;
+      });
+      for (let turn = 0; turn < 2000 && !isOver; turn++) await new Promise(setImmediate);
+      expect([isOver, wrong]).toEqual([true, []]);
+      await ended;
+    }),
+    { numRuns: 150 },
+  );
+});
+
+async function turnsOf(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise(setImmediate);
+}
