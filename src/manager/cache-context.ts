@@ -57,6 +57,9 @@ export interface TierWiring {
   readonly onChanged: (changes: IndexChanges | 'everything') => void | Promise<void>;
 }
 
+/** Runs a load and gives back what it comes to, or throws what it throws. */
+export type AroundLoads = <T>(method: string, load: () => T | PromiseLike<T>) => T | PromiseLike<T>;
+
 /** Tiers below memory, fastest first, or how they are made. */
 export type SlowTiers = readonly SlowTier[] | ((wiring: TierWiring) => readonly SlowTier[]);
 
@@ -82,6 +85,8 @@ export class CacheCore implements TierObserver {
   readonly verifications: (() => readonly VerifiedFigures[])[] = [];
   /** Methods that are not answered from the cache any more; `undefined` where there are none. */
   distrusted: Set<string> | undefined;
+  /** Runs each load within something, such as a span; `undefined` where nobody asked for it, as mostly. */
+  aroundLoads: AroundLoads | undefined;
   /** Whether a caller is told of what can't be opened. */
   #isOpenAwaited = false;
   readonly #states = new Map<string, MethodState>();

@@ -59,7 +59,12 @@ export async function callTool<T>(
   let recorded: RecordedAnswer | undefined;
   try {
     const context = new LoadContext(flight, decision);
-    const { loader, key, origin, isExact } = request;
+    const { key, origin, isExact } = request;
+    const { aroundLoads } = core;
+    const loader: Loader<T> =
+      aroundLoads === undefined
+        ? request.loader
+        : (each) => aroundLoads(state.name, () => request.loader(each));
     if (core.replay === undefined) value = await loader(context);
     else {
       const call = { method: state.name, key, origin, isExact };

@@ -3,7 +3,10 @@
 export {
   type OpenTelemetryMeterProvider,
   type OpenTelemetryOptions,
+  type OpenTelemetrySpanOptions,
+  type OpenTelemetryTracerProvider,
   openTelemetryMetrics,
+  openTelemetrySpans,
 } from './open-telemetry.js';
 export { type PrometheusOptions, type PrometheusRegistry, prometheusMetrics } from './prometheus.js';
 export type { VerificationFigures } from './series.js';

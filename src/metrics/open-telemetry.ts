@@ -1,9 +1,10 @@
 /** Figures for OpenTelemetry, through `@opentelemetry/api`: observed when they are collected. */
 
-import type { Attributes, Meter, Observable } from '@opentelemetry/api';
-import { CacheError } from '../errors.js';
+import type { Attributes, Meter, Observable, Tracer } from '@opentelemetry/api';
+import { CacheError, InvalidOptionError, isError, messageOf } from '../errors.js';
 import type { CacheManager } from '../index.js';
-import { hasMethods, objectOf } from '../option-checks.js';
+import { type AroundLoads, coreOf } from '../manager/cache-context.js';
+import { hasMethods, objectOf, refuseUnknown, text } from '../option-checks.js';
 import { allSeries, loadDuration, type Series } from './series.js';
 import { checkedMetricsOptions, type ExportedMetrics, type MetricsOptions, MetricsSource } from './source.js';
 
@@ -67,6 +68,85 @@ export async function openTelemetryMetrics(
     stop() {
       off();
       meter.removeBatchObservableCallback(observe, observed);
+    },
+  };
+}
+
+/** Where tracers come from: what an SDK of OpenTelemetry provides. */
+export interface OpenTelemetryTracerProvider {
+  /** The tracer of a library. */
+  getTracer(name: string): object;
+}
+
+/** How the loads of a cache are traced. */
+export interface OpenTelemetrySpanOptions {
+  /**
+   * Where the tracer comes from.
+   * @default the global tracer provider
+   */
+  readonly tracerProvider?: OpenTelemetryTracerProvider;
+  /**
+   * What tells this cache from others of the process: the attribute `toolstash.cache`.
+   * @default 'default'
+   */
+  readonly name?: string;
+}
+
+/**
+ * Makes a span of each run of a tool through a cache's `getOrSet`, `refresh` and wrapped async functions, as the GenAI conventions have
+ * it: `execute_tool <method>` with `gen_ai.operation.name` and `gen_ai.tool.name`, with `error.type` where it failed. Spans
+ * that the tool makes are within it, and it is within whatever is active where the load was begun; who joins a load is not told of.
+ * Params and results are never attributes. A hit has no span.
+ * @throws InvalidOptionError for a wrong option, or where spans are made already; `ERR_STORAGE` where `@opentelemetry/api` is
+ *   not installed
+ *
+ * @example
+ * const { stop } = await openTelemetrySpans(cache);
+ */
+export async function openTelemetrySpans(
+  cache: CacheManager,
+  options: OpenTelemetrySpanOptions = {},
+): Promise<ExportedMetrics> {
+  const core = coreOf(objectOf(cache, 'cache', 'a `CacheManager`'));
+  if (core === undefined)
+    throw new InvalidOptionError('Expected `cache` to be a `CacheManager` of this build of the package');
+  refuseUnknown(objectOf(options, 'options'), ['tracerProvider', 'name'], { of: 'openTelemetrySpans' });
+  const { tracerProvider, name = 'default' } = options;
+  text(name, 'name');
+  if (tracerProvider !== undefined)
+    hasMethods(objectOf(tracerProvider, 'tracerProvider'), 'tracerProvider', ['getTracer']);
+  const { trace, SpanKind, SpanStatusCode } = await loadLibrary();
+  if (core.aroundLoads !== undefined)
+    throw new InvalidOptionError(
+      'Spans of this cache are made already: call `stop()` of what makes them first',
+    );
+  const tracer = (tracerProvider ?? trace).getTracer('toolstash') as Tracer;
+  const around: AroundLoads = (method, load) => {
+    const attributes = {
+      'gen_ai.operation.name': 'execute_tool',
+      'gen_ai.tool.name': method,
+      'toolstash.cache': name,
+    };
+    return tracer.startActiveSpan(
+      `execute_tool ${method}`,
+      { kind: SpanKind.INTERNAL, attributes },
+      async (span) => {
+        try {
+          return await load();
+        } catch (error) {
+          span.setAttribute('error.type', isError(error) ? error.name : typeof error);
+          span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+          throw error;
+        } finally {
+          span.end();
+        }
+      },
+    );
+  };
+  core.aroundLoads = around;
+  return {
+    stop() {
+      if (core.aroundLoads === around) core.aroundLoads = undefined;
     },
   };
 }
