@@ -113,7 +113,14 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
   refuseUnknown(objectOf(config, 'config'), fields, { of, noun: 'field' });
   const example = "an object of servers by name, as `{ docs: { command: 'npx', args: ['docs-server'] } }`";
   const servers = Object.entries(objectOf(config.servers, 'servers', example));
-  if (servers.length !== 1) throw expected('servers', 'one server', config.servers);
+  if (servers.length === 0) throw expected('servers', 'one server at least', config.servers);
+  const wrong = servers.map(([name]) => name).find((name) => servers.length > 1 && !mayBePrefix(name));
+  if (wrong !== undefined)
+    throw expected(
+      'servers',
+      `named by letters, digits, - and single _, as they are prefixes of tools (\`${wrong}\`)`,
+      wrong,
+    );
   const { redis, ...cache } = objectOf(config.cache ?? {}, 'cache');
   for (const [name, why] of Object.entries(refusedOptions))
     if (Object.hasOwn(cache, name)) throw new InvalidOptionError(`\`cache.${name}\` can't be set: ${why}`);
@@ -230,4 +237,9 @@ function withVariables(value: string, path: string): string {
     if (found !== undefined) return found;
     throw new InvalidOptionError(`\`${path}\` needs the environment variable ${name}, which is not set`);
   });
+}
+
+/** So that no two servers can have a tool of one name behind the proxy. */
+function mayBePrefix(name: string): boolean {
+  return /^[a-z0-9-]+(?:_[a-z0-9-]+)*$/i.test(name);
 }

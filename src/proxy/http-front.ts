@@ -9,7 +9,7 @@ import { jsonText } from './json-text.js';
 import type { ResolvedListen } from './listen-config.js';
 import { kindOf, type Message, parsedMessages, recordIn } from './message.js';
 import type { ToClient } from './server-link.js';
-import type { Session } from './session.js';
+import type { ClientSession } from './session-group.js';
 
 /** Who begins a session. */
 export interface Whose {
@@ -22,14 +22,14 @@ export interface Whose {
 export interface HttpFrontInit {
   readonly listen: ResolvedListen;
   /** Begins a session for who asks with these headers. */
-  open(whose: Whose, toClient: ToClient): Session;
+  open(whose: Whose, toClient: ToClient): ClientSession;
   /** For whom the answers are, by these headers. */
   principalOf(headers: IncomingMessage['headers']): string;
 }
 
 /** One session, as this side knows it. */
 interface HttpSession {
-  readonly session: Session;
+  readonly session: ClientSession;
   readonly principal: string;
   readonly isShared: boolean;
   /** Requests and streams that are open. */

@@ -4,11 +4,11 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheManager } from '../index.js';
 import { redis } from '../redis/index.js';
-import type { ResolvedConfig, ResolvedServer } from './config.js';
+import type { ResolvedConfig } from './config.js';
 import { HttpFront } from './http-front.js';
 import { readLines } from './lines.js';
 import type { ResolvedListen } from './listen-config.js';
-import { openSession, principalIn } from './open-session.js';
+import { openSessions, principalIn } from './open-session.js';
 import type { ToClient } from './server-link.js';
 
 export { type CheckedServer, checkServers } from './check.js';
@@ -43,7 +43,7 @@ export async function serveStdio(
     session.hold(true);
     output.once('drain', () => session.hold(false));
   };
-  const session = openSession(config.servers[0] as ResolvedServer, cache, send);
+  const session = openSessions(config.servers, cache, send);
   await new Promise<void>((resolve) => {
     readLines(input, {
       onLine: (line) => {
@@ -69,11 +69,10 @@ export async function serveHttp(
   cache: CacheManager,
   { signal, onListening }: { readonly signal: AbortSignal; onListening(url: string): void },
 ): Promise<void> {
-  const server = servers[0] as ResolvedServer;
   const front = new HttpFront({
     listen: listen as ResolvedListen,
-    open: (whose, toClient) => openSession(server, cache, toClient, whose),
-    principalOf: (headers) => principalIn(server, headers) ?? '',
+    open: (whose, toClient) => openSessions(servers, cache, toClient, whose),
+    principalOf: (headers) => servers.map((server) => principalIn(server, headers) ?? '').join(),
   });
   onListening(await front.start());
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));

@@ -11,6 +11,22 @@ import { jsonText } from './json-text.js';
 import { RestartingServer } from './restarting-server.js';
 import type { OpenLink, ToClient } from './server-link.js';
 import { Session } from './session.js';
+import { type ClientSession, SessionGroup } from './session-group.js';
+
+/** Begins one with all servers: several have their names as prefixes. */
+export function openSessions(
+  servers: readonly ResolvedServer[],
+  cache: CacheManager,
+  toClient: ToClient,
+  whose?: Whose,
+): ClientSession {
+  const [only] = servers;
+  if (only !== undefined && servers.length === 1) return openSession(only, cache, toClient, whose);
+  const byName = new Map(servers.map((server) => [server.name, server]));
+  return new SessionGroup([...byName.keys()], toClient, (name, to) =>
+    openSession(byName.get(name) as ResolvedServer, cache, to, whose),
+  );
+}
 
 /** Begins it, for who asks with these headers. What the server says by itself goes to `toClient`. */
 export function openSession(

@@ -18,6 +18,8 @@ const tools = [
   tool('write', { annotations: { readOnlyHint: false } }),
 ];
 
+const uri = process.env.RAW_RESOURCE;
+
 let runs = 0;
 const received = [];
 const waiting = [];
@@ -27,11 +29,17 @@ const say = (message) =>
 
 const handlers = {
   initialize: ({ protocolVersion }) => ({
-    ...{ protocolVersion, capabilities: { tools: { listChanged: true } } },
+    protocolVersion: process.env.RAW_REVISION ?? protocolVersion,
+    capabilities: { tools: { listChanged: true }, ...(uri && { resources: { subscribe: true } }) },
+    ...(uri && { instructions: `read ${uri}` }),
     serverInfo: { name: 'raw', version },
   }),
   'tools/list': () => ({ tools }),
   ping: () => ({}),
+  ...(uri && {
+    'resources/list': () => ({ resources: [{ uri, name: 'one' }] }),
+    'resources/read': (params) => ({ contents: [{ uri: params.uri, text: `of ${version}` }] }),
+  }),
   'test/received': () => ({ received }),
   'test/pid': () => ({ pid: process.pid }),
   'test/silence': () => undefined,
