@@ -236,10 +236,10 @@ export class Tiers {
   }
 
   /** Every live entry as its tier holds it, memory first, each key once. Entries set meanwhile may be missing. */
-  entries(method?: string): AsyncGenerator<Held> {
+  entries(method?: string, slow: readonly SlowTier[] = this.shared.faster): AsyncGenerator<Held> {
     const sources = {
       memory: this.#memory.entries(method),
-      slow: this.shared.faster,
+      slow,
       isHeld: (entry: MemoryEntry) => this.peek(entry.key) === entry,
       isInvalid: (record: Tagged) => this.tags.isInvalid(record),
     };

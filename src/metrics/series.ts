@@ -174,8 +174,15 @@ export const verifiedSeries = [
   ),
 ] as const satisfies readonly (Series & { readonly figures: unknown })[];
 
+/** What the tiers behind memory hold, which they know as a whole. */
+export const tierEntries: Series = {
+  ...{ name: 'tier_entries', kind: 'gauge', unit: '1', label: 'tier', isOfCache: true },
+  help: 'Entries that a tier behind memory knows of, expired ones included until they are noticed',
+  read: () => [],
+};
+
 /** All of them. */
-export const allSeries: readonly Series[] = [...cacheSeries, ...verifiedSeries];
+export const allSeries: readonly Series[] = [...cacheSeries, tierEntries, ...verifiedSeries];
 
 /** How long loads take: recorded as they end, since a distribution can't be pulled from its percentiles. */
 export const loadDuration = {

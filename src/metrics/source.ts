@@ -2,8 +2,9 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { CacheEvents, CacheManager, CacheStats } from '../index.js';
+import { coreOf } from '../manager/cache-context.js';
 import { hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
-import { cacheSeries, type Series, type VerificationFigures, verifiedSeries } from './series.js';
+import { cacheSeries, type Series, tierEntries, type VerificationFigures, verifiedSeries } from './series.js';
 
 /** What exporters have in common. */
 export interface MetricsOptions {
@@ -98,7 +99,15 @@ export class MetricsSource {
             ...this.#ofOthers(series, total, ofNamed, hasOthers),
           ],
     );
-    return [...ofCache, ...this.#verified()];
+    return [...ofCache, ...this.#tiers(), ...this.#verified()];
+  }
+
+  /** One that would have to count its entries has no figure. */
+  #tiers(): Reading[] {
+    const tiers = coreOf(this.#cache)?.tiers.slow ?? [];
+    return tiers.flatMap(({ name, size }) =>
+      size === undefined ? [] : [{ series: tierEntries, value: size, method: undefined, label: name }],
+    );
   }
 
   #verified(): Reading[] {

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Counter, Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
@@ -145,6 +147,24 @@ describe('what Prometheus scrapes', () => {
     expect(await registry.metrics()).not.toContain('toolstash');
     await prometheusMetrics(one, { registry, name: 'one' });
     expect(await scraped('loads_total{cache="one",method="search"}')).toBe(1);
+  });
+
+  it('tells how many entries the disk holds, whatever memory has let go of', async () => {
+    const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-metrics-'));
+    const cache = await CacheManager.open({ persist: true, persistDir, maxSize: 2 });
+    try {
+      await prometheusMetrics(cache, { registry, name: 'kept' });
+      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(0);
+      for (let id = 0; id < 5; id += 1) await cache.set('search', id, id);
+      await cache.flush();
+      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(5);
+      expect(await scraped('entries{cache="kept",method="search"}')).toBe(2);
+      await cache.delete('search', 1);
+      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(4);
+    } finally {
+      await cache.close();
+      rmSync(persistDir, { recursive: true });
+    }
   });
 
   it('is refused where its options are wrong', async () => {

@@ -6,15 +6,18 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { run, withConsumer } from './consumer.mjs';
 
-/** About a tenth above what was measured when it was last set. Raise one only with a reason. */
+/**
+ * About a tenth above what was measured when it was last set. Raise one only with a reason. The page of the dashboard, with its
+ * charts, is in the package three times: for ES modules, for CommonJS and in the command line.
+ */
 const budgets = {
-  'packed, KB': 2_700,
-  'unpacked, KB': 10_400,
-  'import, own code gzipped, KB': 145,
-  'import, all code, KB': 530,
+  'packed, KB': 3_100,
+  'unpacked, KB': 11_800,
+  'import, own code gzipped, KB': 150,
+  'import, all code, KB': 550,
   'import, files': 21,
-  'require, own code gzipped, KB': 147,
-  'require, all code, KB': 545,
+  'require, own code gzipped, KB': 152,
+  'require, all code, KB': 565,
   'require, files': 20,
 };
 

@@ -135,7 +135,7 @@ function entryButton(method, key) {
   return button;
 }
 
-function showMethods({ methods, methodsLeftOut, isReadOnly }) {
+function showMethods({ methods, methodsLeftOut, isReadOnly, partitions = [] }) {
   const canChange = !isReadOnly && !embedded;
   fillTable(
     byId('methods'),
@@ -168,9 +168,13 @@ function showMethods({ methods, methodsLeftOut, isReadOnly }) {
   );
   byId('methods-more').textContent =
     methodsLeftOut > 0 ? `and ${count.format(methodsLeftOut)} methods with fewer calls` : '';
+  const known = new Set([
+    ...methods.map(({ name }) => name),
+    ...partitions.flatMap(({ method }) => method ?? []),
+  ]);
   const names = byId('method-names');
-  if (names.childElementCount !== methods.length)
-    names.replaceChildren(...methods.map(({ name }) => element('option', undefined, { value: name })));
+  if (names.childElementCount !== known.size)
+    names.replaceChildren(...[...known].map((value) => element('option', undefined, { value })));
 }
 
 function showPartitions({ partitions }) {
