@@ -7,7 +7,7 @@ import { shown } from '../option-checks.js';
 import { hintIn } from '../tools/hints.js';
 import { langChainFunction } from '../tools/langchain.js';
 import { mastraFunction, mastraInput, type ToolRun } from '../tools/mastra.js';
-import { type ToolShape, toolShape } from '../tools/tool-shape.js';
+import { contextSchemaIn, type ToolShape, toolShape } from '../tools/tool-shape.js';
 import { copyFields, setField } from '../wrap/plain-copy.js';
 import type { Callable } from '../wrap/wrapped-types.js';
 import type { Interruptible, RunTool, ToolCallOptions } from './rollout-call.js';
@@ -25,6 +25,8 @@ export interface ToolCaller {
 /** What runs tools, and knows what was declared of them. */
 interface ToolRunner extends ToolCaller {
   changesNothing(tool: string): boolean;
+  /** Whether a call of it may be answered by what another rollout was told. */
+  isShared(tool: string): boolean;
 }
 
 /** @throws InvalidArgumentError, InvalidOptionError */
@@ -55,6 +57,14 @@ function rolloutTool(rollout: ToolRunner, tool: unknown, key: string | undefined
     throw refusal(
       name,
       `its \`annotations\` say \`${hint}\`, and its effect that it changes nothing: declare what it writes`,
+    );
+  }
+  const context = contextSchemaIn(tool as object);
+  if (context !== undefined && rollout.isShared(name)) {
+    throw refusal(
+      name,
+      `it reads a context (\`${context}\`) that is no part of its input: declare it 'opaque', or call \`rollout.call\` with an ` +
+        'input that holds what of the context makes a difference',
     );
   }
   if (types.isGeneratorFunction(shape.fn)) {

@@ -30,7 +30,7 @@ import {
   resolveRolloutOptions,
 } from './rollout-options.js';
 import { rolloutTools, type ToolCaller } from './rollout-tools.js';
-import { changesNothing, type SharingScope } from './tool-effects.js';
+import { changesNothing, isKnown, type SharingScope } from './tool-effects.js';
 import { optionsFor, runFor } from './tool-run.js';
 import { Turns } from './turns.js';
 import { runWrite, type World } from './write.js';
@@ -152,7 +152,13 @@ export class Rollout {
   tools<T extends object>(tools: T): T {
     const { effects } = this.#options;
     const call: ToolCaller['call'] = (...given) => this.#call(...given);
-    return rolloutTools({ call, changesNothing: (tool) => changesNothing(effects.for(tool)) }, tools);
+    const isShared = (tool: string) => {
+      const declaration = effects.for(tool);
+      const isAnswered = changesNothing(declaration) || this.#world.materialization !== undefined;
+      return isAnswered && isKnown(declaration);
+    };
+    const runner = { call, isShared, changesNothing: (tool: string) => changesNothing(effects.for(tool)) };
+    return rolloutTools(runner, tools);
   }
 
   #meet(name: string): RolloutTool {

@@ -205,6 +205,11 @@ export function changesNothing({ effect }: ResolvedDeclaration): boolean {
   return effect.kind !== 'tracked' || effect.writes.length === 0;
 }
 
+/** Whether it was said what a tool's answer depends on. */
+export function isKnown({ effect }: ResolvedDeclaration): boolean {
+  return effect.kind === 'pure' || (effect.kind === 'tracked' && effect.isDeclared);
+}
+
 /** What a rule of `cache.tools` says of its tool, among declarations. */
 class RuledEffect {
   readonly effect: Effect | 'undeclared';

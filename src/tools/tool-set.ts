@@ -17,7 +17,7 @@ import { endsInError, isErrorByConvention } from './error-result.js';
 import { langChainFunction } from './langchain.js';
 import { mastraFunction, type ToolRun } from './mastra.js';
 import { CheckedRules, type ToolRules } from './tool-rules.js';
-import { type ToolShape, toolShape } from './tool-shape.js';
+import { contextSchemaIn, type ToolShape, toolShape } from './tool-shape.js';
 
 /** A set of tools, and its rules. */
 export interface ToolSet<T extends object> {
@@ -200,9 +200,7 @@ function cachedFunction(
 
 /** A tool that declares what it reads of its context answers otherwise by another: AI SDK 7, Mastra 1. */
 function refuseUnkeyedContext(name: string, tool: object, { key, method }: ResolvedWrapOptions): void {
-  const declared = ['contextSchema', 'requestContextSchema'].find(
-    (field) => Reflect.get(tool, field) !== undefined,
-  );
+  const declared = contextSchemaIn(tool);
   if (declared === undefined || key !== undefined || method.scope !== undefined) return;
   throw refusal(
     name,

@@ -45,6 +45,11 @@ export function toolShape(tool: object | Callable, key: string | undefined): Too
   return isPlain(tool) ? plainShape(tool, name) : instanceShape(tool, name, key);
 }
 
+/** The field by which a tool declares that it reads a context besides its input: AI SDK 7, Mastra 1. */
+export function contextSchemaIn(tool: object): string | undefined {
+  return ['contextSchema', 'requestContextSchema'].find((field) => Reflect.get(tool, field) !== undefined);
+}
+
 function functionShape(fn: Callable, key: string | undefined): ToolShape {
   const name = key ?? (isName(fn.name) ? fn.name : undefined);
   return { kind: 'runs', name, fn, with: (cached) => cached };

@@ -95,6 +95,20 @@ const langChain: Asking = (name) => {
   };
 };
 
+describe('a tool that reads a context besides its input', () => {
+  const tools = (name: string) => [{ name, execute: async () => 1, contextSchema: {} }];
+  const environment = { replay: () => [] };
+
+  it('is refused where its answers are shared, and runs where they are not', () => {
+    const cache = new CacheManager();
+    const rollout = new Rollout(cache, { effects: { ...effects, clock: 'opaque' } });
+    const told = 'it reads a context (`contextSchema`) that is no part of its input';
+    for (const name of ['look', 'sum']) expect(() => rollout.tools(tools(name))).toThrow(told);
+    for (const name of ['book', 'clock', 'undeclared']) expect(rollout.tools(tools(name))).toHaveLength(1);
+    expect(() => new Rollout(cache, { effects, environment }).tools(tools('book'))).toThrow(told);
+  });
+});
+
 describe.each([
   ['Mastra', mastra],
   ['LangChain', langChain],
