@@ -77,7 +77,9 @@ export function stream(
 }
 
 /** @throws MalformedRequest */
-export async function bodyOf(request: IncomingMessage): Promise<unknown> {
+export async function bodyOf(request: IncomingMessage & { readonly body?: unknown }): Promise<unknown> {
+  // What stands before the handler, as `express.json()`, may have read it already.
+  if (typeof request.body === 'object' && request.body !== null) return request.body;
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

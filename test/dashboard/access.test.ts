@@ -133,6 +133,20 @@ describe('a dashboard', () => {
     expect(await told('/search', `"${'x'.repeat(20_000)}"`)).toEqual([400, 'The request is too long']);
   });
 
+  test('takes a body that was read before it, as `express.json()` does', async () => {
+    await serve();
+    cache.setSync('search', 'otters', 'found');
+    server.removeAllListeners('request');
+    server.on('request', async (request, response) => {
+      let text = '';
+      for await (const chunk of request.setEncoding('utf8')) text += chunk;
+      board.handler(Object.assign(request, { body: JSON.parse(text) }), response);
+    });
+    const body = JSON.stringify({ method: 'search', key: cache.method('search').key('otters') });
+    expect((await ask('/delete', { headers: withToken(), body })).status).toBe(200);
+    expect(cache.getSync('search', 'otters')).toBeUndefined();
+  });
+
   test('sends figures as they change, until it is closed', async () => {
     await serve({ interval: 50 });
     const { port } = server.address() as AddressInfo;
