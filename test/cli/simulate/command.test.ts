@@ -29,7 +29,7 @@ describe('toolstash simulate', () => {
   });
 
   test('prints JSON', async () => {
-    await writeFile('some.keys', [...'abacabad'].join('\n'));
+    await writeFile(join(commandLine.folder, 'some.keys'), [...'abacabad'].join('\n'));
     const args = ['simulate', 'some.keys', '--sizes', '2,100%', '--policies', 'fifo,lru', '--json'];
     const { stdout } = await commandLine.run(args);
     const optimum = (hitRate: number) => ({ hitRate, byteHitRate: hitRate, isExact: true });
