@@ -119,6 +119,8 @@ export class CachedServer {
 
   /** It is another process now, with tools of its own. */
   reconnected(): void {
+    // What was asked of the tools as they were, and waited, is answered by tools that may be others: nobody else gets that.
+    this.#transport.onmessage?.({ method: 'toolstash/reconnected', id: 0 });
     this.#transport = {};
   }
 

@@ -1,6 +1,6 @@
 /** What a proxy relays untouched, what it answers from its cache, and what it never stores. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -240,10 +240,15 @@ describe('a server that dies', () => {
           'toolstash: the server `raw` has ended (signal SIGKILL), and what was asked of it has no answer: it is started again',
       });
     }
+    // Asked of the tool as it was before, it is not stored.
     expect(textOf(await client.call('count'))).toContain('run 1 ');
+    expect(textOf(await client.call('count'))).toContain('run 2 ');
+    expect(textOf(await client.call('count'))).toContain('run 2 ');
     expect((await client.ask('test/pid')).result.pid).not.toBe(pid);
     const told = (await client.arrived()).map((line) => JSON.parse(line).method);
     expect(told.slice(0, 3)).toEqual(['initialize', 'notifications/initialized', 'logging/setLevel']);
+    // Its tools may be others now.
+    expect(told).toContain('tools/list');
     // What it says to that is for nobody.
     expect(client.received.filter(({ value }) => value.id === 'level' || value.id === 1)).toHaveLength(2);
   });
@@ -291,5 +296,17 @@ describe('the end', () => {
     await client.leave();
     expect(textOf((await client.answer(call)).value)).toBe('run 1');
     expect(isRunning(pid)).toBe(false);
+  });
+
+  it('leaves none of the processes either that the server has started', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'toolstash-proxy-'));
+    const script = 'sleep 1000 & echo $! > "$0"; exec "$@"';
+    const args = ['-c', script, join(folder, 'pid'), process.execPath, rawServer];
+    const client = await RawClient.connect(configOf({ command: 'sh', args }));
+    const pid = Number(await readFile(join(folder, 'pid'), 'utf8'));
+    expect(isRunning(pid)).toBe(true);
+    await client.leave();
+    await expect.poll(() => isRunning(pid)).toBe(false);
+    await rm(folder, { recursive: true });
   });
 });
