@@ -23,6 +23,8 @@ export interface HttpFrontInit {
   readonly listen: ResolvedListen;
   /** Begins a session for who asks with these headers. */
   open(whose: Whose, toClient: ToClient): ClientSession;
+  /** What the cache has done, for whoever asks. */
+  stats(): unknown;
   /** For whom the answers are, by these headers. */
   principalOf(headers: IncomingMessage['headers']): string;
 }
@@ -41,7 +43,7 @@ interface HttpSession {
   lastUsed: number;
 }
 
-const path = '/mcp';
+const [path, statsPath] = ['/mcp', '/stats'];
 /** Messages of the server's that wait for a stream, at most. */
 const mostUnsaid = 1_000;
 const loopback = ['localhost', '127.0.0.1', '[::1]'];
@@ -95,6 +97,10 @@ export class HttpFront {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost');
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) return refuse(response, ...refusal);
+    if (pathname === statsPath && request.method === 'GET') {
+      response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(this.#init.stats()));
+      return;
+    }
     if (pathname !== path) return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
     if (request.method === 'POST') return this.#post(request, response);
     if (request.method !== 'GET' && request.method !== 'DELETE') {

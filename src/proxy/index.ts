@@ -72,6 +72,10 @@ export async function serveHttp(
   const front = new HttpFront({
     listen: listen as ResolvedListen,
     open: (whose, toClient) => openSessions(servers, cache, toClient, whose),
+    stats: () => ({
+      all: cache.stats(),
+      tools: Object.fromEntries(cache.methods().map((name) => [name, cache.stats(name)])),
+    }),
     principalOf: (headers) => servers.map((server) => principalIn(server, headers) ?? '').join(),
   });
   onListening(await front.start());

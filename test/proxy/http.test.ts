@@ -111,6 +111,8 @@ describe.each(places)('a session in front of %s', (_, place) => {
     expect(sourceOf(await other.call('count'))).toBe('memory');
     expect(sourceOf(await other.call('write'))).toBeUndefined();
     expect((await one.ask('vendor/unknown')).error.code).toBe(-32601);
+    const stats = await (await fetch(url.replace('/mcp', '/stats'))).json();
+    expect(stats).toMatchObject({ all: { hits: 1 }, tools: { 'raw/count': { hits: 1, loads: 1 } } });
   });
 
   it('hears of progress, and what the server asks, on the stream of its call', async () => {
@@ -212,6 +214,7 @@ describe('the front', () => {
       });
     expect(await status(token)).toBe(200);
     expect(await status({})).toBe(401);
+    expect((await fetch(url.replace('/mcp', '/stats'))).status).toBe(401);
     expect(await status({ authorization: 'Bearer another token of that length' })).toBe(401);
     expect(await status({ ...token, host: 'evil.example' })).toBe(403);
     expect(await status({ ...token, origin: 'https://evil.example' })).toBe(403);
