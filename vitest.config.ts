@@ -10,6 +10,8 @@ const slow = 'test/**/*.slow.test.ts';
 /** For hours at which nobody waits: `x.long.test.ts` may be the long form of `x.test.ts`, of which CI runs the short one. */
 const long = 'test/**/*.long.test.ts';
 
+const commandLine = 'test/cli/**/*.test.ts';
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -36,8 +38,19 @@ export default defineConfig({
           name: 'all',
           include: ['test/**/*.test.ts'],
           // Libraries that some tests install have tests of their own.
-          exclude: [slow, long, '**/node_modules/**'],
+          exclude: [slow, long, commandLine, '**/node_modules/**'],
           env: { DECORATORS: 'standard' },
+          // Begun sooner than processes.
+          pool: 'threads',
+        },
+      },
+      {
+        extends: true,
+        // In a folder of its own each, which is a process's.
+        test: {
+          name: 'command-line',
+          include: [commandLine],
+          exclude: [slow, long, '**/node_modules/**'],
         },
       },
       {

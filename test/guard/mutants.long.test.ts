@@ -1,3 +1,3 @@
-/** The long form of `mutants.test.ts`: every mutant of every guard. */
+/** The long form of `mutants.slow.test.ts`: every mutant of every guard. */
 
-import './mutants.test.js';
+import './mutants.slow.test.js';

@@ -1,3 +1,3 @@
-/** The long form of `every-await.test.ts`. */
+/** The long form of `every-await.slow.test.ts`. */
 
-import './every-await.test.js';
+import './every-await.slow.test.js';

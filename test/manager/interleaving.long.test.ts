@@ -1,3 +1,3 @@
-/** The long form of `interleaving.test.ts`. */
+/** The long form of `interleaving.slow.test.ts`. */
 
-import './interleaving.test.js';
+import './interleaving.slow.test.js';

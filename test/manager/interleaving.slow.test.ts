@@ -7,7 +7,7 @@
  *
  * - a late result stored after a delete: 1, 1, 7; 7, 23, 8
  * - a disk read brought into memory after a delete: -, -, -; -, 14, - (over the disk it takes one turn of the microtask
- *   queue: `every-await.test.ts` meets that at turn 75 of 82)
+ *   queue: `every-await.slow.test.ts` meets that at turn 75 of 82)
  * - an entry deleted during its flush that comes back: -, -, 9; -, -, 2
  * - tag invalidation ignored by a disk read: -, -, 2; -, -, 19
  * - a stale value answered 200 ms past its limit: -, -, -; 1, 2, 1

@@ -1,6 +1,6 @@
 /**
  * A write, deletion, clearing or invalidation at every single turn of the microtask queue that an operation takes: the
- * long form leaves none out, where `interleaving.test.ts` draws. Files and zlib's thread pool answer within the queue.
+ * long form leaves none out, where `interleaving.slow.test.ts` draws. Files and zlib's thread pool answer within the queue.
  */
 
 import { beforeAll, describe, expect, it, vi } from 'vitest';
