@@ -66,8 +66,11 @@ export function stream(
     if (!streams.has(end)) return;
     try {
       const text = JSON.stringify(await figures(), asJson);
+      // It has ended meanwhile.
+      if (!streams.has(end)) return;
       if (!response.writableNeedDrain) response.write(`data: ${text}\n\n`);
     } catch (error) {
+      if (!streams.has(end)) return;
       response.write(`event: problem\ndata: ${JSON.stringify(messageOf(error))}\n\n`);
     }
     timer = setTimeout(() => void next(), interval);

@@ -2,9 +2,10 @@
 
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AddressInfo, connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type Dashboard, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
+import { stream } from '../../src/dashboard/responses.js';
 import { CacheManager, InvalidOptionError } from '../../src/index.js';
 
 let cache: CacheManager;
@@ -182,4 +183,32 @@ describe('the options of a dashboard', () => {
     if ('token' in options) expect(make).not.toThrow(String(options.token));
     expect(() => dashboard({} as never)).toThrow(InvalidOptionError);
   });
+});
+
+test('a stream that ends while figures are read, for a reader who has not read the last ones, has no error', async () => {
+  await serve();
+  const errors: unknown[] = [];
+  const streams = new Set<() => void>();
+  let reject: ((error: unknown) => void) | undefined;
+  const large = { title: 'x'.repeat(20_000_000) } as never;
+  let answer: () => Promise<never> = async () => large;
+  const other = createServer((_request, response) => {
+    response.on('error', (error) => errors.push(error));
+    stream(response, { figures: () => answer(), interval: 50, streams });
+    answer = () =>
+      new Promise((_, fail) => {
+        reject = fail;
+      });
+  }).listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const reader = connect(port, '127.0.0.1').pause();
+  reader.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await vi.waitUntil(() => reject !== undefined);
+  for (const end of streams) end();
+  reject?.(new Error('the disk is gone'));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(errors).toEqual([]);
+  reader.destroy();
+  other.close();
 });
