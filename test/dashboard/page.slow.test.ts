@@ -91,6 +91,15 @@ test('shows what stats() says, of all and of each method, as it changes', async 
   expect(problems).toEqual([]);
 });
 
+test('shows methods whose names have separators of lines', async () => {
+  await open();
+  const names = ['line\u2028separator', 'paragraph\u2029separator'];
+  for (const name of names) cache.setSync(name, 1, 1);
+  await expect.poll(() => page.locator('#methods tbody td:first-child').allTextContents()).toEqual(names);
+  expect(await page.textContent('#status')).toMatch(/^Live/);
+  expect(problems).toEqual([]);
+});
+
 test('finds entries by method and parameter, shows one, and deletes it', async () => {
   await work();
   await open();

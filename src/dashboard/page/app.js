@@ -374,8 +374,8 @@ async function listen() {
         const events = text.split('\n\n');
         text = events.pop();
         for (const event of events) {
-          const data = /^data: (.*)$/m.exec(event)?.[1];
-          if (data === undefined) continue;
+          // Not by lines: texts may hold what ends one for JavaScript, not for JSON.
+          const data = event.slice(event.indexOf('data: ') + 6);
           if (event.startsWith('event: problem')) complain(new Error(JSON.parse(data)));
           else show(JSON.parse(data));
         }
