@@ -12,16 +12,24 @@ const mostOften = 1 / 20;
 /** Reads them at the first call, and again in the background once they are old. */
 export function folderFigures(folder: string): () => Promise<readonly PartitionFigures[]> {
   let latest: Promise<readonly PartitionFigures[]> | undefined;
+  let known: typeof latest;
   let freshUntil = 0;
   return () => {
     const startedAt = performance.now();
     if (latest === undefined || startedAt > freshUntil) {
       freshUntil = Number.POSITIVE_INFINITY;
-      const before = latest;
+      const before = known;
       const reading = readFigures(folder).finally(() => {
         const took = performance.now() - startedAt;
         freshUntil = performance.now() + Math.max(leastAge, took / mostOften);
       });
+      // Nobody may be waiting for it when it fails.
+      reading.then(
+        () => {
+          known = reading;
+        },
+        () => undefined,
+      );
       latest = before === undefined ? reading : reading.catch(() => before);
       return before ?? reading;
     }
