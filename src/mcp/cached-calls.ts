@@ -144,7 +144,7 @@ export class CachedCalls {
     const protocol = this.#client.getNegotiatedProtocolVersion?.();
     const principal = principalOf(this.#options);
     return {
-      server: server ?? connection.id,
+      server: connection.hasRoots || server === undefined ? connection.id : server,
       ...(name !== undefined && { name, version }),
       ...(protocol !== undefined && { protocol }),
       ...(principal !== null && { principal }),

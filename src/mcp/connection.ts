@@ -6,8 +6,10 @@ import { type ListListener, ToolList } from './tool-list.js';
 
 /** A client's connection to a server. */
 export class Connection {
-  /** Stands for the server where nobody says which it is. */
-  readonly id = randomUUID();
+  /** Stands for the server where nobody says which it is, and as its client has set it up by its roots. */
+  id = randomUUID();
+  /** Whether its server has asked for the client's roots: what it answers from then on is for this client alone. */
+  hasRoots = false;
   readonly tools: ToolList;
   /**
    * How often something happened that may concern the calls under way alone: the server asked the user, the model or the
@@ -34,6 +36,11 @@ export class Connection {
     }
     // A request of the server's: `elicitation/create`, `sampling/createMessage`, `roots/list` …
     if (method !== undefined && id !== undefined && method !== 'ping') this.incidents += 1;
+    if (method === 'roots/list') {
+      this.hasRoots = true;
+      // They are others than before, perhaps.
+      this.id = randomUUID();
+    }
     // What the client answers by itself, and calls again with: `input_required`.
     if (isRecord(result) && !isComplete(result)) this.incidents += 1;
   }

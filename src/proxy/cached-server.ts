@@ -88,7 +88,10 @@ export class CachedServer {
   }
 
   /** The client has said something. */
-  heard({ params }: Message['value']): void {
+  heard({ method, params }: Message['value']): void {
+    // Its server will ask for them, and may answer otherwise from now on.
+    if (method === 'notifications/roots/list_changed')
+      this.#transport.onmessage?.({ method: 'roots/list', id: 0 });
     const meta = recordIn(params, '_meta');
     const [version] = envelope;
     if (typeof meta[version as string] !== 'string') return;

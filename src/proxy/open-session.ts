@@ -58,7 +58,9 @@ export function principalIn(
 ): string | null {
   if (principalHeaders.length === 0) return principal;
   const values = principalHeaders.map((name) => [name, headers[name] ?? null]);
-  return createHash('sha256').update(jsonText(values)).digest('hex');
+  return createHash('sha256')
+    .update(jsonText([principal, values]))
+    .digest('hex');
 }
 
 function optionsOf(server: ResolvedServer, headers: IncomingHttpHeaders): CacheClientOptions {

@@ -42,6 +42,11 @@ const handlers = {
   }),
   'test/received': () => ({ received }),
   'test/pid': () => ({ pid: process.pid }),
+  'test/ask': ({ method, id }) =>
+    new Promise((resolve) => {
+      asking.set(id, resolve);
+      say({ jsonrpc: '2.0', id, method, params: {} });
+    }),
   'test/silence': () => undefined,
   'test/go': () => {
     for (const go of waiting.splice(0)) go();
