@@ -39,12 +39,25 @@ const growWater = 0.8;
 /** The least of the cache that leaves at once, and the most that it may grow by at a look. */
 const step = 1 / 8;
 
+/** What the tiers that a process has hold, by the process: what watches are held by holds no cache. */
+const tiersOf = new WeakMap<ProcessMemory, Set<WeakRef<ShrinkableTier>>>();
+
+function bytesIn(memory: ProcessMemory): number {
+  let bytes = 0;
+  for (const tier of tiersOf.get(memory) ?? []) bytes += tier.deref()?.bytes ?? 0;
+  return bytes;
+}
+
 /**
  * Lowers the bound of a memory tier while the process is short of memory, and raises it again step by step.
  *
  * How much of the heap is garbage only a collection shows. So what counts as in use is what the last collection of the whole
  * heap has left, and what the cache has stored since; before the first, all that is allocated. After a shrinking the
  * next waits for a collection, which shows what it brought, unless the cache grows past its new bound.
+ *
+ * Of all memory, the process keeps pages that entries have left, for what comes next: it is as large as before. So what left
+ * for its sake counts as free until the process is smaller, or the cache larger, by as much. Several caches of a process
+ * share what is too much by what they hold.
  */
 export class MemoryPressureWatch {
   readonly #init: MemoryPressureInit;
@@ -58,7 +71,10 @@ export class MemoryPressureWatch {
   /** Whether there was a collection since the last shrinking. */
   #isInformed = true;
   #timer: Timer | undefined;
+  readonly #tier: WeakRef<ShrinkableTier>;
   readonly #off: () => void;
+  /** What has left of all memory and is not given back, as far as is known, and how large process and cache were then. */
+  #kept = { free: 0, rss: 0, bytes: 0 };
 
   constructor(init: MemoryPressureInit) {
     this.#init = init;
@@ -72,6 +88,11 @@ export class MemoryPressureWatch {
       else watch.#onCollected();
     });
     this.#off = off;
+    this.#tier = new WeakRef(init.tier);
+    const tiers = tiersOf.get(init.memory) ?? new Set();
+    // Those of caches that were dropped without being closed.
+    for (const tier of tiers) if (tier.deref() === undefined) tiers.delete(tier);
+    tiersOf.set(init.memory, tiers.add(this.#tier));
     this.#arm();
   }
 
@@ -87,7 +108,7 @@ export class MemoryPressureWatch {
   #look({ mayGrow }: { readonly mayGrow: boolean }): void {
     this.#stored = 0;
     const { memory, options, tier, maxBytes } = this.#init;
-    const [heap, rss] = [this.#heapInUse(), memory.rss()];
+    const [heap, rss] = [this.#heapInUse(), this.#allInUse(memory.rss())];
     const [kind, use] =
       heap.used / heap.limit >= rss.used / rss.limit ? (['heap', heap] as const) : (['rss', rss] as const);
     const most = use.limit * options.maxHeapFraction;
@@ -103,6 +124,7 @@ export class MemoryPressureWatch {
   }
 
   close(): void {
+    tiersOf.get(this.#init.memory)?.delete(this.#tier);
     this.#off();
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -112,8 +134,11 @@ export class MemoryPressureWatch {
     const { tier, options } = this.#init;
     const before = tier.bytes;
     if (before === 0) return;
-    this.#bound = Math.max(1, Math.floor(before - Math.min(before, Math.max(excess, before * step))));
+    const share = excess * (before / Math.max(before, bytesIn(this.#init.memory)));
+    this.#bound = Math.max(1, Math.floor(before - Math.min(before, Math.max(share, before * step))));
     const evicted = tier.shrink(this.#bound);
+    if (kind === 'rss') this.#kept.free += before - tier.bytes;
+    this.#kept.bytes = tier.bytes;
     this.#isInformed = false;
     const pressure = { kind, used, limit, evicted, evictedBytes: before - tier.bytes, maxBytes: this.#bound };
     // Later: the cache is in the midst of a call.
@@ -125,6 +150,15 @@ export class MemoryPressureWatch {
     if (this.#collected === undefined) return { used, limit };
     const { heap, bytes } = this.#collected;
     return { used: Math.min(used, heap + Math.max(0, this.#init.tier.bytes - bytes)), limit };
+  }
+
+  /** All memory in use, without what the process keeps for what comes next. */
+  #allInUse({ used, limit }: MemoryUse): MemoryUse {
+    const { bytes } = this.#init.tier;
+    const { free, rss, bytes: before } = this.#kept;
+    const taken = Math.max(0, rss - used) + Math.max(0, bytes - before);
+    this.#kept = { free: Math.max(0, free - taken), rss: used, bytes };
+    return { used: used - this.#kept.free, limit };
   }
 
   #onCollected(): void {

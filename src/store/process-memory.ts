@@ -37,7 +37,13 @@ export const processMemory: ProcessMemory = {
     return { used, limit: Math.max(all / 2, all - youngGeneration) };
   },
   rss() {
-    return { used: process.memoryUsage.rss(), limit: mostMemory() };
+    const limit = mostMemory();
+    try {
+      return { used: process.memoryUsage.rss(), limit };
+    } catch {
+      // It is read from a file, for which a process may have no descriptor left.
+      return { used: 0, limit };
+    }
   },
   onCollected(listener) {
     listeners.add(listener);
@@ -53,6 +59,7 @@ export const processMemory: ProcessMemory = {
 
 /** One observer for all caches of the process. */
 function observeCollections(): Observer {
+  const { PerformanceObserver } = process.getBuiltinModule('node:perf_hooks');
   const created = new PerformanceObserver((list) => {
     const isMajor = (entry: PerformanceEntry) =>
       (entry as { readonly detail?: { readonly kind?: number } }).detail?.kind === majorCollection;

@@ -134,6 +134,36 @@ describe('a memory tier with `memory`', () => {
     expect(tier.size).toBe(0);
   });
 
+  test('takes what has left for free, though the process is as large as before', () => {
+    const { tier, memory, fill, clock } = watched({ maxBytes: 8000 });
+    fill(600);
+    memory.rssUsed = 8100;
+    clock.advance(1000);
+    expect(tier.bytes).toBe(5100);
+    for (let times = 0; times < 20; times += 1) {
+      memory.collected(100);
+      clock.advance(1000);
+    }
+    expect(tier.bytes).toBe(5100);
+    // Something else has grown.
+    memory.rssUsed = 9100;
+    clock.advance(1000);
+    expect(tier.bytes).toBeLessThan(5100);
+  });
+
+  test('gives back its share of what is too much, where a process has several', () => {
+    const one = watched();
+    const other = watched({ processMemory: one.memory });
+    one.fill(40);
+    other.fill(20);
+    one.memory.heapUsed = 900;
+    // Of 180 bytes that are too many.
+    one.clock.advance(1000);
+    expect([one.tier.bytes, other.tier.bytes]).toEqual([280, 200]);
+    other.clock.advance(1000);
+    expect(other.tier.bytes).toBe(120);
+  });
+
   test('works over any store, in the order of its entries where it has no `evict`', () => {
     const plain: StoreFactory = <E extends StoreEntry>({ onRemove }: StoreOptions<E>): Store<E> => {
       const held = new Map<string, E>();
