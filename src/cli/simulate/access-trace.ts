@@ -1,5 +1,7 @@
 /** A trace of lookups in arrays that threads share: keys as numbers from 0, with sizes and costs. */
 
+import { UsageError } from '../usage-error.js';
+
 /** Lookups in their order. Arrays lie in shared memory. */
 export interface AccessTrace {
   /** Where it comes from, for people. */
@@ -59,6 +61,9 @@ const int32 = (buffer: SharedArrayBuffer, length?: number) => new Int32Array(buf
 const float32 = (buffer: SharedArrayBuffer, length?: number) => new Float32Array(buffer, 0, length);
 const float64 = (buffer: SharedArrayBuffer, length?: number) => new Float64Array(buffer, 0, length);
 
+/** As many as a `Map` holds. */
+const mostKeys = 2 ** 24;
+
 /** Collects lookups; each key is hashed here, once for all simulations. */
 export class AccessTraceBuilder {
   readonly #ids = new Map<string | number, number>();
@@ -73,6 +78,10 @@ export class AccessTraceBuilder {
   add({ key, costMs = 0, bytes, method }: Access): void {
     let id = this.#ids.get(key);
     if (id === undefined) {
+      if (this.#ids.size === mostKeys)
+        throw new UsageError(
+          `Expected a trace of at most ${mostKeys.toLocaleString('en')} keys: take a sample of the keys, with all their lookups`,
+        );
       id = this.#ids.size;
       this.#ids.set(key, id);
       this.#bytes.push(bytes === undefined ? 1 : Math.max(1, bytes()));

@@ -61,7 +61,11 @@ export function looksLikeHeader(text: string, columns: Columns | undefined): boo
   if (columns?.hasHeader !== undefined) return columns.hasHeader;
   if (text.trimStart().startsWith('#')) return true;
   const cells = cellsOf(text, columns?.delimiter);
-  return cells.every((cell) => !/^[-+.]?\d/.test(cell));
+  const isNumber = (cell: string | undefined) => /^[-+.]?\d/.test(cell ?? '');
+  if (columns === undefined) return !cells.some(isNumber);
+  // Keys may be words: only where numbers belong can be seen whether there are any.
+  const numbers = [columns.size, columns.cost].filter((at) => at !== undefined);
+  return numbers.length > 0 && !numbers.some((at) => isNumber(cells[at]));
 }
 
 /** The columns that a header names; without one those of libCacheSim. */
@@ -103,5 +107,18 @@ export function parseCsvLine(text: string, columns: Columns, malformed: Malforme
 }
 
 function cellsOf(text: string, delimiter = ','): string[] {
-  return text.split(delimiter).map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
+  if (!text.includes('"')) return text.split(delimiter).map((cell) => cell.trim());
+  const cells: string[] = [];
+  let [cell, isQuoted] = ['', false];
+  for (let at = 0; at < text.length; at += 1) {
+    const isQuote = text[at] === '"';
+    if (isQuote && isQuoted && text[at + 1] === '"') cell += text[at++];
+    else if (isQuote) isQuoted = !isQuoted;
+    else if (!isQuoted && text.startsWith(delimiter, at)) {
+      cells.push(cell.trim());
+      cell = '';
+      at += delimiter.length - 1;
+    } else cell += text[at];
+  }
+  return [...cells, cell.trim()];
 }

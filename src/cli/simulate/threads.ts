@@ -19,6 +19,9 @@ export interface ThreadedJobs {
 /** The file that threads run; beside the sources there is none, which are run without being built. */
 const workerFile = new URL('./simulation-worker.js', import.meta.url);
 
+/** What all threads together take, in bytes. */
+const memoryOfThreads = 2 ** 29;
+
 /** Runs all jobs, in no stated order. After an abort no more is begun, and those under way are given up. */
 export async function runJobs({ trace, jobs, threads, signal, onOutcome }: ThreadedJobs): Promise<void> {
   const left = [...jobs];
@@ -31,8 +34,13 @@ export async function runJobs({ trace, jobs, threads, signal, onOutcome }: Threa
     }
     return;
   }
-  const count = Math.min(threads, jobs.length);
+  const count = Math.min(threads, jobs.length, threadsInMemory(trace.bytes.length));
   await Promise.all(Array.from({ length: count }, () => runThread(trace, next, onOutcome, signal)));
+}
+
+/** How many threads have memory for entries of their own, of some 600 bytes with their places in a store. */
+function threadsInMemory(keys: number): number {
+  return Math.max(1, Math.floor(memoryOfThreads / (keys * 600)));
 }
 
 async function runThread(

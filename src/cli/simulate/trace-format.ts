@@ -108,7 +108,7 @@ const readers: Readonly<Record<TraceFormat, (intake: Intake) => LineReader>> = {
   lis({ builder }) {
     return (text, _line, malformed) => {
       const [start, count] = text.trim().split(/\s+/).map(Number);
-      if (!isBlock(start) || !isBlock(count) || count < 1 || count > mostBlocks)
+      if (!isBlock(start) || !isBlock(count) || count < 1 || count > mostBlocks || !isBlock(start + count))
         throw malformed(
           `expected an ARC trace's first block and number of blocks (1 to ${mostBlocks}), got \`${text.slice(0, 40)}\``,
         );

@@ -74,6 +74,7 @@ describe('a trace', () => {
       "/P2.lis:2: expected an ARC trace's first block and number of blocks (1 to 16777216), got `ten 3 0 1`",
     );
     expect(await complaint('P3.lis', '10 999999999999\n')).toContain('/P3.lis:1: expected');
+    expect(await complaint('P4.lis', '9007199254740991 4 0 0\n')).toContain('/P4.lis:1: expected');
   });
 
   test('of libCacheSim is time, object and size, or what its header and --columns say', async () => {
@@ -90,6 +91,16 @@ describe('a trace', () => {
     const columns = parseColumns('obj-id-col=1, obj-size-col=3,delimiter=;,obj-id-is-num=1,has-header=true');
     expect(await read('own.csv', '1;2;3\nx;0;44\n', { columns })).toMatchObject({ keys: [0], bytes: [44] });
     const comma = parseColumns('time-col=1,obj-id-col=2,obj-size-col=3,delimiter=,,has-header=false');
+    // Keys are words: without numbers to look for there is no header.
+    const words = parseColumns('obj-id-col=1');
+    expect(await read('words.csv', 'alice\nbob\nalice\n', { columns: words })).toMatchObject({
+      keys: [0, 1, 0],
+    });
+    const sized = parseColumns('obj-id-col=1,obj-size-col=2');
+    expect(await read('sized.csv', 'who,size\nbob,3\n', { columns: sized })).toMatchObject({ keys: [0] });
+    // Quotes keep a delimiter together.
+    const quoted = 'obj_id,size\n"a,b",1\n"a,c",2\n"say ""a""",3\n';
+    expect(await read('quoted.csv', quoted)).toMatchObject({ keys: [0, 1, 2], bytes: [1, 2, 3] });
     expect(await read('comma.csv', 'a,b,3\n', { columns: comma })).toMatchObject({ keys: [0], bytes: [3] });
   });
 
