@@ -24,7 +24,8 @@ import { bodyOf, field, MalformedRequest, nameIn, send, sendFile, stream } from 
 /** What a dashboard may be asked, and by whom. */
 export interface DashboardOptions {
   /**
-   * What a request must know to see figures or change anything: at least 16 characters. The page takes it from its URL, after `#token=`.
+   * What a request must know to see figures or change anything: at least 16 printable ASCII characters but spaces, `"`, `<`, `>` and
+   * backticks, which URLs don't carry as they are. The page takes it from its URL, after `#token=`.
    * @default 32 random hex digits
    */
   readonly token?: string;
@@ -159,10 +160,10 @@ function resolve(options: DashboardOptions): Required<DashboardOptions> {
     { of: 'dashboard' },
   );
   const token: unknown = given(options.token, nodeCrypto().randomBytes(16).toString('hex'));
-  if (typeof token !== 'string' || !/^[!-~]+$/.test(token) || token.length < shortestToken)
+  if (typeof token !== 'string' || !/^[!#-;=?-_a-~]+$/.test(token) || token.length < shortestToken)
     throw expectedUnseen(
       'token',
-      `at least ${shortestToken} printable ASCII characters without spaces`,
+      `at least ${shortestToken} printable ASCII characters without spaces, ", <, > and \``,
       token,
     );
   const hosts: unknown = given(options.hosts, []);

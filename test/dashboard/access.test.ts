@@ -172,6 +172,10 @@ describe('the options of a dashboard', () => {
   test.each([
     [{ token: 'short' }, 'token'],
     [{ token: 'with a space in the middle' }, 'token'],
+    [{ token: 'sixteen-and-more"' }, 'token'],
+    [{ token: 'sixteen-and-more<' }, 'token'],
+    [{ token: 'sixteen-and-more>' }, 'token'],
+    [{ token: 'sixteen-and-more`' }, 'token'],
     [{ hosts: 'localhost' }, 'hosts'],
     [{ interval: 1 }, 'interval'],
     [{ readonly: true }, 'readOnly'],

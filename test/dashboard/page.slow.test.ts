@@ -28,9 +28,12 @@ afterAll(() => browser?.close());
 
 const hostile = '<img src=x onerror="globalThis.broken=1">"><script>globalThis.broken=1</script>';
 
+/** All characters that one may have, which a query would read otherwise. */
+const token = String.fromCharCode(...Array.from({ length: 94 }, (_, at) => 33 + at)).replace(/["<>`]/g, '');
+
 beforeEach(async () => {
   cache = new CacheManager({ keepParams: true, maxSize: 100 });
-  board = dashboard(cache, { interval: 100, title: hostile });
+  board = dashboard(cache, { interval: 100, title: hostile, token });
   server = createServer(board.handler).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
