@@ -103,6 +103,34 @@ test('shows methods whose names have separators of lines', async () => {
   expect(problems).toEqual([]);
 });
 
+test('keeps its charts as methods change places', async () => {
+  let calls = 0;
+  const call = async (method: string, times: number) => {
+    for (const until = calls + times; calls < until; calls += 1) await cache.getOrSet(method, calls, () => 1);
+  };
+  const first = page.locator('#methods tbody td').first();
+  for (const method of ['a', 'b', 'c', 'd']) await call(method, 1);
+  await open();
+  await expect.poll(() => page.evaluate('charts.rate.data[0].length')).toBeGreaterThan(0);
+  const begun = await page.evaluate('charts.rate.data[0][0]');
+  for (const [at, method] of ['b', 'a', 'b', 'e', 'a', 'e'].entries()) {
+    await call(method, 10 * 2 ** at);
+    await expect.poll(() => first.textContent()).toBe(method);
+  }
+  const labels = page.locator('#chart-rate .u-legend .u-label');
+  const lines = async () => (await labels.allTextContents()).sort();
+  expect(await lines()).toEqual(['a', 'all methods', 'b', 'c', 'd']);
+  // So that c and d are no longer among twice as many as there are lines.
+  for (const method of ['e', 'f', 'g', 'h', 'i', 'j']) await call(method, 200);
+  await expect.poll(lines).toEqual(['a', 'all methods', 'b', 'e', 'f']);
+  const [time, all, , , latest] = (await page.evaluate('charts.calls.data')) as number[][];
+  expect(time![0]).toBe(begun);
+  expect(all!.every((value) => value >= 0)).toBe(true);
+  expect(latest!.length).toBe(time!.length);
+  expect(await page.locator('#chart-rate canvas').count()).toBe(1);
+  expect(problems).toEqual([]);
+});
+
 test('finds entries by method and parameter, shows one, and deletes it', async () => {
   await work();
   await open();
@@ -138,6 +166,31 @@ test('finds entries by method and parameter, shows one, and deletes it', async (
   await page.click('#invalidate button');
   await expect.poll(() => cache.has('search', { id: 8, text: hostile })).toBe(false);
   expect(problems).toEqual([]);
+});
+
+test('leaves the keyboard where it is among what was found', async () => {
+  await work();
+  for (let more = 0; more < 9; more += 1) await cache.get('search', { id: 7, text: hostile });
+  await open();
+  await page.fill('#search-text', 'id: 7,');
+  await page.press('#search-text', 'Enter');
+  await expect.poll(() => page.locator('#found tbody tr').count()).toBe(3);
+  const place = () => page.evaluate('document.activeElement.closest("table")?.id');
+  const key = cache.method('search').key({ id: 7, text: hostile });
+  for (const table of ['found', 'top']) {
+    await page.locator(`#${table} [title="${key}"]`).focus();
+    // Drawn anew.
+    const before = await page.textContent('#status');
+    await expect.poll(() => page.textContent('#status')).not.toBe(before);
+    expect(await place()).toBe(table);
+  }
+});
+
+test('takes another token as its address changes', async () => {
+  await page.goto(`${origin()}/#token=another`);
+  await expect.poll(() => page.textContent('#status')).toContain('The token is missing or wrong');
+  await page.evaluate(`location.hash = ${JSON.stringify(`token=${token}`)}`);
+  await expect.poll(() => page.textContent('#status')).toContain('Live');
 });
 
 test('does nothing that a method, a parameter or a value says', async () => {

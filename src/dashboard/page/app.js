@@ -8,6 +8,8 @@ const count = new Intl.NumberFormat('en-US');
 const colors = ['#2f7de1', '#d9822b', '#2e9e5b', '#a04bd0', '#d0456b'];
 /** Points of the charts that are kept. */
 const mostPoints = 600;
+/** Methods with a line of their own. */
+const mostLines = 4;
 
 function element(name, text, options = {}) {
   const made = document.createElement(name);
@@ -49,7 +51,7 @@ function callsOf(stats) {
 }
 
 function fillTable(table, head, rows) {
-  const focused = document.activeElement?.dataset?.id;
+  const focused = table.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
   const header = element('tr');
   for (const title of head) header.append(element('th', title, { scope: 'col' }));
   const body = rows.map((cells) => {
@@ -218,12 +220,14 @@ function showMemory({ top, due, lookedAt, stats }) {
     lookedAt < stats.entries ? `of the first ${count.format(lookedAt)} entries` : '';
 }
 
-/** A line for all and one for each of the methods with most calls. */
+/** A line for all and one for each of some methods. */
 class Chart {
-  constructor(place, names) {
-    this.names = names;
-    this.place = place;
-    this.data = [[], ...names.map(() => [])];
+  /** Methods of the lines; '' is all of them. */
+  names = [];
+  data = [[]];
+
+  constructor(place) {
+    const size = () => ({ width: Math.max(200, place.clientWidth), height: 200 });
     const axis = {
       stroke: () => getComputedStyle(byId('status')).color,
       grid: { stroke: '#8884', width: 1 },
@@ -231,29 +235,31 @@ class Chart {
     };
     this.plot = new uPlot(
       {
-        width: this.width(),
-        height: 200,
+        ...size(),
         scales: { y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] } },
         axes: [axis, { ...axis, size: 60 }],
-        series: [
-          {},
-          ...names.map((label, at) => ({
-            label,
-            stroke: colors[at % colors.length],
-            width: at === 0 ? 2 : 1.25,
-            spanGaps: true,
-          })),
-        ],
+        series: [{}],
         legend: { live: false },
       },
       this.data,
       place,
     );
-    new ResizeObserver(() => this.plot.setSize({ width: this.width(), height: 200 })).observe(place);
+    new ResizeObserver(() => this.plot.setSize(size())).observe(place);
   }
 
-  width() {
-    return Math.max(200, this.place.clientWidth);
+  /** Begins lines where names are new; the others keep their past. */
+  setNames(names) {
+    for (const [at, name] of names.entries()) {
+      if (this.names[at] === name) continue;
+      if (at < this.names.length) this.plot.delSeries(at + 1);
+      const width = at === 0 ? 2 : 1.25;
+      this.plot.addSeries(
+        { label: name || 'all methods', stroke: colors[at], width, spanGaps: true },
+        at + 1,
+      );
+      this.names[at] = name;
+      this.data[at + 1] = this.data[0].map(() => null);
+    }
   }
 
   add(time, values) {
@@ -267,22 +273,24 @@ class Chart {
 let charts;
 let before;
 
+/** The methods with most calls. A line stays while its method is among twice as many: they change places all the time. */
+function linesOf(shown, methods) {
+  const [most, near] = [mostLines, 2 * mostLines].map((length) =>
+    methods.slice(0, length).map(({ name }) => name),
+  );
+  const others = most.filter((name) => !shown.includes(name));
+  const kept = shown.map((name) => (near.includes(name) ? name : (others.shift() ?? name)));
+  return [...kept, ...others].slice(0, mostLines);
+}
+
 function showCharts(figures) {
   const { time, stats, methods } = figures;
-  const most = methods.slice(0, 4).map(({ name }) => name);
-  const names = ['all methods', ...most];
-  if (!charts || charts.names.join('\n') !== names.join('\n')) {
-    for (const id of ['chart-rate', 'chart-calls']) byId(id).replaceChildren();
-    charts = {
-      names,
-      rate: new Chart(byId('chart-rate'), names),
-      calls: new Chart(byId('chart-calls'), names),
-    };
-    before = undefined;
-  }
+  charts ??= { rate: new Chart(byId('chart-rate')), calls: new Chart(byId('chart-calls')) };
+  const names = ['', ...linesOf(charts.rate.names.slice(1), methods)];
+  for (const chart of Object.values(charts)) chart.setNames(names);
   const all = new Map([['', stats], ...methods.map(({ name, stats: own }) => [name, own])]);
   if (before && time > before.time) {
-    const lines = ['', ...most].map((name) => {
+    const lines = names.map((name) => {
       const [now, then] = [all.get(name), before.all.get(name)];
       if (!now || !then) return [null, null];
       const [a, b] = [callsOf(now), callsOf(then)];
@@ -462,4 +470,8 @@ byId('entry-close').onclick = () => byId('entry').close();
 if (embedded) {
   byId('search-section').hidden = true;
   show(JSON.parse(embedded.textContent));
-} else void listen();
+} else {
+  void listen();
+  // The token may be another one.
+  addEventListener('hashchange', () => location.reload());
+}
