@@ -26,6 +26,7 @@ export interface FoundEntry {
 /** What a search came to. */
 export interface FoundEntries {
   readonly entries: readonly FoundEntry[];
+  /** Of the method. */
   readonly lookedAt: number;
   /** Whether there is more to look at, or to list. */
   readonly isCut: boolean;
@@ -50,13 +51,20 @@ export async function searchEntries(core: CacheCore, { method, text }: EntryQuer
   const until = clock.elapsed() + longestSearchMs;
   const wanted = text.toLowerCase();
   let lookedAt = 0;
-  for await (const held of core.tiers.entries(method === '' ? undefined : method)) {
-    if (entries.length === mostListed || clock.elapsed() > until) return { entries, lookedAt, isCut: true };
+  let isOver = false;
+  const entriesUntil = core.tiers.entries(method === '' ? undefined : method, {
+    isOver() {
+      isOver = clock.elapsed() > until;
+      return isOver;
+    },
+  });
+  for await (const held of entriesUntil) {
+    if (entries.length === mostListed) return { entries, lookedAt, isCut: true };
     lookedAt += 1;
     const found = summaryOf(core, held);
     if (found.key.includes(wanted) || found.params?.toLowerCase().includes(wanted)) entries.push(found);
   }
-  return { entries, lookedAt, isCut: false };
+  return { entries, lookedAt, isCut: isOver };
 }
 
 /** The entry of a key: that of memory, else that of the first slower tier that has it. */

@@ -89,7 +89,7 @@ async function memoryFigures(core: CacheCore): Promise<Pick<DashboardFigures, 'd
   const top: TopEntry[] = [];
   let lookedAt = 0;
   // Of memory alone: to go through a disk takes longer than people want to wait.
-  for await (const held of core.tiers.entries(undefined, [])) {
+  for await (const held of core.tiers.entries(undefined, { slow: [] })) {
     if (held.tier !== 'memory' || lookedAt === mostEntries) break;
     lookedAt += 1;
     const { method, key, accessCount, loadMs, bytes, expiresAt } = held.entry;

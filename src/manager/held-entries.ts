@@ -18,14 +18,22 @@ export interface HeldSources {
   readonly isHeld: (entry: MemoryEntry) => boolean;
   /** Whether one of a record's tags was invalidated since. */
   readonly isInvalid: (record: TierRecord) => boolean;
+  readonly isOver?: (() => boolean) | undefined;
 }
 
-/** Every live entry of a method, or of all, each key once. Entries set meanwhile may be missing. Others run meanwhile. */
+/** Which of them to go through, and how far; all without it. */
+export type HeldLimits = Partial<Pick<HeldSources, 'slow' | 'isOver'>>;
+
+/**
+ * Every live entry of a method, or of all, each key once. Entries set meanwhile may be missing. Others run meanwhile.
+ * Ends early where `isOver` says so, which is asked before each entry, those that are left out too.
+ */
 export async function* heldEntries(sources: HeldSources, method?: string): AsyncGenerator<Held> {
-  const { memory, slow, isHeld, isInvalid } = sources;
+  const { memory, slow, isHeld, isInvalid, isOver = () => false } = sources;
   const seen = new Set<string>();
   const slice = new TimeSlice();
   for (const entry of memory) {
+    if (isOver()) return;
     // Memory never waits for anything, nor may the caller.
     if (slice.isOver) await slice.next();
     if (!isHeld(entry)) continue;
@@ -34,6 +42,7 @@ export async function* heldEntries(sources: HeldSources, method?: string): Async
   }
   for (const tier of slow) {
     for await (const record of tier.entries()) {
+      if (isOver()) return;
       if (slice.isOver) await slice.next();
       if (method !== undefined && record.method !== method) continue;
       if (seen.has(record.key) || isInvalid(record)) continue;

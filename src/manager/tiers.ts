@@ -12,7 +12,7 @@ import type { RemovalReason } from '../store/store.js';
 import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../tier.js';
 import type { ValueKeeper } from '../value/keeper.js';
 import { type Incoming, newEntry, newRecord } from './create-entry.js';
-import { type Held, heldEntries } from './held-entries.js';
+import { type Held, type HeldLimits, heldEntries } from './held-entries.js';
 import type { FailureCounters, MethodState } from './method-context.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
@@ -235,11 +235,10 @@ export class Tiers {
     this.#slowTiers.invalidateTags(tags, this.tags.invalidate(tags));
   }
 
-  /** Every live entry as its tier holds it, memory first, each key once. Entries set meanwhile may be missing. */
-  entries(method?: string, slow: readonly SlowTier[] = this.shared.faster): AsyncGenerator<Held> {
+  /** Every live entry as its tier holds it, memory first, each key once, until it is over. Entries set meanwhile may be missing. */
+  entries(method?: string, { slow = this.shared.faster, isOver }: HeldLimits = {}): AsyncGenerator<Held> {
     const sources = {
-      memory: this.#memory.entries(method),
-      slow,
+      ...{ memory: this.#memory.entries(method), slow, isOver },
       isHeld: (entry: MemoryEntry) => this.peek(entry.key) === entry,
       isInvalid: (record: Tagged) => this.tags.isInvalid(record),
     };
