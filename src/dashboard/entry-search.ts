@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { messageOf } from '../errors.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import type { Held } from '../manager/held-entries.js';
+import { metadataOf } from '../manager/lookup.js';
 import type { TierRecord } from '../tier.js';
 
 /** What a search is told. */
@@ -75,7 +76,7 @@ export async function entryDetails(
   const held = await findEntry(core, method, key);
   if (held === undefined) return undefined;
   const own = held.tier === 'memory' ? held.entry : held.record;
-  const times = 'record' in held ? held.record.metadata : held.entry;
+  const times = 'record' in held ? held.record.metadata : metadataOf(held.entry);
   const origin = 'record' in held ? held.record : held.entry.origin;
   const time = (ms: number | null | undefined) => (ms === null || ms === undefined ? 'never' : isoTime(ms));
   const facts: [string, string | undefined][] = [

@@ -92,7 +92,11 @@ async function memoryFigures(core: CacheCore): Promise<Pick<DashboardFigures, 'd
   for await (const held of core.tiers.entries(undefined, { slow: [] })) {
     if (held.tier !== 'memory' || lookedAt === mostEntries) break;
     lookedAt += 1;
-    const { method, key, accessCount, loadMs, bytes, expiresAt } = held.entry;
+    const { method, key, accessCount, loadMs, bytes, lastAccess, idleMs } = held.entry;
+    const expiresAt =
+      idleMs > 0
+        ? Math.min(held.entry.expiresAt ?? Number.POSITIVE_INFINITY, lastAccess + idleMs)
+        : held.entry.expiresAt;
     const label =
       expiresAt === null ? 'never' : (dues.find(([, within]) => expiresAt - now <= within)?.[0] ?? 'later');
     counts.set(label, (counts.get(label) ?? 0) + 1);
