@@ -1,7 +1,7 @@
 /** Figures for OpenTelemetry, through `@opentelemetry/api`: observed when they are collected. */
 
 import type { Attributes, Meter, Observable, Tracer } from '@opentelemetry/api';
-import { CacheError, InvalidOptionError, isError, messageOf } from '../errors.js';
+import { CacheError, InvalidOptionError, isError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { type AroundLoads, coreOf } from '../manager/cache-context.js';
 import { hasMethods, objectOf, refuseUnknown, text } from '../option-checks.js';
@@ -96,7 +96,7 @@ export interface OpenTelemetrySpanOptions {
  * Makes a span of each run of a tool through a cache's `getOrSet`, `refresh` and wrapped async functions, as the GenAI conventions have
  * it: `execute_tool <method>` with `gen_ai.operation.name` and `gen_ai.tool.name`, with `error.type` where it failed. Spans
  * that the tool makes are within it, and it is within whatever is active where the load was begun; who joins a load is not told of.
- * Params and results are never attributes. A hit has no span.
+ * Params and results are never told, nor messages of errors, which may repeat them. A hit has no span.
  * @throws InvalidOptionError for a wrong option, or where spans are made already; `ERR_STORAGE` where `@opentelemetry/api` is
  *   not installed
  *
@@ -135,7 +135,8 @@ export async function openTelemetrySpans(
           return await load();
         } catch (error) {
           span.setAttribute('error.type', isError(error) ? error.name : typeof error);
-          span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
+          // Messages of tools repeat what they were given.
+          span.setStatus({ code: SpanStatusCode.ERROR });
           throw error;
         } finally {
           span.end();
