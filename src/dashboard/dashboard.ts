@@ -1,7 +1,7 @@
 /** The page of a cache as a handler of Node's `http`: its files, its figures as they change, and single entries. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { messageOf } from '../errors.js';
+import { CacheError, messageOf } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { coreOf } from '../manager/cache-context.js';
 import { nodeCrypto } from '../node-crypto.js';
@@ -131,7 +131,7 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
     handler: (request, response) => {
       respond(request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();
-        else send(response, error instanceof MalformedRequest ? 400 : 500, { error: messageOf(error) });
+        else send(response, isMalformed(error) ? 400 : 500, { error: messageOf(error) });
       });
     },
     close() {
@@ -149,6 +149,12 @@ export async function stillFigures(
   if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
   // Of when it was made, whatever clock the cache goes by.
   return { ...(await figuresOf(core, { title, isReadOnly: true, partitions })), time: Date.now() };
+}
+
+/** Whether the request is what is wrong: as such, or as an argument of the cache. */
+function isMalformed(error: unknown): boolean {
+  if (error instanceof CacheError) return error.code === 'ERR_INVALID_ARGUMENT';
+  return error instanceof MalformedRequest;
 }
 
 const shortestToken = 16;

@@ -131,6 +131,12 @@ describe('a dashboard', () => {
     expect(await told('/delete', '{"method": "m"}')).toEqual([400, 'Expected `key` to be a string']);
     expect(await told('/delete', '[')).toEqual([400, 'The request is no JSON']);
     expect(await told('/delete', 'null')).toEqual([400, 'Expected `method` to be a string']);
+    expect(await told('/clear', '{"method": ""}')).toEqual([400, expect.stringContaining("a method's name")]);
+    expect(await told('/invalidate', '{"tag": ""}')).toEqual([400, expect.stringContaining('tags')]);
+    expect(await told('/delete', '{"method": "m", "key": "../../etc"}')).toEqual([
+      400,
+      expect.stringContaining('Expected a key of 32 hex digits'),
+    ]);
     expect(await told('/search', `"${'x'.repeat(20_000)}"`)).toEqual([400, 'The request is too long']);
   });
 
