@@ -214,7 +214,7 @@ test('a stream that ends while figures are read, for a reader who has not read t
   const { port } = other.address() as AddressInfo;
   const reader = connect(port, '127.0.0.1').pause();
   reader.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await vi.waitUntil(() => reject !== undefined);
+  await vi.waitUntil(() => reject !== undefined, { timeout: 30_000 });
   for (const end of streams) end();
   reject?.(new Error('the disk is gone'));
   await new Promise((resolve) => setTimeout(resolve, 20));
