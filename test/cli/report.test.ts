@@ -1,6 +1,6 @@
 /** `toolstash report --html`: what is in the file. */
 
-import { readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DashboardFigures } from '../../src/dashboard/figures.js';
@@ -52,6 +52,26 @@ describe('toolstash report', () => {
       ['<b>few', 2],
       ['one', 1],
     ]);
+  });
+
+  test('never takes the place of what it is made from', async () => {
+    await commandLine.run(['import', 'kept'], JSON.stringify({ method: 'search', params: 1, result: 1 }));
+    const inFolder = (name: string) => join(commandLine.folder, name);
+    const [partition = ''] = (await readdir(inFolder('kept'), { recursive: true })).filter((name) =>
+      name.endsWith('.cache'),
+    );
+    await copyFile(trace, inFolder('own.jsonl'));
+    await symlink('own.jsonl', inFolder('link.html'));
+    for (const [path, html] of [
+      ['own.jsonl', 'own.jsonl'],
+      ['own.jsonl', 'link.html'],
+      ['kept', join('kept', partition)],
+    ] as const) {
+      const before = await readFile(inFolder(html));
+      const { exitCode, stderr } = await commandLine.run(['report', path, '--html', html]);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('which the report is made from')]);
+      expect(await readFile(inFolder(html))).toEqual(before);
+    }
   });
 
   test('says what is wrong', async () => {

@@ -1,11 +1,13 @@
 /** `toolstash report`: the figures of a cache folder, or of a trace through a cache, as a page in one file. */
 
+import type { BigIntStats } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { stillFigures } from '../../dashboard/dashboard.js';
 import type { DashboardFigures } from '../../dashboard/figures.js';
 import { stillPage } from '../../dashboard/still-page.js';
 import { CacheManager, type Duration, hashKey } from '../../index.js';
+import { findPartitionFiles } from '../../persistence/offline/inspection.js';
 import { plural, printable } from '../../report/format.js';
 import { storeNames } from '../../store/registry.js';
 import type { CommandIo } from '../command-io.js';
@@ -19,6 +21,7 @@ import { latenciesOf, parseLatency } from '../replay/latency.js';
 import { groupByTask, type ToolCall } from '../replay/trace.js';
 import { readTrace } from '../replay/trace-reader.js';
 import { VirtualTime } from '../replay/virtual-time.js';
+import { UsageError } from '../usage-error.js';
 
 interface ReportFlags {
   readonly html: string;
@@ -65,6 +68,7 @@ export function reportCommand(io: CommandIo, exit: (code: number) => void): Comm
 
 async function report(path: string, flags: ReportFlags, { stdout, stderr }: CommandIo): Promise<number> {
   const errors = new ErrorReport();
+  await refuseOverwriting(path, flags.html);
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   const figures = isFolder ? await figuresOfFolder(path, errors) : await figuresOfTrace(path, flags);
   await writeFile(flags.html, stillPage(figures));
@@ -74,6 +78,22 @@ async function report(path: string, flags: ReportFlags, { stdout, stderr }: Comm
     `${plural(isFolder ? partitions.length : methods.length, 'method')} in ${printable(flags.html)}.\n`,
   );
   return errors.count === 0 ? 0 : 1;
+}
+
+/** @throws UsageError where the page would take the place of what it is made from */
+async function refuseOverwriting(path: string, html: string): Promise<void> {
+  const identityOf = ({ dev, ino }: BigIntStats) => `${dev} ${ino}`;
+  const target = await stat(html, { bigint: true }).catch(() => undefined);
+  if (target === undefined) return;
+  // What can't be read is told of when it is.
+  const sources = await findPartitionFiles([path], { onUnlisted: () => undefined }).catch(() => [path]);
+  for (const source of sources) {
+    const found = await stat(source, { bigint: true }).catch(() => undefined);
+    if (found !== undefined && identityOf(found) === identityOf(target))
+      throw new UsageError(
+        `Expected --html to name a file of its own, got ${printable(html)}, which the report is made from`,
+      );
+  }
 }
 
 async function figuresOfFolder(path: string, errors: ErrorReport): Promise<DashboardFigures> {
