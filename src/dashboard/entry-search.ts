@@ -6,6 +6,7 @@ import type { CacheCore } from '../manager/cache-context.js';
 import type { Held } from '../manager/held-entries.js';
 import { metadataOf } from '../manager/lookup.js';
 import type { TierRecord } from '../tier.js';
+import { deepest, excerptOf, mostItems } from './excerpt.js';
 
 /** What a search is told. */
 export interface EntryQuery {
@@ -44,6 +45,8 @@ const mostListed = 100;
 const longestSearchMs = 1000;
 /** Of a value: a page is no place for more. */
 const longestText = 100_000;
+/** Of a text that shows a value: few values have less. */
+const charactersByPart = 5;
 
 /** Entries of a method whose key or params hold a text. */
 export async function searchEntries(core: CacheCore, { method, text }: EntryQuery): Promise<FoundEntries> {
@@ -129,17 +132,18 @@ function valueText(core: CacheCore, held: Held): string {
 /** JSON where it says all, else as Node shows it. Nothing of the value's own code runs: what is decoded has none. */
 function textOf(read: () => unknown, longest: number): string {
   try {
-    const value = read();
+    const { value, isWhole } = excerptOf(read(), longest / charactersByPart);
     const text =
       typeof value === 'string'
         ? value
         : inspect(value, {
-            depth: 10,
-            maxArrayLength: 1000,
+            depth: deepest,
+            maxArrayLength: mostItems,
             maxStringLength: 10_000,
             breakLength: 100,
             customInspect: false,
           });
+    if (!isWhole) return `${text.slice(0, longest)}… (too large to show all of it)`;
     return text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
   } catch (error) {
     return `It can't be read: ${messageOf(error)}`;
