@@ -19,7 +19,16 @@ import { type AccessRules, hasToken, refusalOf } from './access.js';
 import { entryDetails, searchEntries } from './entry-search.js';
 import { type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
 import { pageFiles } from './page.js';
-import { bodyOf, field, MalformedRequest, nameIn, send, sendFile, stream } from './responses.js';
+import {
+  bodyOf,
+  field,
+  MalformedRequest,
+  nameIn,
+  send,
+  sendFile,
+  sharedFigures,
+  stream,
+} from './responses.js';
 
 /** What a dashboard may be asked, and by whom. */
 export interface DashboardOptions {
@@ -96,6 +105,7 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
   const streams = new Set<() => void>();
   const figures = async () =>
     figuresOf(core, { title, isReadOnly: readOnly, partitions: await partitions?.() });
+  const forStreams = sharedFigures(figures, interval);
   const asks: Readonly<Record<string, Answer>> = {
     figures,
     search: (body) => searchEntries(core, { method: field(body, 'method'), text: field(body, 'text') }),
@@ -123,7 +133,7 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
     if (change !== undefined && readOnly)
       return send(response, 403, { error: 'Nothing can be changed here' });
     const body = await bodyOf(request);
-    if (answer === undefined) return stream(response, { figures, interval, streams });
+    if (answer === undefined) return stream(response, { figures: forStreams, interval, streams });
     return send(response, 200, await answer(body));
   };
   return {

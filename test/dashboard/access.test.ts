@@ -1,9 +1,10 @@
 /** Who is answered by a dashboard, asked by sockets that may say anything. */
 
 import { once } from 'node:events';
-import { createServer, request, type Server } from 'node:http';
+import { createServer, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createDashboard } from '../../src/dashboard/dashboard.js';
 import { type Dashboard, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
 import { stream } from '../../src/dashboard/responses.js';
 import { CacheManager, InvalidOptionError } from '../../src/index.js';
@@ -195,30 +196,86 @@ describe('the options of a dashboard', () => {
   });
 });
 
-test('a stream that ends while figures are read, for a reader who has not read the last ones, has no error', async () => {
+/** A stream to a reader who reads nothing at first. */
+async function streamTo(
+  figures: () => Promise<string>,
+  begun: (response: ServerResponse) => void = () => undefined,
+) {
   await serve();
-  const errors: unknown[] = [];
   const streams = new Set<() => void>();
-  let reject: ((error: unknown) => void) | undefined;
-  const large = { title: 'x'.repeat(20_000_000) } as never;
-  let answer: () => Promise<never> = async () => large;
+  const errors: unknown[] = [];
   const other = createServer((_request, response) => {
     response.on('error', (error) => errors.push(error));
-    stream(response, { figures: () => answer(), interval: 50, streams });
-    answer = () =>
-      new Promise((_, fail) => {
-        reject = fail;
-      });
+    stream(response, { figures, interval: 50, streams });
+    begun(response);
   }).listen(0, '127.0.0.1');
   await once(other, 'listening');
-  const { port } = other.address() as AddressInfo;
-  const reader = connect(port, '127.0.0.1').pause();
+  const reader = connect((other.address() as AddressInfo).port, '127.0.0.1').pause();
   reader.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  await vi.waitUntil(() => reject !== undefined, { timeout: 30_000 });
-  for (const end of streams) end();
+  const end = () => {
+    for (const each of streams) each();
+  };
+  const close = () => {
+    end();
+    reader.destroy();
+    other.close();
+  };
+  return { reader, errors, end, close };
+}
+
+/** More than sockets hold. */
+const large = 'x'.repeat(20_000_000);
+const patience = { timeout: 30_000 };
+
+test('a stream that ends while figures are read, for a reader who has not read the last ones, has no error', async () => {
+  let reject: ((error: unknown) => void) | undefined;
+  const figures = () =>
+    new Promise<string>((_, fail) => {
+      reject = fail;
+    });
+  const { errors, end, close } = await streamTo(figures, (response) => response.write(large));
+  await vi.waitUntil(() => reject !== undefined, patience);
+  end();
   reject?.(new Error('the disk is gone'));
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(errors).toEqual([]);
-  reader.destroy();
-  other.close();
+  close();
+});
+
+test('no figures are read for a reader who has stalled, until it goes on', async () => {
+  let readings = 0;
+  const { reader, close } = await streamTo(async () => {
+    readings += 1;
+    return readings === 1 ? large : '{}';
+  });
+  await vi.waitUntil(() => readings === 1, patience);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(readings).toBe(1);
+  reader.resume();
+  await vi.waitUntil(() => readings > 2, patience);
+  close();
+});
+
+test('all streams share the readings of an interval', async () => {
+  await serve();
+  board.close();
+  let readings = 0;
+  const partitions = async () => {
+    readings += 1;
+    return [];
+  };
+  board = createDashboard({ cache, options: { interval: 3_600_000 }, partitions });
+  server.removeAllListeners('request').on('request', board.handler);
+  const { port } = server.address() as AddressInfo;
+  const first = async () => {
+    const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: withToken() });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.endsWith('\n\n')) text += (await reader.read()).value;
+    return text;
+  };
+  const texts = [await first(), await first(), await first()];
+  expect(texts[0]).toMatch(/^data: {"time":/);
+  expect(new Set(texts).size).toBe(1);
+  expect(readings).toBe(1);
 });
