@@ -7,7 +7,7 @@ import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted
 import type { CheckedRules } from '../tools/tool-rules.js';
 import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
-import { Connection, isComplete } from './connection.js';
+import { Connection, isComplete, watchRoots } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
 import { callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
 import { Warnings } from './warnings.js';
@@ -60,6 +60,7 @@ export class CachedCalls {
     this.#rules = adapterRules(rules);
     this.#options = checkedOptions(options);
     this.#naming = naming ?? "`cacheClient(client, cache, rules, { server: '…', principal: … })`";
+    if (client.transport !== undefined) watchRoots(client.transport);
     if (options.provenance === true) this.#answers = answersOf(cache, 'cacheClient(client, cache, rules)');
   }
 

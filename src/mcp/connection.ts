@@ -4,12 +4,24 @@ import { randomUUID } from 'node:crypto';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
 import { type ListListener, ToolList } from './tool-list.js';
 
+/** Connections whose servers have asked for the roots of their clients. */
+const withRoots = new WeakSet<McpTransport>();
+
+/** Notes whether the server asks for the client's roots, as many do before any tool is called. */
+export function watchRoots(transport: McpTransport): void {
+  const { onmessage } = transport;
+  transport.onmessage = function (this: unknown, message: unknown, ...more: unknown[]): void {
+    if (isRecord(message) && message['method'] === 'roots/list') withRoots.add(transport);
+    onmessage?.call(this as never, message, ...more);
+  };
+}
+
 /** A client's connection to a server. */
 export class Connection {
   /** Stands for the server where nobody says which it is, and as its client has set it up by its roots. */
   id = randomUUID();
   /** Whether its server has asked for the client's roots: what it answers from then on is for this client alone. */
-  hasRoots = false;
+  hasRoots: boolean;
   readonly tools: ToolList;
   /**
    * How often something happened that may concern the calls under way alone: the server asked the user, the model or the
@@ -19,6 +31,7 @@ export class Connection {
 
   constructor(client: LooseClient, transport: McpTransport, listener: ListListener) {
     this.tools = new ToolList(client, listener);
+    this.hasRoots = withRoots.has(transport);
     const { onmessage } = transport;
     const connection = this;
     transport.onmessage = function (this: unknown, message: unknown, ...more: unknown[]): void {

@@ -3,6 +3,7 @@
 import type { CacheManager, ToolRules } from '../index.js';
 import { CachedCalls } from '../mcp/cached-calls.js';
 import type { CacheClientOptions } from '../mcp/client-options.js';
+import { watchRoots } from '../mcp/connection.js';
 import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client.js';
 import { callShape } from '../mcp/tool-call.js';
 import { jsonText } from './json-text.js';
@@ -125,6 +126,7 @@ export class CachedServer {
     // What was asked of the tools as they were, and waited, is answered by tools that may be others: nobody else gets that.
     this.#transport.onmessage?.({ method: 'toolstash/reconnected', id: 0 });
     this.#transport = {};
+    watchRoots(this.#transport);
   }
 
   #callTool(params: object, given: unknown): Promise<unknown> {
