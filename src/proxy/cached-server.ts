@@ -121,12 +121,20 @@ export class CachedServer {
     this.#lost = error;
   }
 
-  /** It is another process now, with tools of its own. */
-  reconnected(): void {
+  /** It is another process now, with tools, a name and a version of its own. */
+  reconnected(welcome: unknown): void {
     // What was asked of the tools as they were, and waited, is answered by tools that may be others: nobody else gets that.
     this.#transport.onmessage?.({ method: 'toolstash/reconnected', id: 0 });
     this.#transport = {};
     watchRoots(this.#transport);
+    const before = this.#protocol;
+    this.#info = undefined;
+    this.answered('initialize', welcome, false);
+    if (before !== this.#protocol && welcome !== undefined)
+      process.emitWarning(
+        `The server \`${recordIn(welcome, 'serverInfo')['name']}\` has begun anew with the revision ${this.#protocol} of MCP, its client expects ${before}`,
+        'ToolstashWarning',
+      );
   }
 
   #callTool(params: object, given: unknown): Promise<unknown> {

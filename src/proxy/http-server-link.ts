@@ -160,6 +160,13 @@ export class HttpServerLink implements ServerLink {
     const answer = own === undefined ? undefined : messages.find(isAnswer);
     const version = recordIn(answer?.value, 'result')['protocolVersion'];
     if (this.#told.initialize?.value['id'] === own && typeof version === 'string') this.#version = version;
+    // What waits for it goes to the server as it is now, and is answered by that.
+    if (
+      this.#isReviving &&
+      this.#told.initialize?.value['id'] === own &&
+      answer?.value['error'] === undefined
+    )
+      this.#listener.onBack(answer);
     this.#listener.onMessage(text, own === undefined ? undefined : idKey(own));
     return answer !== undefined;
   }
@@ -189,7 +196,6 @@ export class HttpServerLink implements ServerLink {
     await this.#welcome;
     for (const message of this.#told.afterwards()) await this.#post(message);
     this.#isReviving = false;
-    this.#listener.onBack();
     void this.#listen();
   }
 

@@ -102,13 +102,14 @@ export class RestartingServer implements ServerLink {
     const { initialize } = this.#told;
     let isReady = false;
     const child = this.#start((line) => {
-      if (isReady || initialize === undefined || !isAnswerTo(initialize, line)) {
+      const welcome = isReady || initialize === undefined ? undefined : answerTo(initialize, line);
+      if (welcome === undefined) {
         this.#listener.onMessage(line);
         return;
       }
       isReady = true;
       clearTimeout(timeout);
-      this.#up(child);
+      this.#up(child, welcome);
     });
     const timeout = setTimeout(() => void child.close(), startTimeout).unref();
     if (initialize !== undefined) child.write(initialize.text);
@@ -118,12 +119,12 @@ export class RestartingServer implements ServerLink {
     }
   }
 
-  #up(child: ChildServer): void {
+  #up(child: ChildServer, welcome?: Message): void {
     const state = this.#state;
     if (state.kind === 'closed') return;
     this.#state = { kind: 'up', child, since: now() };
     for (const { text } of this.#told.afterwards()) child.write(text);
-    this.#listener.onBack();
+    this.#listener.onBack(welcome);
     if (state.kind === 'starting') for (const message of state.waiting) this.#tell(child, message);
   }
 
@@ -137,10 +138,12 @@ export class RestartingServer implements ServerLink {
   }
 }
 
-function isAnswerTo({ value: { id } }: Message, line: string): boolean {
+/** Its result, if the line is that. */
+function answerTo({ value: { id } }: Message, line: string): Message | undefined {
   const answer = parsedMessages(line);
-  if (answer === undefined || !('value' in answer) || kindOf(answer.value) !== 'response') return false;
-  return idKey(answer.value['id']) === idKey(id) && answer.value['error'] === undefined;
+  if (answer === undefined || !('value' in answer) || kindOf(answer.value) !== 'response') return undefined;
+  const isIts = idKey(answer.value['id']) === idKey(id) && answer.value['error'] === undefined;
+  return isIts ? answer : undefined;
 }
 
 const now = () => performance.now();

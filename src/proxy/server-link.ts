@@ -20,8 +20,8 @@ export interface LinkListener {
   onFailed(id: unknown, error: Error): void;
   /** What was asked has no answer any more. */
   onLost(error: ServerLostError): void;
-  /** The server has begun anew, and knows nothing of what was. */
-  onBack(): void;
+  /** The server has begun anew, and knows nothing of what was. `welcome`: its answer to `initialize`, if it was told that. */
+  onBack(welcome?: Message): void;
 }
 
 /** A connection that comes back by itself. */

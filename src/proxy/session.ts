@@ -158,8 +158,8 @@ export class Session implements LinkListener {
     this.#askedByServer.clear();
   }
 
-  onBack(): void {
-    this.#cached.reconnected();
+  onBack(welcome?: Message): void {
+    this.#cached.reconnected(welcome?.value['result']);
   }
 
   /** A call of a tool that may be cached. */

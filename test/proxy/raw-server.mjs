@@ -19,6 +19,8 @@ const tools = [
 ];
 
 const uri = process.env.RAW_RESOURCE;
+/** A file with the version that it says it is of. */
+const numberIn = process.env.RAW_VERSION;
 
 let runs = 0;
 const received = [];
@@ -32,7 +34,7 @@ const handlers = {
     protocolVersion: process.env.RAW_REVISION ?? protocolVersion,
     capabilities: { tools: { listChanged: true }, ...(uri && { resources: { subscribe: true } }) },
     ...(uri && { instructions: `read ${uri}` }),
-    serverInfo: { name: 'raw', version },
+    serverInfo: { name: 'raw', version: numberIn ? readFileSync(numberIn, 'utf8') : version },
   }),
   'tools/list': () => ({ tools }),
   ping: () => ({}),

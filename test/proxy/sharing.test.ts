@@ -1,8 +1,11 @@
 /** Who shares results with whom: what tells sessions apart that give one identity. */
 
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
-import { closeServed, HttpClient, serve } from './http-client.js';
+import { closeServed, HttpClient, open, serve } from './http-client.js';
 import { closeAll, configOf, RawClient } from './raw-client.js';
 
 afterEach(async () => {
@@ -28,9 +31,8 @@ it('tells principals apart whose clients send on the same headers', async () => 
 
 it('keeps to a session what the server answers once it has asked for the roots', async () => {
   const cache = new CacheManager();
-  const [one, other, early] = await Promise.all(
-    [1, 2, 3].map(() => RawClient.connect(configOf(shared), cache)),
-  );
+  const connect = () => RawClient.connect(configOf(shared), cache);
+  const [one, other, early] = [await connect(), await connect(), await connect()];
   const call = async (client: RawClient) => sourceOf(await client.call('count'));
   const askForRoots = async (client: RawClient, id: string) => {
     const asks = () => client.received.filter(({ value }) => value.method === 'roots/list');
@@ -55,4 +57,36 @@ it('keeps to a session what the server answers once it has asked for the roots',
   expect([await call(one), await call(one)]).toEqual(['tool', 'memory']);
   await askForRoots(one, 'again');
   expect([await call(one), await call(one), await call(other)]).toEqual(['tool', 'memory', 'memory']);
+});
+
+it.each(['a program', 'a server of HTTP'])('knows the version of %s that has begun anew', async (place) => {
+  const folder = await mkdtemp(join(tmpdir(), 'toolstash-proxy-'));
+  const version = join(folder, 'version');
+  const program = configOf({ env: { RAW_VERSION: version } });
+  await writeFile(version, '1');
+  const cache = new CacheManager();
+  const url = place === 'a program' ? undefined : await serve(program);
+  const connect = async () => {
+    const { command, args, env } = program.servers['raw']!;
+    const server = url === undefined ? { command, args, env, ...shared } : { url, ...shared };
+    return RawClient.connect({ servers: { raw: server as never } }, cache);
+  };
+  const call = async (client: RawClient, args?: object) => sourceOf(await client.call('count', args));
+  const client = await connect();
+  expect(await call(client)).toBe('tool');
+  await writeFile(version, '2');
+  if (url === undefined) process.kill((await client.ask('test/pid')).result.pid, 'SIGKILL');
+  else {
+    await open.splice(0, 1)[0]!();
+    await serve({ ...program, listen: { port: Number(new URL(url).port) } });
+    expect((await client.ask('ping')).error.message).toContain('has forgotten');
+  }
+  await expect.poll(async () => (await client.ask('ping')).result).toEqual({});
+  expect([await call(client), await call(client), await call(client, { n: 2 })]).toEqual([
+    ...['tool', 'memory', 'tool'],
+  ]);
+  await writeFile(version, '1');
+  const before = await connect();
+  expect([await call(before), await call(before, { n: 2 })]).toEqual(['memory', 'tool']);
+  await rm(folder, { recursive: true });
 });
