@@ -1,8 +1,8 @@
 /** A server that is a child process, with all processes that it has started: none outlives it, nor this one. */
 
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readLines } from './lines.js';
 
@@ -37,12 +37,16 @@ process.on('exit', () => {
 
 /** A child process. */
 export class ChildServer {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #pid: number | undefined;
+  readonly #stdin: Writable;
+  readonly #stdout: Readable;
+  /** What all who send wait for while it doesn't read. */
+  #room: Promise<void> | undefined;
   readonly #ended: Promise<unknown>;
   #reason: string | undefined;
 
   constructor({ command, args, cwd, env }: Program, { onLine, onEnd }: ChildListener) {
-    const child = spawn(command, args, {
+    const child: ChildProcess = spawn(command, args, {
       ...(cwd !== undefined && { cwd }),
       env: { ...process.env, ...env },
       stdio: ['pipe', 'pipe', 'inherit'],
@@ -50,8 +54,11 @@ export class ChildServer {
       detached: hasGroups,
       windowsHide: true,
     });
-    this.#child = child;
     const { pid } = child;
+    this.#pid = pid;
+    // Where there are too many open files it has neither, and its error comes next.
+    this.#stdin = child.stdin ?? new PassThrough();
+    this.#stdout = child.stdout ?? Readable.from([]);
     if (pid !== undefined) groups.add(pid);
     const gone = new Promise<void>((resolve) => {
       child.on('error', ({ message }) => {
@@ -66,10 +73,10 @@ export class ChildServer {
         resolve();
       });
     });
-    // It ends anyway, and that is told.
-    child.stdin.on('error', () => {});
+    // It ends anyway, and that is told, or it reads no more and is of no use.
+    this.#stdin.on('error', () => void this.#end());
     const read = new Promise<void>((resolve) => {
-      readLines(child.stdout, {
+      readLines(this.#stdout, {
         onLine,
         onEnd: (error) => {
           if (error !== undefined) this.#reason ??= error.message;
@@ -87,27 +94,34 @@ export class ChildServer {
 
   /** Sends a line. */
   write(line: string): void {
-    this.#child.stdin.write(`${line}\n`);
+    this.#stdin.write(`${line}\n`);
   }
 
   /** Resolves once it has read what was sent; `undefined`: there is room. */
   room(): Promise<void> | undefined {
-    const { stdin } = this.#child;
-    return stdin.writableNeedDrain
-      ? Promise.race([once(stdin, 'drain'), this.#ended]).then(() => {})
-      : undefined;
+    if (!this.#stdin.writableNeedDrain) return undefined;
+    // One that ends before it has read leaves an error in the place of the event.
+    const drained = () => once(this.#stdin, 'drain').catch(() => {});
+    this.#room ??= Promise.race([drained(), this.#ended]).then(() => {
+      this.#room = undefined;
+    });
+    return this.#room;
   }
 
   hold(isHeld: boolean): void {
-    if (isHeld) this.#child.stdout.pause();
-    else this.#child.stdout.resume();
+    if (isHeld) this.#stdout.pause();
+    else this.#stdout.resume();
   }
 
   /** Closes its input, then asks it to end, then ends it. */
   async close(): Promise<void> {
-    const { stdin, stdout, pid } = this.#child;
-    stdin.end();
-    stdout.resume();
+    this.#stdin.end();
+    this.#stdout.resume();
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    const pid = this.#pid;
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       await Promise.race([this.#ended, sleep(patience, undefined, { ref: false })]);
       if (pid === undefined || !groups.has(pid)) break;

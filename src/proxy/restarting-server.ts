@@ -1,6 +1,7 @@
 /** A child process that is started again when it dies, and told then what it had been told of the session. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../errors.js';
 import { ChildServer, type Program } from './child-server.js';
 import { idKey, kindOf, type Message, parsedMessages, ServerLostError } from './message.js';
 import type { LinkListener, ServerLink } from './server-link.js';
@@ -95,7 +96,12 @@ export class RestartingServer implements ServerLink {
     } catch {
       return;
     }
-    this.#restart();
+    try {
+      this.#restart();
+    } catch (cause) {
+      // It can't be started now: perhaps there is no memory.
+      void this.#ended(messageOf(cause));
+    }
   }
 
   #restart(): void {

@@ -1,6 +1,6 @@
 /** A server of raw JSON-RPC, by hand: it says what it got, byte by byte, and does what tests ask for. */
 
-import { readFileSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 
 const [version = '1', prelude] = process.argv.slice(2);
@@ -50,6 +50,18 @@ const handlers = {
       say({ jsonrpc: '2.0', id, method, params: {} });
     }),
   'test/silence': () => undefined,
+  // It reads no more, and lives.
+  'test/stall': () => {
+    setInterval(() => {}, 1_000);
+    lines.pause();
+    return {};
+  },
+  'test/deaf': () => {
+    setInterval(() => {}, 1_000);
+    process.stdin.destroy();
+    closeSync(0);
+    return {};
+  },
   'test/go': () => {
     for (const go of waiting.splice(0)) go();
     return {};
