@@ -10,6 +10,7 @@ import {
   parsedMessages,
   RpcError,
   recordIn,
+  requestIds,
   ServerLostError,
 } from './message.js';
 import type { LinkListener, ServerLink } from './server-link.js';
@@ -27,7 +28,16 @@ export interface HttpServer {
 const retryDelay = 1_000;
 /** How often the rest of an answer is asked for in vain. */
 const mostResumptions = 5;
+/** In ms: for so long at most the rest waits until a notification is taken. */
+const longestTurn = 2_000;
 const versionField = 'io.modelcontextprotocol/protocolVersion';
+
+/** A message on its way, the ids that are not answered yet, by their keys, and what ends it. */
+interface Asked {
+  readonly message: Message;
+  readonly open: Map<string, unknown>;
+  readonly signal: AbortSignal;
+}
 
 /** A link to such a server. */
 export class HttpServerLink implements ServerLink {
@@ -41,8 +51,12 @@ export class HttpServerLink implements ServerLink {
   #sessionId: string | undefined;
   #version: string | undefined;
   /** What everything else waits for: the answer to `initialize`. */
-  #welcome: Promise<void> | undefined;
+  #welcome: Promise<unknown> | undefined;
+  /** Resolves once the server has taken the last notification. */
+  #turn: Promise<unknown> = Promise.resolve();
   #isReviving = false;
+  /** The server has forgotten the session, and has begun no other. */
+  #isForgotten = false;
 
   constructor(name: string, server: HttpServer, listener: LinkListener) {
     this.#name = name;
@@ -62,10 +76,25 @@ export class HttpServerLink implements ServerLink {
       return;
     }
     this.#told.note(message);
-    const sent =
-      this.#welcome === undefined ? this.#post(message) : this.#welcome.then(() => this.#post(message));
+    if (this.#isForgotten) void this.#revive();
+    const sent = this.#sent(message);
     if (method === 'initialize') this.#welcome = sent;
     if (method === 'notifications/initialized') void sent.then(() => this.#listen());
+  }
+
+  /** Each is a connection of its own, and might overtake a notification: what comes after one waits until it is taken. */
+  async #sent(message: Message): Promise<void> {
+    const before = this.#turn;
+    let taken = () => {};
+    const isNotification = requestIds(message).length === 0;
+    if (isNotification)
+      this.#turn = new Promise((resolve) => {
+        taken = () => resolve(undefined);
+      });
+    await before;
+    if (message.value['method'] !== 'initialize') await this.#welcome;
+    if (isNotification) setTimeout(taken, longestTurn).unref();
+    await this.#post(message, taken);
   }
 
   room(): undefined {
@@ -86,49 +115,55 @@ export class HttpServerLink implements ServerLink {
     );
   }
 
-  /** Never rejects: what goes wrong is told to who asked. */
-  async #post(message: Message): Promise<void> {
-    const isRequest = kindOf(message.value) === 'request';
-    const own = message.value['id'];
+  /** Never rejects: what goes wrong is told to who asked. Whether all is answered. */
+  async #post(message: Message, onTaken = () => {}): Promise<boolean> {
+    const open = new Map(requestIds(message).map((id) => [idKey(id), id]));
+    const keys = [...open.keys()];
     const abort = new AbortController();
-    if (isRequest) this.#posts.set(idKey(own), abort);
+    const signal = AbortSignal.any([abort.signal, this.#closing.signal]);
+    for (const key of keys) this.#posts.set(key, abort);
     try {
+      if (this.#isForgotten && !this.#isReviving)
+        throw this.#lost('has forgotten the session, and begins no other');
       const response = await fetch(this.#server.url, {
         method: 'POST',
         headers: { ...this.#headers(message), 'content-type': 'application/json' },
         body: message.text,
-        signal: AbortSignal.any([abort.signal, this.#closing.signal]),
+        signal,
       });
-      await this.#answered(response, message, abort.signal);
+      onTaken();
+      await this.#answered(response, { message, open, signal });
+      return true;
     } catch (error) {
-      if (!isRequest || abort.signal.aborted || this.#closing.signal.aborted) return;
-      this.#listener.onFailed(
-        own,
-        error instanceof RpcError ? error : this.#lost(`can't be reached: ${causeOf(error)}`),
-      );
+      if (signal.aborted) return false;
+      const told = error instanceof RpcError ? error : this.#lost(`can't be reached: ${causeOf(error)}`);
+      for (const id of open.values()) this.#listener.onFailed(id, told);
+      return false;
     } finally {
-      if (isRequest) this.#posts.delete(idKey(own));
+      onTaken();
+      for (const key of keys) this.#posts.delete(key);
     }
   }
 
-  async #answered(response: Response, message: Message, signal: AbortSignal): Promise<void> {
-    const { value } = message;
+  async #answered(response: Response, { message: { value }, open, signal }: Asked): Promise<void> {
     if (!response.ok) throw await this.#refusal(response);
     if (value['method'] === 'initialize')
       this.#sessionId = response.headers.get('mcp-session-id') ?? undefined;
     const type = response.headers.get('content-type') ?? '';
     if (type.includes('text/event-stream')) {
-      const isAnswered = await this.#read(response, value['id'], signal);
-      if (!isAnswered && kindOf(value) === 'request')
-        throw this.#lost('has ended the stream of an answer before the answer came');
+      await this.#read(response, open, signal);
+      if (open.size > 0) throw this.#lost('has ended the stream of an answer before the answer came');
       return;
     }
     const text = await response.text();
-    if (type.includes('application/json') && text.trim() !== '') this.#message(text, value['id']);
+    if (type.includes('application/json') && parsedMessages(text) !== undefined) this.#message(text, open);
+    if (open.size > 0)
+      throw this.#lost(`has sent HTTP ${response.status} (${type || 'no type'}), in which is no answer`);
   }
 
-  /** Reads a stream of messages, and its rest where it breaks off; whether the answer to `own` was among them. */
-  async #read(first: Response, own: unknown, signal: AbortSignal): Promise<boolean> {
+  /** Reads a stream of messages, and its rest where it breaks off, until nothing is open any more. */
+  async #read(first: Response, open: Asked['open'], signal: AbortSignal): Promise<void> {
+    const isRequest = open.size > 0;
     let response = first;
     let last: { id: string | undefined; retry: number | undefined } = { id: undefined, retry: undefined };
     for (let resumed = 0; resumed <= mostResumptions; resumed += 1) {
@@ -137,38 +172,39 @@ export class HttpServerLink implements ServerLink {
           last = { id, retry };
           if (data.trim() === '') continue;
           resumed = 0;
-          if (this.#message(data, own)) return true;
+          this.#message(data, open);
+          if (isRequest && open.size === 0) return;
         }
       } catch (error) {
         if (last.id === undefined || signal.aborted) throw error;
       }
-      if (last.id === undefined) return false;
-      await sleep(last.retry ?? retryDelay, undefined, { signal: this.#closing.signal });
+      if (last.id === undefined) return;
+      await sleep(last.retry ?? retryDelay, undefined, { signal });
       const headers = { ...this.#headers(), 'last-event-id': last.id };
       response = await fetch(this.#server.url, { headers, signal });
-      if (!response.ok) return false;
+      if (!response.ok) return;
     }
-    return false;
   }
 
-  /** Hands a message on; whether it is, or holds, the answer to `own`. */
-  #message(text: string, own: unknown): boolean {
+  /** Hands a message on, and strikes out what it answers. */
+  #message(text: string, open?: Asked['open']): void {
     const found = parsedMessages(text);
     const messages = found === undefined ? [] : 'value' in found ? [found] : found;
-    const isAnswer = ({ value }: Message) =>
-      kindOf(value) === 'response' && idKey(value['id']) === idKey(own);
-    const answer = own === undefined ? undefined : messages.find(isAnswer);
-    const version = recordIn(answer?.value, 'result')['protocolVersion'];
-    if (this.#told.initialize?.value['id'] === own && typeof version === 'string') this.#version = version;
-    // What waits for it goes to the server as it is now, and is answered by that.
-    if (
-      this.#isReviving &&
-      this.#told.initialize?.value['id'] === own &&
-      answer?.value['error'] === undefined
-    )
-      this.#listener.onBack(answer);
-    this.#listener.onMessage(text, own === undefined ? undefined : idKey(own));
-    return answer !== undefined;
+    // A batch has no one to whom all else would go.
+    const [own] = open?.size === 1 ? open.keys() : [];
+    for (const message of messages) {
+      const { value } = message;
+      const key = idKey(value['id']);
+      if (kindOf(value) !== 'response' || open?.delete(key) !== true) continue;
+      const version = recordIn(value, 'result')['protocolVersion'];
+      if (idKey(this.#told.initialize?.value['id']) !== key) continue;
+      if (typeof version === 'string') this.#version = version;
+      if (!this.#isReviving || value['error'] !== undefined) continue;
+      this.#isForgotten = false;
+      // What waits for it goes to the server as it is now, and is answered by that.
+      this.#listener.onBack(message);
+    }
+    this.#listener.onMessage(text, own);
   }
 
   async #refusal(response: Response): Promise<RpcError> {
@@ -186,17 +222,24 @@ export class HttpServerLink implements ServerLink {
   }
 
   /** A session that the server has forgotten is told again what the first one was told. */
-  async #revive(error: ServerLostError): Promise<void> {
+  async #revive(error?: ServerLostError): Promise<void> {
     const { initialize } = this.#told;
     if (this.#isReviving || initialize === undefined) return;
     this.#isReviving = true;
+    this.#isForgotten = true;
     this.#sessionId = undefined;
-    this.#listener.onLost(error);
-    this.#welcome = this.#post(initialize);
-    await this.#welcome;
-    for (const message of this.#told.afterwards()) await this.#post(message);
+    if (error !== undefined) this.#listener.onLost(error);
+    const begun = this.#begunAnew(initialize);
+    this.#welcome = begun;
+    if (await begun) void this.#listen();
+  }
+
+  /** Whether the server has taken it. If not, the next message tries again. */
+  async #begunAnew(initialize: Message): Promise<boolean> {
+    await this.#post(initialize);
+    if (!this.#isForgotten) for (const message of this.#told.afterwards()) await this.#post(message);
     this.#isReviving = false;
-    void this.#listen();
+    return !this.#isForgotten;
   }
 
   /** What the server says by itself, for as long as the session lasts. Not all do. */

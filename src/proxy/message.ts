@@ -11,6 +11,13 @@ export interface Message {
   readonly value: Readonly<Record<string, unknown>>;
   /** Of the HTTP request that it came by, those that go on to the server. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** The ids of the requests in a batch. */
+  readonly ids?: readonly unknown[];
+}
+
+/** The ids under which a message, or a batch of them, is to be answered. */
+export function requestIds({ value, ids }: Message): readonly unknown[] {
+  return ids ?? (kindOf(value) === 'request' ? [value['id']] : []);
 }
 
 /** `undefined`: the text is no JSON, or neither an object nor a list of objects (a batch). */

@@ -13,6 +13,7 @@ import {
   parsedMessages,
   RpcError,
   recordIn,
+  requestIds,
   resultText,
   ServerLostError,
 } from './message.js';
@@ -189,7 +190,8 @@ export class Session implements LinkListener {
 
   #relayBatch(messages: readonly Message[], to: ToClient): void {
     const relayed = messages.flatMap((each) => this.#mapped(each, to) ?? []);
-    if (relayed.length > 0) this.#pass({ text: `[${relayed.map((each) => each.text).join()}]`, value: {} });
+    const [text, ids] = [`[${relayed.map((each) => each.text).join()}]`, relayed.flatMap(requestIds)];
+    if (relayed.length > 0) this.#pass({ text, value: {}, ids });
   }
 
   #pass(message: Message): void {
@@ -197,11 +199,7 @@ export class Session implements LinkListener {
       this.#link.send(message);
     } catch (error) {
       if (!(error instanceof ServerLostError)) throw error;
-      // What is no request has no answer.
-      const own = idKey(message.value['id']);
-      const pending = this.#pending.get(own);
-      this.#pending.delete(own);
-      pending?.reject(error);
+      for (const id of requestIds(message)) this.onFailed(id, error);
     }
   }
 

@@ -67,3 +67,17 @@ it('is ended and started again when it closes its input', async () => {
     .toContain('signal SIGTERM');
   await expect.poll(async () => (await client.ask('test/pid')).result?.pid).not.toBe(pid);
 }, 30_000);
+
+it('that can not be started fails each request of a batch', async () => {
+  const client = new RawClient(configOf({ command: 'no-such-program' }));
+  await client.ask('initialize');
+  // It is away for longer than messages wait.
+  await expect
+    .poll(async () => (await client.ask('ping')).error.message, { timeout: 20_000 })
+    .toMatch(/in \d s$/);
+  client.send('[{"jsonrpc":"2.0","id":"a","method":"ping"},{"jsonrpc":"2.0","id":"b","method":"ping"}]');
+  // At once, not only when it fails to start again.
+  await client.ask('ping');
+  const answers = client.received.filter(({ value }) => ['a', 'b'].includes(value.id));
+  expect(answers.map(({ value }) => value.error.code)).toEqual([-32000, -32000]);
+}, 30_000);
