@@ -9,7 +9,7 @@ import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
 import { Connection, isComplete, watchRoots } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
-import { callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
+import { type CallShape, callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
 import { Warnings } from './warnings.js';
 
 type CachedFunction = (call: ToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
@@ -123,7 +123,7 @@ export class CachedCalls {
     const { incidents } = known.connection;
     if (tool === undefined || vetoOf(tool) !== undefined) return undefined;
     try {
-      const identity = { tool: tool.hash, ...this.#identity(known) };
+      const identity = { tool: tool.hash, ...this.#identity(known, shape) };
       const call = new ToolCall({ shape, connection: known.connection, incidents, identity });
       return { call, ask: this.#function(`${known.server}/${shape.name}`, rule) };
     } catch (error) {
@@ -138,11 +138,11 @@ export class CachedCalls {
   }
 
   /** Which server, and for whom. */
-  #identity({ connection }: KnownConnection): object {
+  #identity({ connection }: KnownConnection, { given: [params] }: CallShape): object {
     const { server } = this.#options;
     const { name, version } = this.#client.getServerVersion() ?? {};
-    // Of version 2 alone, which answers otherwise by another protocol.
-    const protocol = this.#client.getNegotiatedProtocolVersion?.();
+    // Answers by another protocol are others. Where there are no sessions, each call says by which it is made.
+    const protocol = revisionOf(params) ?? this.#client.getNegotiatedProtocolVersion?.();
     const principal = principalOf(this.#options);
     return {
       server: connection.hasRoots || server === undefined ? connection.id : server,
@@ -208,6 +208,13 @@ export class CachedCalls {
 function toolIn([params]: readonly unknown[]): string {
   const name = isRecord(params) ? params['name'] : undefined;
   return typeof name === 'string' ? name : 'callTool';
+}
+
+/** The revision of the protocol that a call names itself, as all do from 2026-07-28 on. */
+function revisionOf(params: unknown): string | undefined {
+  const meta = isRecord(params) ? params['_meta'] : undefined;
+  const revision = isRecord(meta) ? meta['io.modelcontextprotocol/protocolVersion'] : undefined;
+  return typeof revision === 'string' ? revision : undefined;
 }
 
 /** A result with a note of where it came from. What the server has put into `_meta` stays. */

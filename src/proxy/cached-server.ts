@@ -96,7 +96,6 @@ export class CachedServer {
     const meta = recordIn(params, '_meta');
     const [version] = envelope;
     if (typeof meta[version as string] !== 'string') return;
-    this.#protocol = meta[version as string] as string;
     this.#envelope = Object.fromEntries(envelope.map((name) => [name, meta[name]]));
   }
 

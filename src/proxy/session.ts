@@ -18,6 +18,7 @@ import {
   ServerLostError,
 } from './message.js';
 import type { LinkListener, OpenLink, ServerLink, ToClient } from './server-link.js';
+import { ServerRequests } from './server-requests.js';
 
 /** What a session is made from. */
 export interface SessionInit {
@@ -69,11 +70,10 @@ export class Session implements LinkListener {
   readonly #asked = new Map<string, Asked>();
   /** Progress of what goes on as a task, by own token. */
   readonly #tasks = new Map<string, Pick<Pending, 'token' | 'to'>>();
-  /** What the server waits for, by the id that it has given. */
-  readonly #askedByServer = new Map<string, unknown>();
   readonly #idle = new Set<() => void>();
   /** So that no id is one of another session, or of a client. */
   readonly #prefix = randomUUID().slice(0, 8);
+  readonly #askedByServer = new ServerRequests(this.#prefix);
   #ids = 0;
 
   constructor({ cache, rules, options, open, toClient }: SessionInit) {
@@ -152,11 +152,10 @@ export class Session implements LinkListener {
     this.#pending.clear();
     this.#tasks.clear();
     for (const [, pending] of lost) pending.reject(error);
-    for (const id of this.#askedByServer.values()) {
+    for (const id of this.#askedByServer.clear()) {
       const params = `{"requestId":${jsonText(id)},"reason":${jsonText(error.message)}}`;
       this.#toClient(`{"jsonrpc":"2.0","method":"${cancelled}","params":${params}}`);
     }
-    this.#askedByServer.clear();
   }
 
   onBack(welcome?: Message): void {
@@ -225,7 +224,7 @@ export class Session implements LinkListener {
         return this.#cancel(message, to);
       case 'response':
         // One to a server that is no more is nobody's.
-        return this.#askedByServer.delete(idKey(id)) ? message : undefined;
+        return this.#askedByServer.answered(message);
       default:
         return { text, value: {} };
     }
@@ -290,15 +289,17 @@ export class Session implements LinkListener {
 
   #fromServer(message: Message, send: Send): void {
     const { value, text } = message;
-    const { id, method, params } = value;
+    const { method, params } = value;
     this.#cached.said(value);
     const kind = kindOf(value);
     if (kind === 'response') {
       this.#response(message, send);
       return;
     }
-    if (kind === 'request') this.#askedByServer.set(idKey(id), id);
-    if (method === cancelled) this.#askedByServer.delete(idKey(recordIn(value, 'params')['requestId']));
+    if (kind === 'request' || method === cancelled) {
+      send(this.#askedByServer[kind === 'request' ? 'asked' : 'cancelled'](message), 0);
+      return;
+    }
     if (method === progress) {
       const key = idKey(recordIn(value, 'params')['progressToken']);
       const asked = this.#pending.get(key) ?? this.#tasks.get(key);

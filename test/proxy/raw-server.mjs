@@ -49,6 +49,10 @@ const handlers = {
       asking.set(id, resolve);
       say({ jsonrpc: '2.0', id, method, params: {} });
     }),
+  'test/say': (message) => {
+    say(message);
+    return {};
+  },
   'test/silence': () => undefined,
   // It reads no more, and lives.
   'test/stall': () => {

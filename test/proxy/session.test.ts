@@ -264,6 +264,35 @@ describe('a server that dies', () => {
     expect(textOf(answer)).toContain('run 1');
   });
 
+  it('takes no answer to what it had asked for one to what it asks now', async () => {
+    const client = await RawClient.connect(configOf());
+    const { pid } = (await client.ask('test/pid')).result;
+    const asked = () => client.received.filter(({ value }) => value.method === 'elicitation/create');
+    const answer = (at: number, name: string) =>
+      client.send(
+        JSON.stringify({ jsonrpc: '2.0', id: asked()[at]?.value.id, result: { content: { name } } }),
+      );
+    const first = client.call('ask');
+    await expect.poll(() => asked().length).toBe(1);
+    process.kill(pid, 'SIGKILL');
+    expect((await first).error.code).toBe(-32000);
+    const taken = client.received.find(({ value }) => value.method === 'notifications/cancelled')?.value;
+    expect(taken.params.requestId).toBe(asked()[0]?.value.id);
+    const second = client.call('ask');
+    await expect.poll(() => asked().length).toBe(2);
+    answer(0, 'late');
+    answer(1, 'ada');
+    expect(textOf(await second)).toBe('ada');
+    expect((await client.arrived()).findLast((line) => line.includes('"ada"'))).toContain('"id":"ask-1"');
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'again' } };
+    client.request('test/ask', { method: 'roots/list', id: 'again' });
+    await client.ask('test/say', cancelled);
+    const [own, withdrawn] = ['roots/list', cancelled.method].map(
+      (method) => client.received.findLast(({ value }) => value.method === method)?.value,
+    );
+    expect(withdrawn.params.requestId).toBe(own.id);
+  });
+
   it('that can not be started at all is told of', async () => {
     const client = new RawClient(configOf({ command: 'no-such-program' }));
     expect((await client.ask('initialize')).error.message).toContain('spawn no-such-program ENOENT');

@@ -90,3 +90,14 @@ it.each(['a program', 'a server of HTTP'])('knows the version of %s that has beg
   expect([await call(before), await call(before, { n: 2 })]).toEqual(['memory', 'tool']);
   await rm(folder, { recursive: true });
 });
+
+it('tells revisions apart where each call says by which it is made', async () => {
+  const client = new RawClient(configOf(shared));
+  const by = (revision: string) => ({ _meta: { 'io.modelcontextprotocol/protocolVersion': revision } });
+  // Another one speaks while the call waits for the list of tools.
+  const call = client.call('count', {}, by('2026-07-28'));
+  client.request('ping', by('2027-01-01'));
+  expect(sourceOf(await call)).toBe('tool');
+  expect(sourceOf(await client.call('count', {}, by('2027-01-01')))).toBe('tool');
+  expect(sourceOf(await client.call('count', {}, by('2026-07-28')))).toBe('memory');
+});
