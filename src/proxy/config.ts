@@ -133,6 +133,7 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
       `Expected \`listen\` with headers of clients in \`servers.${name}\`, got none: a client on standard input has no headers`,
     );
   }
+  for (const server of resolved) refuseForwarded(server, listen);
   return { servers: resolved, cache, redis, listen };
 }
 
@@ -174,7 +175,40 @@ function httpServerOf(path: string, given: string, { headers }: ServerConfig): H
   const url = withVariables(text(given, `${path}.url`), `${path}.url`);
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw expectedUnseen(`${path}.url`, "a URL, as 'https://example.com/mcp'", url);
-  return { url, headers: allWithVariables(headers, `${path}.headers`) };
+  const { username, password } = new URL(url);
+  if (`${username}${password}` !== '')
+    throw new InvalidOptionError(
+      `\`${path}.url\` can't hold a name and a password: give them in \`${path}.headers\``,
+    );
+  const all = Object.entries(allWithVariables(headers, `${path}.headers`));
+  for (const [name, value] of all)
+    if (!isHeader(name, value))
+      throw expectedUnseen(`${path}.headers.${name}`, 'what a header can say', value);
+  return { url, headers: Object.fromEntries(all.map(([name, value]) => [name.toLowerCase(), value])) };
+}
+
+function isHeader(name: string, value: string): boolean {
+  try {
+    return new Headers([[name, value]]).has(name);
+  } catch {
+    return false;
+  }
+}
+
+/** Each header is said once, and the token of the proxy is nobody else's. */
+function refuseForwarded(
+  { name, place, forwardHeaders }: ResolvedServer,
+  listen: ResolvedListen | undefined,
+): void {
+  const path = `servers.${name}.forwardHeaders`;
+  const own = 'url' in place ? place.headers : {};
+  const twice = forwardHeaders.find((header) => Object.hasOwn(own, header));
+  if (twice !== undefined)
+    throw new InvalidOptionError(`\`${path}\` can't hold \`${twice}\`: \`servers.${name}.headers\` sets it`);
+  if (listen?.token !== undefined && forwardHeaders.includes('authorization'))
+    throw new InvalidOptionError(
+      `\`${path}\` can't hold \`authorization\` with \`listen.token\`: it is what clients show that token in`,
+    );
 }
 
 function allWithVariables(record: unknown, path: string): Readonly<Record<string, string>> {

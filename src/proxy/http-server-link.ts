@@ -1,7 +1,6 @@
 /** A server behind Streamable HTTP: each message is a request of its own, whose answer may be a stream of messages. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../errors.js';
 import { isRecord } from '../mcp/mcp-client.js';
 import {
   idKey,
@@ -298,8 +297,9 @@ export class HttpServerLink implements ServerLink {
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-/** `fetch` says no more than that it failed. */
+/** The code alone: what else `fetch` says may hold a header. */
 function causeOf(error: unknown): string {
-  const cause = isRecord(error) ? error['cause'] : undefined;
-  return messageOf(cause ?? error);
+  const cause = isRecord(error) ? (error['cause'] ?? error) : undefined;
+  const code = isRecord(cause) ? cause['code'] : undefined;
+  return typeof code === 'string' && /^[A-Z_]+$/.test(code) ? code : 'the request has failed';
 }

@@ -51,7 +51,39 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
   ],
 ];
 
+const http = { url: 'https://docs.example/mcp' };
+const withHttp = (more: object, listen = {}) => ({
+  servers: { docs: { ...http, ...more } },
+  listen: { port: 0, ...listen },
+});
+const wrongHttp: readonly (readonly [string, object, RegExp])[] = [
+  [
+    'a password in a URL',
+    withHttp({ url: 'http://user:hunter2@docs.example' }),
+    /^(?!.*hunter2).*`servers.docs.url` can't hold a name/,
+  ],
+  [
+    'a header of two lines',
+    withHttp({ headers: { 'X-Key': 'hunter2\nhunter2' } }),
+    /^(?!.*hunter2).*`servers.docs.headers.X-Key` to be what a header can say/,
+  ],
+  [
+    'a header that is set and sent on',
+    withHttp({ headers: { Authorization: 'Bearer x' }, forwardHeaders: ['authorization'] }),
+    /`servers.docs.headers` sets it/,
+  ],
+  [
+    'its own token to be sent on',
+    withHttp({ forwardHeaders: ['Authorization'] }, { token: 'a token of some length' }),
+    /can't hold `authorization` with `listen.token`/,
+  ],
+];
+
 describe('the config', () => {
+  it.each(wrongHttp)('refuses %s', (_, config, message) => {
+    expect(() => resolveConfig(config as never)).toThrow(message);
+  });
+
   it.each(wrong)('refuses %s', (_, config, message) => {
     expect(() => resolveConfig(config as never)).toThrow(message);
   });
