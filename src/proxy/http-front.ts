@@ -8,6 +8,7 @@ import { Exchange } from './http-exchange.js';
 import { jsonText } from './json-text.js';
 import type { ResolvedListen } from './listen-config.js';
 import { kindOf, type Message, parsedMessages, recordIn } from './message.js';
+import { disagreement } from './routing-headers.js';
 import type { ToClient } from './server-link.js';
 import type { ClientSession } from './session-group.js';
 
@@ -144,6 +145,9 @@ export class HttpFront {
     const found = parsedMessages(body);
     if (found === undefined) return refuse(response, 400, -32700, 'Parse error: invalid JSON-RPC message');
     const messages = 'value' in found ? [found] : found;
+    const header = messages.map((each) => disagreement(request.headers, each)).find((each) => each);
+    if (header !== undefined)
+      return refuse(response, 400, -32020, `Bad Request: the header ${header} and the body disagree`);
     const session = this.#sessionFor(request, response, messages);
     if (session === undefined) return;
     session.lastUsed = performance.now();

@@ -91,6 +91,22 @@ it.each(['a program', 'a server of HTTP'])('knows the version of %s that has beg
   await rm(folder, { recursive: true });
 });
 
+it('answers nobody from the cache whose headers say something else than the message', async () => {
+  const client = new HttpClient(await serve(configOf(shared)));
+  const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+  const params = { name: 'count', arguments: {}, _meta };
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
+  const status = async (headers: object) => (await client.send(body, headers)).status;
+  expect(await status({ 'mcp-name': 'count', 'mcp-method': 'tools/call' })).toBe(200);
+  expect(await status({ 'mcp-name': '=?base64?Y291bnQ=?=', 'mcp-protocol-version': '2026-07-28' })).toBe(200);
+  const others = { 'mcp-name': 'other', 'mcp-method': 'ping', 'mcp-protocol-version': '2027-01-01' };
+  for (const [name, value] of Object.entries(others)) {
+    const refused = await client.send(body, { [name]: value });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ error: { code: -32020 } });
+  }
+});
+
 it('tells revisions apart where each call says by which it is made', async () => {
   const client = new RawClient(configOf(shared));
   const by = (revision: string) => ({ _meta: { 'io.modelcontextprotocol/protocolVersion': revision } });
