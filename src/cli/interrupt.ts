@@ -2,7 +2,9 @@
 
 import { setMaxListeners } from 'node:events';
 
-const signals = ['SIGINT', 'SIGTERM'] as const;
+/** Exit codes by signal. */
+const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+type Interrupt = keyof typeof exitCodes;
 
 /** What a command is told of its interruption. */
 export interface Interruption {
@@ -14,20 +16,32 @@ export interface Interruption {
   stop(): void;
 }
 
+/** What may be said of how a command is interrupted. */
+export interface InterruptionOptions {
+  /** @default Ctrl-C and `kill` */
+  readonly signals?: readonly Interrupt[];
+  /** Called before a second signal ends the process: nothing that listens for its exit is told of that. */
+  beforeEnd?(): void;
+}
+
 /** Listens for signals until it is stopped. */
-export function watchInterruption(): Interruption {
+export function watchInterruption({
+  signals = ['SIGINT', 'SIGTERM'],
+  beforeEnd,
+}: InterruptionOptions = {}): Interruption {
   const controller = new AbortController();
   // Every tool call under way listens.
   setMaxListeners(0, controller.signal);
   let exitCode: number | undefined;
-  const listener = (signal: (typeof signals)[number]) => {
+  const listener = (signal: Interrupt) => {
     // The listener stays: where it is the last one to go, signal-exit ends the process before the report is written.
     if (exitCode === undefined) {
-      exitCode = signal === 'SIGINT' ? 130 : 143;
+      exitCode = exitCodes[signal];
       controller.abort();
       return;
     }
     stop();
+    beforeEnd?.();
     process.kill(process.pid, signal);
   };
   const stop = () => {

@@ -74,19 +74,31 @@ async function proxy(
   flags: ProxyFlags,
   { stdout, stderr }: CommandIo,
 ): Promise<number> {
-  const { checkServers, openCache, readConfig, resolveConfig, serveHttp, serveStdio, startTable } =
-    await import('../proxy/index.js');
+  const {
+    checkServers,
+    killServers,
+    openCache,
+    readConfig,
+    resolveConfig,
+    serveHttp,
+    serveStdio,
+    startTable,
+  } = await import('../proxy/index.js');
   const config =
     flags.config === undefined
       ? resolveConfig(configOf(command, flags))
       : await readConfig(withoutCommand(flags.config, command));
+  // Servers are in process groups of their own, which a terminal's signals don't reach.
+  const interrupting = { signals: ['SIGHUP', 'SIGINT', 'SIGTERM'], beforeEnd: killServers } as const;
   if (flags.check === true) {
-    const checked = await checkServers(config);
+    const interruption = watchInterruption(interrupting);
+    const checked = await checkServers(config, interruption.signal).finally(() => interruption.stop());
+    if (interruption.exitCode !== undefined) return interruption.exitCode;
     stdout.write(checked.map(checkReport).join('\n'));
     return checked.some(({ problems }) => problems.length > 0) ? 1 : 0;
   }
   const cache = await openCache(config);
-  const interruption = watchInterruption();
+  const interruption = watchInterruption(interrupting);
   const stopTable = startTable(cache, config.cache, stderr);
   const left = new AbortController();
   // The entry of the command line ends the process at once then: here calls are under way, and entries to be written.

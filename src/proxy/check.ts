@@ -8,7 +8,7 @@ import { vetoOf } from '../mcp/tool-call.js';
 import { adapterRules } from '../tools/adapted-tool.js';
 import type { ResolvedConfig, ResolvedServer } from './config.js';
 import { jsonText } from './json-text.js';
-import { parsedMessages, RpcError, recordIn } from './message.js';
+import { kindOf, parsedMessages, RpcError, recordIn } from './message.js';
 import { openSession } from './open-session.js';
 
 /** What is said of one server. */
@@ -34,25 +34,30 @@ const revision = '2025-11-25';
 const startTimeout = 60_000;
 const mostPages = 64;
 
-/** Starts the servers, lists their tools, and ends them. */
-export async function checkServers({ servers }: ResolvedConfig): Promise<readonly CheckedServer[]> {
-  return Promise.all(servers.map(checkServer));
+/** Starts the servers, lists their tools, and ends them, at once when the signal says so. */
+export async function checkServers(
+  { servers }: ResolvedConfig,
+  signal?: AbortSignal,
+): Promise<readonly CheckedServer[]> {
+  return Promise.all(servers.map((server) => checkServer(server, signal)));
 }
 
-async function checkServer(server: ResolvedServer): Promise<CheckedServer> {
+async function checkServer(server: ResolvedServer, signal?: AbortSignal): Promise<CheckedServer> {
   const { name } = server;
   await using cache = new CacheManager();
   const answers = new Map<unknown, (answer: unknown) => void>();
   const session = openSession(server, cache, (text) => {
     const message = parsedMessages(text);
-    if (message !== undefined && 'value' in message) answers.get(message.value['id'])?.(message.value);
+    if (message === undefined || !('value' in message)) return;
+    // The ids of what it asks are its own.
+    if (kindOf(message.value) === 'response') answers.get(message.value['id'])?.(message.value);
   });
   let ids = 0;
   const ask = async (method: string, params: object) => {
     const id = ++ids;
     const answer = new Promise<unknown>((resolve) => answers.set(id, resolve));
     session.receive(jsonText({ jsonrpc: '2.0', id, method, params }));
-    const late = sleep(startTimeout, undefined, { ref: false });
+    const late = sleep(startTimeout, undefined, { ref: false, ...(signal && { signal }) });
     const found = await Promise.race([answer, late]);
     if (!isRecord(found))
       throw new Error(`it does not answer \`${method}\` within ${startTimeout / 1_000} s`);

@@ -12,6 +12,7 @@ import { openSessions, principalIn } from './open-session.js';
 import type { ToClient } from './server-link.js';
 
 export { type CheckedServer, checkServers } from './check.js';
+export { killServers } from './child-server.js';
 export { type ProxyConfig, type ResolvedConfig, readConfig, resolveConfig } from './config.js';
 export { startTable } from './live-table.js';
 
@@ -37,11 +38,23 @@ export async function serveStdio(
   cache: CacheManager,
   { input, output, signal }: StdioFront,
 ): Promise<void> {
+  let isFull = false;
+  let isEnding = false;
+  const resume = () => {
+    if (!isFull && !isEnding) input.resume();
+  };
   const send: ToClient = (text) => {
     if (text !== '') output.write(`${text}\n`);
-    if (output.writableNeedDrain !== true) return;
+    if (output.writableNeedDrain !== true || isFull) return;
+    isFull = true;
     session.hold(true);
-    output.once('drain', () => session.hold(false));
+    // Who doesn't read answers gets no more of them.
+    input.pause();
+    output.once('drain', () => {
+      isFull = false;
+      session.hold(false);
+      resume();
+    });
   };
   const session = openSessions(config.servers, cache, send);
   await new Promise<void>((resolve) => {
@@ -51,13 +64,14 @@ export async function serveStdio(
         const room = session.room();
         if (room === undefined || input.isPaused()) return;
         input.pause();
-        void room.then(() => input.resume());
+        void room.then(resume);
       },
       onEnd: () => resolve(),
     });
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve());
   });
+  isEnding = true;
   input.pause();
   await Promise.race([session.idle(), sleep(drainTimeout, undefined, { ref: false })]);
   await session.close();

@@ -30,6 +30,13 @@ export function jsonText(value: unknown): string {
   }
 }
 
+/** The text of a member of what should be an object. */
+export function memberText(text: string, name: string): string | undefined {
+  const start = afterSpace(text, 0);
+  const span = text[start] === '{' ? memberOf(text, start, name) : undefined;
+  return span && text.slice(span.from, span.to);
+}
+
 interface Span {
   readonly from: number;
   readonly to: number;
@@ -60,7 +67,15 @@ function memberOf(text: string, start: number, name: string): Span | undefined {
 }
 
 function isName(literal: string, name: string): boolean {
-  return literal === `"${name}"` || (literal.includes('\\') && JSON.parse(literal) === name);
+  return literal === `"${name}"` || (literal.includes('\\') && unquoted(literal) === name);
+}
+
+function unquoted(literal: string): unknown {
+  try {
+    return JSON.parse(literal);
+  } catch {
+    return undefined;
+  }
 }
 
 function endOfValue(text: string, start: number): number {

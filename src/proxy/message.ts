@@ -3,7 +3,7 @@
 import { parseJson } from '../cli/lossless-json.js';
 import { CacheError, messageOf } from '../errors.js';
 import { isRecord } from '../mcp/mcp-client.js';
-import { jsonText } from './json-text.js';
+import { jsonText, memberText } from './json-text.js';
 
 /** A message: its text, and what that says. */
 export interface Message {
@@ -92,4 +92,18 @@ function errorOf(error: unknown): unknown {
   // As the SDKs say that time is over.
   const code = error.code === 'ERR_LOADER_TIMEOUT' ? -32001 : -32000;
   return { code, message, data: { code: error.code } };
+}
+
+/** What is said to whom sends what is no message, under the id that can be made out. */
+export function parseErrorText(text: string): string {
+  return errorText(idIn(text), new RpcError({ code: -32700, message: 'Parse error: no JSON-RPC message' }));
+}
+
+function idIn(text: string): unknown {
+  try {
+    const id = parseJson(memberText(text, 'id') ?? 'null');
+    return typeof id === 'object' ? null : id;
+  } catch {
+    return null;
+  }
 }

@@ -11,6 +11,7 @@ import {
   kindOf,
   type Message,
   parsedMessages,
+  parseErrorText,
   RpcError,
   recordIn,
   requestIds,
@@ -88,7 +89,7 @@ export class Session implements LinkListener {
   /** Takes what the client says; answers go to `to`. */
   receive(text: string, to: ToClient = this.#toClient): void {
     const messages = parsedMessages(text);
-    if (messages === undefined) this.#pass({ text, value: {} });
+    if (messages === undefined) to(parseErrorText(text), 1);
     else if (!('value' in messages)) this.#relayBatch(messages, to);
     else if (this.#cached.takes(messages)) void this.#answer(messages, to);
     else this.#relay(messages, to);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { watchInterruption } from '../../src/cli/interrupt.js';
 import { startProgress } from '../../src/cli/progress.js';
 import { CacheManager } from '../../src/index.js';
 import { type CommandLine, openCommandLine } from './open-command-line.js';
@@ -63,6 +64,22 @@ describe('Ctrl-C', () => {
     process.off('SIGINT', ignore);
     vi.unstubAllEnvs();
   });
+});
+
+it('a second signal ends the process, once what must be done before is done', () => {
+  const done: string[] = [];
+  const kill = vi.spyOn(process, 'kill').mockImplementation((_, signal) => done.push(String(signal)) > 0);
+  const interruption = watchInterruption({
+    signals: ['SIGHUP', 'SIGTERM'],
+    beforeEnd: () => done.push('before'),
+  });
+  const [hangUp, terminate] = (['SIGHUP', 'SIGTERM'] as const).map((name) => process.listeners(name).at(-1)!);
+  hangUp!('SIGHUP');
+  expect(interruption).toMatchObject({ exitCode: 129, signal: { aborted: true } });
+  expect(done).toEqual([]);
+  terminate!('SIGTERM');
+  expect(done).toEqual(['before', 'SIGTERM']);
+  kill.mockRestore();
 });
 
 it('a dumb terminal gets no bar', () => {

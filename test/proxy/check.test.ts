@@ -38,3 +38,18 @@ it('tells of rules that do nothing, and of a server that can not be started, wit
     out: expect.stringContaining('✗ toolstash: the server `server` has ended'),
   });
 });
+
+it('takes no request of the server for an answer', async () => {
+  const program = `
+    const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      const { id, method } = JSON.parse(line);
+      if (id === undefined) return;
+      say({ id, method: 'ping' });
+      const welcome = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'p', version: '1' } };
+      say({ id, result: method === 'initialize' ? welcome : { tools: [{ name: 'a', inputSchema: {} }] } });
+    });`;
+  const { exitCode, out } = await check('a', [process.execPath, '-e', program]);
+  expect(out).toContain('✓ a  cached');
+  expect(exitCode).toBe(0);
+});

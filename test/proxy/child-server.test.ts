@@ -3,7 +3,8 @@
 import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it, vi } from 'vitest';
-import { closeAll, configOf, RawClient } from './raw-client.js';
+import { killServers } from '../../src/proxy/index.js';
+import { closeAll, configOf, isRunning, RawClient } from './raw-client.js';
 
 /** How often no process can be started, as with too many open files: it has no pipes then. */
 let failures = 0;
@@ -81,3 +82,10 @@ it('that can not be started fails each request of a batch', async () => {
   const answers = client.received.filter(({ value }) => ['a', 'b'].includes(value.id));
   expect(answers.map(({ value }) => value.error.code)).toEqual([-32000, -32000]);
 }, 30_000);
+
+it('is ended at once for a proxy that has no time', async () => {
+  const { client, pid } = await connected();
+  await client.ask('test/stall');
+  killServers();
+  await expect.poll(() => isRunning(pid)).toBe(false);
+});

@@ -3,8 +3,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { CacheManager, type ToolRules } from '../../src/index.js';
+import { resolveConfig, serveStdio } from '../../src/proxy/index.js';
 import { closeAll, configOf, isRunning, RawClient, rawServer } from './raw-client.js';
 
 afterEach(closeAll);
@@ -33,20 +35,26 @@ describe('the relay', () => {
       '{ "jsonrpc":"2.0", "params":{"_meta":{"x":{"id":1},"progressToken":7},"id":"no"}, "id" : 5, "method":"ping" }',
       '{"jsonrpc":"2.0","id":"a\\"b","method":"vendor/unknown","more":[{}]}',
       '[{"jsonrpc":"2.0","method":"one"},{"jsonrpc":"2.0","id":9,"method":"two"}]',
-      'this is no JSON',
-      '"nor a message"',
     ];
     for (const text of said) client.send(text);
     expect((await client.answer('a"b')).value.error.code).toBe(-32601);
-    expect((await client.answer(null)).value.error.code).toBe(-32700);
     const arrived = withoutIds((await client.arrived()).slice(before));
     expect(arrived.slice(0, -1)).toEqual([
       said[0],
       '{ "jsonrpc":"2.0", "params":{"_meta":{"x":{"id":1},"progressToken":"own"},"id":"no"}, "id" : "own", "method":"ping" }',
       '{"jsonrpc":"2.0","id":"own","method":"vendor/unknown","more":[{}]}',
       '[{"jsonrpc":"2.0","method":"one"},{"jsonrpc":"2.0","id":"own","method":"two"}]',
-      ...said.slice(4),
     ]);
+  });
+
+  it('refuses what is no message, under the id that it has', async () => {
+    const client = await RawClient.connect(configOf());
+    const deep = `${'['.repeat(20_000)}12345678901234567890${']'.repeat(20_000)}`;
+    client.send(`{"jsonrpc":"2.0","id":"deep","method":"x","params":{"a":${deep}}}`);
+    client.send('{"jsonrpc":"2.0","params":{"a":NaN,"id":1},"id" : 77,"method":"x","\\x":1}');
+    for (const text of ['this is no JSON', '"nor a message"']) client.send(text);
+    for (const id of ['deep', 77, null]) expect((await client.answer(id)).value.error.code).toBe(-32700);
+    expect((await client.arrived()).filter((line) => /NaN|nor a|this is/.test(line))).toEqual([]);
   });
 
   it('brings answers back as they are, under the id that the client gave', async () => {
@@ -338,4 +346,26 @@ describe('the end', () => {
     await expect.poll(() => isRunning(pid)).toBe(false);
     await rm(folder, { recursive: true });
   });
+});
+
+it('sends no more to a client that does not read, and takes no more of it', async () => {
+  const input = new PassThrough();
+  const free: (() => void)[] = [];
+  const output = new Writable({ highWaterMark: 1, write: (_chunk, _encoding, done) => void free.push(done) });
+  const stop = new AbortController();
+  const config = resolveConfig(configOf());
+  const ended = serveStdio(config, new CacheManager(), { input, output, signal: stop.signal });
+  for (let id = 0; id < 50; id += 1) input.write(`{"jsonrpc":"2.0","id":${id},"method":"ping"}\n`);
+  await expect.poll(() => output.writableLength).toBeGreaterThan(1);
+  expect(input.isPaused()).toBe(true);
+  expect(output.listenerCount('drain')).toBe(1);
+  input.write('{"jsonrpc":"2.0","id":"last","method":"ping"}\n');
+  await expect
+    .poll(() => {
+      for (const done of free.splice(0)) done();
+      return output.writableLength === 0 && !input.isPaused();
+    })
+    .toBe(true);
+  stop.abort();
+  await ended;
 });
