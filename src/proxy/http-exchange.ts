@@ -1,6 +1,7 @@
 /** The answer to one HTTP request: a JSON body where that is all there is to say, else a stream of events. */
 
 import type { ServerResponse } from 'node:http';
+import { parsedMessages } from './message.js';
 import { eventOf } from './server-sent-events.js';
 
 /** A stream says that it is alive so often, in ms. */
@@ -13,6 +14,7 @@ export class Exchange {
   #owed: number;
   #hasEnded = false;
   readonly #alive: NodeJS.Timeout;
+  #onError: (() => void) | undefined;
 
   constructor(response: ServerResponse, owed = Number.POSITIVE_INFINITY) {
     this.#response = response;
@@ -26,6 +28,9 @@ export class Exchange {
   send(text: string, answers = 0): void {
     if (this.#hasEnded) return;
     this.#owed -= answers;
+    const hasFailed = answers > 0 && this.#onError !== undefined && isError(text);
+    if (hasFailed && !this.#response.headersSent) this.#response.removeHeader('mcp-session-id');
+    if (hasFailed) this.#onError?.();
     if (this.#owed <= 0 && !this.#response.headersSent) {
       this.#hasEnded = true;
       // Of what was cancelled there is nothing to say.
@@ -35,6 +40,11 @@ export class Exchange {
     }
     if (text !== '') this.#stream(eventOf(text));
     if (this.#owed <= 0) this.end();
+  }
+
+  /** Whether more can be said. */
+  get isOpen(): boolean {
+    return !this.#hasEnded && !this.#response.destroyed;
   }
 
   /** Ends it, whatever is still to come. */
@@ -55,6 +65,11 @@ export class Exchange {
     });
   }
 
+  /** An answer is an error: no session has begun. */
+  onError(listener: () => void): void {
+    this.#onError = listener;
+  }
+
   #stream(event: string): void {
     if (this.#hasEnded || this.#response.destroyed) return;
     if (!this.#response.headersSent) {
@@ -65,4 +80,9 @@ export class Exchange {
     }
     this.#response.write(event);
   }
+}
+
+function isError(text: string): boolean {
+  const found = parsedMessages(text);
+  return found !== undefined && 'value' in found && found.value['error'] !== undefined;
 }

@@ -95,7 +95,9 @@ export class HttpFront {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+    const base = 'http://localhost';
+    if (!URL.canParse(request.url ?? '/', base)) return refuse(response, 400, -32000, 'Bad Request: no URL');
+    const { pathname } = new URL(request.url ?? '/', base);
     const refusal = this.#refusalOf(request);
     if (refusal !== undefined) return refuse(response, ...refusal);
     if (pathname === statsPath && request.method === 'GET') {
@@ -148,10 +150,11 @@ export class HttpFront {
     const header = messages.map((each) => disagreement(request.headers, each)).find((each) => each);
     if (header !== undefined)
       return refuse(response, 400, -32020, `Bad Request: the header ${header} and the body disagree`);
+    const requests = messages.filter(({ value }) => kindOf(value) === 'request');
+    if (requests.length > 0 && !this.#mayStream(response)) return;
     const session = this.#sessionFor(request, response, messages);
     if (session === undefined) return;
     session.lastUsed = performance.now();
-    const requests = messages.filter(({ value }) => kindOf(value) === 'request');
     if (requests.length === 0) {
       session.session.receive(
         body,
@@ -160,8 +163,13 @@ export class HttpFront {
       response.writeHead(202).end();
       return;
     }
-    if (!this.#mayStream(response)) return;
-    this.#exchange(session, new Exchange(response, requests.length), body, request);
+    this.#streams += 1;
+    const begun = response.getHeader('mcp-session-id');
+    const exchange = new Exchange(response, requests.length);
+    // A session that was never welcomed is nobody's.
+    if (begun !== undefined) exchange.onBreak(() => void this.#end(String(begun)));
+    if (begun !== undefined) exchange.onError(() => void this.#end(String(begun)));
+    this.#exchange(session, exchange, body, request);
   }
 
   #exchange(session: HttpSession, exchange: Exchange, body: string, request: IncomingMessage): void {
@@ -249,7 +257,7 @@ export class HttpFront {
     // Of all clients it is none in particular.
     if (session.isShared) return;
     // What it asks during a call reaches a client that has no other stream.
-    const stream = session.stream ?? [...session.exchanges].at(-1);
+    const stream = session.stream ?? [...session.exchanges].findLast(({ isOpen }) => isOpen);
     if (stream !== undefined) stream.send(text);
     else if (session.unsaid.length < mostUnsaid) session.unsaid.push(text);
   }
@@ -260,6 +268,7 @@ export class HttpFront {
       return;
     }
     if (!this.#mayStream(response)) return;
+    this.#streams += 1;
     const stream = new Exchange(response);
     session.stream = stream;
     stream.onEnd(() => {
@@ -272,10 +281,7 @@ export class HttpFront {
 
   #mayStream(response: ServerResponse): boolean {
     const { maxStreams } = this.#init.listen;
-    if (this.#streams < maxStreams) {
-      this.#streams += 1;
-      return true;
-    }
+    if (this.#streams < maxStreams) return true;
     refuse(response, 503, -32000, `Too many open requests: ${maxStreams}`);
     return false;
   }

@@ -114,8 +114,8 @@ export class HttpServerLink implements ServerLink {
     );
   }
 
-  /** Never rejects: what goes wrong is told to who asked. Whether all is answered. */
-  async #post(message: Message, onTaken = () => {}): Promise<boolean> {
+  /** Never rejects: what goes wrong is told to who asked. */
+  async #post(message: Message, onTaken = () => {}): Promise<void> {
     const open = new Map(requestIds(message).map((id) => [idKey(id), id]));
     const keys = [...open.keys()];
     const abort = new AbortController();
@@ -132,12 +132,10 @@ export class HttpServerLink implements ServerLink {
       });
       onTaken();
       await this.#answered(response, { message, open, signal });
-      return true;
     } catch (error) {
-      if (signal.aborted) return false;
+      if (signal.aborted) return;
       const told = error instanceof RpcError ? error : this.#lost(`can't be reached: ${causeOf(error)}`);
       for (const id of open.values()) this.#listener.onFailed(id, told);
-      return false;
     } finally {
       onTaken();
       for (const key of keys) this.#posts.delete(key);
@@ -283,8 +281,9 @@ export class HttpServerLink implements ServerLink {
       accept: 'application/json, text/event-stream',
       ...(version !== undefined && { 'mcp-protocol-version': version }),
       ...(typeof own === 'string' && typeof method === 'string' && { 'mcp-method': method }),
-      ...(typeof own === 'string' && typeof name === 'string' && { 'mcp-name': name }),
       ...headers,
+      // A client in front of several servers gives it with a prefix.
+      ...(typeof own === 'string' && typeof name === 'string' && { 'mcp-name': headerOf(name) }),
       ...this.#server.headers,
       ...(this.#sessionId !== undefined && method !== 'initialize' && { 'mcp-session-id': this.#sessionId }),
     };
@@ -296,6 +295,12 @@ export class HttpServerLink implements ServerLink {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+/** A value of a header, which holds visible ASCII only. */
+function headerOf(text: string): string {
+  const isPlain = /^[!-~]([ -~]*[!-~])?$/.test(text) && !text.startsWith('=?base64?');
+  return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
+}
 
 /** The code alone: what else `fetch` says may hold a header. */
 function causeOf(error: unknown): string {

@@ -12,16 +12,26 @@ export interface ServerSentEvent {
 /** The events of a body, as they come. */
 export async function* serverSentEvents(body: AsyncIterable<Uint8Array>): AsyncGenerator<ServerSentEvent> {
   const decoder = new TextDecoder();
-  let rest = '';
+  /** Of a line that has not ended, and what may be half of its end. */
+  let parts: string[] = [];
+  let half = '';
   let id: string | undefined;
   let retry: number | undefined;
   let data: string[] = [];
   for await (const chunk of body) {
-    rest += decoder.decode(chunk, { stream: true });
+    const text = half + decoder.decode(chunk, { stream: true });
     // A line may end in `\r\n` that is cut in two.
-    const lines = rest.split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop() as string;
-    for (const line of lines) {
+    half = text.endsWith('\r') ? '\r' : '';
+    for (const [at, part] of text
+      .slice(0, text.length - half.length)
+      .split(/\r\n|\n|\r/)
+      .entries()) {
+      if (at === 0) {
+        parts.push(part);
+        continue;
+      }
+      const line = parts.join('');
+      parts = [part];
       if (line === '') {
         yield { data: data.join('\n'), id, retry };
         data = [];

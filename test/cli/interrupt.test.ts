@@ -68,7 +68,10 @@ describe('Ctrl-C', () => {
 
 it('a second signal ends the process, once what must be done before is done', () => {
   const done: string[] = [];
-  const kill = vi.spyOn(process, 'kill').mockImplementation((_, signal) => done.push(String(signal)) > 0);
+  const kill = vi.spyOn(process, 'kill').mockImplementation((_, signal) => {
+    done.push(String(signal));
+    return true;
+  });
   const interruption = watchInterruption({
     signals: ['SIGHUP', 'SIGTERM'],
     beforeEnd: () => done.push('before'),

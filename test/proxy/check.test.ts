@@ -41,11 +41,12 @@ it('tells of rules that do nothing, and of a server that can not be started, wit
 
 it('takes no request of the server for an answer', async () => {
   const program = `
+    let asked = 0;
     const say = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }));
     require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
       const { id, method } = JSON.parse(line);
       if (id === undefined) return;
-      say({ id, method: 'ping' });
+      say({ id: (asked += 1), method: 'ping' });
       const welcome = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'p', version: '1' } };
       say({ id, result: method === 'initialize' ? welcome : { tools: [{ name: 'a', inputSchema: {} }] } });
     });`;

@@ -145,3 +145,17 @@ it('lets nothing overtake a notification, whatever its connection does', async (
   await client.ask('last');
   expect(got).toEqual([...methods, 'last']);
 });
+
+it('is told the names of 2026-07-28 as headers can say them, without a prefix', async () => {
+  const names: unknown[] = [];
+  const port = await serve((said, response, { headers }) => {
+    if (said === undefined) return response.writeHead(405).end();
+    names.push(headers['mcp-name']);
+    return result(response, said);
+  });
+  const place = { url: `http://127.0.0.1:${port}/mcp` };
+  const client = new RawClient({ servers: { one: place, two: place } });
+  const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
+  for (const name of ['plain', 'größe']) await client.ask('prompts/get', { name: `one__${name}`, _meta });
+  expect(names).toEqual(['plain', `=?base64?${Buffer.from('größe').toString('base64')}?=`]);
+});

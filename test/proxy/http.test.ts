@@ -180,12 +180,65 @@ describe('the front', () => {
     expect((await new HttpClient(url).post('ping')).status).toBe(400);
     expect((await new HttpClient(url, { 'mcp-session-id': 'none' }).post('ping')).status).toBe(404);
     expect((await fetch(url)).status).toBe(405);
+    const { hostname, port } = new URL(url);
+    const noUrl = new Promise((resolve) => {
+      httpRequest({ hostname, port, path: '//[' }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      }).end();
+    });
+    expect(await noUrl).toBe(400);
     expect((await fetch(url.replace('/mcp', '/other'))).status).toBe(404);
     // What is sent at the server's own is for whom listens.
     const batch = await client.send(
       '[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"}]',
     );
     expect((await batch.json()) as object).toMatchObject([{ id: 1 }, { id: 2 }]);
+  });
+
+  it('keeps what the server says right after an answer for the stream to come', async () => {
+    // Answers that are read late hold their responses open.
+    const client = await HttpClient.connect(await serve(configOf()));
+    for (const _ of Array.from({ length: 8 })) await client.call('after');
+    await client.ask('ping');
+    const stream = await fetch(client.url, { headers: { ...client.headers, accept: 'text/event-stream' } });
+    const reader = stream.body!.getReader();
+    let text = '';
+    while (text.split('list_changed').length <= 8)
+      text += new TextDecoder().decode((await reader.read()).value);
+    await fetch(client.url, { method: 'DELETE', headers: client.headers });
+  });
+
+  it('keeps no session that was never welcomed', async () => {
+    const listen = { port: 0, maxSessions: 1, maxStreams: 1 };
+    const broken = await serve({ ...configOf({ command: 'no-such-program' }), listen });
+    for (const _ of [1, 2]) {
+      const refused = await new HttpClient(broken).post('initialize');
+      expect(refused.headers.get('mcp-session-id')).toBeNull();
+      expect((await refused.json()) as object).toMatchObject({ error: { code: -32000 } });
+    }
+    // One that is never answered, and whose client goes.
+    const silent = await serve({ ...configOf({ args: ['-e', 'process.stdin.resume()'] }), listen });
+    const leaving = new AbortController();
+    const gone = fetch(silent, {
+      ...{ method: 'POST', headers: accept, signal: leaving.signal },
+      body: '{"jsonrpc":"2.0","id":1,"method":"initialize"}',
+    });
+    const status = async () => (await new HttpClient(silent).post('ping')).status;
+    // The one stream is taken.
+    await expect.poll(status).toBe(503);
+    leaving.abort();
+    await expect(gone).rejects.toThrow();
+    const again = async () => {
+      const signal = AbortSignal.timeout(300);
+      const body = '{"jsonrpc":"2.0","id":1,"method":"initialize"}';
+      const sent = fetch(silent, { method: 'POST', headers: accept, body, signal });
+      return sent.then(
+        ({ status: code }) => code,
+        (error: Error) => error.name,
+      );
+    };
+    await expect.poll(again).toBe('TimeoutError');
   });
 
   it('answers what is stored while the server is away, and tells who asks for more', async () => {

@@ -80,6 +80,10 @@ const calls = {
   task: () => ({ task: { taskId: `${++runs}`, status: 'working' } }),
   unfinished: () => ({ resultType: 'input_required', requestState: `${++runs}` }),
   wait: () => new Promise((resolve) => waiting.push(() => resolve(text(`run ${++runs}`)))),
+  after: () => {
+    setImmediate(() => say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' }));
+    return text('before');
+  },
   die: () => process.kill(process.pid, 'SIGKILL'),
   ask: () =>
     new Promise((resolve) => {
