@@ -28,8 +28,8 @@ afterEach(async () => {
 const textOf = (result: unknown) => (result as { content: { text: string }[] }).content[0]?.text;
 
 describe.each([stdio1, stdio2, stdio2Modern])('a cached client of version $name', (sdk) => {
-  async function caching(server: Server, rules: ToolRules, cache = new CacheManager()) {
-    const opened = await sdk.open(server);
+  async function caching(server: Server, rules: ToolRules, cache = new CacheManager(), hasRoots = true) {
+    const opened = await sdk.open(server, { hasRoots });
     const cached = cacheClient(opened.client, cache, rules, { server: 'tested', principal: null });
     return { ...opened, plain: opened.client, client: cached, cache };
   }
@@ -118,8 +118,9 @@ describe.each([stdio1, stdio2, stdio2Modern])('a cached client of version $name'
     await writeFile(path, 'what is in it');
     const cache = new CacheManager();
     const rules: ToolRules = { 'read_*': {}, '*': 'opaque' };
+    // Without roots: what a server answers that has asked for them is for one client alone.
     const four = await Promise.all(
-      Array.from({ length: 4 }, () => caching(servers.filesystem(folder), rules, cache)),
+      Array.from({ length: 4 }, () => caching(servers.filesystem(folder), rules, cache, false)),
     );
     const calls = Array.from({ length: 64 }, (_, n) =>
       four[n % 4]!.client.callTool({ name: 'read_text_file', arguments: { path } }),

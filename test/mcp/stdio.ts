@@ -39,10 +39,18 @@ export interface StdioClient {
   readonly upstream: Readonly<Record<string, number>>;
 }
 
+/** How a client is opened. */
+export interface OpenOptions {
+  readonly env?: Record<string, string>;
+  readonly answers?: Answers;
+  /** Whether it offers its roots: who is asked for them shares nothing. @default true */
+  readonly hasRoots?: boolean;
+}
+
 /** One version of the client. */
 export interface StdioSdk {
   readonly name: string;
-  open(server: Server, options?: { env?: Record<string, string>; answers?: Answers }): Promise<StdioClient>;
+  open(server: Server, options?: OpenOptions): Promise<StdioClient>;
 }
 
 interface Transport {
@@ -68,21 +76,24 @@ const accepted: Answers = { elicitation: async () => ({ action: 'accept', conten
 function stdioSdk(name: string, { Client, Stdio, methodOf, options }: Classes): StdioSdk {
   return {
     name,
-    async open([path, ...args], { env = {}, answers = accepted } = {}) {
+    async open([path, ...args], { env = {}, answers = accepted, hasRoots = true } = {}) {
       const transport = new Stdio({
         ...{ command: process.execPath, args: [path, ...args], stderr: 'ignore' },
         env: { PATH: process.env['PATH'] ?? '', ...env },
       });
-      const client = new Client({ name: 'tests', version: '1' }, { capabilities, ...options });
+      const { roots, ...others } = capabilities;
+      const offered = { ...others, ...(hasRoots && { roots }) };
+      const client = new Client({ name: 'tests', version: '1' }, { capabilities: offered, ...options });
       client.setRequestHandler(methodOf('elicitation/create'), () => answers.elicitation());
       client.setRequestHandler(methodOf('sampling/createMessage'), async () => ({
         ...{ role: 'assistant', model: 'scripted', content: { type: 'text', text: 'sampled' } },
       }));
       let rootsAsked = 0;
-      client.setRequestHandler(methodOf('roots/list'), async () => {
-        rootsAsked += 1;
-        return { roots: [{ uri: 'file:///tmp' }] };
-      });
+      if (hasRoots)
+        client.setRequestHandler(methodOf('roots/list'), async () => {
+          rootsAsked += 1;
+          return { roots: [{ uri: 'file:///tmp' }] };
+        });
       const upstream: Record<string, number> = {};
       const send = transport.send.bind(transport);
       transport.send = (message, ...more) => {
