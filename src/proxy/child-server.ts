@@ -24,7 +24,7 @@ export interface ChildListener {
 }
 
 /** How long a child has to end by itself, and again once it was told to by SIGTERM, in ms. */
-const patience = 2_000;
+const gracePeriod = 2_000;
 
 /** Process groups that are there. */
 const groups = new Set<number>();
@@ -91,7 +91,7 @@ export class ChildServer {
       });
     });
     // Who has left the group may hold the pipe for ever.
-    const readOrLate = gone.then(() => Promise.race([read, sleep(patience, undefined, { ref: false })]));
+    const readOrLate = gone.then(() => Promise.race([read, sleep(gracePeriod, undefined, { ref: false })]));
     this.#ended = readOrLate.then(() => onEnd(this.#reason ?? 'unknown'));
   }
 
@@ -126,7 +126,7 @@ export class ChildServer {
   async #end(): Promise<void> {
     const pid = this.#pid;
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      await Promise.race([this.#ended, sleep(patience, undefined, { ref: false })]);
+      await Promise.race([this.#ended, sleep(gracePeriod, undefined, { ref: false })]);
       if (pid === undefined || !groups.has(pid)) break;
       kill(pid, signal);
     }

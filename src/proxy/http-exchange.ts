@@ -65,8 +65,9 @@ export class Exchange {
     });
   }
 
-  /** An answer is an error: no session has begun. */
-  onError(listener: () => void): void {
+  /** The same, or an answer is an error: no session has begun. */
+  onFailure(listener: () => void): void {
+    this.onBreak(listener);
     this.#onError = listener;
   }
 

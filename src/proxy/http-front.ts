@@ -167,8 +167,7 @@ export class HttpFront {
     const begun = response.getHeader('mcp-session-id');
     const exchange = new Exchange(response, requests.length);
     // A session that was never welcomed is nobody's.
-    if (begun !== undefined) exchange.onBreak(() => void this.#end(String(begun)));
-    if (begun !== undefined) exchange.onError(() => void this.#end(String(begun)));
+    if (begun !== undefined) exchange.onFailure(() => void this.#end(String(begun)));
     this.#exchange(session, exchange, body, request);
   }
 
