@@ -1,8 +1,9 @@
 /** Locks a cache folder: a lock that was left behind is taken over, and a refusal says who holds it. */
 
+import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CacheError } from '../../errors.js';
-import { FolderLock, isAbandoned } from './folder-lock.js';
+import { FolderLock, type HeldLock, isAbandoned, removeLeftovers } from './folder-lock.js';
 import { warnedOfTwin } from './folder-warnings.js';
 import { type DirectoryHolder, describeHolder, type HolderNote, holderOf, isOwn } from './holder-note.js';
 import { Membership } from './membership.js';
@@ -49,6 +50,14 @@ const settleTime = 150;
 
 /** @throws DirectoryTakenError that says who has it */
 export async function acquireLock(request: LockRequest): Promise<LockHandle> {
+  const held = await takeLock(request);
+  // What can't be listed or removed does no harm, and the next who takes the lock tries again.
+  const names = await readdir(request.folder).catch(() => []);
+  await removeLeftovers(request.folder, names, () => undefined);
+  return held;
+}
+
+async function takeLock(request: LockRequest): Promise<HeldLock> {
   const { folder, purpose, staleAfter = defaultStaleAfter, onLost } = request;
   const lock = new FolderLock(folder, purpose);
   const held = await lock.acquire(onLost);

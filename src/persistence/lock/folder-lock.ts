@@ -25,6 +25,10 @@ const longestWatch = 5_000;
  * since only watching for signs of life tells the truth.
  */
 const libraryStale = 7 * 86_400_000;
+/** What a crash left of a note being written, or of a lock folder being taken away. */
+const leftoverPattern = /^\.[0-9a-f]{32}\.(?:tmp|lock)$/;
+/** Both take milliseconds: one that is older, in ms, was left. */
+const leftoverAge = 60_000;
 
 /** A lock folder as it was seen. */
 export interface LockStat {
@@ -236,6 +240,29 @@ export async function isAbandoned(
     if (dated !== first) return false;
   }
   return true;
+}
+
+/**
+ * Removes what crashes have left of notes and lock folders.
+ * @param names what lies in the folder
+ */
+export async function removeLeftovers(
+  folder: string,
+  names: readonly string[],
+  onFailure: (error: unknown) => void,
+): Promise<void> {
+  const leftovers = names.filter((name) => leftoverPattern.test(name));
+  await Promise.all(leftovers.map((name) => removeLeftover(join(folder, name)).catch(onFailure)));
+}
+
+async function removeLeftover(path: string): Promise<void> {
+  try {
+    if (Date.now() - (await lstat(path)).mtimeMs < leftoverAge) return;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return;
+    throw error;
+  }
+  await rm(path, { recursive: true, force: true });
 }
 
 /** Whether the lock folder was made before the note: one that was made later is of a new owner who has yet to write its own. */

@@ -4,11 +4,11 @@
  */
 
 import { existsSync, readdirSync } from 'node:fs';
-import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CacheError } from '../../errors.js';
 import { hasCode } from '../file-system.js';
-import { FolderLock, type HeldLock, isAbandoned } from './folder-lock.js';
+import { FolderLock, type HeldLock, isAbandoned, removeLeftovers } from './folder-lock.js';
 import { type DirectoryHolder, type HolderNote, hasEnded, holderOf, isOfLocalThread } from './holder-note.js';
 
 /** A process that shares a folder. */
@@ -31,8 +31,6 @@ const threadStaleAfter = 5_000;
 const lockPattern = /^\.([0-9a-f]{16})\.(?:lock|json)$/;
 /** The writer that a name below that folder speaks of, if it does of any. */
 export const writerIn = (name: string): string | undefined => lockPattern.exec(name)?.[1];
-/** What a crash left of a note being written, or of a lock folder being taken away. */
-const leftoverPattern = /^\.[0-9a-f]{32}\.(?:tmp|lock)$/;
 
 /** Whether anybody shares the folder, as far as can be told at once. */
 export function isSharedNow(folder: string): boolean {
@@ -85,8 +83,7 @@ export class Membership {
       const writers = new Set(names.flatMap((name) => writerIn(name) ?? []));
       for (const known of this.#refreshes.keys()) if (!writers.has(known)) this.#refreshes.delete(known);
       const present = await Promise.all([...writers].map((writer) => this.#look(writer, onFailure)));
-      const leftovers = names.filter((name) => leftoverPattern.test(name));
-      await Promise.all(leftovers.map((name) => this.#removeLeftover(name).catch(onFailure)));
+      await removeLeftovers(this.#folder, names, onFailure);
       const since = ({ holder }: MemberProcess) => holder?.since ?? Number.POSITIVE_INFINITY;
       return present.filter((one) => one !== undefined).sort((a, b) => since(a) - since(b));
     } catch (error) {
@@ -140,16 +137,5 @@ export class Membership {
     // A symlink would lead out of the cache folder.
     if ((await lstat(this.#folder)).isDirectory()) return;
     throw Object.assign(new Error(`Expected a folder at ${this.#folder}`), { code: 'ENOTDIR' });
-  }
-
-  async #removeLeftover(name: string): Promise<void> {
-    const path = join(this.#folder, name);
-    try {
-      if (Date.now() - (await lstat(path)).mtimeMs < staleAfter) return;
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) return;
-      throw error;
-    }
-    await rm(path, { recursive: true, force: true });
   }
 }

@@ -1,7 +1,7 @@
 /** Writers killed at random moments: nothing acknowledged is lost, nothing wrong is read, nothing is left behind. */
 
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -155,6 +155,11 @@ async function openOnceFree(tier: DiskTier, errors: CacheError[]): Promise<void>
 async function expectClean(folder: string): Promise<void> {
   const errors: CacheError[] = [];
   await wait(20);
+  // Notes of locks that were being written count as left behind after a minute.
+  const anHourAgo = new Date(Date.now() - 3_600_000);
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith('.tmp')) utimesSync(join(folder, name), anHourAgo, anHourAgo);
+  }
   const cleaning = openTier(folder, errors, 1);
   await cleaning.open();
   await cleaning.close();

@@ -94,6 +94,20 @@ describe('a claim on a folder', () => {
     await take();
   });
 
+  it('clears away the notes half written and lock folders half removed that crashes have left, and no more', async () => {
+    const [note, lock, fresh] = ['a', 'b', 'c'].map((digit) => digit.repeat(32)) as [string, string, string];
+    writeFileSync(join(folder, `.${note}.tmp`), '{');
+    mkdirSync(join(folder, `.${lock}.lock`, 'full'), { recursive: true });
+    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of readdirSync(folder)) utimesSync(join(folder, name), hourAgo, hourAgo);
+    writeFileSync(join(folder, `.${fresh}.tmp`), '{');
+    await take();
+    expect(readdirSync(folder).sort()).toEqual(
+      [`.${fresh}.tmp`, '.claim.json', '.claim.lock', 'notes.txt'].sort(),
+    );
+  });
+
   it('of a process that has ended is free at once', async () => {
     await abandoned({ pid: deadPid() });
     await take();
