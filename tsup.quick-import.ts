@@ -78,7 +78,7 @@ export function persistenceIn(format: 'esm' | 'cjs'): Options {
 }
 
 function sharedModules(): EsbuildPlugin {
-  const handedOver = readFileSync(resolve(source, 'manager/disk-code.ts'), 'utf8');
+  const handedOver = readFileSync(resolve(source, 'manager/tiers/disk-code.ts'), 'utf8');
   return {
     name: 'shared-modules',
     setup(build) {
@@ -86,7 +86,7 @@ function sharedModules(): EsbuildPlugin {
         const name = relative(source, resolve(resolveDir, path)).replace(/\.js$/, '');
         if (name.startsWith('persistence/')) return undefined;
         if (handedOver.includes(`'../${name}.js'`)) return { path: `shared:${name}`, external: true };
-        return { errors: [{ text: `Expected src/manager/disk-code.ts to share src/${name}.ts` }] };
+        return { errors: [{ text: `Expected src/manager/tiers/disk-code.ts to share src/${name}.ts` }] };
       });
     },
   };

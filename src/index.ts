@@ -31,7 +31,7 @@ export { CacheManager } from './manager/cache-manager.js';
 export type { LoadRequest } from './manager/call-checks.js';
 export type { DeleteCriteria, DeletionReport } from './manager/deletion.js';
 export type { CacheEntry } from './manager/entry-listing.js';
-export type { Loader, LoaderContext } from './manager/loader.js';
+export type { Loader, LoaderContext } from './manager/load/loader.js';
 export type { FailedLookup, FoundValue, Lookup, MissedValue } from './manager/lookup.js';
 export type { MethodCache } from './manager/method-cache.js';
 export type {

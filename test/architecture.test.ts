@@ -178,6 +178,23 @@ describe('the architecture', () => {
     expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
   });
 
+  it('lets the tiers know nothing of who asks them, and the loads nothing of the public methods', () => {
+    const known: Readonly<Record<string, readonly string[]>> = {
+      tiers: ['create-entry', 'method-context'],
+      load: [
+        ...['answer-reports', 'cache-context', 'call-checks', 'create-entry'],
+        ...['lookup', 'method-context', 'private-copies', 'tiers/slow-reads'],
+      ],
+    };
+    const wrong = imports.filter(({ from, to }) => {
+      const [, room] = /^manager\/([a-z]+)\//.exec(from) ?? [];
+      const other = /^manager\/(.+)\.ts$/.exec(to)?.[1];
+      if (room === undefined || other === undefined || other.startsWith(`${room}/`)) return false;
+      return !known[room]?.includes(other);
+    });
+    expect(wrong.map(({ from, to }) => `${from} → ${to}`)).toEqual([]);
+  });
+
   it('has a rule for every folder', () => {
     const folders = new Set(files.map(folderOf));
     expect([...folders].filter((folder) => folder !== 'root' && !(folder in allowed))).toEqual([]);

@@ -3,8 +3,8 @@
 import { inspect } from 'node:util';
 import { messageOf } from '../errors.js';
 import type { CacheCore } from '../manager/cache-context.js';
-import type { Held } from '../manager/held-entries.js';
 import { metadataOf } from '../manager/lookup.js';
+import type { Held } from '../manager/tiers/held-entries.js';
 import type { TierRecord } from '../tier.js';
 import { deepest, excerptOf, mostItems } from './excerpt.js';
 

@@ -5,7 +5,7 @@ import type { TierName } from '../entry.js';
 import type { Asker, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { CacheCore } from './cache-context.js';
-import { type Asked, type CallToLoad, type Loaded, nothingFound } from './loader.js';
+import { type Asked, type CallToLoad, type Loaded, nothingFound } from './load/loader.js';
 import type { MethodState } from './method-context.js';
 
 /** A value of an entry was handed out. */

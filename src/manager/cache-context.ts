@@ -27,10 +27,9 @@ import { MethodCounters } from '../stats/counters.js';
 import type { RemoteChange, SlowTier } from '../tier.js';
 import { createValueCodec, type ValueCodec } from '../value/codec.js';
 import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/keeper.js';
-import { BackgroundRefreshes } from './background-refresh.js';
 import { checkedLoadRequest, type LoadRequest } from './call-checks.js';
-import { diskCode } from './disk-code.js';
-import type { Loaded } from './loader.js';
+import { BackgroundRefreshes } from './load/background-refresh.js';
+import type { Loaded } from './load/loader.js';
 import {
   type FailureCounters,
   MethodState,
@@ -41,7 +40,8 @@ import {
   warnOfManyMethods,
 } from './method-context.js';
 import { openRecording } from './recording-files.js';
-import { type TierObserver, Tiers } from './tiers.js';
+import { diskCode } from './tiers/disk-code.js';
+import { type TierObserver, Tiers } from './tiers/tiers.js';
 
 /** What a tier that others write to as well is told, and tells of them. */
 export interface TierWiring {

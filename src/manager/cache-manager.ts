@@ -17,7 +17,7 @@ import { type CacheCore, coreFor, type SlowTiers } from './cache-context.js';
 import { type CallName, checkCount, type LoadRequest, refuseMethodOptions } from './call-checks.js';
 import { clearCache, type DeleteCriteria, type DeletionReport, invalidateTags } from './deletion.js';
 import { type CacheEntry, listEntries } from './entry-listing.js';
-import type { Loader } from './loader.js';
+import type { Loader } from './load/loader.js';
 import type { Lookup } from './lookup.js';
 import { MethodCache } from './method-cache.js';
 import { cacheStats, reportOn } from './statistics.js';

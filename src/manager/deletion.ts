@@ -10,7 +10,7 @@ import type { CacheCore } from './cache-context.js';
 import { checkMethodName } from './call-checks.js';
 import { originOf } from './create-entry.js';
 import type { MethodState } from './method-context.js';
-import type { Search } from './slow-reads.js';
+import type { Search } from './tiers/slow-reads.js';
 
 /** Which entries to delete: those that meet all that is given. At least one is. */
 export interface DeleteCriteria {

@@ -16,7 +16,7 @@ import { asCacheError, type CacheCore } from './cache-context.js';
 import { keepsForever } from './create-entry.js';
 import type { MethodState } from './method-context.js';
 import { prepareCopy, prepareFound } from './private-copies.js';
-import type { Found, Search } from './slow-reads.js';
+import type { Found, Search } from './tiers/slow-reads.js';
 
 /** What a lookup found. `outcome` distinguishes a stored `undefined` from a miss, and a failure from both. */
 export type Lookup<T> = FoundValue<T> | MissedValue | FailedLookup;

@@ -34,11 +34,11 @@ import {
   deleteWhere,
   expireEntry,
 } from './deletion.js';
-import { type Loader, steady } from './loader.js';
+import { type Loader, steady } from './load/loader.js';
+import { MethodLoads } from './load/method-loads.js';
+import { addKnownKey, storedOrigin } from './load/store-result.js';
 import { type Lookup, MethodLookups, unreadable } from './lookup.js';
 import { type MethodState, statsOf } from './method-context.js';
-import { MethodLoads } from './method-loads.js';
-import { addKnownKey, storedOrigin } from './store-result.js';
 
 const noOptions: LoadOptions = Object.freeze({});
 

@@ -4,7 +4,7 @@ import type { AbortSource } from '../guard/shared-abort.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { BulkyValue } from '../value/bulky-value.js';
 import type { CacheCore } from './cache-context.js';
-import type { Found } from './slow-reads.js';
+import type { Found } from './tiers/slow-reads.js';
 
 /**
  * Decodes a copy for a caller who has found this entry, and takes the copy in the turn in which this resolves. Tells whether

@@ -5,7 +5,7 @@ import type { ResolvedCacheOptions } from '../options.js';
 import { recordingDiskOptions } from '../persistence/disk-options.js';
 import type { RecordedTools, RecordingWiring } from '../recorded-tools.js';
 import type { SlowTier } from '../tier.js';
-import { diskCode } from './disk-code.js';
+import { diskCode } from './tiers/disk-code.js';
 
 /** @throws InvalidOptionError where it is to answer and is not there */
 export function openRecording(

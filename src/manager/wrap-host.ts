@@ -8,10 +8,10 @@ import type { KnownCall, SyncToolCall, ToolCall, WhyUncached, WrapHost, WrapTarg
 import type { CacheCore } from './cache-context.js';
 import { haveSameTtl } from './create-entry.js';
 import { clearCache, deleteEntry } from './deletion.js';
-import { SyncLoads } from './get-or-set-sync.js';
+import { SyncLoads } from './load/get-or-set-sync.js';
+import { MethodLoads } from './load/method-loads.js';
 import { MethodLookups } from './lookup.js';
 import { MethodState } from './method-context.js';
-import { MethodLoads } from './method-loads.js';
 
 /** The manager's side of `WrapHost`. */
 export class ManagerHost implements WrapHost {

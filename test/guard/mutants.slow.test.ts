@@ -160,7 +160,7 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
   [
     'isError',
     failingTool.errorResults,
-    [['manager/store-result.ts', 'return options.isError?.(value) === true;', 'return false;']],
+    [['manager/load/store-result.ts', 'return options.isError?.(value) === true;', 'return false;']],
   ],
   [
     'circuitBreaker',
@@ -205,21 +205,27 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     [
       // An old load that takes new callers.
       ['guard/single-flight.ts', 'this.retire(flight);\n    flight.expire(error);', 'flight.abort(error);'],
-      ['manager/load-bound.ts', 'core.loads.expire(flight,', 'flight.abort('],
+      ['manager/load/load-bound.ts', 'core.loads.expire(flight,', 'flight.abort('],
       ['guard/single-flight.ts', 'this.abort(error);\n    this.#fail?.(error);', 'this.#fail?.(error);'],
     ],
   ],
   [
     'hardTimeout',
     hungLoad.hungBehindStale,
-    [['manager/load-bound.ts', 'startDeadline({ ms: hardTimeout,', 'startDeadline({ ms: hardTimeout * 100,']],
+    [
+      [
+        'manager/load/load-bound.ts',
+        'startDeadline({ ms: hardTimeout,',
+        'startDeadline({ ms: hardTimeout * 100,',
+      ],
+    ],
   ],
   [
     'hardTimeout',
     hungLoad.hungThenDown,
     [
       [
-        'manager/load.ts',
+        'manager/load/load.ts',
         'if (flight.signal.reason instanceof LoaderTimeoutError) attempt.failed();\n    else attempt.withdrawn();',
         'attempt.withdrawn();',
       ],

@@ -1,17 +1,17 @@
 /** Loading one method's values, or running its tool without the cache where there can be no key. */
 
-import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
-import { warnOfIdleSoftTimeout } from '../guard/idle-options.js';
-import type { KeyOrigin } from '../key/key-origin.js';
-import { shown } from '../option-checks.js';
-import { type AskedOptions, asker } from '../recorded-tools.js';
-import type { KnownCall } from '../wrap/host.js';
+import { InvalidArgumentError, InvalidOptionError } from '../../errors.js';
+import { warnOfIdleSoftTimeout } from '../../guard/idle-options.js';
+import type { KeyOrigin } from '../../key/key-origin.js';
+import { shown } from '../../option-checks.js';
+import { type AskedOptions, asker } from '../../recorded-tools.js';
+import type { KnownCall } from '../../wrap/host.js';
+import type { CacheCore } from '../cache-context.js';
+import type { MethodLookups } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
 import { BypassedCalls, type Uncached } from './bypass.js';
-import type { CacheCore } from './cache-context.js';
 import { LoadPipeline } from './get-or-set.js';
 import type { CallToLoad, LoadCall, Loader } from './loader.js';
-import type { MethodLookups } from './lookup.js';
-import type { MethodState } from './method-context.js';
 import { storedOrigin } from './store-result.js';
 
 /** One method's loads. */

@@ -1,19 +1,19 @@
 /** The tiers as one: one read path, one write path, memory first. */
 
-import type { CacheError } from '../errors.js';
-import type { EventHub } from '../events.js';
-import { type Tagged, TagInvalidations } from '../guard/tag-invalidation.js';
-import { eachInSlices } from '../next-turn.js';
-import type { ResolvedCacheOptions } from '../options.js';
-import { compareStamps, type Stamp, type StampClock } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import { MemoryTier, storeFailure } from '../store/memory-tier.js';
-import type { RemovalReason } from '../store/store.js';
-import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../tier.js';
-import type { ValueKeeper } from '../value/keeper.js';
-import { type Incoming, newEntry, newRecord } from './create-entry.js';
+import type { CacheError } from '../../errors.js';
+import type { EventHub } from '../../events.js';
+import { type Tagged, TagInvalidations } from '../../guard/tag-invalidation.js';
+import { eachInSlices } from '../../next-turn.js';
+import type { ResolvedCacheOptions } from '../../options.js';
+import { compareStamps, type Stamp, type StampClock } from '../../stamp.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import { MemoryTier, storeFailure } from '../../store/memory-tier.js';
+import type { RemovalReason } from '../../store/store.js';
+import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../../tier.js';
+import type { ValueKeeper } from '../../value/keeper.js';
+import { type Incoming, newEntry, newRecord } from '../create-entry.js';
+import type { FailureCounters, MethodState } from '../method-context.js';
 import { type Held, type HeldLimits, heldEntries } from './held-entries.js';
-import type { FailureCounters, MethodState } from './method-context.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
 import { type Search, SlowReads } from './slow-reads.js';

@@ -1,10 +1,10 @@
 /** The slower tiers together. One that throws where no tier may is counted and passed over: the tool call goes on. */
 
-import { inBackground } from '../clock.js';
-import { CacheError } from '../errors.js';
-import type { Stamp } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { LoadTicket, LoadWatch, LoadWatchListener, SlowTier, TierRecord } from '../tier.js';
+import { inBackground } from '../../clock.js';
+import { CacheError } from '../../errors.js';
+import type { Stamp } from '../../stamp.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { LoadTicket, LoadWatch, LoadWatchListener, SlowTier, TierRecord } from '../../tier.js';
 
 export class SlowTiers {
   readonly all: readonly SlowTier[];

@@ -1,17 +1,17 @@
 /** Waiting for a load on behalf of one caller, who may abort, run out of time, or be content with a stale value. */
 
-import type { Clock } from '../clock.js';
-import { ReentrantLoadError } from '../errors.js';
-import { type Deadline, startDeadline, withDeadline } from '../guard/deadline.js';
-import { type AbortSource, onAbort } from '../guard/shared-abort.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { ResolvedMethodOptions } from '../options.js';
-import type { Asker } from '../recorded-tools.js';
-import { tellAsker } from './answer-reports.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
+import type { Clock } from '../../clock.js';
+import { ReentrantLoadError } from '../../errors.js';
+import { type Deadline, startDeadline, withDeadline } from '../../guard/deadline.js';
+import { type AbortSource, onAbort } from '../../guard/shared-abort.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { ResolvedMethodOptions } from '../../options.js';
+import type { Asker } from '../../recorded-tools.js';
+import { tellAsker } from '../answer-reports.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import type { MethodState } from '../method-context.js';
 import { outlasts, timeoutError } from './load-bound.js';
 import type { Loaded } from './loader.js';
-import type { MethodState } from './method-context.js';
 import type { StaleAnswers, StaleReason, Taken } from './stale-fallback.js';
 
 /** One caller. */

@@ -1,12 +1,12 @@
 /** Loading in turn: of all who share a tier one loads a key, and the others wait for what comes of it. */
 
-import { inBackground } from '../clock.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { LoadTurn, LoadTurnRequest, SlowTier } from '../tier.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
+import { inBackground } from '../../clock.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { LoadTurn, LoadTurnRequest, SlowTier } from '../../tier.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import type { MethodState } from '../method-context.js';
 import { checkBreaker, type LoadRequest } from './load.js';
 import type { Loaded } from './loader.js';
-import type { MethodState } from './method-context.js';
 import type { SlowAnswers, Unanswered } from './slow-answers.js';
 
 /** The turn of a load that may wait for others'; `undefined` where it can't, or had nothing of it. */

@@ -1,10 +1,10 @@
 /** Reads of the slower tiers under way, at most one a key that may be joined. */
 
-import type { TierName } from '../entry.js';
-import { CacheError } from '../errors.js';
-import { type Flight, SingleFlight } from '../guard/single-flight.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { DecodedValue } from '../value/keeper.js';
+import type { TierName } from '../../entry.js';
+import { CacheError } from '../../errors.js';
+import { type Flight, SingleFlight } from '../../guard/single-flight.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { DecodedValue } from '../../value/keeper.js';
 
 /** An entry and the tier it was found in. */
 export interface Found {

@@ -1,15 +1,15 @@
 /** What the slower tiers have for a load, before its tool is called. */
 
-import type { Flight } from '../guard/single-flight.js';
-import { compareStamps, type Stamp } from '../stamp.js';
-import { BulkyValue } from '../value/bulky-value.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
+import type { Flight } from '../../guard/single-flight.js';
+import { compareStamps, type Stamp } from '../../stamp.js';
+import { BulkyValue } from '../../value/bulky-value.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import { type MethodLookups, unreadable } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
+import { prepareFound } from '../private-copies.js';
+import type { Found, Search } from '../tiers/slow-reads.js';
 import type { LoadRequest } from './load.js';
 import type { Loaded } from './loader.js';
-import { type MethodLookups, unreadable } from './lookup.js';
-import type { MethodState } from './method-context.js';
-import { prepareFound } from './private-copies.js';
-import type { Found, Search } from './slow-reads.js';
 import type { StaleAnswers } from './stale-fallback.js';
 
 /** Nothing that answers the load. */

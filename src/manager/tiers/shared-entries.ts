@@ -1,10 +1,10 @@
 /** What other machines change of what a cache shares with them. */
 
-import type { CacheError } from '../errors.js';
-import type { TagInvalidations } from '../guard/tag-invalidation.js';
-import { compareStamps, type Stamp } from '../stamp.js';
-import { type MemoryTier, storeFailure } from '../store/memory-tier.js';
-import type { RemoteChange, SlowTier, TierRecord } from '../tier.js';
+import type { CacheError } from '../../errors.js';
+import type { TagInvalidations } from '../../guard/tag-invalidation.js';
+import { compareStamps, type Stamp } from '../../stamp.js';
+import { type MemoryTier, storeFailure } from '../../store/memory-tier.js';
+import type { RemoteChange, SlowTier, TierRecord } from '../../tier.js';
 import type { SlowReads } from './slow-reads.js';
 import type { SearchPlace } from './slow-search.js';
 

@@ -1,16 +1,16 @@
 /** Searching the slower tiers for the newest entry of a key, and bringing it into those above. */
 
-import type { Clock } from '../clock.js';
-import { inBackground } from '../clock.js';
-import { CacheError } from '../errors.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { Tagged } from '../guard/tag-invalidation.js';
-import { compareStamps, type Stamp } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { RemoteTier, SlowTier, TierRecord } from '../tier.js';
-import type { ValueKeeper } from '../value/keeper.js';
-import { entryFrom, isOver, staleAtFor } from './create-entry.js';
-import type { MethodState } from './method-context.js';
+import type { Clock } from '../../clock.js';
+import { inBackground } from '../../clock.js';
+import { CacheError } from '../../errors.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { Tagged } from '../../guard/tag-invalidation.js';
+import { compareStamps, type Stamp } from '../../stamp.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { RemoteTier, SlowTier, TierRecord } from '../../tier.js';
+import type { ValueKeeper } from '../../value/keeper.js';
+import { entryFrom, isOver, staleAtFor } from '../create-entry.js';
+import type { MethodState } from '../method-context.js';
 import type { Found, Read } from './slow-reads.js';
 
 /** What a search works with. */

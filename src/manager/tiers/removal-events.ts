@@ -1,10 +1,10 @@
 /** Entries that leave memory: counted at once, told to listeners once the store is whole again. */
 
-import type { RemovalReason } from '../entry.js';
-import type { CacheEvents, EventHub } from '../events.js';
-import type { MethodCounters } from '../stats/counters.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { Cleared } from '../store/memory-tier.js';
+import type { RemovalReason } from '../../entry.js';
+import type { CacheEvents, EventHub } from '../../events.js';
+import type { MethodCounters } from '../../stats/counters.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { Cleared } from '../../store/memory-tier.js';
 
 /** The removalEvents of one memory tier. */
 export class RemovalEvents {

@@ -1,15 +1,15 @@
 /** What a loader is, what it is given, and what a load came to. */
 
-import type { Duration } from '../duration.js';
-import type { CacheError } from '../errors.js';
-import type { AbortSource } from '../guard/shared-abort.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { KeyOrigin } from '../key/key-origin.js';
-import { type LoadOptions, type ResolvedMethodOptions, resolveTtl } from '../options.js';
-import type { AskedOptions, Asker, RecordedAnswer } from '../recorded-tools.js';
-import type { Stored } from '../value/keeper.js';
-import type { MethodState } from './method-context.js';
-import type { Found } from './slow-reads.js';
+import type { Duration } from '../../duration.js';
+import type { CacheError } from '../../errors.js';
+import type { AbortSource } from '../../guard/shared-abort.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { KeyOrigin } from '../../key/key-origin.js';
+import { type LoadOptions, type ResolvedMethodOptions, resolveTtl } from '../../options.js';
+import type { AskedOptions, Asker, RecordedAnswer } from '../../recorded-tools.js';
+import type { Stored } from '../../value/keeper.js';
+import type { MethodState } from '../method-context.js';
+import type { Found } from '../tiers/slow-reads.js';
 
 /** Computes a value on a miss: the tool call itself. */
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;

@@ -1,8 +1,8 @@
 /** Every entry that the tiers hold, memory first. */
 
-import { TimeSlice } from '../next-turn.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { SlowTier, TierRecord } from '../tier.js';
+import { TimeSlice } from '../../next-turn.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { SlowTier, TierRecord } from '../../tier.js';
 
 /** An entry as its tier holds it. */
 export type Held =

@@ -1,7 +1,7 @@
 /** A load that a recording answers in the place of its tool. */
 
-import type { Flight } from '../guard/single-flight.js';
-import type { RecordedAnswer, RecordedCall, RecordedTools } from '../recorded-tools.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { RecordedAnswer, RecordedCall, RecordedTools } from '../../recorded-tools.js';
 import type { LoadContext, Loaded, Loader, LoaderDecision } from './loader.js';
 
 /** What the load goes by. */

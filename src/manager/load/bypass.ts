@@ -1,17 +1,17 @@
 /** Calls that the cache has no part in: they have no key, or their answer is nobody else's. They obey what protects the tool. */
 
-import { type AbortSource, AnySignal, onAbort } from '../guard/shared-abort.js';
-import { Flight } from '../guard/single-flight.js';
-import { needStackRoom } from '../guard/stack-room.js';
-import { resolveCallOptions } from '../options.js';
-import { reportLoaded } from './answer-reports.js';
-import type { CacheCore } from './cache-context.js';
+import { type AbortSource, AnySignal, onAbort } from '../../guard/shared-abort.js';
+import { Flight } from '../../guard/single-flight.js';
+import { needStackRoom } from '../../guard/stack-room.js';
+import { resolveCallOptions } from '../../options.js';
+import { reportLoaded } from '../answer-reports.js';
+import type { CacheCore } from '../cache-context.js';
+import type { MethodLookups } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
 import { bypassReturned, enterBreaker, enterQueue } from './load.js';
 import { boundLoad } from './load-bound.js';
 import { CallerWaits } from './load-wait.js';
 import { type LoadCall, LoadContext, type Loaded, type Loader } from './loader.js';
-import type { MethodLookups } from './lookup.js';
-import type { MethodState } from './method-context.js';
 import { StaleAnswers } from './stale-fallback.js';
 
 /** Why a tool is called without the cache. */

@@ -1,16 +1,16 @@
 /** Values that answer a caller in place of a load that failed, is slow, or has only begun. */
 
-import type { CacheEvents } from '../events.js';
-import type { AbortSource } from '../guard/shared-abort.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { ResolvedMethodOptions } from '../options.js';
-import { reportEntry } from './answer-reports.js';
-import type { CacheCore } from './cache-context.js';
+import type { CacheEvents } from '../../events.js';
+import type { AbortSource } from '../../guard/shared-abort.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { ResolvedMethodOptions } from '../../options.js';
+import { reportEntry } from '../answer-reports.js';
+import type { CacheCore } from '../cache-context.js';
+import { type MethodLookups, unreadable } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
+import { prepareFound } from '../private-copies.js';
+import type { Found } from '../tiers/slow-reads.js';
 import type { Loaded } from './loader.js';
-import { type MethodLookups, unreadable } from './lookup.js';
-import type { MethodState } from './method-context.js';
-import { prepareFound } from './private-copies.js';
-import type { Found } from './slow-reads.js';
 
 /** Why a stale value answers. */
 export type StaleReason = CacheEvents['staleHit']['reason'];

@@ -2,19 +2,19 @@
  * The load's side of a call: a permit of the limiter, the circuit breaker, the tool, and counting how that went.
  */
 
-import { notPromised } from '../at-once.js';
-import { CircuitOpenError, LoaderTimeoutError, QueueFullError } from '../errors.js';
-import type { Attempt, CircuitBreaker } from '../guard/circuit-breaker.js';
-import type { ConcurrencyLimiter, Permit } from '../guard/concurrency.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { Tagged } from '../guard/tag-invalidation.js';
-import { isNotRecorded, type RecordedAnswer } from '../recorded-tools.js';
-import type { Stamp } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import type { LoadTicket, LoadWatch } from '../tier.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
+import { notPromised } from '../../at-once.js';
+import { CircuitOpenError, LoaderTimeoutError, QueueFullError } from '../../errors.js';
+import type { Attempt, CircuitBreaker } from '../../guard/circuit-breaker.js';
+import type { ConcurrencyLimiter, Permit } from '../../guard/concurrency.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { Tagged } from '../../guard/tag-invalidation.js';
+import { isNotRecorded, type RecordedAnswer } from '../../recorded-tools.js';
+import type { Stamp } from '../../stamp.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import type { LoadTicket, LoadWatch } from '../../tier.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import type { MethodState } from '../method-context.js';
 import { LoadContext, type Loaded, type Loader, type LoaderDecision } from './loader.js';
-import type { MethodState } from './method-context.js';
 import { replayOrLoad } from './replayed-load.js';
 import { type AnswerPlace, isErrorResult, rememberError, storeResult } from './store-result.js';
 

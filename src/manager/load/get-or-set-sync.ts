@@ -1,12 +1,14 @@
 /** Loading one method's values with loaders that return at once, from memory alone. */
 
-import type { AbortSource } from '../guard/shared-abort.js';
-import type { Watch } from '../guard/single-flight.js';
-import type { LoadOptions } from '../options.js';
-import type { KnownCall } from '../wrap/host.js';
-import { reportLoaded } from './answer-reports.js';
+import type { AbortSource } from '../../guard/shared-abort.js';
+import type { Watch } from '../../guard/single-flight.js';
+import type { LoadOptions } from '../../options.js';
+import type { KnownCall } from '../../wrap/host.js';
+import { reportLoaded } from '../answer-reports.js';
+import type { CacheCore } from '../cache-context.js';
+import { absent, type MethodLookups } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
 import type { Uncached } from './bypass.js';
-import type { CacheCore } from './cache-context.js';
 import {
   bypassReturned,
   enterBreakerSync,
@@ -16,8 +18,6 @@ import {
   type ToolAttempt,
 } from './load.js';
 import type { LoaderContext } from './loader.js';
-import { absent, type MethodLookups } from './lookup.js';
-import type { MethodState } from './method-context.js';
 import { StaleAnswers } from './stale-fallback.js';
 import { type AnswerPlace, type KeyedCall, storedOrigin, storeResult } from './store-result.js';
 

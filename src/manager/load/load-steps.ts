@@ -1,15 +1,15 @@
 /** What a load goes through before its tool is called. */
 
-import type { Flight } from '../guard/single-flight.js';
-import type { LoadTurn } from '../tier.js';
-import { BulkyValue } from '../value/bulky-value.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { LoadTurn } from '../../tier.js';
+import { BulkyValue } from '../../value/bulky-value.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import type { MethodLookups } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
 import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
 import { outlasts } from './load-bound.js';
 import { awaitTurn, turnOf } from './load-turn.js';
 import { type Loaded, nothingFound } from './loader.js';
-import type { MethodLookups } from './lookup.js';
-import type { MethodState } from './method-context.js';
 import type { SlowAnswers } from './slow-answers.js';
 import type { StaleAnswers } from './stale-fallback.js';
 

@@ -1,12 +1,12 @@
 /** Renewing values in the background: one load a key at a time, and less often while they fail. */
 
-import type { Clock } from '../clock.js';
-import type { Flight, SingleFlight } from '../guard/single-flight.js';
-import { refreshBackoff } from '../guard/stale.js';
-import type { ResolvedMethodOptions } from '../options.js';
-import { compareStamps, type Stamp } from '../stamp.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import { staleAtFor } from './create-entry.js';
+import type { Clock } from '../../clock.js';
+import type { Flight, SingleFlight } from '../../guard/single-flight.js';
+import { refreshBackoff } from '../../guard/stale.js';
+import type { ResolvedMethodOptions } from '../../options.js';
+import { compareStamps, type Stamp } from '../../stamp.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import { staleAtFor } from '../create-entry.js';
 import type { Loaded } from './loader.js';
 
 /** After the first failed renewal a value is left alone for about so long, after each further one twice as long. */

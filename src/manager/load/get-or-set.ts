@@ -9,15 +9,15 @@
  * Then `load.ts` and `store-result.ts`: errors among results, ttl, jitter, tags, all tiers.
  */
 
-import { shouldRefreshEarly } from '../guard/refresh-ahead.js';
-import type { Flight } from '../guard/single-flight.js';
-import { needRoomToJoin, needStackRoom } from '../guard/stack-room.js';
-import { enclosingLoad } from '../guard/wait-graph.js';
-import { resolveCallOptions } from '../options.js';
-import { asker } from '../recorded-tools.js';
-import type { MemoryEntry } from '../store/memory-entry.js';
-import { BulkyValue } from '../value/bulky-value.js';
-import type { KnownCall } from '../wrap/host.js';
+import { shouldRefreshEarly } from '../../guard/refresh-ahead.js';
+import type { Flight } from '../../guard/single-flight.js';
+import { needRoomToJoin, needStackRoom } from '../../guard/stack-room.js';
+import { enclosingLoad } from '../../guard/wait-graph.js';
+import { resolveCallOptions } from '../../options.js';
+import { asker } from '../../recorded-tools.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
+import { BulkyValue } from '../../value/bulky-value.js';
+import type { KnownCall } from '../../wrap/host.js';
 import {
   reportEntry,
   reportHit,
@@ -25,19 +25,19 @@ import {
   reportOwn,
   reportRecorded,
   tellAsker,
-} from './answer-reports.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
-import { ttlOptions } from './call-checks.js';
+} from '../answer-reports.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import { ttlOptions } from '../call-checks.js';
+import { absent, type MethodLookups, unreadable } from '../lookup.js';
+import type { MethodState } from '../method-context.js';
+import { prepareCopy, prepareFound } from '../private-copies.js';
+import type { Found } from '../tiers/slow-reads.js';
 import type { LoadRequest } from './load.js';
 import { boundLoad, joinable, outlasts } from './load-bound.js';
 import { LoadSteps } from './load-steps.js';
 import { CallerWaits } from './load-wait.js';
 import type { Asked, BypassCall, CallToLoad, Loaded } from './loader.js';
-import { absent, type MethodLookups, unreadable } from './lookup.js';
-import type { MethodState } from './method-context.js';
-import { prepareCopy, prepareFound } from './private-copies.js';
 import { SlowAnswers } from './slow-answers.js';
-import type { Found } from './slow-reads.js';
 import { StaleAnswers } from './stale-fallback.js';
 
 /** The road from one method's callers to its tool. */

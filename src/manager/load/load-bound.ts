@@ -1,10 +1,10 @@
 /** How long a load may take in all, whoever waits for it. */
 
-import { LoaderTimeoutError } from '../errors.js';
-import { startDeadline } from '../guard/deadline.js';
-import type { Flight } from '../guard/single-flight.js';
-import type { ResolvedMethodOptions } from '../options.js';
-import type { CacheCore } from './cache-context.js';
+import { LoaderTimeoutError } from '../../errors.js';
+import { startDeadline } from '../../guard/deadline.js';
+import type { Flight } from '../../guard/single-flight.js';
+import type { ResolvedMethodOptions } from '../../options.js';
+import type { CacheCore } from '../cache-context.js';
 import type { Loaded } from './loader.js';
 
 type Bounds = Pick<ResolvedMethodOptions, 'hardTimeout'>;

@@ -1,20 +1,20 @@
 /** Storing a tool's result, its error, and what its key was made from. A failure is counted and costs the caller nothing. */
 
-import { notPromised } from '../at-once.js';
-import { CacheError, UnstorableValueError } from '../errors.js';
-import { errorTtl } from '../guard/error-cache.js';
-import type { Tagged } from '../guard/tag-invalidation.js';
-import { type KeyOrigin, keptParams } from '../key/key-origin.js';
-import { nodeCrypto } from '../node-crypto.js';
-import type { ResolvedMethodOptions } from '../options.js';
-import { type Asker, isNotRecorded } from '../recorded-tools.js';
-import type { Stamp } from '../stamp.js';
-import type { LoadTicket, LoadWatch } from '../tier.js';
-import { ownString } from '../value/own-string.js';
-import { asCacheError, type CacheCore } from './cache-context.js';
-import { lifetimeOf } from './create-entry.js';
+import { notPromised } from '../../at-once.js';
+import { CacheError, UnstorableValueError } from '../../errors.js';
+import { errorTtl } from '../../guard/error-cache.js';
+import type { Tagged } from '../../guard/tag-invalidation.js';
+import { type KeyOrigin, keptParams } from '../../key/key-origin.js';
+import { nodeCrypto } from '../../node-crypto.js';
+import type { ResolvedMethodOptions } from '../../options.js';
+import { type Asker, isNotRecorded } from '../../recorded-tools.js';
+import type { Stamp } from '../../stamp.js';
+import type { LoadTicket, LoadWatch } from '../../tier.js';
+import { ownString } from '../../value/own-string.js';
+import { asCacheError, type CacheCore } from '../cache-context.js';
+import { lifetimeOf } from '../create-entry.js';
+import type { MethodState } from '../method-context.js';
 import type { DecidedTtl, Shared } from './loader.js';
-import type { MethodState } from './method-context.js';
 
 /** Where an answer goes, and under which options. */
 export interface AnswerPlace {
