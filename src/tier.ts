@@ -102,12 +102,22 @@ export const tierMethods = [
   ...(['flush', 'close', 'entries'] as const),
 ] satisfies readonly (keyof SlowTier)[];
 
+/** What a tier holds of one method. */
+export interface TierUsage {
+  readonly method: string;
+  readonly entries: number;
+  /** Bytes on disk, of what is overwritten or expired too. */
+  readonly bytes: number;
+}
+
 /** A tier behind memory. */
 export interface SlowTier {
   /** What events and lookups call it. */
   readonly name: 'disk' | 'remote';
   /** Entries it knows of, expired ones included until they are noticed; `undefined` where it would have to count them. */
   readonly size: number | undefined;
+  /** @internal What it holds of each method, where it knows that without asking others. */
+  usage?(): Promise<readonly TierUsage[]>;
   /** Waits until it is ready; rejects if it can't be. Calling it again waits for the same. */
   open(): Promise<void>;
   /** The newest entry of this key that has not expired. Rejects when it could not be read: an error, not a miss. */

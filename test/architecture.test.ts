@@ -75,7 +75,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   redis: ['remote/'],
   session: ['remote/'],
   http: ['index.ts'],
-  metrics: ['index.ts', 'manager/cache-context.ts'],
+  metrics: ['index.ts', 'manager/cache-context.ts', 'manager/lookup-times.ts'],
   source: ['index.ts'],
   recording: ['index.ts'],
   dashboard: ['index.ts', 'manager/'],

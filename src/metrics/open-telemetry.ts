@@ -1,12 +1,18 @@
 /** Figures for OpenTelemetry, through `@opentelemetry/api`: observed when they are collected. */
 
-import type { Attributes, Meter, Observable, Tracer } from '@opentelemetry/api';
+import type { Attributes, Histogram, Meter, Observable, Tracer } from '@opentelemetry/api';
 import { CacheError, InvalidOptionError, isError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { type AroundLoads, coreOf } from '../manager/cache-context.js';
 import { hasMethods, objectOf, refuseUnknown, text } from '../option-checks.js';
-import { allSeries, loadDuration, type Series } from './series.js';
-import { checkedMetricsOptions, type ExportedMetrics, type MetricsOptions, MetricsSource } from './source.js';
+import { allSeries, type Distribution, loadDuration, lookupDuration, type Series } from './series.js';
+import {
+  checkedMetricsOptions,
+  type ExportedMetrics,
+  type MetricsOptions,
+  MetricsSource,
+  type TimedLookup,
+} from './source.js';
 
 /** Where meters come from: what an SDK of OpenTelemetry provides. */
 export interface OpenTelemetryMeterProvider {
@@ -50,23 +56,26 @@ export async function openTelemetryMetrics(
     'toolstash.cache': source.name,
     ...(method === undefined ? {} : { 'gen_ai.tool.name': method }),
   });
-  const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    for (const { series, value, method, label } of source.read()) {
+  const recordLookup = ({ labels: { method, tier }, seconds }: TimedLookup) =>
+    lookups.record(seconds, { ...attributesOf(method), 'toolstash.tier': tier });
+  const observe: Parameters<Meter['addBatchObservableCallback']>[0] = async (result) => {
+    for (const { series, value, method, label } of [...source.read(), ...(await source.readTiers())]) {
       const own = series.label === undefined ? {} : { [`toolstash.${series.label}`]: label };
       result.observe(instruments.get(series) as Observable, value, { ...attributesOf(method), ...own });
     }
+    for (const lookup of await source.tryMemory()) recordLookup(lookup);
   };
   const observed = [...instruments.values()];
   meter.addBatchObservableCallback(observe, observed);
-  const loads = meter.createHistogram('toolstash.load.duration', {
-    description: 'How long runs of the tool took that returned',
-    unit: 's',
-    advice: { explicitBucketBoundaries: [...loadDuration.buckets] },
-  });
-  const off = source.onLoad((method, seconds) => loads.record(seconds, attributesOf(method)));
+  const loads = histogramOf(meter, 'toolstash.load.duration', loadDuration);
+  const lookups = histogramOf(meter, 'toolstash.lookup.duration', lookupDuration);
+  const ends = [
+    source.onLoad((method, seconds) => loads.record(seconds, attributesOf(method))),
+    source.onLookup(recordLookup),
+  ];
   return {
     stop() {
-      off();
+      for (const end of ends) end();
       meter.removeBatchObservableCallback(observe, observed);
     },
   };
@@ -150,6 +159,11 @@ export async function openTelemetrySpans(
       if (core.aroundLoads === around) core.aroundLoads = undefined;
     },
   };
+}
+
+function histogramOf(meter: Meter, name: string, { help, buckets }: Distribution): Histogram {
+  const advice = { explicitBucketBoundaries: [...buckets] };
+  return meter.createHistogram(name, { description: help, unit: 's', advice });
 }
 
 function instrumentOf(meter: Meter, { name, kind, help, unit, isShare }: Series): Observable {

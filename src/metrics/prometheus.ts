@@ -4,7 +4,14 @@ import type { Counter, CounterConfiguration, Gauge, Histogram, Registry } from '
 import { CacheError, InvalidOptionError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { hasMethods, objectOf, shown } from '../option-checks.js';
-import { allSeries, loadDuration, type Series } from './series.js';
+import {
+  type Distribution,
+  loadDuration,
+  lookupDuration,
+  ownSeries,
+  type Series,
+  tierSeries,
+} from './series.js';
 import {
   checkedMetricsOptions,
   type ExportedMetrics,
@@ -35,34 +42,47 @@ export interface PrometheusOptions extends MetricsOptions {
 type Library = typeof import('prom-client');
 type Scrape = readonly { readonly source: MetricsSource; readonly readings: readonly Reading[] }[];
 
-const loadsName = `toolstash_${loadDuration.name}`;
+const histogramName = ({ name }: Distribution) => `toolstash_${name}`;
 
 function metricName({ name, kind }: Series): string {
   return `toolstash_${name}${kind === 'counter' ? '_total' : ''}`;
 }
+
+/** All that is registered. */
+const metricNames = [
+  ...[...ownSeries, ...tierSeries].map(metricName),
+  ...[loadDuration, lookupDuration].map(histogramName),
+];
 
 /** What is registered in a registry, once for all caches. */
 class RegisteredMetrics {
   readonly #sources = new Map<MetricsSource, () => void>();
   readonly #registry: Registry;
   readonly #loads: Histogram;
+  readonly #lookups: Histogram;
   /** What is read of all caches in one scrape. */
   #scrape: Scrape | undefined;
   readonly #asked = new Set<Series>();
 
   constructor(library: Library, registry: Registry) {
     this.#registry = registry;
-    const taken = [...allSeries.map(metricName), loadsName].find((name) => registry.getSingleMetric(name));
+    const taken = metricNames.find((name) => registry.getSingleMetric(name));
     if (taken !== undefined) {
       throw new InvalidOptionError(
         `Expected a \`registry\` without a metric \`${taken}\`, got one that has it: give the cache a registry of its own`,
       );
     }
-    for (const series of allSeries) this.#register(library, series);
-    const { help, buckets } = loadDuration;
-    this.#loads = new library.Histogram({
-      ...{ name: loadsName, help, buckets: [...buckets], registers: [registry] },
-      labelNames: ['cache', 'method'],
+    for (const series of ownSeries)
+      this.#register(library, series, (metric) => this.#write(series, metric, this.#readAll(series)));
+    for (const series of tierSeries)
+      this.#register(library, series, async (metric) =>
+        this.#write(series, metric, await this.#read((source) => source.readTiers())),
+      );
+    this.#loads = new library.Histogram(this.#histogram(loadDuration, ['cache', 'method']));
+    const tryMemory = () => this.#tryMemory();
+    this.#lookups = new library.Histogram({
+      ...this.#histogram(lookupDuration, ['cache', 'method', 'tier']),
+      collect: tryMemory,
     });
   }
 
@@ -79,10 +99,14 @@ class RegisteredMetrics {
           'give each cache a name of its own',
       );
     }
-    const off = source.onLoad((method, seconds) =>
-      this.#loads.observe({ cache: source.name, method }, seconds),
-    );
-    this.#sources.set(source, off);
+    const cache = source.name;
+    const ends = [
+      source.onLoad((method, seconds) => this.#loads.observe({ cache, method }, seconds)),
+      source.onLookup(({ labels, seconds }) => this.#lookups.observe({ cache, ...labels }, seconds)),
+    ];
+    this.#sources.set(source, () => {
+      for (const end of ends) end();
+    });
   }
 
   remove(source: MetricsSource): void {
@@ -90,11 +114,21 @@ class RegisteredMetrics {
     this.#sources.delete(source);
     this.#scrape = undefined;
     if (!this.isEmpty) return;
-    for (const name of [...allSeries.map(metricName), loadsName]) this.#registry.removeSingleMetric(name);
+    for (const name of metricNames) this.#registry.removeSingleMetric(name);
   }
 
-  #register({ Counter, Gauge }: Library, series: Series): void {
-    const collect = (metric: Counter | Gauge) => this.#collect(series, metric);
+  #histogram({ help, buckets, ...series }: Distribution, labelNames: string[]) {
+    return {
+      ...{ name: histogramName({ help, buckets, ...series }), help, buckets: [...buckets], labelNames },
+      registers: [this.#registry],
+    };
+  }
+
+  #register(
+    { Counter, Gauge }: Library,
+    series: Series,
+    collect: (metric: Counter | Gauge) => void | Promise<void>,
+  ): void {
     const configuration = {
       ...{ name: metricName(series), help: series.help, registers: [this.#registry] },
       labelNames: [
@@ -103,16 +137,16 @@ class RegisteredMetrics {
         ...(series.label === undefined ? [] : [series.label]),
       ],
       collect(this: Counter | Gauge) {
-        collect(this);
+        return collect(this);
       },
     } satisfies CounterConfiguration<string>;
     if (series.kind === 'counter') new Counter(configuration);
     else new Gauge(configuration);
   }
 
-  #collect(series: Series, metric: Counter | Gauge): void {
+  #write(series: Series, metric: Counter | Gauge, scrape: Scrape): void {
     metric.reset();
-    for (const { source, readings } of this.#readAll(series)) {
+    for (const { source, readings } of scrape) {
       for (const { series: own, value, method, label } of readings) {
         if (own !== series) continue;
         const labels: Record<string, string> = { cache: source.name };
@@ -121,6 +155,18 @@ class RegisteredMetrics {
         metric.inc(labels, value);
       }
     }
+  }
+
+  #read(read: (source: MetricsSource) => Promise<readonly Reading[]>): Promise<Scrape> {
+    return Promise.all(
+      Array.from(this.#sources.keys(), async (source) => ({ source, readings: await read(source) })),
+    );
+  }
+
+  async #tryMemory(): Promise<void> {
+    for (const source of this.#sources.keys())
+      for (const { labels, seconds } of await source.tryMemory())
+        this.#lookups.observe({ cache: source.name, ...labels }, seconds);
   }
 
   /** What was read for this scrape: all metrics of one are asked in one turn, each once. */

@@ -174,20 +174,43 @@ export const verifiedSeries = [
   ),
 ] as const satisfies readonly (Series & { readonly figures: unknown })[];
 
-/** What the tiers behind memory hold, which they know as a whole. */
+/** What the tiers behind memory hold, which they know without asking others. */
 export const tierEntries: Series = {
-  ...{ name: 'tier_entries', kind: 'gauge', unit: '1', label: 'tier', isOfCache: true },
-  help: 'Entries that a tier behind memory knows of, expired ones included until they are noticed',
+  ...{ name: 'tier_entries', kind: 'gauge', unit: '1', label: 'tier' },
+  help: 'Entries that a tier behind memory knows of and that have not expired',
   read: () => [],
 };
+export const tierBytes: Series = {
+  ...{ name: 'tier_bytes', kind: 'gauge', unit: 'By', label: 'tier' },
+  help: 'Bytes of the files of a tier behind memory, of what is overwritten or expired too',
+  read: () => [],
+};
+export const tierSeries: readonly Series[] = [tierEntries, tierBytes];
+
+/** What is read at once. */
+export const ownSeries: readonly Series[] = [...cacheSeries, ...verifiedSeries];
 
 /** All of them. */
-export const allSeries: readonly Series[] = [...cacheSeries, tierEntries, ...verifiedSeries];
+export const allSeries: readonly Series[] = [...ownSeries, ...tierSeries];
 
-/** How long loads take: recorded as they end, since a distribution can't be pulled from its percentiles. */
-export const loadDuration = {
+/** A distribution, recorded as things end: it can't be pulled from its percentiles. */
+export interface Distribution {
+  readonly name: string;
+  readonly help: string;
+  /** In seconds. */
+  readonly buckets: readonly number[];
+}
+
+/** Tools take from some milliseconds to a minute. */
+export const loadDuration: Distribution = {
   name: 'load_duration_seconds',
   help: 'How long runs of the tool took that returned, in seconds',
-  /** Tools take from some milliseconds to a minute. */
   buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-} as const;
+};
+
+/** Memory takes a microsecond, a disk some hundred, Redis a millisecond. */
+export const lookupDuration: Distribution = {
+  name: 'lookup_duration_seconds',
+  help: 'How long a look into a tier took, in seconds: each one behind memory, and of memory some that are tried at each scrape',
+  buckets: [1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 1e-4, 2.5e-4, 1e-3, 2.5e-3, 0.01, 0.025, 0.1, 0.25, 1],
+};

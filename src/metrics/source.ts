@@ -2,9 +2,19 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import type { CacheEvents, CacheManager, CacheStats } from '../index.js';
-import { coreOf } from '../manager/cache-context.js';
+import { callListener } from '../listener.js';
+import { type CacheCore, coreOf } from '../manager/cache-context.js';
+import { onTierLookup, type TierLookup, tryMemory } from '../manager/lookup-times.js';
 import { hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
-import { cacheSeries, type Series, tierEntries, type VerificationFigures, verifiedSeries } from './series.js';
+import {
+  cacheSeries,
+  type Series,
+  tierBytes,
+  tierEntries,
+  type VerificationFigures,
+  verifiedSeries,
+} from './series.js';
+import { TierUsages } from './tier-usages.js';
 
 /** What exporters have in common. */
 export interface MetricsOptions {
@@ -50,6 +60,12 @@ export interface Reading {
   readonly label: string | undefined;
 }
 
+/** How long a lookup took, by what it is labelled with. */
+export interface TimedLookup {
+  readonly labels: { readonly method: string; readonly tier: string };
+  readonly seconds: number;
+}
+
 /** Under which name methods beyond the bound are summed up. */
 export const others = '(other)';
 
@@ -57,6 +73,8 @@ export const others = '(other)';
 export class MetricsSource {
   readonly name: string;
   readonly #cache: CacheManager;
+  readonly #core: CacheCore | undefined;
+  readonly #usages: TierUsages;
   readonly #maxMethods: number;
   readonly #verification: MetricsOptions['verification'];
   /** Those with figures of their own: once named, always named, so that no counter falls. */
@@ -72,6 +90,8 @@ export class MetricsSource {
       );
     this.name = name;
     this.#cache = cache;
+    this.#core = coreOf(cache);
+    this.#usages = new TierUsages(this.#core);
     this.#maxMethods = maxMethods;
     this.#verification = verification;
   }
@@ -99,15 +119,24 @@ export class MetricsSource {
             ...this.#ofOthers(series, total, ofNamed, hasOthers),
           ],
     );
-    return [...ofCache, ...this.#tiers(), ...this.#verified()];
+    return [...ofCache, ...this.#verified()];
   }
 
-  /** One that would have to count its entries has no figure. */
-  #tiers(): Reading[] {
-    const tiers = coreOf(this.#cache)?.tiers.slow ?? [];
-    return tiers.flatMap(({ name, size }) =>
-      size === undefined ? [] : [{ series: tierEntries, value: size, method: undefined, label: name }],
-    );
+  /** What the tiers behind memory hold. Methods that this process has not used are summed up. */
+  async readTiers(): Promise<Reading[]> {
+    const readings = new Map<string, Reading & { value: number }>();
+    const add = (series: Series, label: string, name: string | undefined, value: number) => {
+      const method = name !== undefined && this.#named.has(name) ? name : others;
+      const place = `${series.name} ${label} ${method}`;
+      const known = readings.get(place);
+      if (known === undefined) readings.set(place, { series, value, method, label });
+      else known.value += value;
+    };
+    for (const { tier, method, entries, bytes } of await this.#usages.read()) {
+      add(tierEntries, tier, method, entries);
+      if (bytes !== undefined) add(tierBytes, tier, method, bytes);
+    }
+    return [...readings.values()];
   }
 
   #verified(): Reading[] {
@@ -145,6 +174,25 @@ export class MetricsSource {
     const onLoad = ({ method, loadMs }: CacheEvents['load']) => listener(this.labelOf(method), loadMs / 1000);
     this.#cache.on('load', onLoad);
     return () => void this.#cache.off('load', onLoad);
+  }
+
+  /** Hears how long each look into a tier behind memory took. @returns ends it */
+  onLookup(listener: (lookup: TimedLookup) => void): () => void {
+    if (this.#core === undefined) return () => undefined;
+    return onTierLookup(this.#core, (lookup) =>
+      callListener('Recording a lookup', listener, this.#timed(lookup)),
+    );
+  }
+
+  /** Tries how long lookups in memory take now. */
+  async tryMemory(): Promise<TimedLookup[]> {
+    if (this.#core === undefined) return [];
+    const lookups = await tryMemory(this.#core, this.#named);
+    return lookups.map((lookup) => this.#timed(lookup));
+  }
+
+  #timed({ method, tier, ms }: TierLookup): TimedLookup {
+    return { labels: { method: this.labelOf(method), tier }, seconds: ms / 1000 };
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { compareStamps, type Stamp } from '../stamp.js';
-import type { LoadWatch, LoadWatchListener, SlowTier, TierRecord } from '../tier.js';
+import type { LoadWatch, LoadWatchListener, SlowTier, TierRecord, TierUsage } from '../tier.js';
 import type { ConsolidationReport } from './consolidate/consolidation.js';
 import type { FolderMergeReport } from './consolidate/merge-folders.js';
 import { ConsolidationQueue } from './consolidation-queue.js';
@@ -18,9 +18,9 @@ import type { Flights } from './flight/flights.js';
 import type { LoadMode } from './folder-context.js';
 import { folderFlights } from './folder-flights.js';
 import { FolderOpening } from './folder-opening.js';
-
 import { hashMethod } from './format/partition-name.js';
 import { hashTag } from './format/tombstone.js';
+import { methodUsage } from './index/method-usage.js';
 import { DirectoryTakenError } from './lock/acquire-lock.js';
 import { accessByMode, type FolderAccess, freeAccess } from './lock/folder-access.js';
 import { FolderTime } from './lock/folder-time.js';
@@ -76,8 +76,7 @@ export class DiskTier implements SlowTier {
     this.#reader = new EntryReader(this.#folder, init.clock);
     const isMachines = init.files === undefined;
     this.#time = new FolderTime({ ...init, files, isMachines });
-    const pull = () => this.#pull();
-    const entering = { ...init, writer, onError, onOthers: () => void pull() };
+    const entering = { ...init, writer, onError, onOthers: () => void this.#pull() };
     this.#access = init.access ?? (isMachines ? accessByMode(entering) : freeAccess);
     this.#consolidations = new ConsolidationQueue(this.#folder, this.#access);
     this.#flushes = new FlushScheduler({
@@ -121,8 +120,8 @@ export class DiskTier implements SlowTier {
       aheadMs: () => this.#time.aheadMs,
     });
     this.takeTurn = this.#flights?.takeTurn;
-    if (init.options.mode === 'multi') this.#every(init.options.syncInterval, pull);
-    const { consolidateInterval } = init.options;
+    const { mode, syncInterval, consolidateInterval } = init.options;
+    if (mode === 'multi') this.#every(syncInterval, () => this.#pull());
     if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());
     const isTaken = () => !this.#opening.isOpen && this.#access.isTaken();
     const exitWriter = { options: init.options, writer, now: () => init.clock.now(), isTaken, onError };
@@ -143,6 +142,8 @@ export class DiskTier implements SlowTier {
     }
     return size;
   }
+
+  usage = (): Promise<readonly TierUsage[]> => methodUsage(this.#folder.index, this.#clock.now());
 
   get counters(): DiskCounters {
     const { droppedEntries } = this.#admission;
@@ -266,8 +267,7 @@ export class DiskTier implements SlowTier {
     }
     for await (const records of this.#reader.all()) {
       for (const record of records) {
-        const isNewer = pending.has(record.key) || this.#bufferedRecord(record.key) !== undefined;
-        if (!isNewer) yield record;
+        if (!pending.has(record.key) && this.#bufferedRecord(record.key) === undefined) yield record;
       }
     }
   }

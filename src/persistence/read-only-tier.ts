@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
-import type { SlowTier, TierRecord } from '../tier.js';
+import type { SlowTier, TierRecord, TierUsage } from '../tier.js';
 import { DiskTier } from './disk-tier.js';
 import type { DiskTierInit } from './disk-tier-init.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
@@ -57,6 +57,10 @@ export class ReadOnlyTier implements SlowTier {
 
   get size(): number {
     return this.#tier.size;
+  }
+
+  usage(): Promise<readonly TierUsage[]> {
+    return this.#tier.usage();
   }
 
   open(): Promise<void> {

@@ -51,6 +51,9 @@ it('an SDK of OpenTelemetry collects what the cache counts', async () => {
   const { count, sum } = loads!.value as { count: number; sum: number };
   expect([loads!.attributes, count]).toEqual([attributes, 2]);
   expect(sum).toBeCloseTo((cache.stats().loadTime.mean * 2) / 1000, 9);
+  const [tried] = await pointsOf('toolstash.lookup.duration');
+  expect(tried!.attributes).toEqual({ ...attributes, 'toolstash.tier': 'memory' });
+  expect((tried!.value as { count: number }).count).toBeGreaterThan(0);
   const saved = await pointsOf('toolstash.saved.time');
   expect(saved[0]!.value).toBeCloseTo(cache.stats().savedMs / 1000, 9);
 

@@ -1,9 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Counter, Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
+import { coreOf } from '../../src/manager/cache-context.js';
 import { prometheusMetrics } from '../../src/metrics/index.js';
 
 let registry: Registry;
@@ -97,6 +98,40 @@ describe('what Prometheus scrapes', () => {
     };
     await prometheusMetrics(cache, { registry });
     expect(heard).toEqual(['load']);
+    const core = coreOf(cache)!;
+    expect([core.observers, core.aroundLoads, heard]).toEqual([undefined, undefined, ['load']]);
+    const looked: unknown[] = [];
+    core.tiers.reads.listeners.add((lookup) => void looked.push(lookup));
+    for (let call = 0; call < 3; call += 1) await cache.getOrSet('search', 1, () => 1);
+    expect([cache.stats().hits, looked]).toEqual([2, []]);
+  });
+
+  it('tries how long memory takes at each scrape, without a use, and times each look into a slower tier', async () => {
+    const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-metrics-'));
+    const cache = await CacheManager.open({ persist: true, persistDir, maxSize: 2 });
+    try {
+      const { stop } = await prometheusMetrics(cache, { registry });
+      const ask = (id: number) => cache.getOrSet('search', id, () => ({ id }));
+      for (const id of [1, 2, 3, 3, 1]) await ask(id);
+      const before = cache.stats();
+      const of = (tier: string) =>
+        `lookup_duration_seconds_count{cache="default",method="search",tier="${tier}"}`;
+      // Three misses, and what memory had evicted by the end.
+      expect(await scraped(of('disk'))).toBe(4);
+      const tried = await scraped(of('memory'));
+      expect(tried).toBeGreaterThan(0);
+      expect(await scraped(of('memory'))).toBeGreaterThan(tried!);
+      expect(cache.stats()).toEqual(before);
+      stop();
+      await ask(2);
+      await ask(3);
+      const again = await prometheusMetrics(cache, { registry });
+      expect(await scraped(of('disk'))).toBeUndefined();
+      again.stop();
+    } finally {
+      await cache.close();
+      rmSync(persistDir, { recursive: true });
+    }
   });
 
   it('has a bounded number of methods, whose counters never fall', async () => {
@@ -149,18 +184,35 @@ describe('what Prometheus scrapes', () => {
     expect(await scraped('loads_total{cache="one",method="search"}')).toBe(1);
   });
 
-  it('tells how many entries the disk holds, whatever memory has let go of', async () => {
+  it('tells what the disk holds of each method, whatever memory has let go of', async () => {
     const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-metrics-'));
+    const earlier = await CacheManager.open({ persist: true, persistDir });
+    for (let id = 0; id < 3; id += 1) await earlier.set('unused', id, id);
+    await earlier.close();
     const cache = await CacheManager.open({ persist: true, persistDir, maxSize: 2 });
     try {
-      await prometheusMetrics(cache, { registry, name: 'kept' });
-      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(0);
-      for (let id = 0; id < 5; id += 1) await cache.set('search', id, id);
-      await cache.flush();
-      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(5);
-      expect(await scraped('entries{cache="kept",method="search"}')).toBe(2);
+      for (let id = 0; id < 5; id += 1) await cache.set('search', id, 'x'.repeat(5000));
+      await cache.set('fetch', 1, 1);
+      await cache.set('fetch', 2, 1, { ttl: 1 });
       await cache.delete('search', 1);
-      expect(await scraped('tier_entries{cache="kept",tier="disk"}')).toBe(4);
+      await cache.flush();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      await prometheusMetrics(cache, { registry });
+      const of = (method: string, tier = 'disk') => `{cache="default",method="${method}",tier="${tier}"}`;
+      expect(await scraped(`tier_entries${of('search')}`)).toBe(4);
+      expect(await scraped(`tier_entries${of('fetch')}`)).toBe(1);
+      // Methods that this process has not used have no label of their own.
+      expect(await scraped(`tier_entries${of('(other)')}`)).toBe(3);
+      const sizes = await Promise.all(
+        ['search', 'fetch', '(other)'].map((name) => scraped(`tier_bytes${of(name)}`)),
+      );
+      const files = readdirSync(persistDir, { recursive: true, encoding: 'utf8' }).filter((each) =>
+        each.endsWith('.cache'),
+      );
+      const onDisk = files.reduce((sum, file) => sum + statSync(join(persistDir, file)).size, 0);
+      expect(sizes.reduce((sum, size) => sum! + size!, 0)).toBe(onDisk);
+      expect(await scraped('entries{cache="default",method="search"}')).toBe(0);
+      expect(await scraped('bytes{cache="default",method="fetch"}')).toBe(cache.stats('fetch').bytes);
     } finally {
       await cache.close();
       rmSync(persistDir, { recursive: true });
@@ -188,15 +240,19 @@ describe('what Prometheus scrapes', () => {
 });
 
 it('the dashboard for Grafana asks for metrics that exist, by labels that exist', async () => {
-  const cache = new CacheManager({ circuitBreaker: { failures: 1 } });
+  const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-metrics-'));
+  const cache = await CacheManager.open({ circuitBreaker: { failures: 1 }, persist: true, persistDir });
   await prometheusMetrics(cache, { registry });
   await cache.getOrSet('search', 1, () => 1);
+  await cache.flush();
   const series = new Map<string, Set<string>>();
   for (const line of (await registry.metrics()).split('\n')) {
     const [, name, labels] = /^(\w+)\{(.*)\}/.exec(line) ?? [];
     if (name !== undefined)
       series.set(name, new Set(Array.from(labels!.matchAll(/(\w+)="/g), ([, label]) => label!)));
   }
+  await cache.close();
+  rmSync(persistDir, { recursive: true });
   const path = new URL('../../examples/metrics/grafana.json', import.meta.url);
   const dashboard = JSON.parse(readFileSync(path, 'utf8')) as {
     panels: { title: string; targets?: { expr: string }[] }[];

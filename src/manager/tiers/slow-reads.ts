@@ -20,8 +20,17 @@ export type Search = Found | { readonly error: CacheError } | undefined;
 /** What a read came to: what it found, or that its key was written meanwhile. */
 export type Read = Search | 'superseded';
 
+/** One look into a tier. */
+export interface TierLookup {
+  readonly method: string;
+  readonly tier: TierName;
+  readonly ms: number;
+}
+
 /** All reads of one cache's slower tiers. */
 export class SlowReads extends SingleFlight<Read> {
+  /** Who hears how long each look into a tier took that did not fail. They never throw. */
+  readonly listeners = new Set<(lookup: TierLookup) => void>();
   /** Reads for which a load has waited in vain. */
   readonly #stuck = new WeakSet<Flight<Read>>();
 

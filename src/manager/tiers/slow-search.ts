@@ -11,7 +11,7 @@ import type { RemoteTier, SlowTier, TierRecord } from '../../tier.js';
 import type { ValueKeeper } from '../../value/keeper.js';
 import { entryFrom, isOver, staleAtFor } from '../create-entry.js';
 import type { MethodState } from '../method-context.js';
-import type { Found, Read } from './slow-reads.js';
+import type { Found, Read, SlowReads } from './slow-reads.js';
 
 /** What a search works with. */
 export interface SearchPlace {
@@ -19,6 +19,7 @@ export interface SearchPlace {
   readonly remote: RemoteTier | undefined;
   readonly keeper: ValueKeeper;
   readonly clock: Clock;
+  readonly reads: Pick<SlowReads, 'listeners'>;
   /** Takes note of a stamp that was read. */
   observe(stamp: Stamp): void;
   isInvalid(tagged: Tagged): boolean;
@@ -56,7 +57,10 @@ export async function searchSlowTiers(
   let isConfirmed = true;
   for (const [at, tier] of place.slow.entries()) {
     try {
+      const began = clock.elapsed();
       const record = await inBackground(() => tier.lookup(key, state.name));
+      for (const listener of place.reads.listeners)
+        listener({ method: state.name, tier: tier.name, ms: clock.elapsed() - began });
       if (flight.superseded) return 'superseded';
       if (record === undefined) continue;
       place.observe(record.stamp);

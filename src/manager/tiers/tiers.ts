@@ -306,6 +306,7 @@ export class Tiers {
       remote: this.remote,
       keeper: this.keeper,
       clock: this.#clock,
+      reads: this.reads,
       observe: (stamp) => this.#stamps.observe(stamp),
       isInvalid: (tagged) => this.tags.isInvalid(tagged),
       peek: (key) => this.peek(key),
