@@ -6,7 +6,7 @@
 
 import { stringBytes } from '../value/heap-size.js';
 import { ownString } from '../value/own-string.js';
-import { type Snapshot, snapshotOf } from './argument-snapshot.js';
+import { Snapshot, snapshotOf } from './argument-snapshot.js';
 import { argumentHash, isSame, type Token, textHash } from './argument-walk.js';
 import type { KeyHasher } from './key-hasher.js';
 
@@ -41,6 +41,12 @@ export interface KnownArguments {
   areSameAs(params: unknown): boolean;
 }
 
+/** The index's own copy of arguments, and their key. */
+export interface HeldArguments extends KnownArguments {
+  /** The params, as a value that nobody else has. */
+  value(): unknown;
+}
+
 /** A call that copies its arguments sooner or later, for its tool. */
 export interface CopyingCall {
   /** The params of a copy of the arguments that nobody else can change, the one that the tool is given. */
@@ -48,7 +54,7 @@ export interface CopyingCall {
 }
 
 /** Arguments that were seen, and their key. */
-class Slot implements KnownArguments {
+class Slot implements HeldArguments {
   readonly tokens: readonly Token[];
   readonly scope: string | undefined;
   readonly chain: string;
@@ -75,6 +81,10 @@ class Slot implements KnownArguments {
   areSameAs(params: unknown): boolean {
     return isSame(params, this.tokens);
   }
+
+  value(): unknown {
+    return new Snapshot(this.tokens, this.bytes).value();
+  }
 }
 
 /** Nothing else can be asked where a call's own copy has made the key. */
@@ -100,8 +110,17 @@ export class ArgumentIndex {
   /** What was asked for last and has no place yet: the tool's copy of a call's arguments is compared with it, and the next call. */
   #latest: Slot | undefined;
 
-  /** @param most how many entries, and bytes, the memory tier holds at most */
-  constructor({ maxSize, maxBytes }: { readonly maxSize: number; readonly maxBytes: number }) {
+  readonly #onTaken: ((taken: HeldArguments) => void) | undefined;
+
+  /**
+   * @param most how many entries, and bytes, the memory tier holds at most
+   * @param onTaken hears of arguments that were taken in
+   */
+  constructor(
+    { maxSize, maxBytes }: { readonly maxSize: number; readonly maxBytes: number },
+    onTaken?: (taken: HeldArguments) => void,
+  ) {
+    this.#onTaken = onTaken;
     // Twice as many as there are entries: hashes spread slots unevenly over buckets.
     this.#buckets = Math.ceil(Math.min(mostSlots, 2 * maxSize) / slotsInBucket);
     this.#maxBytes = Math.floor(maxBytes / 16);
@@ -118,8 +137,9 @@ export class ArgumentIndex {
   }
 
   /** Arguments that were taken in, or asked for last, else `undefined`. It is no use of them. */
-  find(params: unknown, scope: string | undefined, chain: Chain): KnownArguments | undefined {
-    return this.known(params, scope, chain, undefined, false);
+  find(params: unknown, scope: string | undefined, chain: Chain): HeldArguments | undefined {
+    const known = this.known(params, scope, chain, undefined, false);
+    return known instanceof Slot ? known : undefined;
   }
 
   /** Lets go of all arguments. */
@@ -231,6 +251,7 @@ export class ArgumentIndex {
     this.#size++;
     this.#bytes += bytes;
     slot.meter.indexBytes += bytes;
+    this.#onTaken?.(slot);
   }
 
   /** Makes a slot the first of its bucket. */

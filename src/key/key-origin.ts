@@ -2,6 +2,7 @@
 
 import { types } from 'node:util';
 import { objectOf, refuseUnknown } from '../option-checks.js';
+import type { HeldArguments } from './argument-index.js';
 import { checkedPaths, type IgnoredMembers, type IgnoredPath } from './ignored-path.js';
 import { type RedactedPaths, redactedBelow } from './redacted-paths.js';
 import { isPlain } from './tagged-form.js';
@@ -41,6 +42,50 @@ export function resolveKeepParams(
   refuseUnknown(value, ['redact'], { of: `\`${path}\``, noun: 'field' });
   const { redact = [] } = value;
   return { redact: [...(inherited?.redact ?? []), ...checkedPaths(redact, `${path}.redact`)] };
+}
+
+interface Encoder {
+  encode(value: unknown): Uint8Array;
+}
+
+/** An origin whose params are those of a copy that is held anyway, encoded when they are asked for. */
+class SharingOrigin implements KeyOrigin {
+  declare readonly scope?: string;
+  declare readonly version?: string | number;
+  declare readonly task?: string;
+  declare readonly rollout?: string;
+  readonly #held: HeldArguments;
+  readonly #encoder: Encoder;
+
+  constructor(origin: KeyOrigin, held: HeldArguments, encoder: Encoder) {
+    const { encodedParams: _, ...others } = origin;
+    Object.assign(this, others);
+    this.#held = held;
+    this.#encoder = encoder;
+  }
+
+  get encodedParams(): Uint8Array {
+    return this.#encoder.encode(this.#held.value());
+  }
+}
+
+/** The same origin with its params shared, or itself where they are not the same, as after something was redacted. */
+export function sharingParams(origin: KeyOrigin, held: HeldArguments, encoder: Encoder): KeyOrigin {
+  const { encodedParams } = origin;
+  if (encodedParams === undefined) return origin;
+  const isSame = Buffer.compare(encoder.encode(held.value()), encodedParams) === 0;
+  return isSame ? new SharingOrigin(origin, held, encoder) : origin;
+}
+
+/** What is known of an origin, as fields of its own. */
+export function plainOrigin({ encodedParams, scope, version, task, rollout }: KeyOrigin): KeyOrigin {
+  return {
+    ...(encodedParams !== undefined && { encodedParams }),
+    ...(scope !== undefined && { scope }),
+    ...(version !== undefined && { version }),
+    ...(task !== undefined && { task }),
+    ...(rollout !== undefined && { rollout }),
+  };
 }
 
 /** Which members of params are not kept. */

@@ -8,6 +8,7 @@ import { ErrorMemory, RememberedErrors } from '../guard/error-cache.js';
 import { warnOfIdleMethods, warnOfUnusedMethod } from '../guard/idle-options.js';
 import { SingleFlight } from '../guard/single-flight.js';
 import { ArgumentIndex } from '../key/argument-index.js';
+import { sharingParams } from '../key/key-origin.js';
 import { Redactions, warnOfUnmatched } from '../key/redacted-paths.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
@@ -98,7 +99,10 @@ export class CacheCore implements TierObserver {
 
   constructor(options: ResolvedCacheOptions, slow: SlowTiers, writer: string) {
     this.options = options;
-    this.#index = new ArgumentIndex(options);
+    this.#index = new ArgumentIndex(options, (taken) => {
+      const entry = this.tiers.peek(taken.key);
+      if (entry?.origin) entry.origin = sharingParams(entry.origin, taken, this.codec);
+    });
     this.codec = createValueCodec(options.codecs);
     this.keeper = options.values === 'copy' ? copyingKeeper(this.codec) : referenceKeeper(this.codec);
     const { keeper, events } = this;

@@ -7,7 +7,7 @@ import type { Clock } from '../clock.js';
 import { type Duration, parseDuration } from '../duration.js';
 import { CacheError, InvalidOptionError } from '../errors.js';
 import { jitteredTtl } from '../guard/jitter.js';
-import type { KeyOrigin } from '../key/key-origin.js';
+import { type KeyOrigin, plainOrigin } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import type { Stamp } from '../stamp.js';
 import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
@@ -201,7 +201,7 @@ export function newRecord(
   // With a ttl of 0 it answers nobody, however stale a value one takes.
   const times = isLasting ? { staleAt: lifetime.ttl === 0 ? 0 : life.staleAt, expiresAt: null } : life;
   const metadata = { ...times, createdAt, accessCount, lastAccess, loadMs, cost, isNegative, hasOwnTtl };
-  return { key, method, encoded, stamp, metadata, ...(tags && { tags }), ...origin };
+  return { key, method, encoded, stamp, metadata, ...(tags && { tags }), ...(origin && plainOrigin(origin)) };
 }
 
 /** How long a record lives, and how long it may once it is read. */
@@ -262,16 +262,12 @@ export function entryFrom(
 }
 
 /** What a record knows of its key's origin, in memory of its own; `undefined`: nothing. */
-export function originOf({ encodedParams, scope, version, task, rollout }: KeyOrigin): KeyOrigin | undefined {
+export function originOf(record: KeyOrigin): KeyOrigin | undefined {
+  const { encodedParams, ...others } = plainOrigin(record);
   // Whoever keeps the rollout keeps its scope.
-  if (encodedParams === undefined && scope === undefined && version === undefined) return undefined;
-  return {
-    ...(encodedParams && { encodedParams: new Uint8Array(encodedParams) }),
-    ...(scope !== undefined && { scope }),
-    ...(version !== undefined && { version }),
-    ...(task !== undefined && { task }),
-    ...(rollout !== undefined && { rollout }),
-  };
+  if (encodedParams === undefined && others.scope === undefined && others.version === undefined)
+    return undefined;
+  return { ...others, ...(encodedParams && { encodedParams: new Uint8Array(encodedParams) }) };
 }
 
 /** The same for somebody who goes through all records, and passes over one that can't be read. */

@@ -8,7 +8,13 @@ import { CircuitBreaker } from '../guard/circuit-breaker.js';
 import { ConcurrencyLimiter } from '../guard/concurrency.js';
 import type { RememberedErrors } from '../guard/error-cache.js';
 import type { ResolvedGuardOptions } from '../guard/resolved-guard-options.js';
-import { type ArgumentIndex, Chain, type CopyingCall, type KnownArguments } from '../key/argument-index.js';
+import {
+  type ArgumentIndex,
+  Chain,
+  type CopyingCall,
+  type HeldArguments,
+  type KnownArguments,
+} from '../key/argument-index.js';
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
 import type { UnkeptMembers } from '../key/key-origin.js';
@@ -99,12 +105,17 @@ export class MethodState implements SharedMethodState {
   /** `key` where nobody asks for a value: who writes many entries may never ask for most of them. */
   keyInPassing(params: unknown, scope: string | undefined): string {
     const own = this.#ownScope(scope);
-    return (this.#chain && this.index.find(params, own, this.#chain)?.key) ?? this.#hash(params, own);
+    return this.held(params, own)?.key ?? this.#hash(params, own);
   }
 
   /** The params of a call, and its key, where they are plain data; `undefined` where it takes more to find it, or that there is none. */
   known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined {
     return this.#chain && this.index.known(params, scope ?? this.options.scope, this.#chain, call);
+  }
+
+  /** The copy of a call's params by which it was found, where there is one. */
+  held(params: unknown, scope: string | undefined): HeldArguments | undefined {
+    return this.#chain && this.index.find(params, this.#ownScope(scope), this.#chain);
   }
 
   #ownScope(scope: string | undefined): string | undefined {

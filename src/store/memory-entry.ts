@@ -75,8 +75,8 @@ export class MemoryEntry implements StoreEntry, EntryMetadata, Grouped<MemoryEnt
   readonly loadMs: number;
   readonly stamp: Stamp;
   readonly tags: readonly string[] | undefined;
-  /** What its key was made from, where that is kept. */
-  readonly origin: KeyOrigin | undefined;
+  /** What its key was made from, where that is kept. One with a copy of the params gives way to one that shares them. */
+  origin: KeyOrigin | undefined;
   /** How long it may go unread, in ms; 0 is no limit. */
   readonly idleMs: number;
   readonly cost: number | undefined;

@@ -5,6 +5,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatEntryLine, parseEntryLine } from '../../src/cli/partitions/entry-line.js';
 import { CacheManager, type CacheOptions, hashKey } from '../../src/index.js';
+import { coreOf } from '../../src/manager/cache-context.js';
 import { exportFiles } from '../../src/persistence/offline/inspection.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import { gate } from '../helper/gate.js';
@@ -57,6 +58,38 @@ describe('keepParams', () => {
     ]);
     for (const { key, method, params, scope, version } of lines)
       expect(hashKey(method as string, params, { scope, version: version as number })).toBe(key);
+  });
+
+  it('keeps params in memory once: those that calls are found by are encoded when they are asked for', async () => {
+    const cache = new CacheManager({ keepParams: { redact: ['token'] } });
+    const call = { text: 'as before', list: [1, undefined, { deep: 1.5 }] };
+    const secret = { text: 'with a token', token: 'hunter2' };
+    const originOf = (params: unknown) =>
+      coreOf(cache)!.tiers.peek(hashKey('m', params))!.origin as { readonly encodedParams: Uint8Array };
+    const isShared = (params: unknown) => !Object.hasOwn(originOf(params), 'encodedParams');
+    for (const params of [call, secret]) await cache.set('m', params, 1);
+    expect([call, secret].map(isShared)).toEqual([false, false]);
+    const { encodedParams } = originOf(call);
+    for (const params of [call, call, secret, secret]) await cache.get('m', structuredClone(params));
+    // What is redacted is in the index alone.
+    expect([call, secret].map(isShared)).toEqual([true, false]);
+    expect(originOf(call).encodedParams).toEqual(encodedParams);
+
+    await cache.set('m', call, 2);
+    expect(isShared(call)).toBe(true);
+    expect(originOf(call).encodedParams).toEqual(encodedParams);
+    const seen: unknown[] = [];
+    const params = (kept: unknown) => seen.push(kept) > 9;
+    expect(await cache.deleteWhere('m', { params })).toEqual({ deleted: 0, unknown: 0 });
+    expect(seen).toEqual(expect.arrayContaining([call, { text: 'with a token' }]));
+  });
+
+  it('writes params that are shared with the index', async () => {
+    const cache = await disk({ keepParams: true });
+    for (let turn = 0; turn < 3; turn += 1) await cache.get('m', { q: 1 });
+    await cache.set('m', { q: 1 }, 'a');
+    await cache.close();
+    expect(await exported()).toMatchObject([{ params: { q: 1 }, result: 'a' }]);
   });
 
   it('keeps nothing by default', async () => {
