@@ -89,8 +89,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly persist?: boolean;
   /**
-   * Which entry leaves when room is needed: `'lru'`, `'lfu'`, `'fifo'`, `'ttl'`, `'gdsf'`, the name of a registered
-   * store (added to `StoreNames`), or a store factory.
+   * Which entry leaves when room is needed: a name of `StoreNames`, to which you add those you register, or a
+   * store factory.
    * @default 'lru'
    */
   readonly eviction?: keyof StoreNames | StoreFactory;

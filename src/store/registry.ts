@@ -8,7 +8,10 @@ import { fifo } from './fifo.js';
 import { gdsf } from './gdsf.js';
 import { lfu } from './lfu.js';
 import { lru } from './lru.js';
+import { s3Fifo } from './s3-fifo.js';
+import { sieve } from './sieve.js';
 import type { Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
+import type { BuiltInStoreName } from './store-names.js';
 import { ttl } from './ttl.js';
 
 /** The most entries one store can hold: the limit of V8's Map. */
@@ -20,7 +23,12 @@ const builtIns = {
   fifo,
   ttl,
   gdsf,
-} satisfies Record<string, StoreFactory>;
+  sieve,
+  's3-fifo': s3Fifo,
+} satisfies Record<BuiltInStoreName, StoreFactory>;
+
+/** The stores that come with Toolstash. */
+export const builtInStores = Object.keys(builtIns) as BuiltInStoreName[];
 
 const factories = new Map<string, StoreFactory>(Object.entries(builtIns));
 /** Where the registered ones come from. */

@@ -1,7 +1,9 @@
 /** The names that `eviction` takes, as a type that users can add to. */
 
 /**
- * The stores that `eviction` takes by name. Add the ones you register:
+ * The stores that `eviction` takes by name. First to leave is under `lru` what was used least recently, `lfu` least often,
+ * `fifo` what was stored first, `ttl` what expires first, `gdsf` what costs least to load again for its size and use;
+ * `sieve` the oldest not used since it was last in question; `s3-fifo` what was used once, soon. Add your own:
  *
  * @example
  * declare module 'toolstash' {
@@ -10,15 +12,7 @@
  *   }
  * }
  */
-export interface StoreNames {
-  /** Evicts what was used least recently. */
-  readonly lru: true;
-  /** Evicts what was used least often; of several, the one used least recently. */
-  readonly lfu: true;
-  /** Evicts what was stored first. */
-  readonly fifo: true;
-  /** Evicts what expires first. */
-  readonly ttl: true;
-  /** Evicts what costs least to load again, for its size and how often it is used (GreedyDual-Size-Frequency). */
-  readonly gdsf: true;
-}
+export interface StoreNames extends Record<BuiltInStoreName, true> {}
+
+/** The names of the stores that come with Toolstash. */
+export type BuiltInStoreName = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf' | 'sieve' | 's3-fifo';

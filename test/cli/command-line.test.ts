@@ -188,11 +188,7 @@ describe('what can not be used is told in one sentence with the fix, exit code 2
       ['replay', '--max-bytes', '-1'],
       /--max-bytes to be .* such as 64MiB, got `-1`$/,
     ],
-    [
-      'an unknown policy',
-      ['replay', '--eviction', 'mru'],
-      /--eviction to be lru, lfu, fifo, ttl, gdsf, got `mru`$/,
-    ],
+    ['an unknown policy', ['replay', '--eviction', 'mru'], /--eviction to be lru, .*, got `mru`$/],
     ['a ttl without a unit', ['replay', '--ttl', '5x'], /Expected `ttl` to be a duration .*got `'5x'`$/],
     [
       'an unknown distribution',

@@ -4,6 +4,8 @@ import { BoundedStore } from '../../src/store/bounded-store.js';
 import { gdsfOrder } from '../../src/store/gdsf.js';
 import { GreedyDualOrder } from '../../src/store/greedy-dual.js';
 import { QueueOrder } from '../../src/store/queue-order.js';
+import { S3FifoOrder } from '../../src/store/s3-fifo.js';
+import { SieveOrder } from '../../src/store/sieve.js';
 import type { StoreEntry, StoreFactory, StoreOptions } from '../../src/store/store.js';
 import { TtlOrder } from '../../src/store/ttl.js';
 
@@ -25,5 +27,11 @@ export const shardedStores = {
   },
   gdsf: function shardedGdsf<E extends StoreEntry>(options: StoreOptions<E>) {
     return new BoundedStore(options, gdsfOrder<E>(options.maxSize, largestMap));
+  },
+  sieve: function shardedSieve<E extends StoreEntry>(options: StoreOptions<E>) {
+    return new BoundedStore(options, new SieveOrder<E>(options.maxSize, largestMap));
+  },
+  's3-fifo': function shardedS3Fifo<E extends StoreEntry>(options: StoreOptions<E>) {
+    return new BoundedStore(options, new S3FifoOrder<E>(options.maxSize, largestMap));
   },
 } satisfies Record<string, StoreFactory>;

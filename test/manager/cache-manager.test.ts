@@ -7,7 +7,7 @@ import {
   type LoaderContext,
   type StoreFactory,
 } from '../../src/index.js';
-import { createStore } from '../../src/store/registry.js';
+import { builtInStores, createStore } from '../../src/store/registry.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 
 const open: CacheManager[] = [];
@@ -423,7 +423,7 @@ describe('what goes wrong at run time', () => {
   });
 
   it('keeps its books when a listener writes to it', async () => {
-    for (const eviction of ['lru', 'lfu', 'fifo', 'ttl', 'gdsf'] as const) {
+    for (const eviction of builtInStores) {
       const { cache } = makeCache({ eviction, maxSize: 3 });
       let depth = 0;
       cache.on('remove', ({ reason }) => {

@@ -58,7 +58,7 @@ declare module '../../src/index.js' {
     throw new Error('never made');
   };
   registerStore('random', factory);
-  for (const eviction of ['lru', 'lfu', 'fifo', 'ttl', 'gdsf', 'random', factory] as const) {
+  for (const eviction of ['lru', 'lfu', 'fifo', 'gdsf', 's3-fifo', 'random', factory] as const) {
     expectTypeOf(eviction).toMatchTypeOf<NonNullable<CacheOptions['eviction']>>();
   }
   // @ts-expect-error no such store

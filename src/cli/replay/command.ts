@@ -6,6 +6,7 @@ import { redis } from '../../redis/index.js';
 import { formatCount, printable } from '../../report/format.js';
 import { paintFor } from '../../report/paint.js';
 import { ToolEffects } from '../../rollout/index.js';
+import type { BuiltInStoreName } from '../../store/store-names.js';
 import type { CommandIo } from '../command-io.js';
 import { watchInterruption } from '../interrupt.js';
 import { formatJson } from '../lossless-json.js';
@@ -27,13 +28,11 @@ import { readTrace } from './trace-reader.js';
 import { VirtualTime } from './virtual-time.js';
 import { generateWorkload, workloadWrites } from './workload.js';
 
-type Policy = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf';
-
 /** What the flags of `replay` come to. */
 export interface ReplayFlags extends RedisFlags {
-  readonly eviction: Policy;
+  readonly eviction: BuiltInStoreName;
   /** Instead of one eviction: several, one after the other. */
-  readonly compare?: readonly Policy[];
+  readonly compare?: readonly BuiltInStoreName[];
   readonly maxSize: number;
   readonly maxBytes: number;
   readonly ttl?: string;
@@ -179,7 +178,7 @@ export async function replay(path: string | undefined, flags: ReplayFlags, io: C
 /** Replays in virtual time under one policy after the other, and tells what each came to. */
 async function compare(
   { trace, course, notes }: { trace: Trace; course: Course; notes: readonly string[] },
-  evictions: readonly Policy[],
+  evictions: readonly BuiltInStoreName[],
   flags: ReplayFlags,
   { stdout, stderr }: CommandIo,
 ): Promise<number> {

@@ -1,6 +1,7 @@
 /** The flags of `toolstash replay`. */
 
 import { Command, Option } from 'commander';
+import { builtInStores } from '../../store/registry.js';
 import type { CommandIo } from '../command-io.js';
 import { byteSize, nonNegative, oneOf, wholeNumber } from '../option-value.js';
 import { redisOptions } from '../redis-place.js';
@@ -14,7 +15,6 @@ const largestSeed = 2 ** 32 - 1;
 /** The command with its flags, their defaults and checks. */
 export function replayCommand(io: CommandIo, exit: (code: number) => void): Command {
   const modes = ['single', 'multi'] as const;
-  const policies = ['lru', 'lfu', 'fifo', 'ttl', 'gdsf'] as const;
   const globs = (text: string, earlier: readonly string[]) => [...earlier, ...splitGlobs(text)];
   const [redisUrl, redisPrefix] = redisOptions(
     'share entries by Redis too, as machines do; ttls then run in real time',
@@ -26,16 +26,18 @@ export function replayCommand(io: CommandIo, exit: (code: number) => void): Comm
       'JSONL file, one tool call a line, or - for standard input; without it, a generated workload',
     )
     .addOption(
-      new Option('--eviction <policy>', `which entry leaves when room is needed: ${policies.join(', ')}`)
+      new Option('--eviction <policy>', `which entry leaves when room is needed: ${builtInStores.join(', ')}`)
         .default('lru')
-        .argParser(oneOf('--eviction', policies)),
+        .argParser(oneOf('--eviction', builtInStores)),
     )
     .addOption(
       new Option(
         '--compare <policies>',
         'replay under each of these, in virtual time, and report what each saves, such as lru,gdsf',
       )
-        .argParser((text) => text.split(',').map((policy) => oneOf('--compare', policies)(policy.trim())))
+        .argParser((text) =>
+          text.split(',').map((policy) => oneOf('--compare', builtInStores)(policy.trim())),
+        )
         .conflicts(['eviction', 'persist', 'persistDir', 'cache', 'loadCache', 'timeScale']),
     )
     .addOption(

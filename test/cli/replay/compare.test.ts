@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { runProgram } from '../../../src/cli/program.js';
 import { VirtualTime } from '../../../src/cli/replay/virtual-time.js';
+import { builtInStores } from '../../../src/store/registry.js';
 
 async function toolstash(...args: string[]) {
   const texts = { stdout: '', stderr: '' };
@@ -114,9 +115,9 @@ describe('toolstash replay --compare', () => {
     [
       'an unknown policy',
       ['--compare', 'lru,mru'],
-      'Expected --compare to be lru, lfu, fifo, ttl, gdsf, got `mru`',
+      `Expected --compare to be ${builtInStores.join(', ')}, got \`mru\``,
     ],
-    ['no policy', ['--compare', ''], 'Expected --compare to be lru, lfu, fifo, ttl, gdsf, got ``'],
+    ['no policy', ['--compare', ''], `Expected --compare to be ${builtInStores.join(', ')}, got \`\``],
     [
       'one policy besides',
       ['--compare', 'lru', '--eviction', 'lfu'],

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import type { StoreNames } from '../../../src/index.js';
+import { builtInStores } from '../../../src/store/registry.js';
 import { keys } from './world.js';
 
 export type Ending = 'value' | 'error' | 'undefined error' | 'hang' | 'skip' | 'error result' | 'nothing';
@@ -106,7 +107,7 @@ export function drawOf(kinds: CommandKinds): fc.Arbitrary<Draw> {
     filled,
     processes,
     knowsTags: fc.boolean(),
-    eviction: fc.constantFrom('lru', 'lfu', 'fifo', 'ttl', 'gdsf'),
+    eviction: fc.constantFrom(...builtInStores),
     isShared: fc.boolean(),
     windows: fc.constantFrom(
       { staleWhileRevalidate: 300, staleIfError: 600 },
