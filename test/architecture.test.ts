@@ -88,7 +88,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   trust: ['index.ts', 'manager/cache-context.ts', 'tools/error-result.ts'],
   mcp: ['index.ts', 'tools/', 'trust/observed.ts'],
   // JSON keeps its digits at both edges.
-  proxy: ['index.ts', 'options.ts', 'cli/lossless-json.ts', 'mcp/', 'redis/', 'report/', 'tools/'],
+  proxy: [
+    'index.ts',
+    'options.ts',
+    'cli/lossless-json.ts',
+    'mcp/',
+    'redis/',
+    'report/',
+    'rollout/',
+    'tools/',
+  ],
   langchain: ['index.ts', 'tools/'],
   rollout: [
     ...['index.ts', 'tools/', 'guard/deadline.ts', 'guard/shared-abort.ts', 'guard/wait-graph.ts', 'wrap/'],

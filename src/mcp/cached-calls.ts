@@ -9,7 +9,7 @@ import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
 import { Connection, isComplete, watchRoots } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
-import { type CallShape, callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
+import { type CallPlace, type CallShape, callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
 import { Warnings } from './warnings.js';
 
 type CachedFunction = (call: ToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
@@ -22,6 +22,8 @@ export interface CachedClient {
   readonly options: CacheClientOptions;
   /** What its user writes who says which server it is. */
   readonly naming?: string;
+  /** Where the answer to a call is found by what was done before; `'nowhere'`: it is not cached. @default undefined */
+  placeOf?(shape: CallShape): CallPlace | 'nowhere' | undefined;
 }
 
 /** A connection, and by which name its server is known here. */
@@ -47,6 +49,7 @@ export class CachedCalls {
   readonly #rules: CheckedRules;
   readonly #options: CacheClientOptions;
   readonly #naming: string;
+  readonly #placeOf: CachedClient['placeOf'];
   /** Where results come from, if they are to say so. */
   readonly #answers: ReturnType<typeof answersOf> | undefined;
   /** By method. */
@@ -54,7 +57,8 @@ export class CachedCalls {
   readonly #connections = new WeakMap<McpTransport, KnownConnection>();
 
   /** @throws InvalidOptionError */
-  constructor({ client, cache, rules, options, naming }: CachedClient) {
+  constructor({ client, cache, rules, options, naming, placeOf }: CachedClient) {
+    this.#placeOf = placeOf;
     this.#client = client;
     this.#cache = cache;
     this.#rules = adapterRules(rules);
@@ -78,6 +82,13 @@ export class CachedCalls {
   /** Whether a rule caches the tool. What its server says of it may still forbid it. */
   hasRuleFor(tool: string): boolean {
     return this.#rules.for(tool)?.kind === 'cached';
+  }
+
+  /** Whether the server says of a tool that it changes nothing, or nothing of it; `undefined`: it has not listed it. */
+  isUnvetoed(name: string): boolean | undefined {
+    const { transport } = this.#client;
+    const tool = transport && this.#connections.get(transport)?.connection.tools.find(name);
+    return tool && vetoOf(tool) === undefined;
   }
 
   /** The answer of the cache; `undefined` for a call that it has no part in, and that was not made. */
@@ -122,9 +133,11 @@ export class CachedCalls {
     // What happens from here on may concern this call. What servers ask of a client that has just connected does not.
     const { incidents } = known.connection;
     if (tool === undefined || vetoOf(tool) !== undefined) return undefined;
+    const place = this.#placeOf?.(shape);
+    if (place === 'nowhere') return undefined;
     try {
       const identity = { tool: tool.hash, ...this.#identity(known, shape) };
-      const call = new ToolCall({ shape, connection: known.connection, incidents, identity });
+      const call = new ToolCall({ shape, connection: known.connection, incidents, identity, place });
       return { call, ask: this.#function(`${known.server}/${shape.name}`, rule) };
     } catch (error) {
       known.warnings.warn(`\`${shape.name}\` runs uncached: ${messageOf(error)}`, 'TOOLSTASH_MCP_UNCACHED');

@@ -30,6 +30,14 @@ export function callShape(given: readonly unknown[]): CallShape | undefined {
   return { name: params['name'], args: params['arguments'] ?? {}, given, at, options };
 }
 
+/** Where the answer to a call is found, if that depends on more than the call. */
+export interface CallPlace {
+  /** Becomes part of the key. */
+  readonly key: string;
+  /** Whether what it depends on may have changed since. */
+  isPast(): boolean;
+}
+
 /** What a call is made from. */
 export interface ToolCallInit {
   readonly shape: CallShape;
@@ -38,6 +46,7 @@ export interface ToolCallInit {
   readonly incidents: number;
   /** What else makes the key: which server, which definition, for whom. */
   readonly identity: object;
+  readonly place?: CallPlace | undefined;
 }
 
 /** A call under way. */
@@ -50,8 +59,10 @@ export class ToolCall {
   readonly #connection: Connection;
   readonly #incidents: number;
   readonly #identity: object;
+  readonly #place: CallPlace | undefined;
 
-  constructor({ shape, connection, incidents, identity }: ToolCallInit) {
+  constructor({ shape, connection, incidents, identity, place }: ToolCallInit) {
+    this.#place = place;
     this.shape = shape;
     this.#connection = connection;
     this.#incidents = incidents;
@@ -64,7 +75,8 @@ export class ToolCall {
 
   /** Whether the result is this caller's alone. */
   get isPrivate(): boolean {
-    return !this.isComplete || this.#connection.incidents !== this.#incidents;
+    const isItsOwn = !this.isComplete || this.#connection.incidents !== this.#incidents;
+    return isItsOwn || this.#place?.isPast() === true;
   }
 
   /** What makes the key. Calls with other timeouts are others, so that nobody waits longer than he said. */
@@ -76,6 +88,7 @@ export class ToolCall {
     return {
       arguments: key === undefined ? args : key(args, given[0]),
       ...this.#identity,
+      ...(this.#place && { place: this.#place.key }),
       ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
     };
   }

@@ -6,9 +6,13 @@ import type { CacheClientOptions } from '../mcp/client-options.js';
 import { watchRoots } from '../mcp/connection.js';
 import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client.js';
 import { callShape } from '../mcp/tool-call.js';
+import { changesNothing, nothingDeclared, type ToolEffects } from '../rollout/tool-effects.js';
 import { jsonText } from './json-text.js';
 import { kindOf, type Message, recordIn, ServerLostError } from './message.js';
+import { type ResolvedRollouts, rolloutOf } from './rollout-names.js';
 import type { ToClient } from './server-link.js';
+import type { SessionWorlds } from './session-worlds.js';
+import type { Change, DeclaredTool } from './tool-world.js';
 
 /** Sends a request of which only this side knows, and gives its result; progress goes to `to` while there is a token. */
 export type Ask = (
@@ -30,7 +34,38 @@ export interface CachedServerInit {
   readonly rules: ToolRules;
   readonly options: CacheClientOptions;
   readonly ask: Ask;
+  /** `undefined`: no answer depends on what was done before. */
+  readonly tracking: Tracking | undefined;
 }
+
+/** What tools read and change, and what has happened so far. */
+export interface Tracking {
+  readonly server: string;
+  readonly effects: ToolEffects;
+  readonly rollouts: ResolvedRollouts;
+  readonly worlds: SessionWorlds;
+}
+
+/** Requests that change nothing a tool could read. What else there may be, of vendors say, is not known. */
+const harmless = new Set([
+  ...[
+    'initialize',
+    'ping',
+    'server/discover',
+    'subscriptions/listen',
+    'logging/setLevel',
+    'completion/complete',
+  ],
+  ...[
+    'tools/list',
+    'prompts/list',
+    'prompts/get',
+    'resources/list',
+    'resources/templates/list',
+    'resources/read',
+  ],
+  ...['resources/subscribe', 'resources/unsubscribe', 'tasks/get', 'tasks/list', 'tasks/result'],
+]);
 
 /** What every request says of the client from the revision 2026-07-28 on. */
 const envelope = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map(
@@ -42,6 +77,7 @@ const serverInfo = 'io.modelcontextprotocol/serverInfo';
 export class CachedServer {
   readonly #calls: CachedCalls;
   readonly #ask: Ask;
+  readonly #tracking: Tracking | undefined;
   /** The calls under way, by their params. */
   readonly #messages = new WeakMap<object, { readonly message: Message; readonly losses: number } & Asking>();
   /** How often the server went away, and how that was told the last time. */
@@ -54,8 +90,9 @@ export class CachedServer {
   #protocol: string | undefined;
   #envelope: Readonly<Record<string, unknown>> = {};
 
-  constructor({ cache, rules, options, ask }: CachedServerInit) {
+  constructor({ cache, rules, options, ask, tracking }: CachedServerInit) {
     this.#ask = ask;
+    this.#tracking = tracking;
     const server = this;
     const client: LooseClient = {
       callTool: (params, given) => this.#callTool(params as object, given),
@@ -70,6 +107,9 @@ export class CachedServer {
     this.#calls = new CachedCalls({
       ...{ client, cache, rules, options: { ...options, provenance: true } },
       naming: '`"identity": "…", "principal": …`',
+      ...(tracking && {
+        placeOf: ({ name, args, given: [params] }) => this.#placeOf(tracking, name, args, params),
+      }),
     });
   }
 
@@ -86,6 +126,37 @@ export class CachedServer {
     this.heard(message.value);
     this.#messages.set(params as object, { message, losses: this.#losses, ...asking });
     return this.#calls.answer([params, { signal: asking.signal }]);
+  }
+
+  /** Notes a request that is about to be relayed, if it may change something. */
+  change({ value: { method, params } }: Message, { rollout }: ToClient): Change | undefined {
+    const tracking = this.#tracking;
+    if (tracking === undefined || harmless.has(method as string)) return undefined;
+    const name = rolloutOf(tracking.rollouts, params, rollout);
+    const called = method === 'tools/call' ? recordIn({ params }, 'params') : undefined;
+    if (typeof called?.['name'] !== 'string') return tracking.worlds.begin(name);
+    const tool = this.#declared(tracking, called['name']);
+    if (!changesNothing(tool.declaration)) return tracking.worlds.begin(name, tool, called);
+    const isUnvetoed = this.#calls.isUnvetoed(tool.name);
+    const isOpaque = tool.declaration.effect.kind === 'opaque';
+    return isUnvetoed === true || (isOpaque && isUnvetoed === undefined)
+      ? undefined
+      : tracking.worlds.begin(name);
+  }
+
+  #placeOf(tracking: Tracking, name: string, args: unknown, params: unknown) {
+    const rollout = this.#messages.get(params as object)?.to.rollout;
+    const tool = this.#declared(tracking, name);
+    return tracking.worlds.placeOf(tool, args, rolloutOf(tracking.rollouts, params, rollout));
+  }
+
+  #declared({ server, effects }: Tracking, name: string): DeclaredTool {
+    try {
+      return { server, name, effects, declaration: effects.for(name) };
+    } catch {
+      // Two patterns disagree on it, which the cache tells.
+      return { server, name, effects, declaration: nothingDeclared };
+    }
   }
 
   /** The client has said something. */

@@ -5,11 +5,14 @@ import { CacheError, messageOf } from '../errors.js';
 import { CacheManager } from '../index.js';
 import { isRecord, type McpTool } from '../mcp/mcp-client.js';
 import { vetoOf } from '../mcp/tool-call.js';
+import { nothingDeclared, type ResolvedDeclaration } from '../rollout/tool-effects.js';
 import { adapterRules } from '../tools/adapted-tool.js';
 import type { ResolvedConfig, ResolvedServer } from './config.js';
 import { jsonText } from './json-text.js';
 import { kindOf, parsedMessages, RpcError, recordIn } from './message.js';
-import { openSession } from './open-session.js';
+import { openSessions } from './open-session.js';
+import { Worlds } from './session-worlds.js';
+import { inBackground } from './tool-declarations.js';
 
 /** What is said of one server. */
 export interface CheckedServer {
@@ -46,7 +49,8 @@ async function checkServer(server: ResolvedServer, signal?: AbortSignal): Promis
   const { name } = server;
   await using cache = new CacheManager();
   const answers = new Map<unknown, (answer: unknown) => void>();
-  const session = openSession(server, cache, (text) => {
+  const config = { servers: [server], rollouts: undefined };
+  const session = openSessions(config, { cache, worlds: new Worlds() }, (text) => {
     const message = parsedMessages(text);
     if (message === undefined || !('value' in message)) return;
     // The ids of what it asks are its own.
@@ -86,7 +90,7 @@ async function checkServer(server: ResolvedServer, signal?: AbortSignal): Promis
   }
 }
 
-function checkTools({ rules: given }: ResolvedServer, tools: readonly McpTool[]) {
+function checkTools({ rules: given, effects }: ResolvedServer, tools: readonly McpTool[]) {
   const rules = adapterRules(given);
   const problems = tools.flatMap(({ name }) => rules.ambiguityOf(name) ?? []);
   try {
@@ -104,14 +108,58 @@ function checkTools({ rules: given }: ResolvedServer, tools: readonly McpTool[])
   const checked = tools.map((tool): CheckedTool => {
     const { name } = tool;
     const rule = rules.for(name);
-    if (rule?.kind !== 'cached') return { name, isCached: false, why: 'no rule lists it' };
+    if (effects !== undefined && rules.ambiguityOf(name) !== undefined)
+      return { name, isCached: false, why: 'its rules disagree' };
+    const declared = effects?.for(name);
+    const does = declared === undefined ? '' : effectText(declared);
+    if (rule?.kind !== 'cached') {
+      const isListed = declared !== undefined && declared !== nothingDeclared;
+      return { name, isCached: false, why: isListed ? does : `no rule lists it${does}` };
+    }
     const veto = vetoOf(tool);
     if (veto !== undefined) {
       if (rule.isNamed) problems.push(`The rule of \`${name}\` does nothing: its server says ${veto}`);
       return { name, isCached: false, why: `its server says ${veto}` };
     }
-    const options = Object.entries(rule.options.method).map(([key, value]) => `${key} ${jsonText(value)}`);
+    for (const argument of declared === undefined ? [] : argumentsIn(declared))
+      if (!hasArgument(tool, argument))
+        problems.push(
+          `\`effect\` of \`${name}\` names an argument \`${argument}\`, which the tool does not have`,
+        );
+    const options = Object.entries(rule.options.method)
+      .filter(([key]) => declared?.effect.kind !== 'tracked' || !Object.hasOwn(inBackground, key))
+      .map(([key, value]) => `${key} ${jsonText(value)}`);
+    if (does !== '') options.unshift(does);
     return { name, isCached: true, why: options.length === 0 ? 'for ever' : options.join(', ') };
   });
   return { tools: checked, problems };
+}
+
+/** What was declared of a tool; a pure one says nothing of it. */
+function effectText(declared: ResolvedDeclaration): string {
+  const { effect, scope, samples } = declared;
+  if (declared === nothingDeclared) return ', so it may change everything';
+  if (effect.kind === 'opaque') return 'by its effect it changes nothing';
+  const listed = (what: string, of: readonly { readonly text: string }[]) =>
+    of.length === 0 ? [] : [`${what} ${of.map(({ text }) => text).join(' ')}`];
+  const does =
+    effect.kind === 'pure' ? [] : [...listed('reads', effect.reads), ...listed('writes', effect.writes)];
+  const whose = scope === undefined ? [] : [`scope ${jsonText(scope)}`];
+  return [...does, ...whose, ...(samples === 1 ? [] : [`samples ${samples}`])].join(', ');
+}
+
+/** The arguments that are part of names of resources. */
+function argumentsIn({ effect }: ResolvedDeclaration): readonly string[] {
+  if (effect.kind !== 'tracked') return [];
+  const texts = [...effect.reads, ...effect.writes].map(({ text }) => text);
+  const found = texts.flatMap((text) =>
+    Array.from(text.matchAll(/\{([^{}.]+)/g), ([, name]) => name as string),
+  );
+  return [...new Set(found)];
+}
+
+function hasArgument(tool: McpTool, name: string): boolean {
+  const properties = recordIn(recordIn(tool, 'inputSchema'), 'properties');
+  // One that lists none may take any.
+  return Object.keys(properties).length === 0 || Object.hasOwn(properties, name);
 }

@@ -7,10 +7,12 @@ import type { CacheOptions, ToolRules } from '../index.js';
 import { checkedOptions } from '../mcp/client-options.js';
 import { expected, expectedUnseen, filePath, objectOf, refuseUnknown, text } from '../option-checks.js';
 import type { RedisOptions } from '../redis/index.js';
-import { adapterRules } from '../tools/adapted-tool.js';
+import { ToolEffects } from '../rollout/tool-effects.js';
 import type { Program } from './child-server.js';
 import type { HttpServer } from './http-server-link.js';
 import { type ListenConfig, type ResolvedListen, resolveListen, texts } from './listen-config.js';
+import { type ResolvedRollouts, type RolloutsConfig, resolveRollouts } from './rollout-names.js';
+import { type ProxyToolRules, resolveTools, type ToolDeclarations } from './tool-declarations.js';
 
 /** The config as it is written. */
 export interface ProxyConfig {
@@ -22,6 +24,11 @@ export interface ProxyConfig {
    * @default undefined (one client on standard input and output)
    */
   readonly listen?: ListenConfig;
+  /**
+   * How calls say which trajectory they are part of, where tools say what they read and change.
+   * @default {} (by `toolstash/task` and `toolstash/rollout` in `_meta`, headers `toolstash-task` and `toolstash-rollout`)
+   */
+  readonly rollouts?: RolloutsConfig;
   /** Options of the `CacheManager`, as far as JSON can say them. */
   readonly cache?: Omit<CacheOptions, 'remote'> & {
     /** A tier that machines share; `{}` where the environment says where it is. */
@@ -60,7 +67,7 @@ export interface ServerConfig {
    * Which tools are cached, and how.
    * @default {} (none)
    */
-  readonly tools?: ToolRules;
+  readonly tools?: ProxyToolRules;
 }
 
 /** A config that was checked. */
@@ -70,6 +77,8 @@ export interface ResolvedConfig {
   readonly redis: RedisOptions | undefined;
   /** `undefined`: one client on standard input and output. */
   readonly listen: ResolvedListen | undefined;
+  /** `undefined`: no answer depends on what was done before. */
+  readonly rollouts: ResolvedRollouts | undefined;
 }
 
 /** One of its servers. */
@@ -83,6 +92,8 @@ export interface ResolvedServer {
   readonly principalHeaders: readonly string[];
   readonly forwardHeaders: readonly string[];
   readonly rules: ToolRules;
+  /** `undefined`: nobody wants to know. */
+  readonly effects: ToolEffects | undefined;
 }
 
 const programFields = ['command', 'args', 'env', 'cwd'];
@@ -109,7 +120,7 @@ export async function readConfig(path: string): Promise<ResolvedConfig> {
 /** @throws InvalidOptionError naming the field, its value and the fix */
 export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig {
   const of = 'the config of a proxy';
-  const fields = ['$schema', 'servers', 'listen', 'cache'];
+  const fields = ['$schema', 'servers', 'listen', 'rollouts', 'cache'];
   refuseUnknown(objectOf(config, 'config'), fields, { of, noun: 'field' });
   const example = "an object of servers by name, as `{ docs: { command: 'npx', args: ['docs-server'] } }`";
   const servers = Object.entries(objectOf(config.servers, 'servers', example));
@@ -126,7 +137,18 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
     if (Object.hasOwn(cache, name)) throw new InvalidOptionError(`\`cache.${name}\` can't be set: ${why}`);
   if (redis !== undefined) objectOf(redis, 'cache.redis');
   const listen = config.listen === undefined ? undefined : resolveListen(config.listen, withVariables);
-  const resolved = servers.map(([name, server]) => resolveServer(name, server, folder));
+  const declared = servers.map(([name, server]) =>
+    resolveTools(`servers.${name}`, objectOf(server, `servers.${name}`).tools ?? {}),
+  );
+  const isTracked = declared.some((each) => each.isTracked);
+  const resolved = servers.map(([name, server], at) =>
+    resolveServer(name, server, folder, { ...(declared[at] as ToolDeclarations), isTracked }),
+  );
+  if (!isTracked && config.rollouts !== undefined)
+    throw new InvalidOptionError(
+      '`rollouts` does nothing: no rule of `servers.….tools` says by `effect`, `scope` or `samples` what depends on them',
+    );
+  const rollouts = isTracked ? resolveRollouts(config.rollouts ?? {}, withVariables) : undefined;
   for (const { name, principalHeaders } of listen === undefined ? resolved : []) {
     if (principalHeaders.length === 0) continue;
     throw new InvalidOptionError(
@@ -134,13 +156,18 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
     );
   }
   for (const server of resolved) refuseForwarded(server, listen);
-  return { servers: resolved, cache, redis, listen };
+  return { servers: resolved, cache, redis, listen, rollouts };
 }
 
-function resolveServer(name: string, server: ServerConfig, folder: string): ResolvedServer {
+function resolveServer(
+  name: string,
+  server: ServerConfig,
+  folder: string,
+  { rules, effects, isTracked }: ToolDeclarations,
+): ResolvedServer {
   const path = `servers.${name}`;
   refuseUnknown(objectOf(server, path), serverFields, { of: `\`${path}\``, noun: 'field' });
-  const { url, identity, principal, tools = {} } = server;
+  const { url, identity, principal } = server;
   const [own, other] = url === undefined ? [programFields, httpFields] : [httpFields, programFields];
   const wrong = other.find((field) => Object.hasOwn(server, field));
   if (wrong !== undefined)
@@ -158,7 +185,8 @@ function resolveServer(name: string, server: ServerConfig, folder: string): Reso
     ...{ name, identity, principal: fixed ?? null, forwardHeaders },
     place: url === undefined ? programOf(path, server, folder) : httpServerOf(path, url, server),
     principalHeaders: [...(header === undefined ? [] : [header.toLowerCase()]), ...forwardHeaders],
-    rules: resolveRules(path, tools),
+    rules,
+    effects: isTracked ? new ToolEffects(effects) : undefined,
   };
 }
 
@@ -246,22 +274,6 @@ function resolveIdentity(path: string, identity?: string, principal?: string | n
     );
   }
   checkedOptions({ server: identity, principal });
-}
-
-function resolveRules(path: string, tools: ToolRules): ToolRules {
-  try {
-    for (const [tool, rule] of Object.entries(objectOf(tools, 'tools'))) {
-      if (typeof rule === 'object' && rule !== null && Object.hasOwn(rule, 'cacheErrors'))
-        throw new InvalidOptionError(
-          `\`cacheErrors\` of the rule \`${tool}\` can't be set: a proxy stores no errors`,
-        );
-    }
-    adapterRules(tools);
-    // Who runs the proxy lists what is cached, and is not asked about the rest.
-    return { '*': 'opaque', ...tools };
-  } catch (cause) {
-    throw new InvalidOptionError(`\`${path}.tools\`: ${messageOf(cause)}`, { cause });
-  }
 }
 
 /** `${NAME}` is the value of a variable, so that no secret stands in the file. */

@@ -1,9 +1,10 @@
 /** Clients over Streamable HTTP: a session for each that begins with `initialize`, one for all of a principal that don't. */
 
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bodyOf, refusalOf, refuse } from './http-access.js';
 import { Exchange } from './http-exchange.js';
 import { jsonText } from './json-text.js';
 import type { ResolvedListen } from './listen-config.js';
@@ -11,6 +12,7 @@ import { kindOf, type Message, parsedMessages, recordIn } from './message.js';
 import { disagreement } from './routing-headers.js';
 import type { ToClient } from './server-link.js';
 import type { ClientSession } from './session-group.js';
+import type { RolloutName } from './session-worlds.js';
 
 /** Who begins a session. */
 export interface Whose {
@@ -28,6 +30,10 @@ export interface HttpFrontInit {
   stats(): unknown;
   /** For whom the answers are, by these headers. */
   principalOf(headers: IncomingMessage['headers']): string;
+  /** Which trajectory a request is part of, by its headers and what follows in its path. @default undefined: nobody asks */
+  readonly rolloutOf?:
+    | ((headers: IncomingMessage['headers'], path: readonly string[]) => RolloutName)
+    | undefined;
 }
 
 /** One session, as this side knows it. */
@@ -44,10 +50,10 @@ interface HttpSession {
   lastUsed: number;
 }
 
+const base = 'http://localhost';
 const [path, statsPath] = ['/mcp', '/stats'];
 /** Messages of the server's that wait for a stream, at most. */
 const mostUnsaid = 1_000;
-const loopback = ['localhost', '127.0.0.1', '[::1]'];
 /** Headers that a server behind HTTP reads. */
 const relayed = /^mcp-(protocol-version|method|name|param-.*)$/;
 
@@ -95,16 +101,16 @@ export class HttpFront {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const base = 'http://localhost';
     if (!URL.canParse(request.url ?? '/', base)) return refuse(response, 400, -32000, 'Bad Request: no URL');
     const { pathname } = new URL(request.url ?? '/', base);
-    const refusal = this.#refusalOf(request);
+    const refusal = refusalOf(request, this.#init.listen);
     if (refusal !== undefined) return refuse(response, ...refusal);
     if (pathname === statsPath && request.method === 'GET') {
       response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(this.#init.stats()));
       return;
     }
-    if (pathname !== path) return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
+    if (this.#namesIn(pathname) === undefined)
+      return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
     if (request.method === 'POST') return this.#post(request, response);
     if (request.method !== 'GET' && request.method !== 'DELETE') {
       response.setHeader('allow', 'GET, POST, DELETE');
@@ -122,19 +128,16 @@ export class HttpFront {
     response.writeHead(200).end();
   }
 
-  /** Who asks from elsewhere, or without the token: pages in a browser may reach a loopback address too. */
-  #refusalOf({
-    headers,
-  }: IncomingMessage): readonly [status: number, code: number, message: string] | undefined {
-    const { host, allowedHosts, allowedOrigins, token } = this.#init.listen;
-    const named = (headers.host ?? '').replace(/:\d+$/, '').toLowerCase();
-    const hosts = [...loopback, host.toLowerCase(), ...allowedHosts.map((each) => each.toLowerCase())];
-    if (!hosts.includes(named)) return [403, -32000, `Forbidden host: ${named}`];
-    const { origin } = headers;
-    if (origin !== undefined && !allowedOrigins.includes(origin) && !isLoopback(origin))
-      return [403, -32000, `Forbidden origin: ${origin}`];
-    if (token === undefined || isEqual(headers.authorization ?? '', `Bearer ${token}`)) return undefined;
-    return [401, -32000, 'Unauthorized: a bearer token is required'];
+  /** What follows in the path, task and rollout; `undefined`: it is another path. */
+  #namesIn(pathname: string): readonly string[] | undefined {
+    if (pathname === path) return [];
+    const [root, ...names] = pathname.slice(1).split('/');
+    if (this.#init.rolloutOf === undefined || `/${root}` !== path || names.length > 2) return undefined;
+    try {
+      return names.includes('') ? undefined : names.map(decodeURIComponent);
+    } catch {
+      return undefined;
+    }
   }
 
   async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -175,7 +178,9 @@ export class HttpFront {
     const { isShared } = session;
     const origin = isShared ? `${++this.#origins}` : '';
     const send = (text: string, answers = 0) => exchange.send(text, answers);
-    const to: ToClient = Object.assign(send, { origin, headers: headersIn(request) });
+    const { pathname } = new URL(request.url ?? '/', base);
+    const rollout = this.#init.rolloutOf?.(request.headers, this.#namesIn(pathname) ?? []);
+    const to: ToClient = Object.assign(send, { origin, headers: headersIn(request), rollout });
     session.exchanges.add(exchange);
     exchange.onEnd(() => {
       this.#streams -= 1;
@@ -310,39 +315,4 @@ function idsIn(body: string): readonly unknown[] {
   const found = parsedMessages(body);
   const messages = found === undefined ? [] : 'value' in found ? [found] : found;
   return messages.map(({ value }) => value['id']);
-}
-
-/** `undefined`: it is too large. */
-async function bodyOf(request: IncomingMessage, most: number): Promise<string | undefined> {
-  // Said so at once, while who sends it listens still.
-  if (Number(request.headers['content-length'] ?? 0) > most) return undefined;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > most) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function refuse(response: ServerResponse, status: number, code: number, message: string): void {
-  if (response.headersSent) {
-    response.end();
-    return;
-  }
-  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
-  // What is left of the request is not read.
-  if (status === 413) response.setHeader('connection', 'close');
-  response.writeHead(status, { 'content-type': 'application/json' });
-  response.end(jsonText({ jsonrpc: '2.0', id: null, error: { code, message } }));
-}
-
-function isLoopback(origin: string): boolean {
-  return URL.canParse(origin) && loopback.includes(new URL(origin).hostname);
-}
-
-function isEqual(one: string, other: string): boolean {
-  const [a, b] = [one, other].map((each) => createHash('sha256').update(each).digest());
-  return timingSafeEqual(a as Buffer, b as Buffer);
 }

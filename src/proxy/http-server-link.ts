@@ -40,6 +40,7 @@ interface Asked {
 
 /** A link to such a server. */
 export class HttpServerLink implements ServerLink {
+  readonly endsWork = false;
   readonly #name: string;
   readonly #server: HttpServer;
   readonly #listener: LinkListener;
@@ -188,7 +189,7 @@ export class HttpServerLink implements ServerLink {
     const found = parsedMessages(text);
     const messages = found === undefined ? [] : 'value' in found ? [found] : found;
     // A batch has no one to whom all else would go.
-    const [own] = open?.size === 1 ? open.keys() : [];
+    const [own] = open?.size === 1 ? open.values() : [];
     for (const message of messages) {
       const { value } = message;
       const key = idKey(value['id']);
@@ -201,7 +202,7 @@ export class HttpServerLink implements ServerLink {
       // What waits for it goes to the server as it is now, and is answered by that.
       this.#listener.onBack(message);
     }
-    this.#listener.onMessage(text, own);
+    this.#listener.onMessage(text, own as string | undefined);
   }
 
   async #refusal(response: Response): Promise<RpcError> {

@@ -9,7 +9,9 @@ import { HttpFront } from './http-front.js';
 import { readLines } from './lines.js';
 import type { ResolvedListen } from './listen-config.js';
 import { openSessions, principalIn } from './open-session.js';
+import { rolloutOfRequest } from './rollout-names.js';
 import type { ToClient } from './server-link.js';
+import { Worlds } from './session-worlds.js';
 
 export { type CheckedServer, checkServers } from './check.js';
 export { killServers } from './child-server.js';
@@ -56,7 +58,7 @@ export async function serveStdio(
       resume();
     });
   };
-  const session = openSessions(config.servers, cache, send);
+  const session = openSessions(config, { cache, worlds: new Worlds() }, send);
   await new Promise<void>((resolve) => {
     readLines(input, {
       onLine: (line) => {
@@ -79,13 +81,16 @@ export async function serveStdio(
 
 /** Relays between clients over HTTP and a server, until the signal says so. `onListening` is told where. */
 export async function serveHttp(
-  { servers, listen }: ResolvedConfig,
+  config: ResolvedConfig,
   cache: CacheManager,
   { signal, onListening }: { readonly signal: AbortSignal; onListening(url: string): void },
 ): Promise<void> {
+  const { servers, rollouts } = config;
+  const shared = { cache, worlds: new Worlds() };
   const front = new HttpFront({
-    listen: listen as ResolvedListen,
-    open: (whose, toClient) => openSessions(servers, cache, toClient, whose),
+    listen: config.listen as ResolvedListen,
+    open: (whose, toClient) => openSessions(config, shared, toClient, whose),
+    rolloutOf: rollouts && ((headers, path) => rolloutOfRequest(rollouts, headers, path)),
     stats: () => ({
       all: cache.stats(),
       tools: Object.fromEntries(cache.methods().map((name) => [name, cache.stats(name)])),

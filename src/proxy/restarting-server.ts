@@ -23,6 +23,7 @@ type State =
 
 /** A link to a server that is a child process. */
 export class RestartingServer implements ServerLink {
+  readonly endsWork = true;
   readonly #name: string;
   readonly #program: Program;
   readonly #listener: LinkListener;

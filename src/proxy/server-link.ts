@@ -1,6 +1,7 @@
 /** The way to a server, for one session. */
 
 import type { Message, ServerLostError } from './message.js';
+import type { RolloutName } from './session-worlds.js';
 
 /** What takes the messages for a client. */
 export interface ToClient {
@@ -10,6 +11,8 @@ export interface ToClient {
   readonly origin?: string;
   /** What goes on to the server of the HTTP request that they ask by. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Which trajectory that says it is part of. */
+  readonly rollout?: RolloutName | undefined;
 }
 
 /** What comes from a server. */
@@ -26,6 +29,8 @@ export interface LinkListener {
 
 /** A connection that comes back by itself. */
 export interface ServerLink {
+  /** Whether nothing goes on of what it was asked once the server is lost. */
+  readonly endsWork: boolean;
   /** @throws ServerLostError while the server is away */
   send(message: Message): void;
   /** Resolves once more can be sent; `undefined`: now. */

@@ -288,8 +288,12 @@ function nameIn(value: Value): { readonly name: string; readonly at: readonly st
 /** Stands for an answer that never comes. */
 const cancelled = new Error('The client has cancelled the request');
 
-function extras({ origin, headers }: ToClient): Pick<ToClient, 'origin' | 'headers'> {
-  return { ...(origin !== undefined && { origin }), ...(headers !== undefined && { headers }) };
+function extras({ origin, headers, rollout }: ToClient): Pick<ToClient, 'origin' | 'headers' | 'rollout'> {
+  return {
+    rollout,
+    ...(origin !== undefined && { origin }),
+    ...(headers !== undefined && { headers }),
+  };
 }
 
 /** A server that does not know the method has none of it. */

@@ -1,9 +1,8 @@
 /** One client's session with one server: all that either says, relayed, and the calls of cached tools answered. */
 
-import { randomUUID } from 'node:crypto';
 import type { CacheManager, ToolRules } from '../index.js';
 import type { CacheClientOptions } from '../mcp/client-options.js';
-import { CachedServer } from './cached-server.js';
+import { CachedServer, type Tracking } from './cached-server.js';
 import { type Edit, edited, jsonText } from './json-text.js';
 import {
   errorText,
@@ -18,6 +17,7 @@ import {
   resultText,
   ServerLostError,
 } from './message.js';
+import { type Pending, PendingRequests } from './pending-requests.js';
 import type { LinkListener, OpenLink, ServerLink, ToClient } from './server-link.js';
 import { ServerRequests } from './server-requests.js';
 
@@ -27,21 +27,10 @@ export interface SessionInit {
   readonly rules: ToolRules;
   readonly options: CacheClientOptions;
   readonly open: OpenLink;
+  /** @default undefined: no answer depends on what was done before */
+  readonly tracking?: Tracking | undefined;
   /** Takes what the server says by itself. */
   readonly toClient: ToClient;
-}
-
-/** A request that the server has not answered yet. */
-interface Pending {
-  readonly method: string;
-  /** Where answer and progress go, if it is the client's: as it calls them. */
-  readonly client?: { readonly id: unknown; readonly to: ToClient } | undefined;
-  /** The client's progress token; `undefined`: nobody wants to know, or not any more. */
-  readonly token: () => unknown;
-  readonly to: ToClient;
-  /** Of a request of our own. */
-  resolve?(result: unknown): void;
-  reject(error: unknown): void;
 }
 
 /** What a client waits for: a request under an own id, or a call of a cached tool, and what aborts it. */
@@ -57,30 +46,23 @@ const [progress, cancelled] = ['notifications/progress', 'notifications/cancelle
 /** A request that stays open for as long as its client listens. */
 const listen = 'subscriptions/listen';
 const subscription = ['params', '_meta', 'io.modelcontextprotocol/subscriptionId'];
-/** Tokens of requests that were answered and whose work goes on, at most. */
-const mostTasks = 10_000;
-
 /** The session of one client. */
 export class Session implements LinkListener {
   readonly #link: ServerLink;
   readonly #toClient: ToClient;
   readonly #cached: CachedServer;
-  /** By own id. */
-  readonly #pending = new Map<string, Pending>();
+  readonly #worlds: Tracking['worlds'] | undefined;
+  readonly #pending = new PendingRequests();
   /** What clients wait for, by the id that they have given. */
   readonly #asked = new Map<string, Asked>();
-  /** Progress of what goes on as a task, by own token. */
-  readonly #tasks = new Map<string, Pick<Pending, 'token' | 'to'>>();
   readonly #idle = new Set<() => void>();
-  /** So that no id is one of another session, or of a client. */
-  readonly #prefix = randomUUID().slice(0, 8);
-  readonly #askedByServer = new ServerRequests(this.#prefix);
-  #ids = 0;
+  readonly #askedByServer = new ServerRequests(this.#pending.prefix);
 
-  constructor({ cache, rules, options, open, toClient }: SessionInit) {
+  constructor({ cache, rules, options, open, toClient, tracking }: SessionInit) {
+    this.#worlds = tracking?.worlds;
     this.#toClient = toClient;
     this.#cached = new CachedServer({
-      ...{ cache, rules, options },
+      ...{ cache, rules, options, tracking },
       ask: (message, to) => this.#ask(message, to),
     });
     this.#link = open(this);
@@ -107,19 +89,20 @@ export class Session implements LinkListener {
 
   /** Resolves once nothing of the client's is under way. */
   async idle(): Promise<void> {
-    const isWaitedFor = ({ by }: Asked) =>
-      typeof by !== 'string' || this.#pending.get(idKey(by))?.method !== listen;
+    const isWaitedFor = ({ by }: Asked) => typeof by !== 'string' || this.#pending.get(by)?.method !== listen;
     while ([...this.#asked.values()].some(isWaitedFor))
       await new Promise<void>((resolve) => this.#idle.add(resolve));
   }
 
   async close(): Promise<void> {
     await this.#link.close();
-    this.onLost(new ServerLostError('toolstash: the session is closed'));
+    this.#lost(new ServerLostError('toolstash: the session is closed'));
+    this.#worlds?.close();
   }
 
   onMessage(text: string, answering?: string): void {
-    const unasked = this.#pending.get(answering ?? '')?.to ?? this.#toClient;
+    const unasked =
+      (answering === undefined ? undefined : this.#pending.get(answering))?.to ?? this.#toClient;
     const messages = parsedMessages(text);
     if (messages === undefined) {
       unasked(text);
@@ -142,17 +125,24 @@ export class Session implements LinkListener {
   }
 
   onFailed(id: unknown, error: Error): void {
-    const pending = this.#pending.get(idKey(id));
-    this.#pending.delete(idKey(id));
+    const pending = this.#pending.take(id);
+    if (this.#link.endsWork) pending?.change?.over();
+    else pending?.change?.lost();
     pending?.reject(error);
   }
 
   onLost(error: ServerLostError): void {
+    this.#worlds?.forget();
+    this.#lost(error);
+  }
+
+  #lost(error: ServerLostError): void {
     this.#cached.lost(error);
-    const lost = [...this.#pending];
-    this.#pending.clear();
-    this.#tasks.clear();
-    for (const [, pending] of lost) pending.reject(error);
+    for (const { change, reject } of this.#pending.clear()) {
+      if (this.#link.endsWork) change?.over();
+      else change?.lost();
+      reject(error);
+    }
     for (const id of this.#askedByServer.clear()) {
       const params = `{"requestId":${jsonText(id)},"reason":${jsonText(error.message)}}`;
       this.#toClient(`{"jsonrpc":"2.0","method":"${cancelled}","params":${params}}`);
@@ -213,7 +203,7 @@ export class Session implements LinkListener {
         const token = recordIn(params, '_meta')['progressToken'];
         return this.#registered(message, {
           method: method as string,
-          ...{ client: { id, to }, token: () => token, to },
+          ...{ client: { id, to }, token: () => token, to, change: this.#cached.change(message, to) },
           reject: (error) => {
             this.#answered(id, to);
             to(errorText(id, error), 1);
@@ -243,19 +233,17 @@ export class Session implements LinkListener {
       by.abort(new Error('The client has cancelled the call'));
       return undefined;
     }
-    this.#pending.delete(idKey(by));
+    this.#pending.cancel(by);
     const params = { ...recordIn(value, 'params'), requestId: by };
     return { text: edited(text, [[['params', 'requestId'], jsonText(by)]]), value: { ...value, params } };
   }
 
-  #registered({ text, value }: Message, pending: Pending): Message {
-    const own = `${this.#prefix}-${++this.#ids}`;
-    this.#pending.set(idKey(own), pending);
+  #registered(message: Message, pending: Pending): Message {
+    const registered = this.#pending.add(message, pending);
     const { client } = pending;
-    if (client !== undefined) this.#asked.set(askedKey(client.id, client.to), { by: own, to: client.to });
-    const edits: Edit[] = [[['id'], jsonText(own)]];
-    if (pending.token() !== undefined) edits.push([['params', '_meta', 'progressToken'], jsonText(own)]);
-    return { text: edited(text, edits), value: { ...value, id: own }, headers: pending.to.headers };
+    const by = registered.value['id'] as string;
+    if (client !== undefined) this.#asked.set(askedKey(client.id, client.to), { by, to: client.to });
+    return registered;
   }
 
   /** Asks the server something of our own, or a call in the place of the client, whose progress goes to `to`. */
@@ -266,7 +254,7 @@ export class Session implements LinkListener {
     return new Promise((resolve, reject) => {
       if (signal.aborted) return reject(signal.reason);
       const abort = () => {
-        this.#pending.delete(idKey(asked.value['id']));
+        this.#pending.take(asked.value['id']);
         const params = `{"requestId":${jsonText(asked.value['id'])},"reason":"nobody waits for it any more"}`;
         this.#pass({ text: `{"jsonrpc":"2.0","method":"${cancelled}","params":${params}}`, value: {} });
         reject(signal.reason);
@@ -302,28 +290,26 @@ export class Session implements LinkListener {
       return;
     }
     if (method === progress) {
-      const key = idKey(recordIn(value, 'params')['progressToken']);
-      const asked = this.#pending.get(key) ?? this.#tasks.get(key);
+      const asked = this.#pending.asking(recordIn(value, 'params')['progressToken']);
       const token = asked?.token();
       if (asked === undefined || token === undefined) return;
       send(edited(text, [[['params', 'progressToken'], jsonText(token)]]), 0, asked.to);
       return;
     }
     const subscribed = recordIn(params, '_meta')['io.modelcontextprotocol/subscriptionId'];
-    const listening = subscribed === undefined ? undefined : this.#pending.get(idKey(subscribed))?.client;
+    const listening = subscribed === undefined ? undefined : this.#pending.get(subscribed)?.client;
     if (listening === undefined) send(text, 0);
     else send(edited(text, [[subscription, jsonText(listening.id)]]), 0, listening.to);
   }
 
   #response(message: Message, send: Send): void {
     const { id, result, error } = message.value;
-    const pending = this.#pending.get(idKey(id));
+    const pending = this.#pending.take(id);
     // Of a request that was cancelled, or of a server that was told again.
     if (pending === undefined) return;
-    this.#pending.delete(idKey(id));
-    if (recordIn({ result }, 'result')['task'] !== undefined && this.#tasks.size < mostTasks)
-      this.#tasks.set(idKey(id), pending);
-    const { client, method } = pending;
+    if (recordIn({ result }, 'result')['task'] !== undefined) this.#pending.goesOn(id, pending);
+    const { client, method, change } = pending;
+    change?.answered(error === undefined ? result : undefined);
     this.#cached.answered(method, result, client !== undefined);
     if (client === undefined) {
       if (error !== undefined) pending.reject(new RpcError(error));

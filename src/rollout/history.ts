@@ -1,7 +1,7 @@
 /** What has happened in one rollout, and what that makes of each resource: its chain. */
 
 import { nodeCrypto } from '../node-crypto.js';
-import { overlap, type Resource, resourceOf } from '../tools/resource.js';
+import { everything, overlap, type Resource, resourceOf } from '../tools/resource.js';
 
 /** A change of some resources. */
 interface Change {
@@ -25,10 +25,24 @@ interface Tracked {
 export class History {
   readonly #changes: Change[] = [];
   readonly #tracked = new Map<string, Tracked>();
+  #forgotten = 0;
 
   /** How many changes there were. */
   get length(): number {
-    return this.#changes.length;
+    return this.#forgotten + this.#changes.length;
+  }
+
+  /** How much is remembered: changes, and resources that were asked for. */
+  get size(): number {
+    return this.#changes.length + this.#tracked.size;
+  }
+
+  /** Forgets what has happened, but that something has: from here on it is like no other. */
+  forget(): void {
+    this.#forgotten += this.#changes.length;
+    this.#changes.length = 0;
+    this.#tracked.clear();
+    this.appendUnknown([resourceOf(everything)]);
   }
 
   /** The name and the chain of a resource, as a part of keys. */

@@ -196,7 +196,8 @@ export class ToolEffects {
   }
 }
 
-const nothingDeclared: ResolvedDeclaration = {
+/** What is known of a tool of which nothing is said. */
+export const nothingDeclared: ResolvedDeclaration = {
   ...{ effect: undeclared, scope: undefined, samples: 1, options: noOptions },
 };
 
@@ -249,7 +250,11 @@ class RuledEffect {
   }
 }
 
+/** In the place of a declaration: a tool of which nothing is said, though a pattern would fit it. */
+export const undeclaredTool = Object.freeze({ effect: 'undeclared' as Effect });
+
 function resolveDeclaration(given: unknown, path: string): ResolvedDeclaration {
+  if (given === undeclaredTool) return nothingDeclared;
   if (given instanceof RuledEffect) return given.resolved(path);
   if (typeof given !== 'object' || given === null || !('effect' in given)) {
     return { effect: resolveEffect(given, path), scope: undefined, samples: 1, options: noOptions };

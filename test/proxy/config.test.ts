@@ -45,6 +45,39 @@ const wrong: readonly (readonly [string, object, RegExp])[] = [
     /`cache.cacheErrors` can't be set/,
   ],
   [
+    'an effect of none',
+    withServer({ tools: { a: { effect: {} } } }),
+    /`servers.docs.tools`: .*`a.effect` to name a resource/,
+  ],
+  [
+    'options of a tool that writes',
+    withServer({ tools: { a: { effect: { writes: ['x'] }, ttl: '5m' } } }),
+    /`ttl` of the rule `a` does nothing/,
+  ],
+  [
+    'a renewal of what depends on what was done',
+    withServer({ tools: { a: { effect: { reads: ['x'] }, staleWhileRevalidate: '5m' } } }),
+    /`staleWhileRevalidate` of the rule `a` does nothing/,
+  ],
+  ['a scope of no kind', withServer({ tools: { a: { scope: 'acme' } } }), /`a.scope` to be 'global', 'task'/],
+  ['no sample', withServer({ tools: { a: { samples: 0 } } }), /`a.samples`/],
+  [
+    'all tools as pure beside effects',
+    withServer({ tools: { a: { samples: 2 }, '*': {} } }),
+    /`effects\['\*'\]`/,
+  ],
+  ['rollouts of which nothing depends', { ...withServer({}), rollouts: {} }, /`rollouts` does nothing/],
+  [
+    'a header that is none',
+    { ...withServer({ tools: { a: { samples: 2 } } }), rollouts: { task: { header: 'a b' } } },
+    /`rollouts.task.header` to be the name of a header/,
+  ],
+  [
+    'a misspelt source of a name',
+    { ...withServer({ tools: { a: { samples: 2 } } }), rollouts: { id: { mata: 'x' } } },
+    /Unknown field `mata` of `rollouts.id`: did you mean `meta`\?/,
+  ],
+  [
     'a variable that is not there',
     withServer({ args: [variable('NO_SUCH')] }),
     /`servers.docs.args\[0\]` needs/,
@@ -123,6 +156,11 @@ describe('the config', () => {
     expect(known(withServer({ x: 1 }))).toContain(
       `Known: ${Object.keys(schema.$defs.server.properties).join(', ')}`,
     );
+    const tracked = withServer({ tools: { a: { samples: 2 } } });
+    for (const field of Object.keys(schema.properties.rollouts.properties))
+      expect(known({ ...tracked, rollouts: { [field]: 7 } })).not.toContain('Unknown');
+    for (const field of Object.keys(schema.properties))
+      expect(known({ [field]: 7 })).not.toContain('Unknown');
     const example = resolveConfig(read('examples/mcp-proxy/proxy.json'));
     expect(example.servers[0]?.rules).toHaveProperty('read_*');
   });

@@ -1,7 +1,8 @@
 /** A server of raw JSON-RPC, by hand: it says what it got, byte by byte, and does what tests ask for. */
 
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const [version = '1', prelude] = process.argv.slice(2);
 if (prelude !== undefined) process.stdout.write(readFileSync(prelude));
@@ -16,6 +17,9 @@ const tools = [
     tool(name),
   ),
   tool('write', { annotations: { readOnlyHint: false } }),
+  ...['get', 'put', 'put_slowly', 'list'].map((name) =>
+    tool(name, { inputSchema: { type: 'object', properties: { key: {}, value: {} } } }),
+  ),
 ];
 
 const uri = process.env.RAW_RESOURCE;
@@ -23,6 +27,18 @@ const uri = process.env.RAW_RESOURCE;
 const numberIn = process.env.RAW_VERSION;
 
 let runs = 0;
+/** What `put` has put, in a file where several processes have the same. */
+const shared = process.env.RAW_STATE;
+let own = {};
+const stateOf = () => (shared ? (existsSync(shared) ? JSON.parse(readFileSync(shared, 'utf8')) : {}) : own);
+const put = async ({ key, value, before = 0, after = 0 }) => {
+  if (before > 0) await sleep(before);
+  const state = { ...stateOf(), [key]: value };
+  if (shared) writeFileSync(shared, JSON.stringify(state));
+  else own = state;
+  if (after > 0) await sleep(after);
+  return text('put');
+};
 const received = [];
 const waiting = [];
 const asking = new Map();
@@ -78,6 +94,19 @@ const calls = {
   write: () => text(`run ${++runs}`),
   fail: () => text(`run ${++runs}`, { isError: true }),
   task: () => ({ task: { taskId: `${++runs}`, status: 'working' } }),
+  get: async ({ key, before = 0, after = 0 }) => {
+    if (before > 0) await sleep(before);
+    const found = text(stateOf()[key] ?? 'nothing');
+    if (after > 0) await sleep(after);
+    return found;
+  },
+  list: () => text(Object.keys(stateOf()).sort().join()),
+  put,
+  put_slowly: async ({ key, value }) => {
+    await put({ key, value: 'half' });
+    await new Promise((resolve) => waiting.push(resolve));
+    return put({ key, value });
+  },
   unfinished: () => ({ resultType: 'input_required', requestState: `${++runs}` }),
   wait: () => new Promise((resolve) => waiting.push(() => resolve(text(`run ${++runs}`)))),
   after: () => {

@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
-import { CacheManager, type ToolRules } from '../../src/index.js';
+import { CacheManager } from '../../src/index.js';
 import { resolveConfig, serveStdio } from '../../src/proxy/index.js';
+import type { ProxyToolRules } from '../../src/proxy/tool-declarations.js';
 import { closeAll, configOf, isRunning, RawClient, rawServer } from './raw-client.js';
 
 afterEach(closeAll);
 
 const everybody = { identity: 'raw', principal: null } as const;
-const all: ToolRules = { '*': {} };
+const all: ProxyToolRules = { '*': {} };
 
 const textOf = (answer: { result: { content: { text: string }[] } }) => answer.result.content[0]?.text;
 const toldOf = (answer: { result: { _meta?: Record<string, { source: string }> } }) =>
