@@ -34,6 +34,7 @@ const otherPages = {
   metrics: [
     ...['src/metrics/index.ts', 'src/metrics/source.ts'],
     ...['src/metrics/prometheus.ts', 'src/metrics/open-telemetry.ts'],
+    ...['src/figures/process-figures.ts', 'src/figures/share-figures.ts'],
   ],
   http: [
     ...[

@@ -235,6 +235,14 @@ export interface RemoteStatus {
   readonly problem: string | undefined;
 }
 
+/** Texts that processes leave for each other, one each. */
+export interface ProcessNotes {
+  /** Leaves a text in the place of the one that this process has left before, for so many ms. */
+  leave(writer: string, text: string, keepMs: number): Promise<void>;
+  /** What all have left that is still to be kept, in no stated order; of very many the latest. */
+  read(): Promise<readonly string[]>;
+}
+
 /** A tier that many machines share: it says who loads what, and tells what others have changed. */
 export interface RemoteTier extends SlowTier {
   readonly name: 'remote';
@@ -253,6 +261,8 @@ export interface RemoteTier extends SlowTier {
   isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean;
   /** How it stands now. Left out where there is no connection to tell of. */
   status?(): RemoteStatus;
+  /** @internal Where processes leave texts for each other, besides entries. */
+  readonly notes?: ProcessNotes | undefined;
 }
 
 /** A remote tier that is yet to be connected: what the option `remote` takes. */

@@ -75,7 +75,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   redis: ['remote/'],
   session: ['remote/'],
   http: ['index.ts'],
-  metrics: ['index.ts', 'manager/cache-context.ts', 'manager/lookup-times.ts'],
+  metrics: ['index.ts', 'figures/', 'manager/cache-context.ts', 'manager/lookup-times.ts'],
+  figures: ['index.ts', 'manager/', 'report/', 'stats/'],
   source: ['index.ts'],
   recording: ['index.ts'],
   dashboard: ['index.ts', 'manager/'],
@@ -105,6 +106,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   cli: [
     'dashboard/',
+    'figures/',
     'index.ts',
     'persistence/',
     'proxy/',

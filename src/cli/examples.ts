@@ -27,7 +27,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'proxy --config proxy.json',
     'proxy --config proxy.json --check',
   ],
-  report: ['report cache --html cache.html', "report trace.jsonl --html trace.html --writes 'book_*'"],
+  report: [
+    'report cache',
+    'report --redis redis://localhost:6379 --json',
+    'report cache --html cache.html',
+    "report trace.jsonl --html trace.html --writes 'book_*'",
+  ],
   dashboard: ['dashboard cache', 'dashboard cache --port 8080 --allow-changes'],
   inspect: [
     'inspect cache',

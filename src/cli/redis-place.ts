@@ -13,7 +13,7 @@ export interface RedisFlags {
 /** Stands where a path would: nobody can type it. */
 const mark = '\0redis';
 /** The commands whose first argument is a path, which `--redis` takes the place of. */
-const placed = ['inspect', 'get', 'export', 'import', 'delete'];
+const placed = ['report', 'inspect', 'get', 'export', 'import', 'delete'];
 
 /** `--redis` and `--redis-prefix`, as they are told of. */
 export function redisOptions(what: string): [url: Option, prefix: Option] {

@@ -88,6 +88,10 @@ export class CacheCore implements TierObserver {
   distrusted: Set<string> | undefined;
   /** Runs each load within something, such as a span; `undefined` where nobody asked for it, as mostly. */
   aroundLoads: AroundLoads | undefined;
+  /** What is to be done before the tiers are closed. Never rejects, and takes a bounded time. */
+  readonly onClose = new Set<() => Promise<void>>();
+  /** Sentences that reports end with, of those who watch the cache. */
+  readonly remarks = new Set<() => readonly string[]>();
   /** Whether a caller is told of what can't be opened. */
   #isOpenAwaited = false;
   readonly #states = new Map<string, MethodState>();
@@ -274,6 +278,7 @@ export class CacheCore implements TierObserver {
     this.#index.clear();
     warnOfIdleMethods([...this.#states.keys()], this.options.methods);
     warnOfUnmatched(this.#redactions);
+    await Promise.all(Array.from(this.onClose, (close) => close()));
     await Promise.all([this.tiers.close(), this.recorded?.close()]);
   }
 

@@ -23,6 +23,7 @@ export function reportOn(core: CacheCore): string {
     stats: cacheStats(core, undefined),
     byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
     verified: core.verifications.flatMap((stats) => stats()),
+    remarks: Array.from(core.remarks, (remarks) => remarks()).flat(),
     cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
   };
   const { stdout } = process;

@@ -1,5 +1,7 @@
 /** What a cache counts, for those who watch many programs: Prometheus and OpenTelemetry. */
 
+export type { FigureSum, ProcessSummary } from '../figures/process-figures.js';
+export { type SharedFigures, type ShareFiguresOptions, shareFigures } from '../figures/share-figures.js';
 export {
   type OpenTelemetryMeterProvider,
   type OpenTelemetryOptions,

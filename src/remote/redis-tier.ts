@@ -20,6 +20,7 @@ import { RedisLeases } from './redis-leases.js';
 import { RedisLateError, RedisLink } from './redis-link.js';
 import { getMany, listValues } from './redis-listing.js';
 import type { RedisPlace } from './redis-nodes.js';
+import { RedisNotes } from './redis-notes.js';
 import { type ResolvedRedisOptions, serverName } from './redis-options.js';
 import { RedisOutbox } from './redis-outbox.js';
 import { RedisReads } from './redis-reads.js';
@@ -48,6 +49,7 @@ export class RedisTier implements RemoteTier {
   readonly name = 'remote';
   /** To count them would be work for the server. */
   readonly size = undefined;
+  readonly notes: RedisNotes;
   readonly #options: ResolvedRedisOptions;
   readonly #wiring: RemoteWiring;
   readonly #link: RedisLink;
@@ -103,6 +105,7 @@ export class RedisTier implements RemoteTier {
       },
       onError: (error) => wiring.onError(error),
     });
+    this.notes = new RedisNotes(this.#link, prefix);
     this.#changes = new RedisChanges({
       ...{ link: this.#link, space: this.#space, maxMarkers, limit: options.queueLimit, onChange, onStamp },
       onError: (error) => wiring.onError(error),

@@ -7,6 +7,7 @@ import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 import { RedisLink } from './redis-link.js';
 import { listValues } from './redis-listing.js';
+import { RedisNotes } from './redis-notes.js';
 import { type RedisOptions, resolveRedisOptions, serverName } from './redis-options.js';
 import { locate } from './redis-remote.js';
 import { redisScripts } from './redis-scripts.js';
@@ -122,6 +123,11 @@ export class RedisTools {
     const { keys, args } = this.#space.ofKey(key);
     const rest = [String(Date.now() * 1_000).padStart(16, '0'), this.#writer, `${key}${method}`];
     await this.#run(redisScripts.delete, keys, [...args, ...rest]);
+  }
+
+  /** Texts that processes have left for each other. */
+  get notes(): RedisNotes {
+    return new RedisNotes(this.#link, this.#options.prefix);
   }
 
   close(): void {

@@ -13,12 +13,16 @@ export interface StatsReport {
   readonly byTool: ReadonlyMap<string, CacheStats>;
   /** What is known of tools whose hits are verified. */
   readonly verified: readonly VerifiedFigures[];
-  /** The cache's bounds, `undefined` for a policy that has no name. */
-  readonly cache: {
-    readonly eviction: string | undefined;
-    readonly maxSize: number;
-    readonly maxBytes: number;
-  };
+  /** Sentences at the end. */
+  readonly remarks?: readonly string[];
+  /** What it is of, or the cache's bounds, `undefined` for a policy that has no name. */
+  readonly cache:
+    | string
+    | {
+        readonly eviction: string | undefined;
+        readonly maxSize: number;
+        readonly maxBytes: number;
+      };
 }
 
 /** Where it is shown. */
@@ -39,17 +43,16 @@ export function formatStats(stats: CacheStats): string {
 
 /** A report on a cache, with a line break at the end. */
 export function formatStatsReport(
-  { stats, byTool, verified, cache }: StatsReport,
+  { stats, byTool, verified, remarks = [], cache }: StatsReport,
   { width, paint }: StatsStyle,
 ): string {
   const columns = reportColumns(width);
   const counts = new Map([...byTool].map(([name, each]) => [name, callsOf(each)]));
   const used = [...counts].filter(([, { calls }]) => calls > 0);
-  const bounds = `at most ${formatCount(cache.maxSize)} entries and ${formatBytes(cache.maxBytes)}`;
   const heading = [
     paint('bold', 'toolstash report'),
     paint('gray', `${plural(callsOf(stats).calls, 'call')} of ${plural(used.length, 'tool')}`),
-    paint('gray', cache.eviction === undefined ? bounds : `${cache.eviction.toUpperCase()} · ${bounds}`),
+    paint('gray', typeof cache === 'string' ? cache : boundsOf(cache)),
   ];
   const table = used.length === 0 ? [] : toolTable(new Map(used), styleOf(paint, columns));
   return formatBlocks(
@@ -58,10 +61,16 @@ export function formatStatsReport(
       ...summary(stats, paint, columns),
       table,
       verifiedTools(verified, paint),
+      remarks,
       ending(stats, paint, columns),
     ],
     columns,
   );
+}
+
+function boundsOf({ eviction, maxSize, maxBytes }: Exclude<StatsReport['cache'], string>): string {
+  const bounds = `at most ${formatCount(maxSize)} entries and ${formatBytes(maxBytes)}`;
+  return eviction === undefined ? bounds : `${eviction.toUpperCase()} · ${bounds}`;
 }
 
 /** How often tools said something else than the cache, and how far that is known. */

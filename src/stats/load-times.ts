@@ -1,6 +1,6 @@
 /** How long loads take: a histogram a method, made when its first load returns. */
 
-import { LogLinearHistogram } from './log-linear-histogram.js';
+import { type HistogramState, LogLinearHistogram } from './log-linear-histogram.js';
 
 /** A distribution of load times, in milliseconds. All 0 while nothing was loaded. */
 export interface LoadTimes {
@@ -16,6 +16,12 @@ export interface LoadTimes {
   readonly p99: number;
   /** What the longest took. */
   readonly max: number;
+}
+
+/** What was recorded, as numbers. */
+export interface LoadTimesState extends HistogramState {
+  readonly sumMs: number;
+  readonly count: number;
 }
 
 /** One hour in microseconds: longer loads count as this long. */
@@ -46,6 +52,20 @@ export class LoadTimeRecorder {
     this.#histogram.add(other.#histogram);
     this.#sumMs += other.#sumMs;
     this.#count += other.#count;
+  }
+
+  get state(): LoadTimesState {
+    const { max, buckets } = this.#histogram?.state ?? { max: 0, buckets: [] };
+    return { sumMs: this.#sumMs, count: this.#count, max, buckets };
+  }
+
+  /** Counts what another has counted, elsewhere. */
+  addState(state: LoadTimesState): void {
+    if (state.count === 0) return;
+    this.#histogram ??= new LogLinearHistogram();
+    this.#histogram.addState(state);
+    this.#sumMs += state.sumMs;
+    this.#count += state.count;
   }
 
   /** Forgets everything. */

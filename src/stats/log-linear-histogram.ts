@@ -10,6 +10,15 @@ const octaveBits = 6;
 /** What a bucket counts at most. */
 const mostInBucket = 2 ** 32 - 1;
 
+/** What a histogram has counted. */
+export interface HistogramState {
+  readonly max: number;
+  readonly buckets: readonly (readonly [bucket: number, count: number])[];
+}
+
+/** Buckets there are. */
+export const mostBuckets = (32 - octaveBits + 1) * octaveBuckets;
+
 /**
  * Counts integers from 0 to 2^32 - 1. Takes 256 bytes an octave, from the lowest to the highest that it has met. Octave 0
  * holds the numbers below 64, one a bucket; octave `n` those from 64 × 2^(n-1) on.
@@ -59,6 +68,24 @@ export class LogLinearHistogram {
       if (seen >= rank) return Math.min(this.#middleOf(index), this.#max);
     }
     return 0;
+  }
+
+  /** All that it has counted, as numbers: buckets that are not empty, each with its count. */
+  get state(): HistogramState {
+    const first = this.#firstOctave * octaveBuckets;
+    const counts = [...this.#counts.entries()].filter(([, count]) => count > 0);
+    return { max: this.#max, buckets: counts.map(([at, count]) => [first + at, count] as const) };
+  }
+
+  /** Counts what another has counted, elsewhere. */
+  addState({ max, buckets }: HistogramState): void {
+    for (const [bucket, count] of buckets) {
+      const octave = Math.floor(bucket / octaveBuckets);
+      this.#makeRoom(octave, octave);
+      const at = bucket - this.#firstOctave * octaveBuckets;
+      this.#counts[at] = Math.min((this.#counts[at] as number) + count, mostInBucket);
+    }
+    this.#max = Math.max(this.#max, max);
   }
 
   #makeRoom(lowest: number, highest: number): void {

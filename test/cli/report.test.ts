@@ -80,7 +80,13 @@ describe('toolstash report', () => {
       expect(exitCode).toBe(2);
       return stderr;
     };
-    expect(await told(trace)).toContain("required option '--html <file>' not specified");
+    expect(await told(trace)).toContain('Expected --html <file> for the trace');
+    expect(await told('.')).toContain(
+      'No figures of processes in .: they leave them by `shareFigures(cache)`',
+    );
+    expect(await told('--redis', 'redis://127.0.0.1:1', '--html', 'x.html')).toContain(
+      'Expected --redis or --html',
+    );
     expect(await told('absent', '--html', 'x.html')).toContain("Can't read absent");
     expect(await told('.', '--html', 'x.html', '--ttl', 'long')).toContain('No partition files');
   });

@@ -3,7 +3,7 @@
 import type { CacheError } from '../../index.js';
 import { exportFiles, getFromFiles } from '../../persistence/offline/inspection.js';
 import { printable } from '../../report/format.js';
-import type { TierRecord } from '../../tier.js';
+import type { ProcessNotes, TierRecord } from '../../tier.js';
 import { type RedisFlags, redisOptionsOf } from '../redis-place.js';
 import { UsageError } from '../usage-error.js';
 
@@ -18,6 +18,7 @@ export interface EntrySource {
 export interface RedisSource extends EntrySource {
   /** Which Redis it is, for people. */
   readonly name: string;
+  readonly notes: ProcessNotes;
   /** Whether it was stored: what is newer stays. */
   import(record: TierRecord): Promise<boolean>;
   delete(key: string, method: string): Promise<void>;
@@ -51,6 +52,7 @@ export async function withRedis<T>(
     await tools.open();
     return await use({
       name: printable(tools.name),
+      notes: tools.notes,
       get: async (key, method) => fresh(await tools.get(key, method)),
       entries: () => freshOnes(tools.entries()),
       import: (record) => tools.import(record),

@@ -1,4 +1,7 @@
-/** `toolstash report`: the figures of a cache folder, or of a trace through a cache, as a page in one file. */
+/**
+ * `toolstash report`: what processes that share a folder or Redis have counted together; the figures of a folder, or of a
+ * trace through a cache, as a page in one file.
+ */
 
 import type { BigIntStats } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
@@ -15,6 +18,7 @@ import { readFigures } from '../dashboard/folder-figures.js';
 import { byteSize, oneOf, wholeNumber } from '../option-value.js';
 import { ErrorReport } from '../partitions/error-report.js';
 import { assertFound, givenPaths, shownPath } from '../partitions/given-paths.js';
+import { type RedisFlags, redisPlaceOptions } from '../redis-place.js';
 import { effectByName, splitGlobs } from '../replay/effects.js';
 import { replayTasks } from '../replay/engine.js';
 import { latenciesOf, parseLatency } from '../replay/latency.js';
@@ -22,9 +26,11 @@ import { groupByTask, type ToolCall } from '../replay/trace.js';
 import { readTrace } from '../replay/trace-reader.js';
 import { VirtualTime } from '../replay/virtual-time.js';
 import { UsageError } from '../usage-error.js';
+import { printSum, sumInFolder, sumInRedis } from './process-sum.js';
 
-interface ReportFlags {
-  readonly html: string;
+interface ReportFlags extends RedisFlags {
+  readonly html?: string;
+  readonly json: boolean;
   readonly eviction: 'lru';
   readonly maxSize: number;
   readonly maxBytes: number;
@@ -37,10 +43,17 @@ const concurrency = 8;
 
 /** The command with its flags. */
 export function reportCommand(io: CommandIo, exit: (code: number) => void): Command {
+  const [redisUrl, redisPrefix] = redisPlaceOptions('<path>');
   return new Command('report')
-    .description('Write what a cache folder holds, or what a cache would do for a trace, as one HTML file.')
-    .argument('<path>', 'a cache folder, or a trace as replay takes it')
-    .requiredOption('--html <file>', 'the file to write; it needs no server and loads nothing')
+    .description(
+      'Sum up what the processes of a cache folder or of Redis have counted and left there; or write what a folder holds, or ' +
+        'what a cache would do for a trace, as one HTML file.',
+    )
+    .argument('<path>', 'a cache folder, or with --html a trace as replay takes it')
+    .option('--html <file>', 'the file to write; it needs no server and loads nothing')
+    .option('--json', 'print one JSON object instead of the sum', false)
+    .addOption(redisUrl)
+    .addOption(redisPrefix)
     .addOption(
       new Option('--eviction <policy>', 'of a trace: which entry leaves when room is needed')
         .default('lru')
@@ -66,17 +79,35 @@ export function reportCommand(io: CommandIo, exit: (code: number) => void): Comm
     .action(async (path: string, flags: ReportFlags) => exit(await report(path, flags, io)));
 }
 
-async function report(path: string, flags: ReportFlags, { stdout, stderr }: CommandIo): Promise<number> {
-  const errors = new ErrorReport();
-  await refuseOverwriting(path, flags.html);
+async function report(path: string, flags: ReportFlags, io: CommandIo): Promise<number> {
+  const { html, json: isJson } = flags;
+  if (flags.redis !== undefined) {
+    if (html !== undefined)
+      throw new UsageError('Expected --redis or --html, got both: a page is made of a folder or a trace');
+    printSum(await sumInRedis(flags), 'Redis', { ...io, isJson });
+    return 0;
+  }
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  if (html !== undefined) return writePage(path, { ...flags, html, isFolder }, io);
+  const [folder = ''] = await givenPaths([path]);
+  if (!isFolder) throw new UsageError(`Expected --html <file> for the trace ${printable(path)}`);
+  printSum(await sumInFolder(folder), printable(path), { ...io, isJson });
+  return 0;
+}
+
+async function writePage(
+  path: string,
+  flags: ReportFlags & { readonly html: string; readonly isFolder: boolean },
+  { stdout, stderr }: CommandIo,
+): Promise<number> {
+  const { html, isFolder } = flags;
+  const errors = new ErrorReport();
+  await refuseOverwriting(path, html);
   const figures = isFolder ? await figuresOfFolder(path, errors) : await figuresOfTrace(path, flags);
-  await writeFile(flags.html, stillPage(figures));
+  await writeFile(html, stillPage(figures));
   errors.print(stderr);
   const { methods, partitions = [] } = figures;
-  stdout.write(
-    `${plural(isFolder ? partitions.length : methods.length, 'method')} in ${printable(flags.html)}.\n`,
-  );
+  stdout.write(`${plural(isFolder ? partitions.length : methods.length, 'method')} in ${printable(html)}.\n`);
   return errors.count === 0 ? 0 : 1;
 }
 
@@ -104,7 +135,11 @@ async function figuresOfFolder(path: string, errors: ErrorReport): Promise<Dashb
   cache.on('error', ({ error }) => errors.note(error));
   try {
     await cache.open();
-    return await stillFigures(cache, { title: shownPath(folder), partitions });
+    const figures = await stillFigures(cache, { title: shownPath(folder), partitions });
+    const { stats, methods, processes } = await sumInFolder(folder);
+    if (processes.length === 0) return figures;
+    // What was counted, the processes know who had the calls.
+    return { ...figures, stats, methods: Array.from(methods, ([name, own]) => ({ name, stats: own })) };
   } finally {
     await cache.close();
   }

@@ -1,0 +1,160 @@
+/** Leaving what this process counts where others find it, and summing up what all have left. */
+
+import { join } from 'node:path';
+import type { Timer } from '../clock.js';
+import { type Duration, positiveDuration } from '../duration.js';
+import { CacheError, InvalidOptionError } from '../errors.js';
+import type { CacheManager } from '../index.js';
+import { type CacheCore, coreOf } from '../manager/cache-context.js';
+import { nodeCrypto } from '../node-crypto.js';
+import { expected, filePath, objectOf, refuseUnknown, text } from '../option-checks.js';
+import { paintFor, plainPaint } from '../report/paint.js';
+import type { ProcessNotes } from '../tier.js';
+import { FolderNotes, notesFolder } from './folder-notes.js';
+import { type FigureSum, figuresOf, type ProcessFigures, textOf } from './process-figures.js';
+import { formatSum, readSum } from './sum-report.js';
+
+/** How a process shares its figures. */
+export interface ShareFiguresOptions {
+  /** What this process is called in reports. @default 'process' */
+  readonly name?: string;
+  /** How often the figures are left. @default '10s' */
+  readonly interval?: Duration;
+  /** How long they count after they were left last, so also those of a process that has died. @default '7d' */
+  readonly keepFor?: Duration;
+  /**
+   * The folder that the processes share for it.
+   * @default Redis where the cache has it as `remote`, else `.figures` in `persistDir`
+   */
+  readonly folder?: string;
+}
+
+/** Figures that are shared. */
+export interface SharedFigures {
+  /** What all processes have counted together, this one up to now. Rejects where the place can't be read. */
+  sum(): Promise<FigureSum>;
+  /** Prints the sum as `cache.report()` does, and resolves to it as plain text. */
+  report(): Promise<string>;
+  /** Leaves the figures for the last time. So does closing the cache. Never rejects. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Leaves the figures of this process every `interval` where those who share the cache's folder or Redis find them, so that
+ * `sum()`, and `toolstash report <dir>`, tell of all together. In the background: no call waits for it, and a failure is an
+ * `error` event. Figures are one small file, or Redis key, for each process, of the latest 1,000.
+ * @throws InvalidOptionError naming the option, its value and the fix
+ *
+ * @example
+ * const figures = shareFigures(cache, { name: 'worker' });
+ * const { stats } = await figures.sum();
+ */
+export function shareFigures(cache: CacheManager, options: ShareFiguresOptions = {}): SharedFigures {
+  const core = typeof cache === 'object' && cache !== null ? coreOf(cache) : undefined;
+  if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
+  refuseUnknown(objectOf(options, 'options'), ['name', 'interval', 'keepFor', 'folder'], {
+    of: 'shareFigures',
+  });
+  const { name = 'process', interval = '10s', keepFor = '7d', folder } = options;
+  const sharing = new Sharing(core, notesOf(core, folder), {
+    name: text(name, 'name').slice(0, 200),
+    intervalMs: positiveDuration(interval, 'interval'),
+    keepMs: positiveDuration(keepFor, 'keepFor'),
+  });
+  return {
+    sum: () => sharing.sum(),
+    async report() {
+      const sum = await sharing.sum();
+      const { stdout } = process;
+      console.log(formatSum(sum, { width: stdout.columns, paint: paintFor(stdout) }).trimEnd());
+      return formatSum(sum, { width: stdout.columns, paint: plainPaint });
+    },
+    stop: () => sharing.stop(),
+  };
+}
+
+/** Where they are left. @throws InvalidOptionError */
+function notesOf({ options, tiers }: CacheCore, folder: string | undefined): ProcessNotes {
+  const { fileMode = 0o600, dirMode = 0o700, persistDir } = options.disk ?? {};
+  if (folder !== undefined) return new FolderNotes({ folder: filePath(folder, 'folder'), fileMode, dirMode });
+  if (tiers.remote?.notes !== undefined) return tiers.remote.notes;
+  if (options.persist && persistDir !== undefined)
+    return new FolderNotes({ folder: join(persistDir, notesFolder), fileMode, dirMode });
+  throw new InvalidOptionError(
+    'Expected a cache with `persistDir` or Redis as `remote`, got one of this process alone: give `folder`',
+  );
+}
+
+interface SharingFacts {
+  readonly name: string;
+  readonly intervalMs: number;
+  readonly keepMs: number;
+}
+
+class Sharing {
+  readonly #core: CacheCore;
+  readonly #notes: ProcessNotes;
+  readonly #facts: SharingFacts;
+  readonly #writer = nodeCrypto().randomBytes(8).toString('hex');
+  readonly #startedAt = Date.now();
+  #timer: Timer | undefined;
+  #leaving = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+  /** Whether the last attempt failed: of several in a row one is told. */
+  #isFailing = false;
+
+  constructor(core: CacheCore, notes: ProcessNotes, facts: SharingFacts) {
+    this.#core = core;
+    this.#notes = notes;
+    this.#facts = facts;
+    core.onClose.add(this.#close);
+    this.#schedule(0);
+  }
+
+  sum(): Promise<FigureSum> {
+    return readSum(this.#notes, this.#figures());
+  }
+
+  stop(): Promise<void> {
+    this.#core.onClose.delete(this.#close);
+    this.#timer?.cancel();
+    this.#stopped ??= this.#leave(true);
+    return this.#stopped;
+  }
+
+  readonly #close = () => this.stop();
+
+  #schedule(delayMs: number): void {
+    this.#timer = this.#core.options.clock.schedule(() => {
+      void this.#leave().then(() => {
+        if (this.#stopped === undefined) this.#schedule(this.#facts.intervalMs);
+      });
+    }, delayMs);
+  }
+
+  /** Never rejects. One after the other: an earlier text never comes after a later one. */
+  #leave(isOver = false): Promise<void> {
+    this.#leaving = this.#leaving.then(async () => {
+      try {
+        const { keepMs } = this.#facts;
+        await this.#notes.leave(this.#writer, textOf(this.#figures(isOver)), keepMs);
+        this.#isFailing = false;
+      } catch (cause) {
+        if (!this.#isFailing)
+          this.#core.failed(
+            new CacheError('ERR_STORAGE', 'Leaving figures for other processes failed', { cause }),
+          );
+        this.#isFailing = true;
+      }
+    });
+    return this.#leaving;
+  }
+
+  #figures(isOver = this.#stopped !== undefined): ProcessFigures {
+    const { name, intervalMs, keepMs } = this.#facts;
+    return figuresOf(this.#core, {
+      ...{ name, intervalMs, isOver, writer: this.#writer, startedAt: this.#startedAt },
+      until: Date.now() + keepMs,
+    });
+  }
+}

@@ -1,0 +1,37 @@
+/** The sum of what processes have counted, as `cache.report()` shows what one has. */
+
+import { formatAge, plural, printable } from '../report/format.js';
+import { formatStatsReport, type StatsStyle } from '../report/stats-report.js';
+import type { ProcessNotes } from '../tier.js';
+import { type FigureSum, type ProcessFigures, readFigures, sumOf } from './process-figures.js';
+
+/** What is left by all processes, with this one's own as they are now. */
+export async function readSum(notes: ProcessNotes, own?: ProcessFigures): Promise<FigureSum> {
+  const now = Date.now();
+  const found = (await notes.read()).flatMap((text) => readFigures(text, now) ?? []);
+  const others = found.filter(({ writer }) => writer !== own?.writer);
+  return sumOf(own === undefined ? others : [...others, own], now);
+}
+
+/** The report on a sum, with a line break at the end. */
+export function formatSum({ stats, methods, processes }: FigureSum, style: StatsStyle): string {
+  const now = Date.now();
+  const running = processes.filter(({ isRunning }) => isRunning).length;
+  const isSeveral = new Set(processes.map(({ host }) => host)).size > 1;
+  const latest = processes.slice(0, mostListed).map(({ name, host, pid, startedAt, at, isRunning }) => {
+    const place = isSeveral ? `${printable(host)} ${pid}` : String(pid);
+    const since = `${formatAge((isRunning ? now : at) - startedAt)}${isRunning ? '' : `, ended ${formatAge(now - at)} ago`}`;
+    return `${printable(name)} (${place}): ${since}`;
+  });
+  const more = processes.length - latest.length;
+  return formatStatsReport(
+    {
+      ...{ stats, byTool: methods, verified: [] },
+      remarks: [...latest, ...(more > 0 ? [`and ${plural(more, 'process', 'processes')} before these`] : [])],
+      cache: `${plural(processes.length, 'process', 'processes')}, ${running} running`,
+    },
+    style,
+  );
+}
+
+const mostListed = 10;
