@@ -85,7 +85,7 @@ function sharedModules(): EsbuildPlugin {
       build.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
         const name = relative(source, resolve(resolveDir, path)).replace(/\.js$/, '');
         if (name.startsWith('persistence/')) return undefined;
-        if (handedOver.includes(`'../${name}.js'`)) return { path: `shared:${name}`, external: true };
+        if (handedOver.includes(`'../../${name}.js'`)) return { path: `shared:${name}`, external: true };
         return { errors: [{ text: `Expected src/manager/tiers/disk-code.ts to share src/${name}.ts` }] };
       });
     },
