@@ -93,6 +93,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'index.ts',
     'options.ts',
     'cli/lossless-json.ts',
+    'metrics/prometheus.ts',
     'mcp/',
     'redis/',
     'report/',

@@ -214,6 +214,22 @@ export async function prometheusMetrics(
   };
 }
 
+/** What a scrape is answered with. */
+export interface PrometheusPage {
+  readonly type: string;
+  readonly text: string;
+}
+
+/**
+ * Makes the page of a cache that is scraped alone, in a registry of its own.
+ * @throws `ERR_STORAGE` where `prom-client` is not installed
+ */
+export async function prometheusPage(cache: CacheManager): Promise<() => Promise<PrometheusPage>> {
+  const registry = new (await loadLibrary()).Registry();
+  await prometheusMetrics(cache, { registry });
+  return async () => ({ type: registry.contentType, text: await registry.metrics() });
+}
+
 function registryOf({ registry }: PrometheusOptions, library: Library): Registry {
   if (registry === undefined) return library.register;
   hasMethods(objectOf(registry, 'registry', 'a registry of `prom-client`'), 'registry', [

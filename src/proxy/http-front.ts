@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PrometheusPage } from '../metrics/prometheus.js';
 import { bodyOf, refusalOf, refuse } from './http-access.js';
 import { Exchange } from './http-exchange.js';
 import { jsonText } from './json-text.js';
@@ -28,6 +29,8 @@ export interface HttpFrontInit {
   open(whose: Whose, toClient: ToClient): ClientSession;
   /** What the cache has done, for whoever asks. */
   stats(): unknown;
+  /** The same for Prometheus. Rejects where its library is not installed. */
+  metrics(): Promise<PrometheusPage>;
   /** For whom the answers are, by these headers. */
   principalOf(headers: IncomingMessage['headers']): string;
   /** Which trajectory a request is part of, by its headers and what follows in its path. @default undefined: nobody asks */
@@ -51,7 +54,7 @@ interface HttpSession {
 }
 
 const base = 'http://localhost';
-const [path, statsPath] = ['/mcp', '/stats'];
+const [path, statsPath, metricsPath] = ['/mcp', '/stats', '/metrics'];
 /** Messages of the server's that wait for a stream, at most. */
 const mostUnsaid = 1_000;
 /** Headers that a server behind HTTP reads. */
@@ -107,6 +110,11 @@ export class HttpFront {
     if (refusal !== undefined) return refuse(response, ...refusal);
     if (pathname === statsPath && request.method === 'GET') {
       response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(this.#init.stats()));
+      return;
+    }
+    if (pathname === metricsPath && request.method === 'GET') {
+      const { type, text } = await this.#init.metrics();
+      response.writeHead(200, { 'content-type': type }).end(text);
       return;
     }
     if (this.#namesIn(pathname) === undefined)

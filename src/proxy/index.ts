@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CacheManager } from '../index.js';
+import { prometheusPage } from '../metrics/prometheus.js';
 import { redis } from '../redis/index.js';
 import type { ResolvedConfig } from './config.js';
 import { HttpFront } from './http-front.js';
@@ -87,6 +88,7 @@ export async function serveHttp(
 ): Promise<void> {
   const { servers, rollouts } = config;
   const shared = { cache, worlds: new Worlds() };
+  let metrics: ReturnType<typeof prometheusPage> | undefined;
   const front = new HttpFront({
     listen: config.listen as ResolvedListen,
     open: (whose, toClient) => openSessions(config, shared, toClient, whose),
@@ -95,6 +97,11 @@ export async function serveHttp(
       all: cache.stats(),
       tools: Object.fromEntries(cache.methods().map((name) => [name, cache.stats(name)])),
     }),
+    // Loaded once somebody asks.
+    metrics: async () => {
+      metrics ??= prometheusPage(cache);
+      return (await metrics)();
+    },
     principalOf: (headers) => servers.map((server) => principalIn(server, headers) ?? '').join(),
   });
   onListening(await front.start());

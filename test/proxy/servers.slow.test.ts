@@ -1,6 +1,5 @@
 /** Public servers, with and without the proxy: clients of both versions of the SDK see the same. */
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
@@ -10,6 +9,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BuiltCommandLine, buildCommandLine } from '../cli/built-command-line.js';
 import { closeAll, type Server, servers, stdio1, stdio2, stdio2Modern } from '../mcp/stdio.js';
+import { endAll, said, start } from './proxy-process.js';
 
 let commandLine: BuiltCommandLine;
 let folder: string;
@@ -138,35 +138,7 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
 });
 
 describe('over HTTP', () => {
-  const children: ChildProcess[] = [];
-  afterEach(async () => {
-    for (const child of children.splice(0)) {
-      child.kill();
-      await once(child, 'exit');
-    }
-  });
-
-  function start(args: readonly string[], env = {}): ChildProcess {
-    const child = spawn(process.execPath, args, {
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    children.push(child);
-    return child;
-  }
-
-  async function said(child: ChildProcess, pattern: RegExp): Promise<string> {
-    let text = '';
-    for await (const chunk of child.stderr!.setEncoding('utf8')) {
-      text += chunk;
-      const found = pattern.exec(text)?.[1];
-      if (found !== undefined) {
-        child.stderr!.resume();
-        return found;
-      }
-    }
-    throw new Error(`Expected ${pattern}, got ${text}`);
-  }
+  afterEach(endAll);
 
   async function outcomes(url: string, requests: readonly Sent[]) {
     const client = new Client(
