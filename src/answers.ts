@@ -35,6 +35,8 @@ export interface CacheAnswer {
 export interface RepeatableHit {
   readonly method: string;
   readonly key: string;
+  /** When its entry was loaded or set, epoch ms. */
+  readonly createdAt: number;
   /** Whether it would be answered by the same entry still: not once that is deleted, invalidated, replaced or stale. */
   isCurrent(): boolean;
   /** The value that was answered, a copy. */
@@ -58,6 +60,23 @@ export interface VerifiedFigures {
   readonly mismatches: number;
   readonly interval: readonly [low: number, high: number];
   readonly isDemoted: boolean;
+}
+
+/** A value that a tool has answered, as it is stored. */
+export interface LoadedValue {
+  readonly method: string;
+  readonly key: string;
+  /** As the value keeper has it. */
+  readonly stored: unknown;
+  readonly ttl: number | null;
+  readonly isTagged: boolean;
+}
+
+/** Learns how long answers stay equal. Its functions never throw. */
+export interface AgeObserver {
+  loaded(value: LoadedValue): void;
+  /** A hit was run again: whether the tool still says what it said when it was loaded. */
+  verified(hit: Pick<RepeatableHit, 'method' | 'key' | 'createdAt'>, isEqual: boolean): void;
 }
 
 /** Contexts under which tools are run that are asked again. */

@@ -86,7 +86,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   manager: ['options.ts', 'guard/', 'persistence/', 'report/', 'stats/', 'store/', 'tools/', 'wrap/'],
   testing: ['store/'],
   keyv: ['index.ts'],
-  trust: ['index.ts', 'manager/cache-context.ts', 'tools/error-result.ts'],
+  trust: ['index.ts', 'manager/cache-context.ts', 'report/format.ts', 'tools/error-result.ts'],
   mcp: ['index.ts', 'tools/', 'trust/observed.ts'],
   // JSON keeps its digits at both edges.
   proxy: [

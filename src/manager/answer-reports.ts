@@ -100,6 +100,7 @@ export function reportHit(
   const hit: RepeatableHit = {
     method,
     key,
+    createdAt: entry.createdAt,
     isCurrent() {
       if (tiers.peek(key) !== entry) return false;
       const staleAt = state.staleAt(entry);

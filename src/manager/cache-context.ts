@@ -1,6 +1,6 @@
 /** What the parts of one cache share. */
 
-import type { AnswerObserver, CacheAnswer, RepeatableHit, VerifiedFigures } from '../answers.js';
+import type { AgeObserver, AnswerObserver, CacheAnswer, RepeatableHit, VerifiedFigures } from '../answers.js';
 import { type Clock, inBackground } from '../clock.js';
 import { CacheClosedError, CacheError, InvalidArgumentError } from '../errors.js';
 import { type CircuitStateName, EventHub } from '../events.js';
@@ -86,6 +86,8 @@ export class CacheCore implements TierObserver {
   readonly verifications: (() => readonly VerifiedFigures[])[] = [];
   /** Methods that are not answered from the cache any more; `undefined` where there are none. */
   distrusted: Set<string> | undefined;
+  /** Who learns how long answers stay equal; `undefined` where nobody does, as mostly. */
+  ages: AgeObserver | undefined;
   /** Runs each load within something, such as a span; `undefined` where nobody asked for it, as mostly. */
   aroundLoads: AroundLoads | undefined;
   /** What is to be done before the tiers are closed. Never rejects, and takes a bounded time. */

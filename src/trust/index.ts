@@ -2,6 +2,14 @@
 
 export type { AnswerSource, CacheAnswer } from '../answers.js';
 export { onAnswer } from './on-answer.js';
+export type { SurvivalPoint } from './survival.js';
+export {
+  adviseTtl,
+  type ChangedAnswers,
+  type TtlAdvice,
+  type TtlAdviceOptions,
+  type TtlAdviser,
+} from './ttl-advice.js';
 export {
   type Mismatch,
   type ToolTrust,

@@ -295,6 +295,7 @@ class Verifier implements AnswerObserver {
     const [cached, fresh] = [hit.value(), hit.asStored(result)];
     const isEqual = notPromised(equals(cached, fresh), `tools.${name}.equals`);
     counts.compared += 1;
+    this.#core.ages?.verified(hit, isEqual);
     if (!isEqual) {
       counts.mismatches += 1;
       callListener('`onMismatch`', this.#options.onMismatch, { method: name, key: hit.key, cached, fresh });

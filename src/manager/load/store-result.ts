@@ -76,6 +76,13 @@ function store(
     // The tool may have answered before another process invalidated it.
     if (watch?.isInvalidated(lifetime.tags)) return void core.tiers.drop(state, key);
     core.tiers.put(state, key, { stored, bytes, loadMs, lifetime, began, origin, ticket });
+    core.ages?.loaded({
+      method: state.name,
+      key,
+      stored,
+      ttl: lifetime.ttl,
+      isTagged: lifetime.tags !== undefined,
+    });
   } catch (error) {
     // What was there before is older than what the tool just said.
     core.tiers.remove(state, key, 'refuse');

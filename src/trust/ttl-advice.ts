@@ -1,0 +1,167 @@
+/** Whether the ttls of tools are right, by how long their answers really stay equal. */
+
+import { InvalidOptionError } from '../errors.js';
+import type { CacheManager } from '../index.js';
+import { objectOf, refuseUnknown, shown } from '../option-checks.js';
+import { formatCount, formatDuration, formatShare, plural, printable } from '../report/format.js';
+import { AnswerAges, type MethodAges } from './answer-ages.js';
+import { observedCore } from './observed.js';
+import type { SurvivalPoint } from './survival.js';
+import { wilsonInterval } from './wilson.js';
+
+/** The options of `adviseTtl`. */
+export interface TtlAdviceOptions {
+  /** Which share of answers may have changed by the end of their ttl, above 0 and below 1. @default 0.05 */
+  readonly mostChanged?: number;
+}
+
+/** The share of answers that have changed by an age. */
+export interface ChangedAnswers {
+  /** The age, in ms. */
+  readonly ageMs: number;
+  /** The estimate, 0 to 1. */
+  readonly share: number;
+  /** Wilson's 95 % confidence interval. */
+  readonly interval: readonly [low: number, high: number];
+  /** Of how many answers it is known whether they had changed by then: the sample size. */
+  readonly known: number;
+}
+
+/** What is known of one tool's ttl. */
+export interface TtlAdvice {
+  /** The tool's name. */
+  readonly method: string;
+  /** The ttl its values have, in ms, on average where they differ a little; `null` for ever, `undefined` where they differ much. */
+  readonly ttl: number | null | undefined;
+  /** What to do with it; `'unknown'` while too little was seen. */
+  readonly verdict: 'longer' | 'shorter' | 'right' | 'unknown';
+  /** The ttl to take, in ms; `undefined` unless another one is better. */
+  readonly suggested: number | undefined;
+  /** By the end of the present ttl, of an endless one by the greatest age that was seen; `undefined` where nothing is known. */
+  readonly now: ChangedAnswers | undefined;
+  /** By the end of the ttl that is suggested: what it would risk. */
+  readonly then: ChangedAnswers | undefined;
+  /** Renewals after expiry that were seen, and those of them that the suggested ttl would have spared. */
+  readonly renewals: number;
+  /** What a longer ttl would save. */
+  readonly spared: number;
+  /** Answers of which more is known than that they were loaded. */
+  readonly answers: number;
+  /** The survival curve. */
+  readonly curve: readonly SurvivalPoint[];
+}
+
+/** An adviser at work. */
+export interface TtlAdviser {
+  /** What is known of the tools so far. */
+  advice(): TtlAdvice[];
+  /** Learns nothing more. What was learnt stays. */
+  stop(): void;
+}
+
+/**
+ * Learns how long the answers of tools stay equal, from loads of what has expired and from hits that `verifyHits` runs again,
+ * and tells whether each ttl could be longer, should be shorter, or is right. `cache.report()` has a line for each tool. Hits do
+ * nothing for it; of each load the result's hash is kept, for some 1,000 keys of each tool.
+ * @throws InvalidArgumentError, InvalidOptionError naming the option, its value and the fix
+ *
+ * @example
+ * const adviser = adviseTtl(cache);
+ * const [{ method, verdict, suggested }] = adviser.advice();
+ */
+export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): TtlAdviser {
+  const core = observedCore(cache, 'adviseTtl(cache)');
+  refuseUnknown(objectOf(options, 'options'), ['mostChanged'], { of: '`adviseTtl`' });
+  const { mostChanged = 0.05 } = options;
+  if (!(typeof mostChanged === 'number' && mostChanged > 0 && mostChanged < 1))
+    throw new InvalidOptionError(
+      `Expected \`mostChanged\` to be a share above 0 and below 1, got ${shown(mostChanged)}`,
+    );
+  if (core.ages !== undefined)
+    throw new InvalidOptionError(
+      'The ttls of this cache are watched already: call `stop()` of what does first',
+    );
+  const ages = new AnswerAges(core);
+  const advice = () => Array.from(ages.methods, ([method, own]) => adviceOn(method, own, mostChanged));
+  core.remarks.add(() =>
+    advice().flatMap((each) => sentenceOn(each, core.knownState(each.method)?.counters.loadTimes.meanMs)),
+  );
+  return { advice, stop: ages.start() };
+}
+
+function adviceOn(method: string, ages: MethodAges, most: number): TtlAdvice {
+  const survival = ages.survival();
+  const curve = survival.curve();
+  const ttl = ttlOf(ages.ttls);
+  const changed = curve.map(changedAt);
+  const now = ttl === undefined ? undefined : ttl === null ? changed.at(-1) : near(changed, ttl);
+  const isTooLong = now !== undefined && now.interval[0] > most;
+  const better = isTooLong
+    ? changed.findLast(({ share, ageMs }) => share <= most && ageMs < now.ageMs)
+    : ttl === null || ttl === undefined
+      ? undefined
+      : changed.findLast(({ ageMs, interval }) => ageMs >= 2 * ttl && interval[1] <= most);
+  const isRight = now !== undefined && now.interval[1] <= 2 * most;
+  const then = isTooLong ? (better ?? changed[0]) : better;
+  const spared =
+    ttl === null || ttl === undefined || then === undefined
+      ? 0
+      : ages.renewals.filter(({ afterMs }) => afterMs < then.ageMs).length;
+  return {
+    ...{ method, ttl, now, then, curve, suggested: then?.ageMs, spared },
+    verdict: isTooLong ? 'shorter' : then !== undefined ? 'longer' : isRight ? 'right' : 'unknown',
+    renewals: ages.renewals.length,
+    answers: survival.count,
+  };
+}
+
+function ttlOf({ sumMs, finite, endless, least, most }: MethodAges['ttls']): number | null | undefined {
+  if (finite === 0) return endless === 0 ? undefined : null;
+  return endless > 0 || most > 4 * least ? undefined : sumMs / finite;
+}
+
+function changedAt({ ageMs, unchanged, known }: SurvivalPoint): ChangedAnswers {
+  const share = 1 - unchanged;
+  return { ageMs, share, interval: wilsonInterval(share * known, known), known };
+}
+
+/** The last that is not later, or so little that it is the same; `undefined` where nothing is known of that age. */
+function near(changed: readonly ChangedAnswers[], ageMs: number): ChangedAnswers | undefined {
+  const last = changed.at(-1);
+  // Its cells are a fifth wide.
+  if (last === undefined || last.ageMs < ageMs / 1.2) return undefined;
+  return changed.findLast((each) => each.ageMs <= ageMs * 1.001) ?? changed[0];
+}
+
+/** A line of the report; none where nothing was seen. */
+function sentenceOn(
+  { method, ttl, verdict, now, then, spared, renewals, answers }: TtlAdvice,
+  meanLoadMs = 0,
+): string[] {
+  if (answers === 0) return [];
+  const name = printable(method);
+  const present = ttl === undefined ? 'its ttls' : ttl === null ? 'no ttl' : `ttl ${formatDuration(ttl)}`;
+  if (verdict === 'unknown' || now === undefined)
+    return [`${name}: ${present}, ${plural(answers, 'answer')} say too little of it so far`];
+  if (verdict === 'right') return [`${name}: ${present} is right: ${told(now)}`];
+  if (then === undefined) return [];
+  const other = formatDuration(then.ageMs);
+  if (verdict === 'longer') {
+    const saved = `${formatCount(spared)} of ${plural(renewals, 'renewal')} (${formatDuration(spared * meanLoadMs)})`;
+    return [`${name}: ${present} could be ${other}, which would have spared ${saved}: ${told(then)}`];
+  }
+  const most =
+    typeof ttl === 'number' ? `, for at most ${Math.ceil(ttl / then.ageMs)} times as many loads` : '';
+  return [
+    `${name}: ${present} should be about ${other}, when ${percent(then.share)} have changed${most}: ${told(now)}`,
+  ];
+}
+
+function told({ ageMs, share, interval: [low, high], known }: ChangedAnswers): string {
+  const range = `95 % CI ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)} %`;
+  return `${percent(share)} of ${plural(known, 'answer')} had changed after ${formatDuration(ageMs)} (${range})`;
+}
+
+function percent(share: number): string {
+  return formatShare(Math.round(share * 1000), 1000);
+}

@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CacheManager } from '../../src/index.js';
+import { coreOf } from '../../src/manager/cache-context.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { adviseTtl, type TtlAdvice, verifyHits } from '../../src/trust/index.js';
+
+const minute = 60_000;
+let clock: FakeClock;
+beforeEach(() => {
+  clock = new FakeClock();
+});
+afterEach(() => void vi.restoreAllMocks());
+
+/** Asks for some keys again and again, whose answers change between two rounds with this probability. */
+async function use(
+  cache: CacheManager,
+  { keys, rounds, every, changes }: { keys: number; rounds: number; every: number; changes: number },
+): Promise<void> {
+  let state = 1;
+  const random = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const versions = Array.from({ length: keys }, () => 0);
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [key, version] of versions.entries()) {
+      await cache.getOrSet('search', key, () => ({ key, version }));
+      if (random() < changes) versions[key] = version + 1;
+    }
+    await clock.advance(every);
+  }
+}
+
+function only(advice: readonly TtlAdvice[]): TtlAdvice {
+  expect(advice).toHaveLength(1);
+  return advice[0]!;
+}
+
+describe('advice on ttls', () => {
+  it('is to take a longer one where answers stay equal for longer, with what that saves and risks', async () => {
+    const cache = new CacheManager({ clock, ttl: 10 * minute });
+    const adviser = adviseTtl(cache);
+    await use(cache, { keys: 100, rounds: 30, every: 11 * minute, changes: 0 });
+    const { verdict, ttl, suggested, renewals, spared, now, then } = only(adviser.advice());
+    expect([verdict, ttl]).toEqual(['longer', 10 * minute]);
+    expect(suggested).toBeGreaterThan(100 * minute);
+    expect(now).toMatchObject({ share: expect.closeTo(0, 2), known: 100 });
+    expect(then!.interval[1]).toBeLessThanOrEqual(0.05);
+    expect([renewals, spared]).toEqual([1000, 1000]);
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(cache.report().replace(/\s+/g, ' ')).toMatch(
+      /search: ttl 10 m 00 s could be \d h \d\d m, which would have spared 1,000 of 1,000 renewals \(.*\):/,
+    );
+  });
+
+  it('is to take a shorter one where too many have changed by its end', async () => {
+    const cache = new CacheManager({ clock, ttl: 60 * minute });
+    const adviser = adviseTtl(cache);
+    await use(cache, { keys: 100, rounds: 8, every: 61 * minute, changes: 0.5 });
+    const { verdict, suggested, now, then, curve } = only(adviser.advice());
+    expect(verdict).toBe('shorter');
+    expect(now!.share).toBeGreaterThan(0.4);
+    expect(now!.share).toBeLessThan(0.6);
+    expect(suggested).toBeLessThan(10 * minute);
+    expect(then!.share).toBeLessThanOrEqual(0.05);
+    expect(curve.every(({ unchanged }, at) => at === 0 || unchanged <= curve[at - 1]!.unchanged)).toBe(true);
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(cache.report().replace(/\s+/g, ' ')).toMatch(
+      /search: ttl 1 h 00 m should be about .*, for at most \d+ times as many loads: .* % of \d+ answers had changed after/,
+    );
+  });
+
+  it('is that it is right, or that too little was seen', async () => {
+    const cache = new CacheManager({ clock, ttl: 60 * minute });
+    const adviser = adviseTtl(cache);
+    await use(cache, { keys: 5, rounds: 3, every: 61 * minute, changes: 0 });
+    expect(only(adviser.advice())).toMatchObject({ verdict: 'unknown', suggested: undefined });
+    // One in thirty changes within an hour; within two, too many.
+    await use(cache, { keys: 300, rounds: 10, every: 61 * minute, changes: 0.03 });
+    expect(only(adviser.advice())).toMatchObject({ verdict: 'right', suggested: undefined });
+  });
+
+  it('counts hits that are verified, at their age', async () => {
+    const cache = new CacheManager({ clock });
+    const adviser = adviseTtl(cache);
+    vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const verification = verifyHits(cache, {
+      tools: { search: true },
+      share: 1,
+      mostMismatches: null,
+      concurrency: 100,
+    });
+    let version = 1;
+    const ask = async (id: number) => cache.getOrSet('search', id, () => ({ version }));
+    for (let id = 0; id < 100; id += 1) await ask(id);
+    await clock.advance(30 * minute);
+    version = 2;
+    for (let id = 0; id < 100; id += 1) await ask(id);
+    await vi.waitFor(() => expect(verification.stats()[0]!.compared).toBe(100));
+    const { verdict, ttl, now, answers } = only(adviser.advice());
+    expect({ verdict, ttl, answers }).toEqual({ verdict: 'shorter', ttl: null, answers: 100 });
+    expect(now!.share).toBeCloseTo(1, 3);
+  });
+
+  it('does not count against a ttl what was deleted, cleared or invalidated', async () => {
+    const cache = new CacheManager({ clock, ttl: 60 * minute });
+    const adviser = adviseTtl(cache);
+    let version = 0;
+    const load = (id: number) => cache.getOrSet('search', id, () => version, { tags: ['t'] });
+    for (const change of [
+      () => cache.delete('search', 1),
+      () => cache.clear('search'),
+      () => cache.invalidateTags(['t']),
+    ]) {
+      await load(1);
+      await change();
+      version += 1;
+      await load(1);
+      await cache.delete('search', 1);
+    }
+    expect(only(adviser.advice()).answers).toBe(0);
+  });
+
+  it('keeps a bounded sample of keys, drawn from all of them', async () => {
+    const cache = new CacheManager({ clock, ttl: minute, maxSize: 10 });
+    const adviser = adviseTtl(cache);
+    for (let round = 0; round < 2; round += 1) {
+      for (let id = 0; id < 2500; id += 1) await cache.getOrSet('search', id, () => id);
+      await clock.advance(2 * minute);
+    }
+    const { answers } = only(adviser.advice());
+    expect(answers).toBeGreaterThan(300);
+    expect(answers).toBeLessThanOrEqual(1000);
+  });
+
+  it('is learnt by nobody at a hit, and by nobody at all once it is stopped', async () => {
+    const cache = new CacheManager({ clock, ttl: minute });
+    const adviser = adviseTtl(cache);
+    const core = coreOf(cache)!;
+    expect(core.observers).toBeUndefined();
+    expect(() => adviseTtl(cache)).toThrow('call `stop()` of what does first');
+    adviser.stop();
+    expect(core.ages).toBeUndefined();
+    expect(
+      ['delete', 'remove', 'clear', 'invalidateTags'].filter((name) => core.events.isHeard(name as 'clear')),
+    ).toEqual([]);
+    await cache.getOrSet('search', 1, () => 1);
+    expect(adviser.advice()).toEqual([]);
+    adviseTtl(cache).stop();
+  });
+
+  it('says of wrong options what they should be', () => {
+    const cache = new CacheManager();
+    expect(() => adviseTtl(cache, { mostChanged: 0 })).toThrow(
+      'Expected `mostChanged` to be a share above 0 and below 1, got `0`',
+    );
+    expect(() => adviseTtl(cache, { most: 1 } as never)).toThrow('Unknown option `most`');
+    expect(() => adviseTtl({} as never)).toThrow('Expected `adviseTtl(cache)` with a `CacheManager`');
+  });
+});
