@@ -45,6 +45,8 @@ export interface KnownArguments {
 export interface HeldArguments extends KnownArguments {
   /** The params, as a value that nobody else has. */
   value(): unknown;
+  /** Calls `onLeft` when the index lets go of them, of the one who has asked for it last. */
+  whenLeft(onLeft: () => void): void;
 }
 
 /** A call that copies its arguments sooner or later, for its tool. */
@@ -62,6 +64,9 @@ class Slot implements HeldArguments {
   readonly hash: number;
   readonly bytes: number;
   readonly meter: SlotMeter;
+  /** Whether the index has it, and counts it. */
+  isTaken = false;
+  #onLeft: (() => void) | undefined;
 
   /** The key is that of the private copy: what the caller has may say something else by now. */
   constructor(hash: number, snapshot: Snapshot, scope: string | undefined, { chain, hashKey, meter }: Chain) {
@@ -84,6 +89,16 @@ class Slot implements HeldArguments {
 
   value(): unknown {
     return new Snapshot(this.tokens, this.bytes).value();
+  }
+
+  whenLeft(onLeft: () => void): void {
+    this.#onLeft = onLeft;
+  }
+
+  leave(): void {
+    this.isTaken = false;
+    this.#onLeft?.();
+    this.#onLeft = undefined;
   }
 }
 
@@ -137,9 +152,14 @@ export class ArgumentIndex {
   }
 
   /** Arguments that were taken in, or asked for last, else `undefined`. It is no use of them. */
-  find(params: unknown, scope: string | undefined, chain: Chain): HeldArguments | undefined {
-    const known = this.known(params, scope, chain, undefined, false);
-    return known instanceof Slot ? known : undefined;
+  find(params: unknown, scope: string | undefined, chain: Chain): KnownArguments | undefined {
+    return this.known(params, scope, chain, undefined, false);
+  }
+
+  /** Arguments that were taken in, else `undefined`. It is no use of them. */
+  taken(params: unknown, scope: string | undefined, chain: Chain): HeldArguments | undefined {
+    const known = this.find(params, scope, chain);
+    return known instanceof Slot && known.isTaken ? known : undefined;
   }
 
   /** Lets go of all arguments. */
@@ -251,6 +271,7 @@ export class ArgumentIndex {
     this.#size++;
     this.#bytes += bytes;
     slot.meter.indexBytes += bytes;
+    slot.isTaken = true;
     this.#onTaken?.(slot);
   }
 
@@ -289,6 +310,7 @@ export class ArgumentIndex {
     this.#size--;
     this.#bytes -= slot.bytes;
     slot.meter.indexBytes -= slot.bytes;
+    slot.leave();
   }
 }
 

@@ -48,24 +48,27 @@ interface Encoder {
   encode(value: unknown): Uint8Array;
 }
 
-/** An origin whose params are those of a copy that is held anyway, encoded when they are asked for. */
+/** An origin whose params are those that the argument index holds, for as long as it does, encoded when they are asked for. */
 class SharingOrigin implements KeyOrigin {
   declare readonly scope?: string;
   declare readonly version?: string | number;
   declare readonly task?: string;
   declare readonly rollout?: string;
-  readonly #held: HeldArguments;
   readonly #encoder: Encoder;
+  /** Once the index has let go of them, an own copy, as is counted. */
+  #params: HeldArguments | Uint8Array;
 
-  constructor(origin: KeyOrigin, held: HeldArguments, encoder: Encoder) {
-    const { encodedParams: _, ...others } = origin;
+  constructor({ encodedParams: _, ...others }: KeyOrigin, held: HeldArguments, encoder: Encoder) {
     Object.assign(this, others);
-    this.#held = held;
     this.#encoder = encoder;
+    this.#params = held;
+    held.whenLeft(() => {
+      this.#params = this.encodedParams;
+    });
   }
 
   get encodedParams(): Uint8Array {
-    return this.#encoder.encode(this.#held.value());
+    return this.#params instanceof Uint8Array ? this.#params : this.#encoder.encode(this.#params.value());
   }
 }
 

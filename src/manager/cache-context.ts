@@ -226,6 +226,7 @@ export class CacheCore implements TierObserver {
       gates: new ToolGates({ name: method, clock, onCircuit }),
       storability: new Storability(method),
       index: this.#index,
+      codec: this.codec,
       redactions: this.#redactions,
     };
   }

@@ -8,22 +8,17 @@ import { CircuitBreaker } from '../guard/circuit-breaker.js';
 import { ConcurrencyLimiter } from '../guard/concurrency.js';
 import type { RememberedErrors } from '../guard/error-cache.js';
 import type { ResolvedGuardOptions } from '../guard/resolved-guard-options.js';
-import {
-  type ArgumentIndex,
-  Chain,
-  type CopyingCall,
-  type HeldArguments,
-  type KnownArguments,
-} from '../key/argument-index.js';
+import { type ArgumentIndex, Chain, type CopyingCall, type KnownArguments } from '../key/argument-index.js';
 import { ignoredMembers } from '../key/ignored-path.js';
 import { createKeyHasher, type KeyHasher, keyFrame } from '../key/key-hasher.js';
-import type { UnkeptMembers } from '../key/key-origin.js';
+import { sharingParams, type UnkeptMembers } from '../key/key-origin.js';
 import type { Redactions } from '../key/redacted-paths.js';
 import { shown, text } from '../option-checks.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import { type CacheStats, type GuardSummary, MethodCounters } from '../stats/counters.js';
 import { LoadTimeRecorder } from '../stats/load-times.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
+import type { ValueCodec } from '../value/codec.js';
 import { haveSameTtl, staleAtFor } from './create-entry.js';
 
 /** What counts the failures of a method. */
@@ -40,6 +35,7 @@ export interface SharedMethodState {
   readonly storability: Storability;
   /** The arguments of the cache's calls. */
   readonly index: ArgumentIndex;
+  readonly codec: ValueCodec;
   /** What is kept of none of the cache's calls. */
   readonly redactions: Redactions;
 }
@@ -56,6 +52,7 @@ export class MethodState implements SharedMethodState {
   readonly limiter: ConcurrencyLimiter | undefined;
   readonly index: ArgumentIndex;
   readonly redactions: Redactions;
+  readonly codec: ValueCodec;
   readonly #hash: KeyHasher;
   /** `undefined` where parts of the params don't enter the key: the index compares all of them. */
   readonly #chain: Chain | undefined;
@@ -78,6 +75,7 @@ export class MethodState implements SharedMethodState {
     this.limiter = this.gates.limiter(options.concurrency);
     this.index = shared.index;
     this.redactions = shared.redactions;
+    this.codec = shared.codec;
     const { version, ignore } = options;
     this.#hash = createKeyHasher(name, { version, ignore });
     if (ignore.length === 0) this.#chain = new Chain(keyFrame(name, version), this.#hash, shared.counters);
@@ -105,7 +103,7 @@ export class MethodState implements SharedMethodState {
   /** `key` where nobody asks for a value: who writes many entries may never ask for most of them. */
   keyInPassing(params: unknown, scope: string | undefined): string {
     const own = this.#ownScope(scope);
-    return this.held(params, own)?.key ?? this.#hash(params, own);
+    return (this.#chain && this.index.find(params, own, this.#chain)?.key) ?? this.#hash(params, own);
   }
 
   /** The params of a call, and its key, where they are plain data; `undefined` where it takes more to find it, or that there is none. */
@@ -113,15 +111,26 @@ export class MethodState implements SharedMethodState {
     return this.#chain && this.index.known(params, scope ?? this.options.scope, this.#chain, call);
   }
 
-  /** The copy of a call's params by which it was found, where there is one. */
-  held(params: unknown, scope: string | undefined): HeldArguments | undefined {
-    return this.#chain && this.index.find(params, this.#ownScope(scope), this.#chain);
+  /** Lets an entry that comes into memory with params of its own share those by which its calls are found. */
+  shareParams(entry: MemoryEntry): void {
+    const { encodedParams, scope } = entry.origin ?? {};
+    if (this.#chain === undefined || encodedParams === undefined || encodedParams.byteLength > mostShared)
+      return;
+    try {
+      const taken = this.index.taken(this.codec.decode(encodedParams), scope, this.#chain);
+      if (entry.origin && taken) entry.origin = sharingParams(entry.origin, taken, this.codec);
+    } catch {
+      // Written by a program with other codecs, perhaps: they are held as they are.
+    }
   }
 
   #ownScope(scope: string | undefined): string | undefined {
     return scope === undefined ? this.options.scope : text(scope, 'scope');
   }
 }
+
+/** Longer params, in bytes, are held as they are: to look whether they are held already would take too long. */
+const mostShared = 16_384;
 
 /** More names than a harness has tools: something that varies without end has got into them. */
 export const manyMethods = 10_000;

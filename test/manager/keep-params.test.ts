@@ -60,36 +60,60 @@ describe('keepParams', () => {
       expect(hashKey(method as string, params, { scope, version: version as number })).toBe(key);
   });
 
-  it('keeps params in memory once: those that calls are found by are encoded when they are asked for', async () => {
-    const cache = new CacheManager({ keepParams: { redact: ['token'] } });
-    const call = { text: 'as before', list: [1, undefined, { deep: 1.5 }] };
-    const secret = { text: 'with a token', token: 'hunter2' };
-    const originOf = (params: unknown) =>
+  describe('in memory', () => {
+    const originOf = (cache: CacheManager, params: unknown) =>
       coreOf(cache)!.tiers.peek(hashKey('m', params))!.origin as { readonly encodedParams: Uint8Array };
-    const isShared = (params: unknown) => !Object.hasOwn(originOf(params), 'encodedParams');
-    for (const params of [call, secret]) await cache.set('m', params, 1);
-    expect([call, secret].map(isShared)).toEqual([false, false]);
-    const { encodedParams } = originOf(call);
-    for (const params of [call, call, secret, secret]) await cache.get('m', structuredClone(params));
-    // What is redacted is in the index alone.
-    expect([call, secret].map(isShared)).toEqual([true, false]);
-    expect(originOf(call).encodedParams).toEqual(encodedParams);
+    /** Whether they are encoded each time that they are asked for. */
+    const isShared = (cache: CacheManager, params: unknown) => {
+      const [once, twice] = [originOf(cache, params).encodedParams, originOf(cache, params).encodedParams];
+      return once !== twice;
+    };
+    const call = { text: 'as before', list: [1, undefined, { deep: 1.5 }] };
+    const use = async (cache: CacheManager, ...all: unknown[]) => {
+      for (const params of [...all, ...all]) await cache.get('m', structuredClone(params));
+    };
 
-    await cache.set('m', call, 2);
-    expect(isShared(call)).toBe(true);
-    expect(originOf(call).encodedParams).toEqual(encodedParams);
-    const seen: unknown[] = [];
-    const params = (kept: unknown) => seen.push(kept) > 9;
-    expect(await cache.deleteWhere('m', { params })).toEqual({ deleted: 0, unknown: 0 });
-    expect(seen).toEqual(expect.arrayContaining([call, { text: 'with a token' }]));
-  });
+    it('holds params once that calls are found by, but for what is redacted', async () => {
+      const cache = new CacheManager({ keepParams: { redact: ['token'] } });
+      const secret = { text: 'with a token', token: 'hunter2' };
+      for (const params of [call, secret]) await cache.set('m', params, 1);
+      const { encodedParams } = originOf(cache, call);
+      expect([call, secret].map((params) => isShared(cache, params))).toEqual([false, false]);
+      await use(cache, call, secret);
+      // What is redacted is in the index alone.
+      expect([call, secret].map((params) => isShared(cache, params))).toEqual([true, false]);
+      expect(originOf(cache, call).encodedParams).toEqual(encodedParams);
+      const seen: unknown[] = [];
+      const params = (kept: unknown) => seen.push(kept) > 9;
+      expect(await cache.deleteWhere('m', { params })).toEqual({ deleted: 0, unknown: 0 });
+      expect(seen).toEqual(expect.arrayContaining([call, { text: 'with a token' }]));
+    });
 
-  it('writes params that are shared with the index', async () => {
-    const cache = await disk({ keepParams: true });
-    for (let turn = 0; turn < 3; turn += 1) await cache.get('m', { q: 1 });
-    await cache.set('m', { q: 1 }, 'a');
-    await cache.close();
-    expect(await exported()).toMatchObject([{ params: { q: 1 }, result: 'a' }]);
+    it('holds them once where they are set, or come back from disk, after calls were found by them', async () => {
+      const cache = await disk({ keepParams: true, maxSize: 1 });
+      const plain = { text: 'as before', page: 2 };
+      await use(cache, plain);
+      await cache.set('m', plain, 1);
+      expect(isShared(cache, plain)).toBe(true);
+      await cache.set('m', 'another', 2);
+      expect(await cache.get('m', plain)).toBe(1);
+      expect(isShared(cache, plain)).toBe(true);
+      await cache.close();
+      expect(await exported()).toMatchObject([{ params: 'another' }, { params: plain }]);
+    });
+
+    it('has a copy of its own once calls are not found by them any more, and for those asked for once', async () => {
+      const cache = new CacheManager({ keepParams: true, maxSize: 4 });
+      await cache.get('m', call);
+      await cache.set('m', call, 1);
+      expect(isShared(cache, call)).toBe(false);
+      await use(cache, call);
+      expect(isShared(cache, call)).toBe(true);
+      const { encodedParams } = originOf(cache, call);
+      await use(cache, ...Array.from({ length: 8 }, (_, n) => ({ n })));
+      expect(isShared(cache, call)).toBe(false);
+      expect(originOf(cache, call).encodedParams).toEqual(encodedParams);
+    });
   });
 
   it('keeps nothing by default', async () => {

@@ -4,7 +4,7 @@ import { notPromised } from '../../at-once.js';
 import { CacheError, UnstorableValueError } from '../../errors.js';
 import { errorTtl } from '../../guard/error-cache.js';
 import type { Tagged } from '../../guard/tag-invalidation.js';
-import { type KeyOrigin, keptParams, sharingParams } from '../../key/key-origin.js';
+import { type KeyOrigin, keptParams } from '../../key/key-origin.js';
 import { nodeCrypto } from '../../node-crypto.js';
 import type { ResolvedMethodOptions } from '../../options.js';
 import { type Asker, isNotRecorded } from '../../recorded-tools.js';
@@ -163,9 +163,7 @@ export function storedOrigin(
   try {
     const stored = keptParams(params, state.unkept);
     if (stored === undefined && params !== undefined) return origin;
-    const whole = { ...origin, encodedParams: core.codec.encode(stored) };
-    const held = state.held(params, scope);
-    return held === undefined ? whole : sharingParams(whole, held, core.codec);
+    return { ...origin, encodedParams: core.codec.encode(stored) };
   } catch (error) {
     core.failed(asCacheError(error, `The params of \`${state.name}\` can't be kept`), state, key);
     return origin;

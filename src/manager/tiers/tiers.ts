@@ -329,6 +329,7 @@ export class Tiers {
 
   #admit(state: MethodState, entry: MemoryEntry): boolean {
     if (this.#removalEvents.isClosed) return false;
+    if (entry.origin !== undefined) state.shareParams(entry);
     try {
       if (this.#memory.set(entry)) {
         state.counters.added(entry.bytes);
