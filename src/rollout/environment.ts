@@ -26,7 +26,8 @@ export interface RolloutEnvironment {
   fork?(writes: readonly RecordedWrite[]): number | PromiseLike<number>;
   /**
    * Runs these writes one after the other, and returns the result of each. It calls the tools themselves: a call through
-   * its own rollout would wait for the world that is being made, and is refused with a `ReentrantLoadError`.
+   * its own rollout would wait for the world that is being made, and is refused with a `ReentrantLoadError`. Of a tool that
+   * returns what later writes change, it returns a copy.
    */
   replay(writes: readonly RecordedWrite[]): readonly unknown[] | PromiseLike<readonly unknown[]>;
 }

@@ -67,7 +67,12 @@ export class Observation {
         isKept = false;
         context.skip();
       };
-      return load({ ...contextOf(context), withhold, skip });
+      const withholdUnless = (isSound: () => boolean) =>
+        context.withholdUnless?.(() => {
+          isKept &&= isSound();
+          return isKept;
+        });
+      return load({ ...contextOf(context), withhold, withholdUnless, skip });
     };
     let recorded: RecordedAnswer | undefined;
     const onRecorded = (answer: RecordedAnswer) => {

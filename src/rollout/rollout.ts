@@ -1,6 +1,5 @@
 /** One trajectory of an agent whose tools have state: what was done in it decides which results it shares with others. */
 
-import { isRepeat } from '../answers.js';
 import type { CacheManager, LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { callListener } from '../listener.js';
@@ -31,7 +30,7 @@ import {
 } from './rollout-options.js';
 import { rolloutTools, type ToolCaller } from './rollout-tools.js';
 import { changesNothing, isKnown, type SharingScope } from './tool-effects.js';
-import { optionsFor, runFor } from './tool-run.js';
+import { optionsFor, runFor, runRead } from './tool-run.js';
 import { Turns } from './turns.js';
 import { runWrite, type World } from './write.js';
 
@@ -251,7 +250,7 @@ export class Rollout {
     if (observation !== undefined || this.#reports.isHeard)
       this.#dependsOn(call, { scope: scope.text, names }, observation);
     const since = this.#turns.begun;
-    const load = (context: LoaderContext) => this.#load(context, { call, names, since });
+    const load = (context: LoaderContext) => runRead(this.#world, context, { call, names, since });
     const { joining } = this.#world;
     if (!joining.isNeeded) return this.#find(call, scope, load, observation);
     const { tool, input, signal } = call;
@@ -286,28 +285,6 @@ export class Rollout {
       return observation.find(tool, input, load, { scope: scope?.text, signal, how });
     const keyed = scope === undefined ? tool.options : scope.options;
     return tool.method[how]<Result>(input, load, signal === undefined ? keyed : { ...keyed, signal });
-  }
-
-  /**
-   * Runs a tool that reads. Its result is for others unless what it reads was written meanwhile; and those who joined have
-   * worlds of their own, in which nothing has failed, and whose rollout goes on.
-   */
-  async #load<Result>(
-    context: LoaderContext,
-    { call, names, since }: { call: AnyCall<Result>; names: readonly string[]; since: number },
-  ): Promise<Result> {
-    const { materialization, joining } = this.#world;
-    let isSound = false;
-    try {
-      // Its world is not what it was.
-      if (isRepeat(context)) return undefined as Result;
-      const result = await joining.run(context.key, async () => runFor(call)(context));
-      const resources = names.map((name) => this.#history.resource(name));
-      isSound = call.signal?.aborted !== true && !this.#turns.hasBegunOn(resources, since);
-      return result;
-    } finally {
-      if (!isSound || materialization?.failure !== undefined) context.withhold();
-    }
   }
 
   async #runUncached<Result>(

@@ -6,6 +6,7 @@ import type { ResolvedEffect } from '../tools/effect.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import type { RolloutCall } from './rollout-call.js';
 import type { RuleOptions } from './tool-effects.js';
+import type { World } from './write.js';
 
 /** A tool with state runs while its rollout waits for it, and never in the background. */
 export function optionsFor(
@@ -40,4 +41,39 @@ export function runFor<Result>({
       if (interruptible?.isPrivate()) context.withhold();
     }
   };
+}
+
+/**
+ * Runs a tool that reads. Its result is for others unless what it reads was written meanwhile; and those who joined have
+ * worlds of their own, in which nothing has failed, and whose rollout goes on.
+ */
+export async function runRead<Result>(
+  { history, turns, materialization, joining }: World,
+  context: LoaderContext,
+  {
+    call,
+    names,
+    since,
+  }: { call: RolloutCall<Result, ResolvedEffect>; names: readonly string[]; since: number },
+): Promise<Result> {
+  try {
+    if (isRepeat(context)) {
+      // Its world is not what it was.
+      context.withhold();
+      return undefined as Result;
+    }
+    const result = await joining.run(context.key, async () => runFor(call)(context));
+    const resources = names.map((name) => history.resource(name));
+    // A write may begin before it is stored, and change what the tool has returned.
+    context.withholdUnless?.(
+      () =>
+        call.signal?.aborted !== true &&
+        !turns.hasBegunOn(resources, since) &&
+        materialization?.failure === undefined,
+    );
+    return result;
+  } catch (error) {
+    context.withhold();
+    throw error;
+  }
 }

@@ -109,8 +109,9 @@ async function runInTurn<Result>(
     turn.abandon();
     return result;
   }
+  const isKept = isReplayable && run.hasRun && resultDigest !== undefined && run.keep(scope, result);
   turn.leave();
-  if (isReplayable && run.hasRun && resultDigest !== undefined) await run.keep(scope, result);
+  await isKept;
   if (!run.hasRun) observation?.wasFound(run.key, run.recorded);
   return result;
 }
@@ -222,7 +223,8 @@ class WriteRun<Result> {
         // A write is never run to see what it says.
         if (isRepeat(context)) throw new Error(`${this.#call.tool.name} writes`);
         const result = await this.#world.joining.run(context.key, () => this.run());
-        if (!this.#isShareable || this.digestOf(result) === undefined) context.withhold();
+        if (this.digestOf(result) === undefined) context.withhold();
+        context.withholdUnless?.(() => this.#isShareable);
         return result;
       } catch (error) {
         // Others have worlds of their own, in which nothing has failed.
@@ -293,11 +295,13 @@ class WriteRun<Result> {
     }
   }
 
-  /** Stores a result for rollouts that do the same and have no world yet. */
+  /** Stores a result, as it is now, for rollouts that do the same and have no world yet. */
   async keep(scope: string, result: Result): Promise<void> {
     const { method, options } = this.#call.tool;
     if (!this.#isShareable) return;
     try {
+      // The next write may change what the tool has returned.
+      const copy = plainCopy(result);
       // A recording is of what happened last.
       const isNew =
         this.#world.recorded?.mode === 'record' || !(await method.has(this.#write.input, { scope }));
@@ -305,7 +309,7 @@ class WriteRun<Result> {
         ...(options?.ttl !== undefined && { ttl: options.ttl }),
         ...{ scope, [asker]: options?.[asker] },
       };
-      if (isNew) await method.set(this.#write.input, result, kept);
+      if (isNew) await method.set(this.#write.input, copy, kept);
     } catch {
       // Refused, which the cache has counted: the others run it.
     }

@@ -165,7 +165,8 @@ function share(
   const { value, loadMs, began, isError } = load.called;
   // From here on a caller finds the value in memory, or must load anew where it is not kept.
   core.loads.retire(flight);
-  if (decision.isWithheld) return { value, loadMs, shared: undefined, isError };
+  if (decision.isWithheld || decision.isSound?.() === false)
+    return { value, loadMs, shared: undefined, isError };
   const isStored = !decision.isSkipped && flight.isStorable && !core.isClosed;
   // Nobody to share it with and nowhere to store it: the value need not be encoded at all.
   if (!isStored && (flight.isAborted || flight.callers <= 1))

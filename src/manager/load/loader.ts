@@ -35,6 +35,8 @@ export interface LoaderContext {
   skip(): void;
   /** This result, or error, is its caller's alone: neither stored nor shared with those who joined, who call the tool themselves. */
   withhold(): void;
+  /** @internal Withholds its result unless this is true still at the moment when it would be stored and shared. */
+  withholdUnless?(isSound: () => boolean): void;
 }
 
 /** One call. */
@@ -70,6 +72,8 @@ export interface LoaderDecision {
   ttl: DecidedTtl;
   isSkipped: boolean;
   isWithheld: boolean;
+  /** Asked at the moment when its result would be stored and shared; `undefined`: nothing can have come between. */
+  isSound?: () => boolean;
 }
 
 /** The manager's side of a `LoaderContext`. */
@@ -107,6 +111,10 @@ export class LoadContext<T> implements LoaderContext {
   readonly withhold = (): void => {
     this.#decision.isWithheld = true;
   };
+
+  withholdUnless(isSound: () => boolean): void {
+    this.#decision.isSound = isSound;
+  }
 }
 
 /** A value as the value keeper keeps it. */
