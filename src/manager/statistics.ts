@@ -19,11 +19,15 @@ export function cacheStats(core: CacheCore, method: string | undefined): CacheSt
 /** Prints what the cache did to the standard output, and returns it as plain text. */
 export function reportOn(core: CacheCore): string {
   const { eviction, maxSize, maxBytes } = core.options;
+  const { policy } = core.tiers.memory;
   const report = {
     stats: cacheStats(core, undefined),
     byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
     verified: core.verifications.flatMap((stats) => stats()),
-    remarks: Array.from(core.remarks, (remarks) => remarks()).flat(),
+    remarks: [
+      ...(policy === undefined ? [] : [`Evicts as ${policy}.`]),
+      ...Array.from(core.remarks, (remarks) => remarks()).flat(),
+    ],
     cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
   };
   const { stdout } = process;

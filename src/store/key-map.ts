@@ -53,12 +53,16 @@ class ShardedMap<V> implements KeyMap<V> {
   }
 }
 
-/** The shard of a key. It looks at every character (FNV-1a), so that any keys, not only digests, spread evenly. */
+/** The shard of a key: the high bits, because the low ones depend on the low bits of the characters alone. */
 export function shardOf(key: string): number {
+  return hashOf(key) >>> (32 - shardBits);
+}
+
+/** A number of 32 bits. It looks at every character (FNV-1a), so that any keys, not only digests, spread evenly. */
+export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
   }
-  // The high bits, because the low ones depend on the low bits of the characters alone.
-  return hash >>> (32 - shardBits);
+  return hash;
 }

@@ -121,6 +121,12 @@ export class MemoryTier {
     return this.#store.bytes;
   }
 
+  /** As what a store that adapts evicts now, and why. */
+  get policy(): string | undefined {
+    const { policy } = this.#store as { policy?: unknown };
+    return typeof policy === 'string' ? policy : undefined;
+  }
+
   /** The entry of this key, counted as a use by the store and in the entry itself. */
   get(key: string): MemoryEntry | undefined {
     const entry = this.#store.get(key);

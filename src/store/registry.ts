@@ -4,6 +4,7 @@ import { notPromised } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
 import { evaluationCalling, isEvaluatedAgain, type ModuleEvaluation } from '../module-evaluation.js';
 import { shown } from '../option-checks.js';
+import { auto } from './auto.js';
 import { fifo } from './fifo.js';
 import { gdsf } from './gdsf.js';
 import { lfu } from './lfu.js';
@@ -13,6 +14,7 @@ import { sieve } from './sieve.js';
 import type { Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
 import type { BuiltInStoreName } from './store-names.js';
 import { ttl } from './ttl.js';
+import { wTinyLfu } from './w-tinylfu.js';
 
 /** The most entries one store can hold: the limit of V8's Map. */
 export const largestMaxSize = 2 ** 24;
@@ -25,6 +27,8 @@ const builtIns = {
   gdsf,
   sieve,
   's3-fifo': s3Fifo,
+  'w-tinylfu': wTinyLfu,
+  auto,
 } satisfies Record<BuiltInStoreName, StoreFactory>;
 
 /** The stores that come with Toolstash. */

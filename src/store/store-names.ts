@@ -3,7 +3,9 @@
 /**
  * The stores that `eviction` takes by name. First to leave is under `lru` what was used least recently, `lfu` least often,
  * `fifo` what was stored first, `ttl` what expires first, `gdsf` what costs least to load again for its size and use;
- * `sieve` the oldest not used since it was last in question; `s3-fifo` what was used once, soon. Add your own:
+ * `sieve` the oldest not used since it was last in question; `s3-fifo` what was used once, soon;
+ * `w-tinylfu` what is used least of late, once a window has passed; `auto` takes of `lru` and that what answers more. Add
+ * your own:
  *
  * @example
  * declare module 'toolstash' {
@@ -15,4 +17,13 @@
 export interface StoreNames extends Record<BuiltInStoreName, true> {}
 
 /** The names of the stores that come with Toolstash. */
-export type BuiltInStoreName = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'gdsf' | 'sieve' | 's3-fifo';
+export type BuiltInStoreName =
+  | 'lru'
+  | 'lfu'
+  | 'fifo'
+  | 'ttl'
+  | 'gdsf'
+  | 'sieve'
+  | 's3-fifo'
+  | 'w-tinylfu'
+  | 'auto';

@@ -8,6 +8,7 @@ import { S3FifoOrder } from '../../src/store/s3-fifo.js';
 import { SieveOrder } from '../../src/store/sieve.js';
 import type { StoreEntry, StoreFactory, StoreOptions } from '../../src/store/store.js';
 import { TtlOrder } from '../../src/store/ttl.js';
+import { AdaptiveWindowOrder } from '../../src/store/w-tinylfu.js';
 
 /** No `maxSize` is as small. */
 const largestMap = 0;
@@ -33,5 +34,11 @@ export const shardedStores = {
   },
   's3-fifo': function shardedS3Fifo<E extends StoreEntry>(options: StoreOptions<E>) {
     return new BoundedStore(options, new S3FifoOrder<E>(options.maxSize, largestMap));
+  },
+  'w-tinylfu': function shardedWTinyLfu<E extends StoreEntry>(options: StoreOptions<E>) {
+    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, 0.01, largestMap));
+  },
+  auto: function shardedAuto<E extends StoreEntry>(options: StoreOptions<E>) {
+    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, 1, largestMap));
   },
 } satisfies Record<string, StoreFactory>;

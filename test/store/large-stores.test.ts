@@ -11,7 +11,7 @@ const largeSize = Number(process.env['TOOLSTASH_LARGE_STORES'] ?? 0);
 const maxSize = largeSize || 5000;
 /** Beyond the 2^24 keys after which a Map that can't compact fails, whatever the size. */
 const sets = 3.2 * maxSize;
-const names = ['lru', 'lfu', 'fifo', 'ttl', 'gdsf', 'sieve', 's3-fifo'] as const;
+const names = ['lru', 'lfu', 'fifo', 'ttl', 'gdsf', 'sieve', 's3-fifo', 'w-tinylfu', 'auto'] as const;
 
 describe.each(names)('the %s store', (name) => {
   test(`bounded to ${maxSize} entries, takes ${sets} keys and keeps its books`, {

@@ -34,7 +34,7 @@ export class Tiers {
   readonly tags: TagInvalidations;
   /** What this cache shares with other machines. */
   readonly shared: SharedEntries;
-  readonly #memory: MemoryTier;
+  readonly memory: MemoryTier;
   readonly slow: readonly SlowTier[];
   readonly #slowTiers: SlowTiers;
   /** Whether there is anything below memory. */
@@ -75,7 +75,7 @@ export class Tiers {
     this.tags = new TagInvalidations(init.stamps);
     this.#removalEvents = new RemovalEvents(init.events);
     const { eviction: store, maxSize, maxBytes, maxEntryBytes, memory, clock, random } = options;
-    this.#memory = new MemoryTier({
+    this.memory = new MemoryTier({
       ...{ store, maxSize, maxBytes, maxEntryBytes, memory, clock, random },
       onRemove: (entry, reason) =>
         this.#removalEvents.count(entry, reason, this.#observer.state(entry.method).counters),
@@ -86,7 +86,7 @@ export class Tiers {
     this.#place = this.#searchPlace();
     this.shared = new SharedEntries({
       place: this.#place,
-      memory: this.#memory,
+      memory: this.memory,
       reads: this.reads,
       tags: this.tags,
       drop: (entry) => this.#forget(entry),
@@ -107,14 +107,14 @@ export class Tiers {
 
   /** The entry in memory, counted as a use. Throws what a faulty store throws. */
   use(key: string): MemoryEntry | undefined {
-    const entry = this.#memory.get(key);
+    const entry = this.memory.get(key);
     if (this.#removalEvents.isPending) this.#removalEvents.tell();
     return entry?.tags === undefined && this.remote === undefined ? entry : this.#validated(entry);
   }
 
   /** The entry in memory, not counted as a use. */
   peek(key: string): MemoryEntry | undefined {
-    const entry = this.#memory.peek(key);
+    const entry = this.memory.peek(key);
     if (this.#removalEvents.isPending) this.#removalEvents.tell();
     return entry?.tags === undefined && this.remote === undefined ? entry : this.#validated(entry);
   }
@@ -181,7 +181,7 @@ export class Tiers {
       return false;
     }
     // A load that began later may have returned at once.
-    const held = incoming.began && this.#memory.peek(key);
+    const held = incoming.began && this.memory.peek(key);
     if (held !== undefined && compareStamps(held.stamp, stamp) > 0) return false;
     if (this.hasSlow && this.isReplaced(entry)) {
       // Another process has written or deleted it while it was loaded.
@@ -213,7 +213,7 @@ export class Tiers {
   /** Takes a key out of memory alone; tells whether memory had it. */
   drop(state: MethodState, key: string, reason: RemovalReason = 'invalidate'): boolean {
     try {
-      return this.#memory.delete(key, reason);
+      return this.memory.delete(key, reason);
     } catch (error) {
       this.#observer.failed(storeFailure('delete', error), state, key);
       return false;
@@ -238,7 +238,7 @@ export class Tiers {
   /** Every live entry as its tier holds it, memory first, each key once, until it is over. Entries set meanwhile may be missing. */
   entries(method?: string, { slow = this.shared.faster, isOver }: HeldLimits = {}): AsyncGenerator<Held> {
     const sources = {
-      ...{ memory: this.#memory.entries(method), slow, isOver },
+      ...{ memory: this.memory.entries(method), slow, isOver },
       isHeld: (entry: MemoryEntry) => this.peek(entry.key) === entry,
       isInvalid: (record: Tagged) => this.tags.isInvalid(record),
     };
@@ -247,9 +247,9 @@ export class Tiers {
 
   /** Drops from memory what a slower tier has learnt to be replaced or deleted meanwhile: of these keys, or of all. */
   dropReplaced(keys?: readonly string[]): Promise<void> {
-    return eachInSlices<string | MemoryEntry>(keys ?? this.#memory.entries(), (item) => {
+    return eachInSlices<string | MemoryEntry>(keys ?? this.memory.entries(), (item) => {
       // Others may have put another entry in its place meanwhile.
-      const entry = this.#memory.peek(typeof item === 'string' ? item : item.key);
+      const entry = this.memory.peek(typeof item === 'string' ? item : item.key);
       if (entry !== undefined && this.isReplaced(entry)) this.#forget(entry);
     });
   }
@@ -275,7 +275,7 @@ export class Tiers {
   async close(): Promise<void> {
     this.#removalEvents.isClosed = true;
     this.reads.supersedeAll();
-    this.#memory.close();
+    this.memory.close();
     try {
       await this.#slowTiers.close();
     } finally {
@@ -286,7 +286,7 @@ export class Tiers {
   /** At once for every reader; the promise: all have left. */
   async #clearMemory(method?: string): Promise<void> {
     try {
-      const release = this.#memory.clear(method);
+      const release = this.memory.clear(method);
       this.#removalEvents.tell();
       await release;
     } catch (error) {
@@ -331,7 +331,7 @@ export class Tiers {
     if (this.#removalEvents.isClosed) return false;
     if (entry.origin !== undefined) state.shareParams(entry);
     try {
-      if (this.#memory.set(entry)) {
+      if (this.memory.set(entry)) {
         state.counters.added(entry.bytes);
         return true;
       }

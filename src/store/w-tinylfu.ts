@@ -1,0 +1,68 @@
+/**
+ * What is used more often than what would leave for it stays, after a window for what is new: W-TinyLFU, whose window adapts.
+ *
+ * Gil Einziger, Ohad Eytan, Roy Friedman, Ben Manes: Adaptive Software Cache Management, Middleware 2018. Of their ways to
+ * choose the window this climbs towards more hits; the hits of the next windows come from small simulations instead of
+ * trying each on the cache itself, which takes longer than the traffic of an agent stays the same.
+ */
+
+import { BoundedStore } from './bounded-store.js';
+import { FrequencySketch } from './frequency-sketch.js';
+import type { StoreEntry, StoreFactory } from './store.js';
+import { type WindowNode, WindowOrder } from './window-order.js';
+import { type RaceStanding, WindowRace, type windowShares } from './window-race.js';
+
+/** A window order that counts uses and takes the window which answers most. */
+export class AdaptiveWindowOrder<E extends StoreEntry> extends WindowOrder<E> {
+  readonly #counts: FrequencySketch;
+  readonly #race: WindowRace;
+
+  /** @param start the share of the window to begin with */
+  constructor(maxSize: number, start: (typeof windowShares)[number], largestMap?: number) {
+    const sketch = new FrequencySketch();
+    super(maxSize, sketch, start, largestMap);
+    this.#counts = sketch;
+    this.#race = new WindowRace(sketch, start);
+  }
+
+  /** What the choice of the window rests on. */
+  get standing(): RaceStanding {
+    return this.#race.standing;
+  }
+
+  protected override link(entry: E): WindowNode<E> {
+    const node = super.link(entry);
+    this.#used(node, false);
+    return node;
+  }
+
+  protected override read(node: WindowNode<E>): void {
+    this.#used(node, true);
+    super.read(node);
+  }
+
+  override evict(reserved: WindowNode<E> | undefined): WindowNode<E> | undefined {
+    this.#race.full(this);
+    this.windowShare = this.#race.windowShare;
+    return super.evict(reserved);
+  }
+
+  protected override unlinkAll(): void {
+    super.unlinkAll();
+    this.#race.reset();
+  }
+
+  #used({ hash, entry }: WindowNode<E>, isHit: boolean): void {
+    this.#counts.count(hash, this.size);
+    if (entry !== undefined) this.#race.used(hash, entry.key, isHit);
+    this.windowShare = this.#race.windowShare;
+  }
+}
+
+/**
+ * Makes a store that evicts, of the oldest of the window and the least recently used of the rest, the one used less often of
+ * late. The window starts at 1 % of the entries and becomes 20 % or all (LRU) where that answers more. For traffic with
+ * loops and scans, and with keys that stay popular. O(1).
+ */
+export const wTinyLfu: StoreFactory = (options) =>
+  new BoundedStore(options, new AdaptiveWindowOrder(options.maxSize, 0.01));

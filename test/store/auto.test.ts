@@ -1,0 +1,130 @@
+/** `w-tinylfu` and `auto`: which window they take, on traffic of several kinds. */
+
+import { describe, expect, it, test, vi } from 'vitest';
+import { CacheManager } from '../../src/index.js';
+import { createStore } from '../../src/store/registry.js';
+import type { StoreEntry } from '../../src/store/store.js';
+import { AdaptiveWindowOrder } from '../../src/store/w-tinylfu.js';
+import { storeContract } from '../../src/testing/index.js';
+import { loop, rollouts, skewed } from '../helper/access-traces.js';
+import { shardedStores } from '../helper/sharded-stores.js';
+import { hitsOf } from '../helper/slow-store.js';
+
+for (const store of ['w-tinylfu', 'auto', shardedStores['w-tinylfu'], shardedStores.auto])
+  for (const { name, run } of storeContract(store)) test(name, run);
+
+/** Hits as shares of all lookups, in percent. */
+function rates(names: readonly string[], maxSize: number, trace: readonly string[]): number[] {
+  return names.map((name) => (100 * hitsOf(name, maxSize, trace)) / trace.length);
+}
+
+describe('auto and w-tinylfu', () => {
+  it.each([
+    ['a few tasks at once', { atOnce: 4, calls: 12, tasks: 200 }, 60],
+    ['eight', { atOnce: 8, calls: 20, tasks: 120 }, 240],
+    ['many', { atOnce: 32, calls: 10, tasks: 300 }, 500],
+  ])(
+    'are near LRU on rollouts of %s, whose calls repeat in four trials and never again',
+    (_, options, maxSize) => {
+      const trace = rollouts(options);
+      const [lru, auto, tinyLfu, sieve] = rates(['lru', 'auto', 'w-tinylfu', 'sieve'], maxSize, trace) as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      expect(lru).toBeGreaterThan(35);
+      expect(auto).toBeGreaterThan(lru - 1);
+      expect(tinyLfu).toBeGreaterThan(lru - 3);
+      // What they are measured against is not easy to come by.
+      expect(sieve).toBeLessThan(lru - 15);
+    },
+  );
+
+  it('keep a part of a loop that is larger than the cache, of which LRU keeps nothing', () => {
+    const [lru, auto, tinyLfu] = rates(['lru', 'auto', 'w-tinylfu'], 500, loop(700, 8)) as [
+      number,
+      number,
+      number,
+    ];
+    expect(lru).toBe(0);
+    // At best 499 of 700, but for the first round.
+    expect(auto).toBeGreaterThan(50);
+    expect(tinyLfu).toBeGreaterThan(50);
+  });
+
+  it('keep what is popular', () => {
+    const [lru, auto, tinyLfu] = rates(['lru', 'auto', 'w-tinylfu'], 300, skewed()) as [
+      number,
+      number,
+      number,
+    ];
+    expect(auto).toBeGreaterThan(lru + 2);
+    expect(tinyLfu).toBeGreaterThan(lru + 2);
+  });
+
+  it('follow traffic that changes, there and back, in caches of which they simulate a part', () => {
+    const tasks = rollouts({ atOnce: 40, calls: 40, tasks: 400 });
+    const trace = [
+      ...tasks,
+      ...loop(3000, 12),
+      ...rollouts({ atOnce: 40, calls: 40, tasks: 400 }).map((key) => `${key}'`),
+    ];
+    for (const start of [1, 0.01] as const) {
+      const order = new AdaptiveWindowOrder<StoreEntry>(2000, start);
+      const windows: number[] = [];
+      for (const [at, key] of trace.entries()) {
+        if (order.use(key) === undefined) {
+          if (order.size >= 2000) order.evict(undefined);
+          order.insert({ key, bytes: 1, expiresAt: null, loadMs: 0 });
+        }
+        if ([tasks.length, tasks.length + 36_000, trace.length].includes(at + 1))
+          windows.push(order.windowShare);
+      }
+      expect(windows).toEqual([1, expect.toSatisfy((share: number) => share < 1), 1]);
+      expect(order.standing.changes).toBeLessThan(12);
+    }
+  });
+});
+
+describe('auto', () => {
+  it('says as what it evicts, and why', () => {
+    const store = createStore<StoreEntry>('auto', {
+      ...{ maxSize: 100, maxBytes: 1e9, random: Math.random, onRemove: () => {} },
+    }) as ReturnType<typeof createStore> & { readonly policy: string };
+    expect(store.policy).toBe('lru: nothing had to leave yet');
+    for (const key of loop(150, 5))
+      if (!store.get(key)) store.set({ key, bytes: 1, expiresAt: null, loadMs: 0 });
+    expect(store.policy).toMatch(
+      /^w-tinylfu with a window of 1 %: of the last \d+ lookups of sampled keys, lru 0 %, w-tinylfu with a window of 1 % \d\d %, w-tinylfu with a window of 20 % \d\d % would be answered$/,
+    );
+  });
+
+  it('says so in the report of a cache, whose size may be in bytes', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const cache = new CacheManager({ eviction: 'auto', maxBytes: 60_000 });
+    for (const key of loop(200, 5)) await cache.getOrSet('read', { key }, () => key);
+    expect(cache.stats().hits).toBeGreaterThan(100);
+    expect(cache.report().replace(/\s+/g, ' ')).toContain(
+      'Evicts as w-tinylfu with a window of 1 %: of the last',
+    );
+    expect(new CacheManager().report()).not.toContain('Evicts as');
+    await cache.close();
+    vi.restoreAllMocks();
+  });
+
+  it('begins anew after it was cleared', () => {
+    const order = new AdaptiveWindowOrder<StoreEntry>(50, 1);
+    const visit = (key: string) => {
+      if (order.use(key) !== undefined) return;
+      if (order.size >= 50) order.evict(undefined);
+      order.insert({ key, bytes: 1, expiresAt: null, loadMs: 0 });
+    };
+    for (const key of loop(80, 4)) visit(key);
+    expect(order.standing.lookups).toBeGreaterThan(0);
+    expect([...order.clear()].length).toBe(50);
+    expect(order.size).toBe(0);
+    for (const key of loop(40, 2)) visit(key);
+    expect([...order.inOrder()].length).toBe(40);
+  });
+});
