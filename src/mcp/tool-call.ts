@@ -89,7 +89,7 @@ export class ToolCall {
       arguments: key === undefined ? args : key(args, given[0]),
       ...this.#identity,
       ...(this.#place && { place: this.#place.key }),
-      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
+      ...(Object.values(rest).some((value) => value !== undefined) && definedIn(rest)),
     };
   }
 
@@ -98,6 +98,10 @@ export class ToolCall {
     const { given, at, options } = this.shape;
     return signal === undefined ? given : Object.assign([...given], { [at]: { ...options, signal } });
   }
+}
+
+function definedIn(record: object): object {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
 
 /** Why a tool is not to be cached by what its server says of it; `undefined`: nothing speaks against it. */
@@ -117,7 +121,8 @@ export function isOfItsCaller(error: unknown): boolean {
 }
 
 function hasOnly(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
-  return Object.entries(value).every(([name, each]) => each === undefined || names.includes(name));
+  for (const name of Object.keys(value)) if (value[name] !== undefined && !names.includes(name)) return false;
+  return true;
 }
 
 /** A schema of version 1: what it makes of a result depends on it. */

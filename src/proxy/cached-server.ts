@@ -8,7 +8,7 @@ import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client
 import { callShape } from '../mcp/tool-call.js';
 import { changesNothing, nothingDeclared, type ToolEffects } from '../rollout/tool-effects.js';
 import { jsonText } from './json-text.js';
-import { kindOf, type Message, recordIn, ServerLostError } from './message.js';
+import { harmless, kindOf, type Message, recordIn, ServerLostError } from './message.js';
 import { type ResolvedRollouts, rolloutOf } from './rollout-names.js';
 import type { ToClient } from './server-link.js';
 import type { SessionWorlds } from './session-worlds.js';
@@ -45,27 +45,6 @@ export interface Tracking {
   readonly rollouts: ResolvedRollouts;
   readonly worlds: SessionWorlds;
 }
-
-/** Requests that change nothing a tool could read. What else there may be, of vendors say, is not known. */
-const harmless = new Set([
-  ...[
-    'initialize',
-    'ping',
-    'server/discover',
-    'subscriptions/listen',
-    'logging/setLevel',
-    'completion/complete',
-  ],
-  ...[
-    'tools/list',
-    'prompts/list',
-    'prompts/get',
-    'resources/list',
-    'resources/templates/list',
-    'resources/read',
-  ],
-  ...['resources/subscribe', 'resources/unsubscribe', 'tasks/get', 'tasks/list', 'tasks/result'],
-]);
 
 /** What every request says of the client from the revision 2026-07-28 on. */
 const envelope = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map(

@@ -2,7 +2,9 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRecord } from '../mcp/mcp-client.js';
+import { ask, type HttpAnswer } from './http-request.js';
 import {
+  harmless,
   idKey,
   kindOf,
   type Message,
@@ -46,6 +48,8 @@ export class HttpServerLink implements ServerLink {
   readonly #listener: LinkListener;
   readonly #closing = new AbortController();
   readonly #told = new ToldMessages();
+  /** What ends all that is under way. */
+  readonly #aborts = new Set<AbortController>();
   /** Requests under way, by own id. */
   readonly #posts = new Map<string, AbortController>();
   #sessionId: string | undefined;
@@ -107,10 +111,17 @@ export class HttpServerLink implements ServerLink {
 
   async close(): Promise<void> {
     this.#closing.abort();
+    for (const abort of this.#aborts) abort.abort();
     if (this.#sessionId === undefined) return;
     const signal = AbortSignal.timeout(2_000);
     // The server may know nothing of it any more, or be away.
-    await fetch(this.#server.url, { method: 'DELETE', headers: this.#headers(), signal }).catch(
+    await ask(this.#server.url, {
+      method: 'DELETE',
+      headers: this.#headers(),
+      signal,
+      isRepeatable: true,
+    }).then(
+      (answer) => answer.leave(),
       () => undefined,
     );
   }
@@ -120,16 +131,18 @@ export class HttpServerLink implements ServerLink {
     const open = new Map(requestIds(message).map((id) => [idKey(id), id]));
     const keys = [...open.keys()];
     const abort = new AbortController();
-    const signal = AbortSignal.any([abort.signal, this.#closing.signal]);
+    const { signal } = abort;
+    this.#aborts.add(abort);
     for (const key of keys) this.#posts.set(key, abort);
     try {
       if (this.#isForgotten && !this.#isReviving)
         throw this.#lost('has forgotten the session, and begins no other');
-      const response = await fetch(this.#server.url, {
+      if (this.#closing.signal.aborted) abort.abort();
+      const response = await ask(this.#server.url, {
         method: 'POST',
         headers: { ...this.#headers(message), 'content-type': 'application/json' },
         body: message.text,
-        signal,
+        ...{ signal, isRepeatable: harmless.has(message.value['method'] as string) },
       });
       onTaken();
       await this.#answered(response, { message, open, signal });
@@ -139,15 +152,16 @@ export class HttpServerLink implements ServerLink {
       for (const id of open.values()) this.#listener.onFailed(id, told);
     } finally {
       onTaken();
+      this.#aborts.delete(abort);
       for (const key of keys) this.#posts.delete(key);
     }
   }
 
-  async #answered(response: Response, { message: { value }, open, signal }: Asked): Promise<void> {
-    if (!response.ok) throw await this.#refusal(response);
+  async #answered(response: HttpAnswer, { message: { value }, open, signal }: Asked): Promise<void> {
+    if (!response.isOk) throw await this.#refusal(response);
     if (value['method'] === 'initialize')
-      this.#sessionId = response.headers.get('mcp-session-id') ?? undefined;
-    const type = response.headers.get('content-type') ?? '';
+      this.#sessionId = response.headers['mcp-session-id'] as string | undefined;
+    const type = response.headers['content-type'] ?? '';
     if (type.includes('text/event-stream')) {
       await this.#read(response, open, signal);
       if (open.size > 0) throw this.#lost('has ended the stream of an answer before the answer came');
@@ -160,18 +174,20 @@ export class HttpServerLink implements ServerLink {
   }
 
   /** Reads a stream of messages, and its rest where it breaks off, until nothing is open any more. */
-  async #read(first: Response, open: Asked['open'], signal: AbortSignal): Promise<void> {
+  async #read(first: HttpAnswer, open: Asked['open'], signal: AbortSignal): Promise<void> {
     const isRequest = open.size > 0;
     let response = first;
     let last: { id: string | undefined; retry: number | undefined } = { id: undefined, retry: undefined };
     for (let resumed = 0; resumed <= mostResumptions; resumed += 1) {
       try {
-        for await (const { data, id, retry } of serverSentEvents(response.body ?? nothing())) {
+        for await (const { data, id, retry } of serverSentEvents(response.body)) {
           last = { id, retry };
           if (data.trim() === '') continue;
           resumed = 0;
           this.#message(data, open);
-          if (isRequest && open.size === 0) return;
+          if (!isRequest || open.size > 0) continue;
+          response.leave();
+          return;
         }
       } catch (error) {
         if (last.id === undefined || signal.aborted) throw error;
@@ -179,8 +195,11 @@ export class HttpServerLink implements ServerLink {
       if (last.id === undefined) return;
       await sleep(last.retry ?? retryDelay, undefined, { signal });
       const headers = { ...this.#headers(), 'last-event-id': last.id };
-      response = await fetch(this.#server.url, { headers, signal });
-      if (!response.ok) return;
+      response = await ask(this.#server.url, { method: 'GET', headers, signal, isRepeatable: true });
+      if (!response.isOk) {
+        response.leave();
+        return;
+      }
     }
   }
 
@@ -205,7 +224,7 @@ export class HttpServerLink implements ServerLink {
     this.#listener.onMessage(text, own as string | undefined);
   }
 
-  async #refusal(response: Response): Promise<RpcError> {
+  async #refusal(response: HttpAnswer): Promise<RpcError> {
     const text = await response.text();
     if (response.status === 404 && this.#sessionId !== undefined) {
       const error = this.#lost('has forgotten the session, which begins anew: call again');
@@ -248,15 +267,16 @@ export class HttpServerLink implements ServerLink {
     while (!signal.aborted && session === this.#sessionId) {
       try {
         const resuming = last.id === undefined ? {} : { 'last-event-id': last.id };
-        const response = await fetch(this.#server.url, {
+        const response = await ask(this.#server.url, {
+          method: 'GET',
           headers: { ...this.#headers(), ...resuming },
-          signal,
+          ...{ signal, isRepeatable: true },
         });
-        if (!response.ok) {
-          await response.body?.cancel();
+        if (!response.isOk) {
+          response.leave();
           return;
         }
-        for await (const { data, id, retry } of serverSentEvents(response.body ?? nothing())) {
+        for await (const { data, id, retry } of serverSentEvents(response.body)) {
           last = { id, retry };
           if (data.trim() !== '') this.#message(data, undefined);
         }
@@ -295,15 +315,13 @@ export class HttpServerLink implements ServerLink {
   }
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
-
 /** A value of a header, which holds visible ASCII only. */
 function headerOf(text: string): string {
   const isPlain = /^[!-~]([ -~]*[!-~])?$/.test(text) && !text.startsWith('=?base64?');
   return isPlain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`;
 }
 
-/** The code alone: what else `fetch` says may hold a header. */
+/** The code alone: what else is said may hold a header. */
 function causeOf(error: unknown): string {
   const cause = isRecord(error) ? (error['cause'] ?? error) : undefined;
   const code = isRecord(cause) ? cause['code'] : undefined;

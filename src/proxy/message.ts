@@ -42,6 +42,27 @@ export function kindOf({ method, id, result, error }: Message['value']): Message
   return isNamed && (result !== undefined || error !== undefined) ? 'response' : 'other';
 }
 
+/** Requests that change nothing a tool could read. What else there may be, of vendors say, is not known. */
+export const harmless = new Set([
+  ...[
+    'initialize',
+    'ping',
+    'server/discover',
+    'subscriptions/listen',
+    'logging/setLevel',
+    'completion/complete',
+  ],
+  ...[
+    'tools/list',
+    'prompts/list',
+    'prompts/get',
+    'resources/list',
+    'resources/templates/list',
+    'resources/read',
+  ],
+  ...['resources/subscribe', 'resources/unsubscribe', 'tasks/get', 'tasks/list', 'tasks/result'],
+]);
+
 /** The params of a message, or an object in one. */
 export function recordIn(value: unknown, name: string): Readonly<Record<string, unknown>> {
   const found = isRecord(value) ? value[name] : undefined;

@@ -56,6 +56,8 @@ export class Session implements LinkListener {
   /** What clients wait for, by the id that they have given. */
   readonly #asked = new Map<string, Asked>();
   readonly #idle = new Set<() => void>();
+  /** What aborts the next call: of one that was answered from memory, and that nobody has looked at. */
+  #spare: AbortController | undefined;
   readonly #askedByServer = new ServerRequests(this.#pending.prefix);
 
   constructor({ cache, rules, options, open, toClient, tracking }: SessionInit) {
@@ -156,7 +158,8 @@ export class Session implements LinkListener {
   /** A call of a tool that may be cached. */
   async #answer(message: Message, to: ToClient): Promise<void> {
     const { id } = message.value;
-    const controller = new AbortController();
+    const controller = this.#spare ?? new AbortController();
+    this.#spare = undefined;
     const { signal } = controller;
     this.#asked.set(askedKey(id, to), { by: controller, to });
     const isOpen = () => this.#asked.get(askedKey(id, to))?.by === controller;
@@ -164,6 +167,8 @@ export class Session implements LinkListener {
     try {
       const found = await this.#cached.answer(message, { signal, isOpen, to });
       answer = found && resultText(id, found.result);
+      // One costs more than all else of a hit.
+      if (found !== undefined && isHit(found.result) && !signal.aborted) this.#spare = controller;
     } catch (error) {
       answer = errorText(id, error);
     }
@@ -327,6 +332,12 @@ export class Session implements LinkListener {
     for (const resolve of this.#idle) resolve();
     this.#idle.clear();
   }
+}
+
+/** Whether nothing ran, or runs, for an answer. */
+function isHit(result: unknown): boolean {
+  const { source, isStale } = recordIn(recordIn(result, '_meta'), 'toolstash/answer');
+  return source === 'memory' && isStale === false;
 }
 
 function askedKey(id: unknown, { origin = '' }: ToClient): string {

@@ -159,3 +159,42 @@ it('is told the names of 2026-07-28 as headers can say them, without a prefix', 
   for (const name of ['plain', 'größe']) await client.ask('prompts/get', { name: `one__${name}`, _meta });
   expect(names).toEqual(['plain', `=?base64?${Buffer.from('größe').toString('base64')}?=`]);
 });
+
+it('follows a server to another path, and to no other place, which would be told its headers', async () => {
+  const asked: string[] = [];
+  const elsewhere = await serve((said, response) => {
+    asked.push('elsewhere');
+    result(response, said);
+  });
+  const port = await serve((said, response, { url }) => {
+    if (said?.method === 'away')
+      response.writeHead(307, { location: `http://127.0.0.1:${elsewhere}/mcp` }).end();
+    else if (url === '/mcp') response.writeHead(307, { location: '/mcp/' }).end();
+    else if (said === undefined) response.writeHead(405).end();
+    else result(response, said, said.method === 'initialize' ? welcome : { path: url });
+  });
+  const client = await connected(port);
+  expect((await client.ask('ping')).result).toEqual({ path: '/mcp/' });
+  expect((await client.ask('away')).error.message).toContain('HTTP 307');
+  expect(asked).toEqual([]);
+});
+
+it('uses a connection again whose stream of events has ended', async () => {
+  const ports = new Set<unknown>();
+  const port = await serve((said, response, { socket }) => {
+    if (said === undefined) {
+      response.writeHead(405).end();
+      return;
+    }
+    ports.add(socket.remotePort);
+    const text = JSON.stringify({
+      jsonrpc: '2.0',
+      id: said.id,
+      result: said.method === 'initialize' ? welcome : {},
+    });
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${text}\n\n`);
+  });
+  const client = await connected(port);
+  for (let ping = 0; ping < 5; ping += 1) expect((await client.ask('ping')).result).toEqual({});
+  expect(ports.size).toBeLessThan(4);
+});
