@@ -8,7 +8,7 @@ import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client
 import { callShape } from '../mcp/tool-call.js';
 import { changesNothing, nothingDeclared, type ToolEffects } from '../rollout/tool-effects.js';
 import { jsonText } from './json-text.js';
-import { harmless, kindOf, type Message, recordIn, ServerLostError } from './message.js';
+import { harmless, isDeeper, kindOf, type Message, recordIn, ServerLostError } from './message.js';
 import { type ResolvedRollouts, rolloutOf } from './rollout-names.js';
 import type { ToClient } from './server-link.js';
 import type { SessionWorlds } from './session-worlds.js';
@@ -45,6 +45,9 @@ export interface Tracking {
   readonly rollouts: ResolvedRollouts;
   readonly worlds: SessionWorlds;
 }
+
+/** Arguments that nest deeper are none that a tool takes, and their keys take long. */
+const deepest = 200;
 
 /** What every request says of the client from the revision 2026-07-28 on. */
 const envelope = ['protocolVersion', 'clientInfo', 'clientCapabilities'].map(
@@ -96,7 +99,7 @@ export class CachedServer {
   takes({ value }: Message): boolean {
     if (value['method'] !== 'tools/call' || kindOf(value) !== 'request') return false;
     const shape = callShape([value['params']]);
-    return shape !== undefined && this.#calls.hasRuleFor(shape.name);
+    return shape !== undefined && this.#calls.hasRuleFor(shape.name) && !isDeeper(shape.args, deepest);
   }
 
   /** `undefined`: it is not cached after all, and was not made. */

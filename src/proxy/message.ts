@@ -63,6 +63,14 @@ export const harmless = new Set([
   ...['resources/subscribe', 'resources/unsubscribe', 'tasks/get', 'tasks/list', 'tasks/result'],
 ]);
 
+/** Whether a value nests deeper than so many levels. */
+export function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const each of Object.values(value)) if (isDeeper(each, levels - 1)) return true;
+  return false;
+}
+
 /** The params of a message, or an object in one. */
 export function recordIn(value: unknown, name: string): Readonly<Record<string, unknown>> {
   const found = isRecord(value) ? value[name] : undefined;

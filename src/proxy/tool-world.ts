@@ -6,6 +6,7 @@ import { History } from '../rollout/history.js';
 import { namesFor, touchedNames } from '../rollout/resource-names.js';
 import type { ResolvedDeclaration, ToolEffects } from '../rollout/tool-effects.js';
 import { everything, overlap, type Resource, resourceOf } from '../tools/resource.js';
+import { isDeeper } from './message.js';
 
 /** A tool of one server. */
 export interface DeclaredTool {
@@ -105,7 +106,7 @@ export class Change {
     this.#touched = names?.map(resourceOf) ?? all;
     this.writes = writes?.map(resourceOf) ?? all;
     const isKnown = names !== undefined && !own.isLive && !own.isUnsettledOn(this.#touched);
-    if (isKnown && hasOnlyArguments(params))
+    if (isKnown && hasOnlyArguments(params) && !isDeeper(args, 200))
       this.#does = [tool?.server, tool?.name, args, names.map((name) => own.history.partFor(name))];
     for (const world of [own, ...others]) world.began(this);
     this.#since = own.begun;
