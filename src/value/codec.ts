@@ -11,7 +11,7 @@ import { timestampType } from './msgpack/timestamp.js';
 import { MsgpackWriter } from './msgpack/writer.js';
 import { type WalkLimit, walkPlain } from './plain.js';
 import { richType, richVersion } from './rich/format.js';
-import { reviveRich } from './rich/revive.js';
+import { reviveRich, reviveRichInSlices } from './rich/revive.js';
 import { walkRich } from './rich/walk.js';
 
 export type { ClassCodec } from './class-codec.js';
@@ -105,7 +105,7 @@ class MsgpackValueCodec implements ValueCodec {
       if (bytes[0]! < 0xc0) return readMsgpack(bytes);
       const type = extType(bytes);
       if (type === undefined || type === timestampType) return readMsgpack(bytes);
-      return reviveRich(readMsgpack(bytes, formStart(bytes, type)), this.#codecs);
+      return reviveRich(readMsgpack(bytes, formStart(bytes, type)), { codecs: this.#codecs });
     } catch (error) {
       throw asUnreadable(error);
     }
@@ -117,8 +117,9 @@ class MsgpackValueCodec implements ValueCodec {
       if (type === undefined || type === timestampType)
         return await readMsgpackInSlices(bytes, { check, observer: meter });
       const start = formStart(bytes, type);
-      const form = await readMsgpackInSlices(bytes, { start, check, observer: meter?.withoutForms });
-      return reviveRich(form, this.#codecs, meter);
+      const nested = new Map<object, string[]>();
+      const form = await readMsgpackInSlices(bytes, { start, check, observer: meter?.withoutForms, nested });
+      return await reviveRichInSlices(form, { codecs: this.#codecs, meter, check, nested });
     } catch (error) {
       throw asUnreadable(error);
     }

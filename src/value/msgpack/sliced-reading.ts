@@ -13,6 +13,8 @@ export interface SlicedReading {
   /** See `readMsgpack`. */
   readonly texts?: readonly string[] | undefined;
   readonly observer?: ReadingObserver | undefined;
+  /** Takes in, of each map with maps or lists in it, under which keys they are: one as often as it comes. */
+  readonly nested?: Map<object, string[]> | undefined;
   /** Throws where the value is not wanted any more. Asked before each slice. */
   readonly check?: (() => void) | undefined;
 }
@@ -39,12 +41,14 @@ export class SlicedReader {
   readonly #reader = new MsgpackReader(Buffer.alloc(0));
   readonly #open: OpenContainer[];
   readonly #observer: ReadingObserver | undefined;
+  readonly #nested: Map<object, string[]> | undefined;
   #hasBegun = false;
   #value: unknown;
 
-  constructor(bytes: Uint8Array, { start = 0, texts, observer }: SlicedReading = {}) {
+  constructor(bytes: Uint8Array, { start = 0, texts, observer, nested }: SlicedReading = {}) {
     this.#open = this.#reader.begin(bytes, start, texts);
     this.#observer = observer;
+    this.#nested = nested;
   }
 
   /** The value, once it is whole. */
@@ -78,12 +82,20 @@ export class SlicedReader {
         }
         const key = reader.key();
         if (observer !== undefined) observer.key(key);
-        setProperty(map, key, this.#item());
+        const item = this.#item();
+        if (this.#nested !== undefined && typeof item === 'object' && item !== null) this.#note(map, key);
+        setProperty(map, key, item);
       }
       if (open.length === depth) reader.leave();
     }
     reader.end();
     return true;
+  }
+
+  #note(map: object, key: string): void {
+    const keys = this.#nested?.get(map);
+    if (keys === undefined) this.#nested?.set(map, [key]);
+    else keys.push(key);
   }
 
   #item(): unknown {

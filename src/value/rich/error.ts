@@ -48,19 +48,20 @@ export const errorType: RichType<Error> = {
     }
     to.sink.end(Tag.Error);
   },
-  revive([name, hiddenCount, ...pairs], from) {
-    const error = from.enter(createError(expectString(name)));
-    const shownFrom = 2 * expectNumber(hiddenCount);
-    for (let index = 0; index + 1 < pairs.length; index += 2) {
-      const key = expectString(from.revive(pairs[index]));
-      Object.defineProperty(error, key, {
-        value: from.revive(pairs[index + 1]),
-        enumerable: index >= shownFrom,
+  revive: {
+    from: 2,
+    width: 2,
+    create: ([name]) => createError(expectString(name)),
+    add(error, value, key, at, [, hiddenCount]) {
+      // The first value lies at 3, behind its key.
+      const enumerable = at - 3 >= 2 * expectNumber(hiddenCount);
+      Object.defineProperty(error, expectString(key), {
+        value,
+        enumerable,
         configurable: true,
         writable: true,
       });
-    }
-    return error;
+    },
   },
 };
 

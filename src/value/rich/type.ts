@@ -17,8 +17,9 @@ export interface FormSink {
 
 /** What a type makes its instance with. */
 export interface FormSource {
-  /** Gives the instance its number. To be called before any form inside it is revived. */
+  /** Gives the instance its number. */
   enter<T extends object>(instance: T): T;
+  /** The value of a form with no parts of any number. */
   revive(form: unknown): unknown;
 }
 
@@ -32,7 +33,21 @@ export interface RichType<T extends object = object> {
   readonly ownKeys?: number;
   report(value: T, to: FormSink): void;
   /** Throws anything when `items` are not what `report` wrote. */
-  revive(items: unknown[], from: FormSource): T;
+  readonly revive: ((items: unknown[], from: FormSource) => T) | RichParts<T>;
+}
+
+/** How an object with any number of parts is made again: empty first, and given them as they are revived. */
+export interface RichParts<T extends object = object> {
+  /** Items before the first part, which stand for themselves. */
+  readonly from: number;
+  /** Items that make a part: 2 are a key and a value. */
+  readonly width: 1 | 2;
+  create(items: readonly unknown[]): T;
+  /**
+   * @param key that of the value, where the parts have keys
+   * @param at the place of the value among the items
+   */
+  add(target: T, value: unknown, key: unknown, at: number, items: readonly unknown[]): void;
 }
 
 export function expectString(item: unknown): string {

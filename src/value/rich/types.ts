@@ -63,13 +63,11 @@ const mapType: RichType<Map<unknown, unknown>> = {
     }
     to.sink.end(Tag.Map);
   },
-  revive(items, from) {
-    const map = from.enter(new Map<unknown, unknown>());
-    for (let index = 0; index + 1 < items.length; index += 2) {
-      const key = from.revive(items[index]);
-      map.set(key, from.revive(items[index + 1]));
-    }
-    return map;
+  revive: {
+    from: 0,
+    width: 2,
+    create: () => new Map<unknown, unknown>(),
+    add: (map, value, key) => void map.set(key, value),
   },
 };
 
@@ -84,10 +82,11 @@ const setType: RichType<Set<unknown>> = {
     for (const [index, item] of items.entries()) to.visitAt(new Step(`<item ${index}>`), item);
     to.sink.end(Tag.Set);
   },
-  revive(items, from) {
-    const set = from.enter(new Set<unknown>());
-    for (const item of items) set.add(from.revive(item));
-    return set;
+  revive: {
+    from: 0,
+    width: 1,
+    create: () => new Set<unknown>(),
+    add: (set, value) => void set.add(value),
   },
 };
 
