@@ -7,7 +7,6 @@ import { onAbort } from '../guard/shared-abort.js';
 import { beginWait } from '../guard/wait-graph.js';
 import { hashKey, type LoaderContext, LoaderTimeoutError } from '../index.js';
 import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
-import { isErrorByConvention } from '../tools/error-result.js';
 import { everything, type Resource } from '../tools/resource.js';
 import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
@@ -17,6 +16,7 @@ import type { Joining } from './joining.js';
 import type { Observation } from './observation.js';
 import { namesFor, touchedNames } from './resource-names.js';
 import type { RolloutCall } from './rollout-call.js';
+import { isErrorOf } from './tool-run.js';
 import { orAbort, type Turn, type Turns } from './turns.js';
 import { isUnfinished } from './unfinished-result.js';
 
@@ -246,15 +246,7 @@ class WriteRun<Result> {
 
   /** The digest of a result; `undefined` for one that has none, and for an error. */
   digestOf(result: Result): string | undefined {
-    const { method, options } = this.#call.tool;
-    if (this.#call.interruptible?.isPrivate()) return undefined;
-    try {
-      const isError = (options?.isError ?? method.options.isError) || (() => false);
-      if (isErrorByConvention(result) || isError(result)) return undefined;
-    } catch {
-      // Whether it is one is not known.
-      return undefined;
-    }
+    if (this.#call.interruptible?.isPrivate() || isErrorOf(this.#call.tool, result)) return undefined;
     return digestOf(result);
   }
 

@@ -117,6 +117,22 @@ describe('a read whose caller', () => {
     await expect(failing).rejects.toThrow('no container');
     expect(await joined).toBe('own');
   });
+
+  const isError = (value: unknown) => (value as { failed?: boolean }).failed === true;
+  it.each<[string, object, CacheOptions, Partial<RolloutOptions>]>([
+    ['by convention', { isError: true }, {}, {}],
+    ['by `isError`', { failed: true }, { methods: { read: { isError } } }, {}],
+    ['where worlds are made', { isError: true }, {}, { environment: { replay: () => [] } }],
+  ])('is told of an error by its result is told alone: %s', async (_, error, options, own) => {
+    const cache = new CacheManager(options);
+    const [first, second] = [1, 2].map((id) => begin({ id, ...own }, cache).rollout);
+    const { result, end } = open();
+    const failing = first!.call('read', { path: 'a' }, async () => (await result) && error);
+    const joined = second!.call('read', { path: 'a' }, () => ({ value: 'own' }));
+    end('now');
+    expect(await failing).toEqual(error);
+    expect(await joined).toEqual({ value: 'own' });
+  });
 });
 
 describe('a tool with state', () => {
