@@ -12,9 +12,9 @@ export interface Answer {
   /**
    * Where it was found: a tier; `'coalesced'`, with another call that was under way; `'tool'`, which was run and whose
    * result is kept; `'uncached'`, the tool too, but nothing is kept; `'recording'`, which has answered in the place of the
-   * tool, or `'approximate'`, with the answer of another call.
+   * tool, or `'approximate'`, with the answer of another call; `'failed'`, told to `onRepeat` alone: the call was rejected.
    */
-  readonly source: TierName | 'coalesced' | 'tool' | 'uncached' | 'approximate';
+  readonly source: TierName | 'coalesced' | 'tool' | 'uncached' | 'approximate' | 'failed';
   /** Milliseconds since it was loaded; 0 for what was just loaded. */
   readonly ageMs: number;
   /** Of an approximate answer: how far the call that was recorded is from this one. */
@@ -23,7 +23,7 @@ export interface Answer {
   readonly isStale: boolean;
   /**
    * What it depends on, each resource with its chain: the hash of all that has happened to it in this rollout, `''` for
-   * nothing. Another rollout is answered alike where it has the same.
+   * nothing; of a write, as they were before it. Another rollout is answered alike where it has the same.
    */
   readonly chains: Readonly<Record<string, string>>;
   /** For tools with `samples`: which one this rollout gets, from 0. */

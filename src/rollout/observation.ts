@@ -6,7 +6,8 @@ import { asker, type FoundAnswer, type RecordedAnswer } from '../recorded-tools.
 import type { Answer } from './answer.js';
 import type { RolloutTool } from './rollout-call.js';
 
-type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains' | 'approximate'>;
+/** What is told of one call's answer. */
+export type Found = Pick<Answer, 'key' | 'source' | 'ageMs' | 'isStale' | 'chains' | 'approximate'>;
 
 /** One call that somebody wants to know the provenance of. */
 export class Observation {
@@ -16,19 +17,24 @@ export class Observation {
     return this.#found;
   }
 
+  /** What is told of a call that has no answer. */
+  get failed(): Found {
+    return { ...this.#found, key: undefined, source: 'failed', ageMs: 0, isStale: false };
+  }
+
   /** Notes what the call depends on. */
   dependsOn(chains: Answer['chains']): void {
     this.#found = { ...this.#found, chains };
   }
 
-  /** Notes that a write was answered by what it came to in another rollout. */
-  wasFound(key: string | undefined, recorded: RecordedAnswer | undefined): void {
-    this.#found = { ...this.#found, key, source: 'coalesced', ...(recorded && foundIn(recorded)) };
+  /** Notes that the result of a write which ran is kept under this key. */
+  isKept(key: string): void {
+    this.#found = { ...this.#found, key, source: 'tool' };
   }
 
   /** `getOrSet`, with a note of where the value came from. */
   async find<T>(
-    { method, options }: RolloutTool,
+    { method, options }: Pick<RolloutTool, 'method' | 'options'>,
     input: unknown,
     load: Loader<T>,
     {

@@ -41,7 +41,10 @@ export interface RolloutOptions {
   readonly environment?: RolloutEnvironment;
   /** Called with the provenance of every answer, before it is handed out. Calls take some microseconds longer with it. */
   onAnswer?(answer: Answer): void;
-  /** Called with the provenance of a call that was made before, with nothing written in between: the agent may go in circles. */
+  /**
+   * Called with the provenance of a call that was made before, with nothing written in between: the agent may go in circles.
+   * Also of calls that fail.
+   */
   onRepeat?(answer: Answer): void;
 }
 

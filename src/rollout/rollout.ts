@@ -9,12 +9,12 @@ import { type AskedOptions, asker, recordedTools } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
-import { Repeats } from './answer.js';
+import { type Answer, Repeats } from './answer.js';
 import { Materialization } from './environment.js';
 import { History } from './history.js';
 import { Joining } from './joining.js';
 import { lookUp, type RolloutLookup } from './lookup.js';
-import { Observation } from './observation.js';
+import { type Found, Observation } from './observation.js';
 import { type ReadPlace, ReadPlaces, ReadScope } from './read-scope.js';
 import type {
   RolloutCall,
@@ -294,7 +294,7 @@ export class Rollout {
     this.#world.recorded?.past(tool.name, 'its answer is for this call alone');
     if (needsWorld) await this.#world.materialization?.materialize();
     const result = await run(input, { signal: signal ?? neverAborted });
-    this.#reports.uncached(tool.name, result);
+    this.#reports.ran(tool.name, result);
     return result;
   }
 
@@ -306,15 +306,22 @@ export class Rollout {
     const { repeat } = noted;
     const observation = new Observation();
     let result: Result;
+    const { onAnswer, onRepeat } = this.#options;
+    const told = (found: Found) => ({ tool: tool.name, ...found, sample: tool.sample, repeat });
+    const tellRepeat = (answer: Answer) => {
+      if (repeat > 1) callListener('`onRepeat` of a rollout', onRepeat, answer);
+    };
     try {
       result = await this.#answer(call, observation);
+    } catch (error) {
+      tellRepeat(told(observation.failed));
+      throw error;
     } finally {
       if (isWrite) repeats.written(noted.call);
     }
-    const answer = { tool: tool.name, ...observation.found, sample: tool.sample, repeat };
-    const { onAnswer, onRepeat } = this.#options;
+    const answer = told(observation.found);
     callListener('`onAnswer` of a rollout', onAnswer, answer);
-    if (repeat > 1) callListener('`onRepeat` of a rollout', onRepeat, answer);
+    tellRepeat(answer);
     return result;
   }
 }

@@ -6,7 +6,7 @@ import { type Deadline, startDeadline } from '../guard/deadline.js';
 import { onAbort } from '../guard/shared-abort.js';
 import { beginWait } from '../guard/wait-graph.js';
 import { hashKey, type LoaderContext, LoaderTimeoutError } from '../index.js';
-import { asker, type RecordedAnswer, type RecordedTools } from '../recorded-tools.js';
+import { asker, type RecordedTools } from '../recorded-tools.js';
 import { everything, type Resource } from '../tools/resource.js';
 import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
@@ -88,13 +88,15 @@ async function runInTurn<Result>(
   const isAnswered =
     isReplayable && (recorded?.mode === 'strict' || world.materialization?.isVirtual === true);
   const scope = `${call.tool.writePrefix}${state}`;
-  if (isAnswered && world.reports.isHeard)
-    world.reports.asked(call.tool.method, write.input, { scope, chains: history.chainsOf(write.touched) });
+  if (isKnown && (observation !== undefined || world.reports.isHeard)) {
+    const chains = history.chainsOf(write.touched);
+    observation?.dependsOn(chains);
+    if (isReplayable) world.reports.asked(call.tool.method, write.input, { scope, chains });
+  }
   const result = await run.bounded(() => {
     if (!isReplayable) recorded?.past(call.tool.name, 'nobody has said what it writes');
-    return isAnswered ? run.answered(scope) : run.run();
+    return isAnswered ? run.answered(scope, observation) : run.run();
   });
-  if (!isAnswered) world.reports.uncached(call.tool.name, result);
   const resultDigest = run.digestOf(result);
   if (isKnown && resultDigest !== undefined) {
     const digest = hashKey(call.tool.name, [call.tool.fingerprint, write.digest, state, resultDigest]);
@@ -107,12 +109,15 @@ async function runInTurn<Result>(
   if (resultDigest === undefined && isUnfinished(result)) {
     // It writes while its result is read: nobody waits for that, and nothing it may write is cached.
     turn.abandon();
+    world.reports.ran(call.tool.name, result);
     return result;
   }
-  const isKept = isReplayable && run.hasRun && resultDigest !== undefined && run.keep(scope, result);
+  const keeping =
+    isReplayable && run.hasRun && resultDigest !== undefined ? run.keep(scope, result) : undefined;
   turn.leave();
-  await isKept;
-  if (!run.hasRun) observation?.wasFound(run.key, run.recorded);
+  const key = await keeping;
+  if (key !== undefined) observation?.isKept(key);
+  if (run.isPastCache) world.reports.ran(call.tool.name, result, key);
   return result;
 }
 
@@ -161,10 +166,8 @@ class WriteRun<Result> {
   /** The tool's run. */
   #running: Promise<Result> | undefined;
   #isSettled = true;
-  /** Of its result, where that is shared. */
-  key: string | undefined;
-  /** What a recording has answered in its place. */
-  recorded: RecordedAnswer | undefined;
+  /** Whether it has run without a load of the cache. */
+  isPastCache = false;
 
   constructor(
     world: World,
@@ -186,8 +189,13 @@ class WriteRun<Result> {
     return this.#running !== undefined;
   }
 
-  /** Runs the tool. */
+  /** Runs the tool for its own rollout. */
   run(): Promise<Result> {
+    this.isPastCache = true;
+    return this.#run();
+  }
+
+  #run(): Promise<Result> {
     this.#isSettled = false;
     const running = this.#runTool();
     const settled = () => {
@@ -208,21 +216,15 @@ class WriteRun<Result> {
   }
 
   /** The result that the same write had in another rollout, or the tool's. */
-  answered(scope: string): Promise<Result> {
-    const { method, options } = this.#call.tool;
-    this.key = method.key(this.#write.input, { scope });
-    const onRecorded = (answer: RecordedAnswer) => {
-      this.recorded = answer;
-    };
-    const call = {
-      ...{ ...options, ...neverBehindItsBack, scope },
-      [asker]: { ...options?.[asker], onRecorded, isExact: true },
-    };
+  answered(scope: string, observation: Observation | undefined): Promise<Result> {
+    const { method, options: own } = this.#call.tool;
+    const { input } = this.#write;
+    const options = { ...own, ...neverBehindItsBack, [asker]: { ...own?.[asker], isExact: true } };
     const load = async (context: LoaderContext) => {
       try {
         // A write is never run to see what it says.
         if (isRepeat(context)) throw new Error(`${this.#call.tool.name} writes`);
-        const result = await this.#world.joining.run(context.key, () => this.run());
+        const result = await this.#world.joining.run(context.key, () => this.#run());
         if (this.digestOf(result) === undefined) context.withhold();
         context.withholdUnless?.(() => this.#isShareable);
         return result;
@@ -233,10 +235,14 @@ class WriteRun<Result> {
       }
     };
     const join = (signal: AbortSignal | undefined) =>
-      method.getOrSet<Result>(this.#write.input, load, signal === undefined ? call : { ...call, signal });
+      observation?.find({ method, options }, input, load, { scope, signal, how: 'getOrSet' }) ??
+      method.getOrSet<Result>(input, load, { ...options, scope, ...(signal && { signal }) });
     const { signal } = this.#controller;
     const alone = () => this.run();
-    return this.#world.joining.ask({ key: () => this.key!, signal, join, renew: alone, alone });
+    return this.#world.joining.ask({
+      ...{ signal, join, renew: alone, alone },
+      key: () => method.key(input, { scope }),
+    });
   }
 
   /** Whether its world is what others think it is: its caller has waited, and it was alone with what it touches. */
@@ -287,10 +293,10 @@ class WriteRun<Result> {
     }
   }
 
-  /** Stores a result, as it is now, for rollouts that do the same and have no world yet. */
-  async keep(scope: string, result: Result): Promise<void> {
+  /** Stores a result, as it is now, for rollouts that do the same and have no world yet. Its key; `undefined`: it is not new. */
+  async keep(scope: string, result: Result): Promise<string | undefined> {
     const { method, options } = this.#call.tool;
-    if (!this.#isShareable) return;
+    if (!this.#isShareable) return undefined;
     try {
       // The next write may change what the tool has returned.
       const copy = plainCopy(result);
@@ -301,10 +307,12 @@ class WriteRun<Result> {
         ...(options?.ttl !== undefined && { ttl: options.ttl }),
         ...{ scope, [asker]: options?.[asker] },
       };
-      if (isNew) await method.set(this.#write.input, copy, kept);
+      if (isNew && (await method.set(this.#write.input, copy, kept)))
+        return method.key(this.#write.input, { scope });
     } catch {
       // Refused, which the cache has counted: the others run it.
     }
+    return undefined;
   }
 
   /** Nothing is known of what was written; until the tool has settled, nothing will be. */

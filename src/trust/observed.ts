@@ -35,10 +35,10 @@ export class AnswerReports {
     }
   }
 
-  /** A tool was run past the cache. */
-  uncached(method: string, value: unknown): void {
-    if (this.isHeard)
-      this.#core?.answered({ method, key: undefined, source: 'uncached', ageMs: 0, isStale: false }, value);
+  /** A tool was run past the cache. `key`: its result is kept all the same, under this. */
+  ran(method: string, value: unknown, key?: string): void {
+    const source = key === undefined ? 'uncached' : 'tool';
+    if (this.isHeard) this.#core?.answered({ method, key, source, ageMs: 0, isStale: false }, value);
   }
 }
 

@@ -67,6 +67,26 @@ describe('counts equal calls with nothing written in between', () => {
     expect(repeats).toEqual(['read 2', 'read 1', 'put 2', 'put 4']);
   });
 
+  it('also where all fail, which `onRepeat` alone is told', async () => {
+    const told: unknown[] = [];
+    const onRepeat = ({ tool, source, chains, repeat }: Answer) =>
+      told.push({ tool, source, chains, repeat });
+    const { rollout } = begin({ onRepeat, onAnswer: () => told.push('an answer') });
+    for (const tool of ['read', 'read', 'read', 'put', 'put']) {
+      const error = new Error(`no ${tool}`);
+      const call = rollout.call(tool, { path: 'a' }, () => Promise.reject(error));
+      await expect(call).rejects.toBe(error);
+    }
+    expect(told).toEqual([
+      { tool: 'read', source: 'failed', chains: { 'file:a': '' }, repeat: 2 },
+      { tool: 'read', source: 'failed', chains: { 'file:a': '' }, repeat: 3 },
+      {
+        ...{ tool: 'put', source: 'failed', repeat: 2 },
+        chains: { 'file:a': expect.stringMatching(/^[0-9a-f]{32}$/) },
+      },
+    ]);
+  });
+
   it('until a write has settled that was given up', async () => {
     const repeats = await repeatsOf(async ({ rollout, call }) => {
       let end = () => {};
@@ -95,7 +115,7 @@ describe('counts equal calls with nothing written in between', () => {
     await call('now', {});
     await call('put', { path: 'a' });
     await call('now', {});
-    expect(sources).toEqual(['coalesced 1', 'uncached 1', 'uncached 2', 'uncached 1']);
+    expect(sources).toEqual(['memory 1', 'uncached 1', 'tool 2', 'uncached 1']);
   });
 
   it('whatever their cache ignores of their input', async () => {

@@ -3,7 +3,14 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
-import { Rollout, type RolloutEnvironment, type RolloutOptions } from '../../src/rollout/index.js';
+import {
+  type Answer,
+  Rollout,
+  type RolloutEnvironment,
+  type RolloutOptions,
+} from '../../src/rollout/index.js';
+import { FakeClock } from '../../src/testing/fake-clock.js';
+import { onAnswer } from '../../src/trust/index.js';
 
 const effects = Object.freeze({
   read: { reads: ['n'] },
@@ -92,6 +99,60 @@ describe('a write that another rollout has joined', () => {
     const [one, two] = pair({ environment }, { methods: { put: { isError } } });
     expect(await one.call('put', {}, () => ({ ok: false }))).toEqual({ ok: false });
     expect(await two.call('put', {}, () => ({ ok: true }))).toEqual({ ok: true });
+  });
+});
+
+describe('of a write it is told', () => {
+  it('whether its result is kept or comes from another rollout, how old it is, and what it depends on', async () => {
+    const clock = new FakeClock();
+    const cache = new CacheManager({ clock });
+    const told: object[] = [];
+    onAnswer(cache, ({ method, source, key, chains }) => told.push({ method, source, key, chains }));
+    const begin = (id: number, own: Partial<RolloutOptions>) => {
+      const answers: Answer[] = [];
+      const rollout = new Rollout(cache, {
+        ...{ effects, task: 't', id, onAnswer: (answer) => answers.push(answer) },
+        ...own,
+      });
+      return { answers, put: (by: number) => rollout.call('put', { by }, () => 'done') };
+    };
+    const [one, two, alone] = [begin(1, { environment }), begin(2, { environment }), begin(3, {})];
+    await one.put(1);
+    await one.put(2);
+    clock.advance(50);
+    await two.put(1);
+    await two.put(2);
+    await alone.put(1);
+    const key = expect.stringMatching(/^[0-9a-f]{32}$/);
+    const always = { isStale: false, sample: undefined, repeat: 1, tool: 'put', key };
+    const [first, second] = [{ n: '' }, { n: key }];
+    expect(one.answers).toEqual([
+      { ...always, source: 'tool', ageMs: 0, chains: first },
+      { ...always, source: 'tool', ageMs: 0, chains: second },
+    ]);
+    expect(two.answers).toEqual([
+      { ...always, source: 'memory', ageMs: 50, chains: first },
+      { ...always, source: 'memory', ageMs: 50, chains: second },
+    ]);
+    expect(two.answers.map((each) => each.key)).toEqual(one.answers.map((each) => each.key));
+    expect(two.answers[1]?.chains).toEqual(one.answers[1]?.chains);
+    expect(alone.answers).toEqual([
+      { ...always, source: 'uncached', key: undefined, ageMs: 0, chains: first },
+    ]);
+    const [kept, found] = ['tool', 'memory'].map((source) =>
+      one.answers.map((answer) => ({ method: 'put', source, key: answer.key, chains: answer.chains })),
+    );
+    const uncached = { method: 'put', source: 'uncached', key: undefined, chains: undefined };
+    expect(told).toEqual([...kept!, ...found!, uncached]);
+  });
+
+  it('that it came from one that was under way, or from its own tool where that can be shared with nobody', async () => {
+    const sources: string[] = [];
+    const listen = ({ source, key }: Answer) => void sources.push(`${source} ${key !== undefined}`);
+    const [one, two] = pair({ environment, onAnswer: listen });
+    await Promise.all([one.call('put', {}, () => 'done'), two.call('put', {}, () => 'done')]);
+    await one.call('put', {}, () => () => 'no data');
+    expect(sources).toEqual(['tool true', 'coalesced true', 'uncached false']);
   });
 });
 
