@@ -4,9 +4,8 @@ import type { EntryMetadata, TierName } from '../entry.js';
 import type { CacheError } from '../errors.js';
 import type { CacheEvents } from '../events.js';
 import { type Freshness, freshness } from '../guard/stale.js';
-import type { KeyOrigin } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
-import type { RecordedTools, RecordedValue } from '../recorded-tools.js';
+import type { RecordedCall, RecordedTools, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { storeFailure } from '../store/memory-tier.js';
 import { BulkyValue } from '../value/bulky-value.js';
@@ -134,13 +133,14 @@ export class MethodLookups {
    * What memory holds of a large value, or else what is recorded, counted; what only approximates it is no value.
    * @throws CacheError `ERR_NOT_RECORDED`
    */
-  async recorded<T>(key: string, replay: RecordedTools, origin: KeyOrigin | undefined): Promise<Lookup<T>> {
+  async recorded<T>(replay: RecordedTools, call: Omit<RecordedCall, 'method'>): Promise<Lookup<T>> {
     const { name: method, counters } = this.#state;
+    const { key } = call;
     if (this.held(key) !== undefined) {
       const held = await this.below<T>(key);
       if (held.outcome !== 'miss') return held;
     }
-    const found = await replay.find({ method, key, origin });
+    const found = await replay.find({ method, ...call });
     if (found === undefined) return this.missed<T>(key);
     if (found.answer.approximate !== undefined) {
       this.missed(key);

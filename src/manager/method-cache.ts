@@ -289,8 +289,9 @@ export class MethodCache {
   #below<T>(key: string, params: unknown, options: LookupOptions = noOptions): Promise<Lookup<T>> {
     const { replay } = this.#core;
     if (replay === undefined) return this.#lookups.below<T>(key);
-    const origin = storedOrigin(this.#core, this.#state, { params, scope: options.scope, key });
-    return this.#lookups.recorded<T>(key, replay, origin);
+    const { scope, [asker]: by } = options as LookupOptions & AskedOptions;
+    const origin = storedOrigin(this.#core, this.#state, { params, scope, key, asker: by });
+    return this.#lookups.recorded<T>(replay, { key, origin, isExact: by?.isExact });
   }
 
   #assertOpen(): void {

@@ -1,6 +1,7 @@
 /** What the cache knows of a call of a rollout, without running its tool. */
 
-import type { Lookup } from '../index.js';
+import type { Lookup, LookupOptions } from '../index.js';
+import { type AskedOptions, asker } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import type { Answer } from './answer.js';
@@ -42,7 +43,8 @@ export async function lookUp<T>(
 ): Promise<RolloutLookup<T>> {
   if (materialization?.failure !== undefined) throw materialization.failure;
   const { method, reads } = tool;
-  if (effect.kind === 'pure') return { ...(await method.lookup<T>(given, scoped(reads?.text))), chains: {} };
+  if (effect.kind === 'pure')
+    return { ...(await method.lookup<T>(given, askedBy(tool, reads?.text, false))), chains: {} };
   if (effect.kind === 'opaque' || !effect.isDeclared || turns.isWithin()) return uncached;
   const isWrite = effect.writes.length > 0;
   if (isWrite && !materialization?.isVirtual && recorded?.mode !== 'strict') return uncached;
@@ -58,9 +60,14 @@ export async function lookUp<T>(
   const scope = names.reduce((text, name) => text + history.partFor(name), prefix ?? '');
   const chains = history.chainsOf(names);
   if (reports.isHeard) reports.asked(method, input, { scope, chains });
-  return { ...(await method.lookup<T>(input, { scope })), chains };
+  return { ...(await method.lookup<T>(input, askedBy(tool, scope, isWrite))), chains };
 }
 
-function scoped(scope: string | undefined): { readonly scope?: string } {
-  return scope === undefined ? {} : { scope };
+/** The options of a lookup, with who asks: a recording has the scopes of rollouts as digests. */
+function askedBy(
+  { options }: RolloutTool,
+  scope: string | undefined,
+  isExact: boolean,
+): LookupOptions & AskedOptions {
+  return { ...(scope !== undefined && { scope }), [asker]: { ...options?.[asker], isExact } };
 }

@@ -4,7 +4,8 @@ import { isRepeat } from '../answers.js';
 import type { LoaderContext, LoadOptions, MethodCache } from '../index.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { isErrorByConvention } from '../tools/error-result.js';
-import type { RolloutCall, RolloutTool } from './rollout-call.js';
+import { isErrorOf } from './error-result.js';
+import type { RolloutCall } from './rollout-call.js';
 import type { RuleOptions } from './tool-effects.js';
 import type { World } from './write.js';
 
@@ -18,16 +19,6 @@ export function optionsFor(
   const outlasts = staleWhileRevalidate > 0 || refreshAhead !== 0 || softTimeout !== undefined;
   if (kind !== 'tracked' || !outlasts) return Object.keys(own).length === 0 ? undefined : own;
   return { ...own, staleWhileRevalidate: 0, refreshAhead: false, softTimeout: false };
-}
-
-/** Whether a result is an error, by the convention of a framework or by `isError`; also where that can't be told. */
-export function isErrorOf({ options, method }: RolloutTool, result: unknown): boolean {
-  try {
-    const isError = (options?.isError ?? method.options.isError) || undefined;
-    return isErrorByConvention(result) || isError?.(result) === true;
-  } catch {
-    return true;
-  }
 }
 
 /** Runs a tool under a load. What is an error by the convention of a framework is not kept. */

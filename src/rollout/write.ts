@@ -11,12 +11,12 @@ import { everything, type Resource } from '../tools/resource.js';
 import type { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import { digestOf, type Materialization } from './environment.js';
+import { isErrorOf } from './error-result.js';
 import type { History } from './history.js';
 import type { Joining } from './joining.js';
 import type { Observation } from './observation.js';
 import { namesFor, touchedNames } from './resource-names.js';
 import type { RolloutCall } from './rollout-call.js';
-import { isErrorOf } from './tool-run.js';
 import { orAbort, type Turn, type Turns } from './turns.js';
 import { isUnfinished } from './unfinished-result.js';
 

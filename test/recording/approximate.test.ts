@@ -55,10 +55,11 @@ it('answers with the nearest call of the tool, marked, never stored, never a hit
     staleHits: 0,
     sets: 0,
     entries: 0,
-    misses: 2,
-    coalesced: 1,
+    misses: 3,
+    ...{ coalesced: 0, loads: 0, loadErrors: 0 },
     hitRate: 0,
     savedMs: 0,
+    loadTime: { count: 0 },
   });
   expect(await cache.lookup('search', asked)).toEqual({
     outcome: 'miss',
@@ -123,6 +124,49 @@ it('is told by a rollout to each that asks', async () => {
     { source: 'approximate', approximate },
     { source: 'recording', approximate: undefined },
   ]);
+});
+
+it('of other loads that are joined counts them as ever', async () => {
+  await record();
+  const cache = await tape.open('replay', {}, near);
+  const ask = (tool: string, run: () => unknown) =>
+    Promise.allSettled([1, 2, 3].map(() => cache.getOrSet(tool, { query: 'x' }, run)));
+  await ask('search', () => 'live');
+  await ask('other', () => Promise.reject(new Error('down')));
+  expect(cache.stats('search')).toMatchObject({ misses: 1, coalesced: 2, loads: 1, hitRate: 2 / 3 });
+  expect(cache.stats('other')).toMatchObject({ misses: 1, coalesced: 2, loadErrors: 1, hitRate: 0 });
+});
+
+it('is told by the lookup of a rollout, as its call is answered; never of a write', async () => {
+  const effects = {
+    search: 'pure',
+    read_file: { reads: ['fs:{path}'] },
+    put: { writes: ['fs:{path}'] },
+  } as const;
+  const words = (text: string) => ({ path: 'a', text });
+  const environment: RolloutEnvironment = { replay: () => [] };
+  const begin = (cache: CacheManager, own: object = {}) =>
+    new Rollout(cache, { effects, task: 't', id: 0, ...own });
+  const recording = await tape.open('record');
+  const recorder = begin(recording);
+  const calls = [
+    ['search', words('cheap flights to rome')],
+    ['read_file', words('all of the file')],
+    ['put', words('all of the file')],
+  ] as const;
+  for (const [tool, input] of calls) await recorder.call(tool, input, () => `recorded ${tool}`);
+  await recording.close();
+  const all = { approximate: { tools: ['*'], maxDistance: 1 } };
+  const rollout = begin(await tape.open('replay', {}, all), { environment });
+  for (const [tool] of calls.slice(0, 2))
+    expect(await rollout.lookup(tool, words('one word'))).toMatchObject({
+      outcome: 'miss',
+      approximate: { value: `recorded ${tool}` },
+    });
+  expect(await rollout.lookup('put', words('one word'))).not.toHaveProperty('approximate');
+  const strict = begin(await tape.open('strict'));
+  for (const [tool] of calls)
+    await expect(strict.lookup(tool, words('one word'))).rejects.toThrow('differs in `text`: record it');
 });
 
 it('leaves writes of a rollout alone: they run, and the rollout goes on', async () => {

@@ -187,15 +187,20 @@ export class LoadPipeline {
     if (this.#state.storability.isUnstorable && enclosingLoad() === undefined) {
       return this.#bypass(asked, undefined);
     }
-    counters.coalesced++;
-    if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
-    let isCounted = false;
+    let [isApproximate, isCounted] = [false, false];
+    const count = () => {
+      if (isApproximate) return void this.#lookups.missed(key);
+      counters.coalesced++;
+      if (events.isHeard('coalesced')) events.emit('coalesced', { method: name, key });
+    };
     const failedJoins = () => {
       if (!isCounted) counters.failedJoins++;
       isCounted = true;
     };
-    // No `...` on this road: V8 makes objects of such literals field by field.
-    return this.#waits.for(flight, {
+    const isCountedLate = this.#core.replay?.mode === 'replay'; // Approximate answers, which are misses, are told then.
+    if (!isCountedLate) count();
+    // No `...` on this road: V8 makes such objects field by field.
+    const answer = this.#waits.for(flight, {
       key,
       options,
       signal,
@@ -205,6 +210,7 @@ export class LoadPipeline {
       searchesSlowTiers: this.#stales.maySearchHelp(flight, options),
       own: (loaded) => {
         if (loaded.recorded !== undefined) by?.onRecorded?.(loaded.recorded);
+        isApproximate = loaded.recorded?.approximate !== undefined;
         if (loaded.stale === undefined) return this.#shared(loaded, asked, failedJoins);
         counters.doubleCounted++;
         isCounted = true;
@@ -223,6 +229,8 @@ export class LoadPipeline {
         throw flight.ownError(error);
       },
     });
+    if (isCountedLate) answer.then(count, count);
+    return answer;
   }
 
   /** The value of a call, from the tool. */
@@ -294,7 +302,6 @@ export class LoadPipeline {
         return this.#bypass<T>(asked, error);
       }
       if (loaded.recorded?.approximate === undefined) this.#state.counters.saved(loadMs);
-      else failedJoins();
       if (this.#core.observers !== undefined) {
         const { recorded, found } = loaded;
         const createdAt = found?.entry.createdAt;

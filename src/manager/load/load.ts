@@ -83,7 +83,8 @@ export async function callTool<T>(
   flight.onExpired = undefined;
   if (flight.isExpired) return { value, loadMs: 0, shared: undefined, isError: false };
   const loadMs = options.clock.elapsed() - started;
-  const isError = loadReturned(core, request, { value, attempt, loadMs });
+  const isApproximate = recorded?.approximate !== undefined;
+  const isError = loadReturned(core, request, { value, attempt, loadMs, isApproximate });
   if (isError !== false) decision.isSkipped = true;
   const called = { value, loadMs, began: tagged.stamp, isError: isError === true };
   const loaded = share(core, request, { flight, decision, called, watch, ticket: own });
@@ -114,10 +115,13 @@ export function loadReturned(
     value,
     attempt,
     loadMs,
+    isApproximate,
   }: {
     readonly value: unknown;
     readonly attempt: ToolAttempt | undefined;
     readonly loadMs: number;
+    /** A recording of another call has answered, which says nothing of the tool. */
+    readonly isApproximate?: boolean;
   },
 ): boolean | 'unknown' {
   const { state, key, options } = place;
@@ -128,6 +132,7 @@ export function loadReturned(
     return true;
   }
   attempt?.succeeded();
+  if (isApproximate) return isError;
   state.counters.loads++;
   state.counters.loadTimes.record(loadMs);
   if (core.events.isHeard('load')) core.events.emit('load', { method: state.name, key, loadMs });
