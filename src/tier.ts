@@ -106,6 +106,7 @@ export const tierMethods = [
 export interface TierUsage {
   readonly method: string;
   readonly entries: number;
+  readonly files: number;
   /** Bytes on disk, of what is overwritten or expired too. */
   readonly bytes: number;
 }

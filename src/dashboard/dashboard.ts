@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CacheError, messageOf } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { coreOf } from '../manager/cache-context.js';
+import { TierUsages } from '../manager/tier-usages.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
   expected,
@@ -17,7 +18,8 @@ import {
 } from '../option-checks.js';
 import { type AccessRules, hasToken, refusalOf } from './access.js';
 import { entryDetails, searchEntries } from './entry-search.js';
-import { type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
+import { countedBy, type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
+import type { Counted } from './history.js';
 import { pageFiles } from './page.js';
 import {
   bodyOf,
@@ -29,6 +31,7 @@ import {
   sharedFigures,
   stream,
 } from './responses.js';
+import { DashboardWatch } from './watch.js';
 
 /** What a dashboard may be asked, and by whom. */
 export interface DashboardOptions {
@@ -66,7 +69,7 @@ export interface Dashboard {
   readonly token: string;
   /** Answers requests: for `http.createServer`, or mounted under a path that ends in `/`. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Ends what open pages listen to. The cache stays open. */
+  /** Ends what open pages listen to, and the history. The cache stays open. */
   close(): void;
 }
 
@@ -75,11 +78,13 @@ export interface DashboardSource {
   readonly cache: CacheManager;
   readonly options: DashboardOptions;
   readonly partitions?: (() => Promise<readonly PartitionFigures[]>) | undefined;
+  /** What others have counted, in the place of this process; `undefined` where nobody has left anything. */
+  readonly counted?: (() => Promise<Counted | undefined>) | undefined;
 }
 
 /**
  * A web page that shows what a cache of this process does, as it does it: figures by method, entries by tier, what expires
- * when, and single entries to look at and delete. Nothing is counted for it that `stats()` does not count.
+ * when, and single entries to look at and delete, and how things went since this was called. A hit does nothing for it.
  * @throws InvalidOptionError naming the option, its value and the fix
  *
  * @example
@@ -97,14 +102,17 @@ const done = { done: true };
 type Answer = (body: unknown) => Promise<unknown>;
 
 /** The same, of what the command line opens. @throws InvalidOptionError */
-export function createDashboard({ cache, options, partitions }: DashboardSource): Dashboard {
+export function createDashboard({ cache, options, partitions, counted }: DashboardSource): Dashboard {
   const core = typeof cache === 'object' && cache !== null ? coreOf(cache) : undefined;
   if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
   const { token, readOnly, hosts, interval, title } = resolve(options);
   const rules: AccessRules = { token, hosts };
   const streams = new Set<() => void>();
-  const figures = async () =>
-    figuresOf(core, { title, isReadOnly: readOnly, partitions: await partitions?.() });
+  const watch = new DashboardWatch(core, async () => (await counted?.()) ?? countedBy(core));
+  const figures = async () => {
+    const files = await partitions?.();
+    return figuresOf(core, { title, isReadOnly: readOnly, partitions: files, ...(await watch.read()) });
+  };
   const forStreams = sharedFigures(figures, interval);
   const asks: Readonly<Record<string, Answer>> = {
     figures,
@@ -133,7 +141,8 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
     if (change !== undefined && readOnly)
       return send(response, 403, { error: 'Nothing can be changed here' });
     const body = await bodyOf(request);
-    if (answer === undefined) return stream(response, { figures: forStreams, interval, streams });
+    if (answer === undefined)
+      return stream(response, { figures: forStreams, past: () => watch.past, interval, streams });
     return send(response, 200, await answer(body));
   };
   return {
@@ -145,6 +154,7 @@ export function createDashboard({ cache, options, partitions }: DashboardSource)
       });
     },
     close() {
+      watch.stop();
       for (const end of streams) end();
     },
   };
@@ -158,7 +168,8 @@ export async function stillFigures(
   const core = coreOf(cache);
   if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
   // Of when it was made, whatever clock the cache goes by.
-  return { ...(await figuresOf(core, { title, isReadOnly: true, partitions })), time: Date.now() };
+  const now = { counted: countedBy(core), usage: await new TierUsages(core).read(), lookups: [] };
+  return { ...(await figuresOf(core, { title, isReadOnly: true, partitions, ...now })), time: Date.now() };
 }
 
 /** Whether the request is what is wrong: as such, or as an argument of the cache. */

@@ -3,7 +3,10 @@
 import type { CacheStats } from '../index.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import { statsOf } from '../manager/method-context.js';
-import { cacheStats } from '../manager/statistics.js';
+import { cacheStats, remarksOn } from '../manager/statistics.js';
+import type { MethodUsage } from '../manager/tier-usages.js';
+import type { Counted } from './history.js';
+import type { LookupFigures } from './lookup-figures.js';
 
 /** The files of a method. */
 export interface PartitionFigures {
@@ -40,6 +43,12 @@ export interface DashboardFigures {
   readonly methodsLeftOut: number;
   /** Entries of the slower tiers, expired ones included until they are noticed. */
   readonly tiers: readonly { readonly name: string; readonly entries: number | undefined }[];
+  /** What the slower tiers hold of each method, where they tell. */
+  readonly usage: readonly MethodUsage[];
+  /** How long looks into tiers took, while the dashboard watched. */
+  readonly lookups: readonly LookupFigures[];
+  /** Sentences of those who watch the cache. */
+  readonly remarks: readonly string[];
   /** When entries in memory expire. */
   readonly due: readonly { readonly label: string; readonly entries: number }[];
   readonly top: readonly TopEntry[];
@@ -62,23 +71,34 @@ const dues: readonly (readonly [label: string, withinMs: number])[] = [
   ['later', Number.POSITIVE_INFINITY],
 ];
 
-/** The figures of a cache now. */
-export async function figuresOf(
-  core: CacheCore,
-  init: Pick<DashboardFigures, 'title' | 'isReadOnly' | 'partitions'>,
-): Promise<DashboardFigures> {
+/** What a cache has counted, those methods first that have most calls. */
+export function countedBy(core: CacheCore): Counted {
   const calls = ({ hits, misses, coalesced, uncached, staleHits }: CacheStats) =>
     hits + misses + coalesced + uncached + staleHits;
   const methods = Array.from(core.states(), (state) => ({ name: state.name, stats: statsOf([state]) })).sort(
     (a, b) => calls(b.stats) - calls(a.stats),
   );
+  return { stats: cacheStats(core, undefined), methods };
+}
+
+/** The figures of a cache now. */
+export async function figuresOf(
+  core: CacheCore,
+  {
+    counted: { stats, methods },
+    ...init
+  }: Pick<DashboardFigures, 'title' | 'isReadOnly' | 'partitions' | 'usage' | 'lookups'> & {
+    readonly counted: Counted;
+  },
+): Promise<DashboardFigures> {
   return {
     time: core.options.clock.now(),
     ...init,
-    stats: cacheStats(core, undefined),
+    stats,
     methods: methods.slice(0, mostMethods),
     methodsLeftOut: Math.max(0, methods.length - mostMethods),
     tiers: core.tiers.slow.map(({ name, size }) => ({ name, entries: size })),
+    remarks: remarksOn(core),
     ...(await memoryFigures(core)),
   };
 }

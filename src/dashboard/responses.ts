@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf } from '../errors.js';
 import type { DashboardFigures } from './figures.js';
+import type { PastFigures } from './history.js';
 import { contentSecurityPolicy, type PageFile, pageFiles } from './page.js';
 
 /** A request that makes no sense, told to whoever sent it. */
@@ -62,11 +63,14 @@ export function stream(
   response: ServerResponse,
   {
     figures,
+    past,
     interval,
     streams,
   }: {
     /** In JSON. */
     readonly figures: () => Promise<string>;
+    /** Of before, told once. */
+    readonly past: () => readonly PastFigures[];
     readonly interval: number;
     readonly streams: Set<() => void>;
   },
@@ -94,6 +98,7 @@ export function stream(
     timer = setTimeout(() => void next(), interval);
     timer.unref();
   };
+  response.write(`event: past\ndata: ${JSON.stringify(past(), asJson)}\n\n`);
   void next();
 }
 

@@ -5,8 +5,8 @@ import type { CacheStats } from '../index.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import { gatesTogether } from '../manager/method-context.js';
 import { type GuardSummary, MethodCounters } from '../stats/counters.js';
-import type { LoadTimesState } from '../stats/load-times.js';
-import { mostBuckets } from '../stats/log-linear-histogram.js';
+import { LoadTimeRecorder } from '../stats/load-times.js';
+import { octaveBuckets } from '../stats/log-linear-histogram.js';
 
 /** Whose figures they are. */
 export interface ProcessSummary {
@@ -34,9 +34,20 @@ export interface FigureSum {
   readonly processes: readonly ProcessSummary[];
 }
 
+/** How long loads took: buckets that are not empty, each with its count. */
+interface TimesAsText {
+  readonly sumMs: number;
+  readonly count: number;
+  readonly max: number;
+  readonly buckets: readonly (readonly [bucket: number, count: number])[];
+}
+
+/** Buckets that a histogram may have. */
+const mostBuckets = 27 * octaveBuckets;
+
 interface MethodFigures {
   readonly counts: Readonly<Record<string, number>>;
-  readonly loadTimes: LoadTimesState;
+  readonly loadTimes: TimesAsText;
   readonly guards: GuardSummary;
 }
 
@@ -89,7 +100,7 @@ export function figuresOf(core: CacheCore, facts: ProcessFacts): ProcessFigures 
 }
 
 function methodFigures(counters: MethodCounters, guards: GuardSummary): MethodFigures {
-  return { counts: numbersOf(counters), loadTimes: counters.loadTimes.state, guards };
+  return { counts: numbersOf(counters), loadTimes: timesOf(counters.loadTimes), guards };
 }
 
 function callsOf({ hits, staleHits, misses, coalesced, uncached }: MethodCounters): number {
@@ -98,6 +109,19 @@ function callsOf({ hits, staleHits, misses, coalesced, uncached }: MethodCounter
 
 function numbersOf(counters: MethodCounters): Record<string, number> {
   return Object.fromEntries(Object.entries(counters).filter(([, value]) => typeof value === 'number'));
+}
+
+function timesOf({ state: { sumMs, count, times } }: LoadTimeRecorder): TimesAsText {
+  const first = (times?.firstOctave ?? 0) * octaveBuckets;
+  const counts = [...(times?.counts.entries() ?? [])].filter(([, of]) => of > 0);
+  return { sumMs, count, max: times?.max ?? 0, buckets: counts.map(([at, of]) => [first + at, of]) };
+}
+
+function recorderOf({ sumMs, count, max, buckets }: TimesAsText): LoadTimeRecorder {
+  const counts = new Uint32Array(mostBuckets);
+  for (const [bucket, of] of buckets) counts[bucket] = of;
+  const times = count === 0 ? undefined : { counts, firstOctave: 0, max };
+  return new LoadTimeRecorder({ sumMs, count, times });
 }
 
 /** The text of figures. */
@@ -149,7 +173,7 @@ export function sumOf(all: readonly ProcessFigures[], now: number): FigureSum {
       const own = new MethodCounters();
       for (const field of Object.keys(zeros))
         (own as unknown as Record<string, number>)[field] = counts[field] ?? 0;
-      own.loadTimes.addState(loadTimes);
+      own.loadTimes.add(recorderOf(loadTimes));
       if (!isRunning) for (const field of present) own[field] = 0;
       sum.counters.add(own);
       if (isRunning) sum.guards.push(guards);

@@ -6,13 +6,13 @@ import { type Duration, positiveDuration } from '../duration.js';
 import { CacheError, InvalidOptionError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { type CacheCore, coreOf } from '../manager/cache-context.js';
+import { printed } from '../manager/statistics.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { expected, filePath, objectOf, refuseUnknown, text } from '../option-checks.js';
-import { paintFor, plainPaint } from '../report/paint.js';
 import type { ProcessNotes } from '../tier.js';
 import { FolderNotes, notesFolder } from './folder-notes.js';
 import { type FigureSum, figuresOf, type ProcessFigures, textOf } from './process-figures.js';
-import { formatSum, readSum } from './sum-report.js';
+import { readSum, reportOf } from './sum-report.js';
 
 /** How a process shares its figures. */
 export interface ShareFiguresOptions {
@@ -63,12 +63,7 @@ export function shareFigures(cache: CacheManager, options: ShareFiguresOptions =
   });
   return {
     sum: () => sharing.sum(),
-    async report() {
-      const sum = await sharing.sum();
-      const { stdout } = process;
-      console.log(formatSum(sum, { width: stdout.columns, paint: paintFor(stdout) }).trimEnd());
-      return formatSum(sum, { width: stdout.columns, paint: plainPaint });
-    },
+    report: async () => printed(reportOf(await sharing.sum())),
     stop: () => sharing.stop(),
   };
 }

@@ -1,7 +1,7 @@
 /** The sum of what processes have counted, as `cache.report()` shows what one has. */
 
 import { formatAge, plural, printable } from '../report/format.js';
-import { formatStatsReport, type StatsStyle } from '../report/stats-report.js';
+import { formatStatsReport, type StatsReport, type StatsStyle } from '../report/stats-report.js';
 import type { ProcessNotes } from '../tier.js';
 import { type FigureSum, type ProcessFigures, readFigures, sumOf } from './process-figures.js';
 
@@ -14,7 +14,12 @@ export async function readSum(notes: ProcessNotes, own?: ProcessFigures): Promis
 }
 
 /** The report on a sum, with a line break at the end. */
-export function formatSum({ stats, methods, processes }: FigureSum, style: StatsStyle): string {
+export function formatSum(sum: FigureSum, style: StatsStyle): string {
+  return formatStatsReport(reportOf(sum), style);
+}
+
+/** The same, to be formatted. */
+export function reportOf({ stats, methods, processes }: FigureSum): StatsReport {
   const now = Date.now();
   const running = processes.filter(({ isRunning }) => isRunning).length;
   const isSeveral = new Set(processes.map(({ host }) => host)).size > 1;
@@ -24,14 +29,11 @@ export function formatSum({ stats, methods, processes }: FigureSum, style: Stats
     return `${printable(name)} (${place}): ${since}`;
   });
   const more = processes.length - latest.length;
-  return formatStatsReport(
-    {
-      ...{ stats, byTool: methods, verified: [] },
-      remarks: [...latest, ...(more > 0 ? [`and ${plural(more, 'process', 'processes')} before these`] : [])],
-      cache: `${plural(processes.length, 'process', 'processes')}, ${running} running`,
-    },
-    style,
-  );
+  return {
+    ...{ stats, byTool: methods, verified: [] },
+    remarks: [...latest, ...(more > 0 ? [`and ${plural(more, 'process', 'processes')} before these`] : [])],
+    cache: `${plural(processes.length, 'process', 'processes')}, ${running} running`,
+  };
 }
 
 const mostListed = 10;

@@ -23,6 +23,7 @@ import type { DiskTier } from '../persistence/disk-tier.js';
 import type { IndexChanges } from '../persistence/index/partition-index.js';
 import type { ReadOnlyTier } from '../persistence/read-only-tier.js';
 import type { RecordedTools } from '../recorded-tools.js';
+import type { Wording } from '../report/format.js';
 import { type ClockOffset, type Stamp, StampClock } from '../stamp.js';
 import { MethodCounters } from '../stats/counters.js';
 import type { RemoteChange, SlowTier } from '../tier.js';
@@ -57,6 +58,8 @@ export interface TierWiring {
   /** Hears what others have changed, so that memory lets go of it. */
   readonly onChanged: (changes: IndexChanges | 'everything') => void | Promise<void>;
 }
+
+export type { Wording };
 
 /** Runs a load and gives back what it comes to, or throws what it throws. */
 export type AroundLoads = <T>(method: string, load: () => T | PromiseLike<T>) => T | PromiseLike<T>;
@@ -93,7 +96,7 @@ export class CacheCore implements TierObserver {
   /** What is to be done before the tiers are closed. Never rejects, and takes a bounded time. */
   readonly onClose = new Set<() => Promise<void>>();
   /** Sentences that reports end with, of those who watch the cache. */
-  readonly remarks = new Set<() => readonly string[]>();
+  readonly remarks = new Set<(say: Wording) => readonly string[]>();
   /** Whether a caller is told of what can't be opened. */
   #isOpenAwaited = false;
   readonly #states = new Map<string, MethodState>();

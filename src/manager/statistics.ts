@@ -1,7 +1,8 @@
 /** What a cache counted, of a method or of all together. */
 
+import { wording } from '../report/format.js';
 import { paintFor, plainPaint } from '../report/paint.js';
-import { formatStatsReport } from '../report/stats-report.js';
+import { formatStatsReport, type StatsReport } from '../report/stats-report.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { CacheCore } from './cache-context.js';
 import { checkMethodName } from './call-checks.js';
@@ -24,13 +25,20 @@ export function reportOn(core: CacheCore): string {
     stats: cacheStats(core, undefined),
     byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
     verified: core.verifications.flatMap((stats) => stats()),
-    remarks: [
-      ...(policy === undefined ? [] : [`Evicts as ${policy}.`]),
-      ...Array.from(core.remarks, (remarks) => remarks()).flat(),
-    ],
+    remarks: [...(policy === undefined ? [] : [`Evicts as ${policy}.`]), ...remarksOn(core)],
     cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
   };
+  return printed(report);
+}
+
+/** Prints a report to the standard output, and returns it as plain text. */
+export function printed(report: StatsReport): string {
   const { stdout } = process;
   console.log(formatStatsReport(report, { width: stdout.columns, paint: paintFor(stdout) }).trimEnd());
   return formatStatsReport(report, { width: stdout.columns, paint: plainPaint });
+}
+
+/** What those say who watch the cache. */
+export function remarksOn(core: CacheCore): string[] {
+  return Array.from(core.remarks, (remarks) => remarks(wording)).flat();
 }

@@ -5,6 +5,7 @@ import type { CacheEvents, CacheManager, CacheStats } from '../index.js';
 import { callListener } from '../listener.js';
 import { type CacheCore, coreOf } from '../manager/cache-context.js';
 import { onTierLookup, type TierLookup, tryMemory } from '../manager/lookup-times.js';
+import { TierUsages } from '../manager/tier-usages.js';
 import { hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
 import {
   cacheSeries,
@@ -14,7 +15,6 @@ import {
   type VerificationFigures,
   verifiedSeries,
 } from './series.js';
-import { TierUsages } from './tier-usages.js';
 
 /** What exporters have in common. */
 export interface MetricsOptions {

@@ -62,3 +62,8 @@ export function printable(text: string): string {
 function twoDigits(number: number): string {
   return String(number).padStart(2, '0');
 }
+
+export const wording = { formatCount, formatDuration, formatShare, plural, printable };
+
+/** How numbers, times and texts are told by those who don't load this. */
+export type Wording = typeof wording;

@@ -18,11 +18,14 @@ export interface LoadTimes {
   readonly max: number;
 }
 
-/** What was recorded, as numbers. */
-export interface LoadTimesState extends HistogramState {
+/** What was recorded. */
+export interface LoadTimesState {
   readonly sumMs: number;
   readonly count: number;
+  readonly times: HistogramState | undefined;
 }
+
+const nothing: LoadTimesState = { sumMs: 0, count: 0, times: undefined };
 
 /** One hour in microseconds: longer loads count as this long. */
 const longest = 3_600_000_000;
@@ -31,8 +34,15 @@ const longest = 3_600_000_000;
 export class LoadTimeRecorder {
   /** Many methods are only ever set: they have none. */
   #histogram: LogLinearHistogram | undefined;
-  #sumMs = 0;
-  #count = 0;
+  #sumMs: number;
+  #count: number;
+
+  /** @param state what another has recorded, elsewhere */
+  constructor({ sumMs, count, times }: LoadTimesState = nothing) {
+    this.#histogram = times && new LogLinearHistogram(times);
+    this.#sumMs = sumMs;
+    this.#count = count;
+  }
 
   record(loadMs: number): void {
     this.#histogram ??= new LogLinearHistogram();
@@ -55,17 +65,7 @@ export class LoadTimeRecorder {
   }
 
   get state(): LoadTimesState {
-    const { max, buckets } = this.#histogram?.state ?? { max: 0, buckets: [] };
-    return { sumMs: this.#sumMs, count: this.#count, max, buckets };
-  }
-
-  /** Counts what another has counted, elsewhere. */
-  addState(state: LoadTimesState): void {
-    if (state.count === 0) return;
-    this.#histogram ??= new LogLinearHistogram();
-    this.#histogram.addState(state);
-    this.#sumMs += state.sumMs;
-    this.#count += state.count;
+    return { sumMs: this.#sumMs, count: this.#count, times: this.#histogram?.state };
   }
 
   /** Forgets everything. */

@@ -4,20 +4,20 @@
  */
 
 /** Buckets an octave: a bucket is at most 1/64 of its numbers wide, and its middle within 1/128 of them. */
-const octaveBuckets = 64;
+export const octaveBuckets = 64;
 const octaveBits = 6;
 
 /** What a bucket counts at most. */
 const mostInBucket = 2 ** 32 - 1;
 
-/** What a histogram has counted. */
+/** What a histogram has counted: buckets from that of a number on, and the largest number. */
 export interface HistogramState {
+  readonly counts: Uint32Array;
+  readonly firstOctave: number;
   readonly max: number;
-  readonly buckets: readonly (readonly [bucket: number, count: number])[];
 }
 
-/** Buckets there are. */
-export const mostBuckets = (32 - octaveBits + 1) * octaveBuckets;
+const none: HistogramState = { counts: new Uint32Array(0), firstOctave: 0, max: 0 };
 
 /**
  * Counts integers from 0 to 2^32 - 1. Takes 256 bytes an octave, from the lowest to the highest that it has met. Octave 0
@@ -25,9 +25,21 @@ export const mostBuckets = (32 - octaveBits + 1) * octaveBuckets;
  */
 export class LogLinearHistogram {
   /** The octaves from `#firstOctave` on. */
-  #counts = new Uint32Array(0);
-  #firstOctave = 0;
-  #max = 0;
+  #counts: Uint32Array;
+  #firstOctave: number;
+  #max: number;
+
+  /** @param state what another has counted, elsewhere */
+  constructor({ counts, firstOctave, max }: HistogramState = none) {
+    this.#counts = counts;
+    this.#firstOctave = firstOctave;
+    this.#max = max;
+  }
+
+  /** All that it has counted, as it is: not to be changed, and gone with the next number. */
+  get state(): HistogramState {
+    return { counts: this.#counts, firstOctave: this.#firstOctave, max: this.#max };
+  }
 
   record(value: number): void {
     const octave = Math.max(0, 32 - Math.clz32(value) - octaveBits);
@@ -68,24 +80,6 @@ export class LogLinearHistogram {
       if (seen >= rank) return Math.min(this.#middleOf(index), this.#max);
     }
     return 0;
-  }
-
-  /** All that it has counted, as numbers: buckets that are not empty, each with its count. */
-  get state(): HistogramState {
-    const first = this.#firstOctave * octaveBuckets;
-    const counts = [...this.#counts.entries()].filter(([, count]) => count > 0);
-    return { max: this.#max, buckets: counts.map(([at, count]) => [first + at, count] as const) };
-  }
-
-  /** Counts what another has counted, elsewhere. */
-  addState({ max, buckets }: HistogramState): void {
-    for (const [bucket, count] of buckets) {
-      const octave = Math.floor(bucket / octaveBuckets);
-      this.#makeRoom(octave, octave);
-      const at = bucket - this.#firstOctave * octaveBuckets;
-      this.#counts[at] = Math.min((this.#counts[at] as number) + count, mostInBucket);
-    }
-    this.#max = Math.max(this.#max, max);
   }
 
   #makeRoom(lowest: number, highest: number): void {

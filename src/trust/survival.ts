@@ -26,6 +26,7 @@ function cellAt(ageMs: number): number {
 
 /** A point of the curve. */
 export interface SurvivalPoint {
+  /** How old answers are, in ms. */
   readonly ageMs: number;
   /** The share that is still as it was, 0 to 1. */
   readonly unchanged: number;

@@ -2,8 +2,8 @@
 
 import { InvalidOptionError } from '../errors.js';
 import type { CacheManager } from '../index.js';
+import type { Wording } from '../manager/cache-context.js';
 import { objectOf, refuseUnknown, shown } from '../option-checks.js';
-import { formatCount, formatDuration, formatShare, plural, printable } from '../report/format.js';
 import { AnswerAges, type MethodAges } from './answer-ages.js';
 import { observedCore } from './observed.js';
 import type { SurvivalPoint } from './survival.js';
@@ -83,8 +83,11 @@ export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): 
     );
   const ages = new AnswerAges(core);
   const advice = () => Array.from(ages.methods, ([method, own]) => adviceOn(method, own, mostChanged));
-  core.remarks.add(() =>
-    advice().flatMap((each) => sentenceOn(each, core.knownState(each.method)?.counters.loadTimes.meanMs)),
+  core.remarks.add((say) =>
+    advice().flatMap((each) => {
+      const meanLoadMs = core.knownState(each.method)?.counters.loadTimes.meanMs ?? 0;
+      return sentenceOn(each, meanLoadMs, say);
+    }),
   );
   return { advice, stop: ages.start() };
 }
@@ -136,32 +139,34 @@ function near(changed: readonly ChangedAnswers[], ageMs: number): ChangedAnswers
 /** A line of the report; none where nothing was seen. */
 function sentenceOn(
   { method, ttl, verdict, now, then, spared, renewals, answers }: TtlAdvice,
-  meanLoadMs = 0,
+  meanLoadMs: number,
+  say: Wording,
 ): string[] {
+  const { formatCount, formatDuration, plural, printable } = say;
   if (answers === 0) return [];
   const name = printable(method);
   const present = ttl === undefined ? 'its ttls' : ttl === null ? 'no ttl' : `ttl ${formatDuration(ttl)}`;
   if (verdict === 'unknown' || now === undefined)
     return [`${name}: ${present}, ${plural(answers, 'answer')} say too little of it so far`];
-  if (verdict === 'right') return [`${name}: ${present} is right: ${told(now)}`];
+  if (verdict === 'right') return [`${name}: ${present} is right: ${told(now, say)}`];
   if (then === undefined) return [];
   const other = formatDuration(then.ageMs);
   if (verdict === 'longer') {
     const saved = `${formatCount(spared)} of ${plural(renewals, 'renewal')} (${formatDuration(spared * meanLoadMs)})`;
-    return [`${name}: ${present} could be ${other}, which would have spared ${saved}: ${told(then)}`];
+    return [`${name}: ${present} could be ${other}, which would have spared ${saved}: ${told(then, say)}`];
   }
   const most =
     typeof ttl === 'number' ? `, for at most ${Math.ceil(ttl / then.ageMs)} times as many loads` : '';
-  return [
-    `${name}: ${present} should be about ${other}, when ${percent(then.share)} have changed${most}: ${told(now)}`,
-  ];
+  const changed = `when ${percent(then.share, say)} have changed${most}`;
+  return [`${name}: ${present} should be about ${other}, ${changed}: ${told(now, say)}`];
 }
 
-function told({ ageMs, share, interval: [low, high], known }: ChangedAnswers): string {
+function told({ ageMs, share, interval: [low, high], known }: ChangedAnswers, say: Wording): string {
   const range = `95 % CI ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)} %`;
-  return `${percent(share)} of ${plural(known, 'answer')} had changed after ${formatDuration(ageMs)} (${range})`;
+  const after = say.formatDuration(ageMs);
+  return `${percent(share, say)} of ${say.plural(known, 'answer')} had changed after ${after} (${range})`;
 }
 
-function percent(share: number): string {
+function percent(share: number, { formatShare }: Wording): string {
   return formatShare(Math.round(share * 1000), 1000);
 }

@@ -165,6 +165,7 @@ describe('a dashboard', () => {
       text
         .split('\n\n')
         .slice(0, -1)
+        .filter((event) => !event.startsWith('event: past'))
         .map((event) => (JSON.parse(event.replace('data: ', '')) as { stats: { sets: number } }).stats.sets);
     while (hits().length < 2) text += (await reader.read()).value;
     cache.setSync('search', 'otters', 1);
@@ -206,7 +207,7 @@ async function streamTo(
   const errors: unknown[] = [];
   const other = createServer((_request, response) => {
     response.on('error', (error) => errors.push(error));
-    stream(response, { figures, interval: 50, streams });
+    stream(response, { figures, past: () => [], interval: 50, streams });
     begun(response);
   }).listen(0, '127.0.0.1');
   await once(other, 'listening');
@@ -271,11 +272,12 @@ test('all streams share the readings of an interval', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: withToken() });
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
-    while (!text.endsWith('\n\n')) text += (await reader.read()).value;
+    // What was before, and then what is.
+    while (!/\n\n.*\n\n$/s.test(text)) text += (await reader.read()).value;
     return text;
   };
   const texts = [await first(), await first(), await first()];
-  expect(texts[0]).toMatch(/^data: {"time":/);
+  expect(texts[0]).toMatch(/^event: past\ndata: \[\]\n\ndata: {"time":/);
   expect(new Set(texts).size).toBe(1);
   expect(readings).toBe(1);
 });

@@ -7,11 +7,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { stillFigures } from '../../src/dashboard/dashboard.js';
 import { type Dashboard, dashboard } from '../../src/dashboard/index.js';
 import { stillPage } from '../../src/dashboard/still-page.js';
 import { CacheManager } from '../../src/index.js';
+import { coreOf } from '../../src/manager/cache-context.js';
 import { startBrowser } from '../helper/browser.js';
 
 let browser: Browser;
@@ -91,6 +92,36 @@ test('shows what stats() says, of all and of each method, as it changes', async 
   for (let more = 0; more < 7; more += 1) await cache.get('search', { id: 3, text: hostile });
   await shows();
   await expect.poll(() => page.locator('#chart-rate canvas').count()).toBe(1);
+  expect(problems).toEqual([]);
+});
+
+test('shows what was before it was opened, latency of loads and of each tier, and advice', async () => {
+  const core = coreOf(cache)!;
+  core.remarks.add(() => [`${hostile} could be longer`]);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  try {
+    board.close();
+    board = dashboard(cache, { interval: 100, token });
+    server.removeAllListeners('request').on('request', board.handler);
+    for (let moment = 0; moment < 3; moment += 1) {
+      await work();
+      await vi.advanceTimersByTimeAsync(5_100);
+    }
+  } finally {
+    vi.useRealTimers();
+  }
+  await open();
+  // Two intervals lie between three moments, and one before the first figures.
+  await expect.poll(() => page.evaluate('charts.calls.data[0].length')).toBeGreaterThanOrEqual(3);
+  const [times, calls] = (await page.evaluate('charts.calls.data')) as number[][];
+  expect(times!.every((time, at) => at === 0 || time > times![at - 1]!)).toBe(true);
+  expect(Math.max(...calls!)).toBeGreaterThan(0);
+  const memory = page.locator('#tiers tbody tr').first().locator('td');
+  expect(await memory.nth(0).textContent()).toBe('memory');
+  expect(await memory.nth(1).textContent()).toBe(String(cache.stats().entries));
+  await expect.poll(() => memory.nth(3).textContent()).toMatch(/^[\d.]+ [µm]s$/);
+  expect(await page.textContent('#remarks')).toBe(`${hostile} could be longer`);
+  expect(await page.locator('#chart-loads canvas, #chart-saved canvas').count()).toBe(2);
   expect(problems).toEqual([]);
 });
 
@@ -235,7 +266,7 @@ test('stays as one file that asks nobody for anything, hostile texts and all', a
     expect(await card('Hits').textContent()).toBe(String(hits));
     expect(await card('Entries in memory').textContent()).toBe(String(entries));
     expect(await page.locator('#methods tbody tr').count()).toBe(3);
-    expect(await page.locator('meter').count()).toBe(6);
+    expect(await page.locator('meter').count()).toBe(12);
     expect(await page.title()).toBe(`</script>${hostile}`);
     expect(await page.locator('#search-section').isVisible()).toBe(false);
     expect(await page.evaluate('globalThis.broken')).toBeUndefined();

@@ -11,7 +11,7 @@ import { run, withConsumer } from './consumer.mjs';
  * charts, is in the package three times: for ES modules, for CommonJS and in the command line.
  */
 const budgets = {
-  'packed, KB': 3_100,
+  'packed, KB': 3_350,
   'unpacked, KB': 11_800,
   'import, own code gzipped, KB': 156,
   'import, all code, KB': 550,

@@ -14,6 +14,7 @@ import { watchInterruption } from '../interrupt.js';
 import { wholeNumber } from '../option-value.js';
 import { ErrorReport } from '../partitions/error-report.js';
 import { assertFound, givenPaths, shownPath } from '../partitions/given-paths.js';
+import { sumInFolder } from '../report/process-sum.js';
 import { UsageError } from '../usage-error.js';
 import { folderFigures } from './folder-figures.js';
 
@@ -63,6 +64,12 @@ async function showFolder(
     cache,
     options: { title: shownPath(folder), readOnly: !flags.allowChanges, interval: 2000 },
     partitions: folderFigures(folder),
+    // What was counted, the processes know who had the calls.
+    counted: async () => {
+      const { stats, methods, processes } = await sumInFolder(folder);
+      if (processes.length === 0) return undefined;
+      return { stats, methods: Array.from(methods, ([name, own]) => ({ name, stats: own })) };
+    },
   });
   const server = createServer(board.handler);
   try {

@@ -32,12 +32,14 @@ function formatBytes(bytes) {
 }
 
 function formatMs(ms) {
+  if (ms > 0 && ms < 0.1) return `${(ms * 1000).toFixed(1)} µs`;
   if (ms > 0 && ms < 10) return `${ms.toFixed(2)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59950) return `${(ms / 1000).toFixed(1)} s`;
-  const minutes = Math.floor(ms / 60000);
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
   return minutes < 60
-    ? `${minutes} m ${Math.round((ms % 60000) / 1000)} s`
+    ? `${minutes} m ${seconds % 60} s`
     : `${count.format(Math.floor(minutes / 60))} h ${minutes % 60} m`;
 }
 
@@ -99,7 +101,9 @@ function showCards(figures) {
     ),
     ['Evicted', count.format(stats.evicted)],
     ['Expired', count.format(stats.expired)],
+    ['Replaced', count.format(stats.replaced)],
     ['Invalidated', count.format(stats.invalidated)],
+    ['Deleted', count.format(stats.deletes)],
     ['Tool errors', count.format(stats.loadErrors)],
     ['Cache errors', count.format(stats.cacheErrors)],
     ...(stats.circuit ? [['Circuit', stats.circuit]] : []),
@@ -107,6 +111,8 @@ function showCards(figures) {
       ? [
           ['Redis', stats.remote.isConnected ? 'connected' : (stats.remote.problem ?? 'not asked')],
           ['Changes to send', count.format(stats.remote.pendingChanges)],
+          // Before the first contact it is no number.
+          ['Behind Redis at most', formatMs(Number(stats.remote.contactAgeMs))],
         ]
       : []),
   ];
@@ -140,6 +146,7 @@ function entryButton(method, key) {
 
 function showMethods({ methods, methodsLeftOut, isReadOnly, partitions = [] }) {
   const canChange = !isReadOnly && !embedded;
+  const hasCircuits = methods.some(({ stats }) => stats.circuit);
   fillTable(
     byId('methods'),
     [
@@ -153,6 +160,7 @@ function showMethods({ methods, methodsLeftOut, isReadOnly, partitions = [] }) {
       'Bytes',
       'Evicted',
       'Expired',
+      ...(hasCircuits ? ['Circuit'] : []),
       ...(canChange ? [''] : []),
     ],
     methods.map(({ name, stats }) => [
@@ -166,6 +174,7 @@ function showMethods({ methods, methodsLeftOut, isReadOnly, partitions = [] }) {
       formatBytes(stats.bytes),
       count.format(stats.evicted),
       count.format(stats.expired),
+      ...(hasCircuits ? [stats.circuit ?? ''] : []),
       ...(canChange ? [actionButton('Clear', `clear ${name}`, () => clearMethod(name))] : []),
     ]),
   );
@@ -178,6 +187,61 @@ function showMethods({ methods, methodsLeftOut, isReadOnly, partitions = [] }) {
   const names = byId('method-names');
   if (names.childElementCount !== known.size)
     names.replaceChildren(...[...known].map((value) => element('option', undefined, { value })));
+}
+
+function showTiers({ stats, tiers, usage, lookups }) {
+  const sumOf = (name, field) =>
+    usage
+      .filter(({ tier }) => tier === name)
+      .reduce((sum, each) => (typeof each[field] === 'number' ? (sum ?? 0) + each[field] : sum), undefined);
+  const rows = [
+    { name: 'memory', entries: stats.entries, bytes: stats.bytes },
+    ...tiers.map(({ name, entries }) => ({
+      name,
+      entries: sumOf(name, 'entries') ?? entries,
+      bytes: sumOf(name, 'bytes'),
+    })),
+  ];
+  const known = (value, format) => (typeof value === 'number' ? format(value) : '');
+  fillTable(
+    byId('tiers'),
+    ['Tier', 'Entries', 'Bytes', 'Look p50', 'Look p99', 'Looks timed'],
+    rows.map(({ name, entries, bytes }) => {
+      const times = lookups.find(({ tier }) => tier === name);
+      return [
+        name,
+        known(entries, (value) => count.format(value)),
+        known(bytes, formatBytes),
+        known(times?.p50, formatMs),
+        known(times?.p99, formatMs),
+        known(times?.looks, (value) => count.format(value)),
+      ];
+    }),
+  );
+  byId('tiers-note').textContent = lookups.some(({ tier }) => tier === 'memory')
+    ? 'Of memory some lookups are tried each time, so that hits need not be timed.'
+    : '';
+  const files = usage.filter(({ method }) => method);
+  byId('usage-section').hidden = files.length === 0;
+  fillTable(
+    byId('usage'),
+    ['Method', 'Tier', 'Entries', 'Bytes', 'Files'],
+    files
+      .sort((a, b) => b.bytes - a.bytes)
+      .slice(0, 200)
+      .map(({ method, tier, entries, bytes, files: number }) => [
+        method,
+        tier,
+        count.format(entries),
+        known(bytes, formatBytes),
+        known(number, (value) => count.format(value)),
+      ]),
+  );
+}
+
+function showRemarks({ remarks }) {
+  byId('remarks-section').hidden = remarks.length === 0;
+  byId('remarks').replaceChildren(...remarks.map((text) => element('li', text)));
 }
 
 function showPartitions({ partitions }) {
@@ -272,6 +336,8 @@ class Chart {
 
 let charts;
 let before;
+/** What was before the page was opened, until it is drawn. */
+let past = [];
 
 /** The methods with most calls. A line stays while its method is among twice as many: they change places all the time. */
 function linesOf(shown, methods) {
@@ -283,34 +349,49 @@ function linesOf(shown, methods) {
   return [...kept, ...others].slice(0, mostLines);
 }
 
-function showCharts(figures) {
-  const { time, stats, methods } = figures;
-  charts ??= { rate: new Chart(byId('chart-rate')), calls: new Chart(byId('chart-calls')) };
-  const names = ['', ...linesOf(charts.rate.names.slice(1), methods)];
-  for (const chart of Object.values(charts)) chart.setNames(names);
+/** A point for each chart and method, of what happened between two moments. */
+function pointsOf(now, then, elapsed) {
+  if (!now || !then) return {};
+  const [a, b] = [callsOf(now), callsOf(then)];
+  const calls = a.calls - b.calls;
+  const fromCache = a.hits + now.coalesced - b.hits - then.coalesced;
+  const loads = now.loadTime.count - then.loadTime.count;
+  const loadMs = now.loadTime.count * now.loadTime.mean - then.loadTime.count * then.loadTime.mean;
+  return {
+    rate: calls > 0 ? Math.max(0, Math.min(100, (100 * fromCache) / calls)) : null,
+    calls: Math.max(0, (1000 * calls) / elapsed),
+    loads: loads > 0 ? Math.max(0, loadMs / loads) : null,
+    saved: Math.max(0, (now.savedMs - then.savedMs) / elapsed),
+  };
+}
+
+function addMoment({ time, stats, methods }) {
   const all = new Map([['', stats], ...methods.map(({ name, stats: own }) => [name, own])]);
   if (before && time > before.time) {
-    const lines = names.map((name) => {
-      const [now, then] = [all.get(name), before.all.get(name)];
-      if (!now || !then) return [null, null];
-      const [a, b] = [callsOf(now), callsOf(then)];
-      const calls = a.calls - b.calls;
-      const fromCache = a.hits + now.coalesced - b.hits - then.coalesced;
-      return [
-        calls > 0 ? Math.max(0, Math.min(100, (100 * fromCache) / calls)) : null,
-        Math.max(0, (1000 * calls) / (time - before.time)),
-      ];
-    });
-    charts.rate.add(
-      time,
-      lines.map(([rate]) => rate),
+    const lines = charts.rate.names.map((name) =>
+      pointsOf(all.get(name), before.all.get(name), time - before.time),
     );
-    charts.calls.add(
-      time,
-      lines.map(([, perSecond]) => perSecond),
-    );
+    for (const [kind, chart] of Object.entries(charts))
+      chart.add(
+        time,
+        lines.map((line) => line[kind] ?? null),
+      );
   }
   before = { time, all };
+}
+
+function showCharts(figures) {
+  charts ??= {
+    rate: new Chart(byId('chart-rate')),
+    calls: new Chart(byId('chart-calls')),
+    loads: new Chart(byId('chart-loads')),
+    saved: new Chart(byId('chart-saved')),
+  };
+  const names = ['', ...linesOf(charts.rate.names.slice(1), figures.methods)];
+  for (const chart of Object.values(charts)) chart.setNames(names);
+  for (const moment of past) addMoment(moment);
+  past = [];
+  addMoment(figures);
 }
 
 /** What a file can show without a past: a bar for each method. */
@@ -332,6 +413,8 @@ function showStillCharts({ methods }) {
   };
   draw('chart-rate', 'Hit rate by method', ({ stats }) => stats.hitRate);
   draw('chart-calls', 'Time saved by method', ({ stats }) => stats.savedMs);
+  draw('chart-loads', 'Mean time of a load by method', ({ stats }) => stats.loadTime.mean);
+  draw('chart-saved', 'Entries in memory by method', ({ stats }) => stats.entries);
 }
 
 function show(figures) {
@@ -345,6 +428,8 @@ function show(figures) {
   byId('entry-delete').hidden = figures.isReadOnly;
   showCards(figures);
   showMethods(figures);
+  showTiers(figures);
+  showRemarks(figures);
   showPartitions(figures);
   showMemory(figures);
   if (embedded) showStillCharts(figures);
@@ -386,6 +471,9 @@ async function listen() {
           // Not by lines: texts may hold what ends one for JavaScript, not for JSON.
           const data = event.slice(event.indexOf('data: ') + 6);
           if (event.startsWith('event: problem')) complain(new Error(JSON.parse(data)));
+          // After a break in the connection what was missed is known there.
+          else if (event.startsWith('event: past'))
+            past = JSON.parse(data).filter(({ time }) => !before || time > before.time);
           else show(JSON.parse(data));
         }
       }

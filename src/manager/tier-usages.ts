@@ -1,6 +1,6 @@
 /** What the tiers behind memory hold, counted again no more often than it takes. */
 
-import type { CacheCore } from '../manager/cache-context.js';
+import type { CacheCore } from './cache-context.js';
 
 /** What a tier holds of a method, or of all where it does not tell them apart. */
 export interface MethodUsage {
@@ -8,8 +8,9 @@ export interface MethodUsage {
   /** `undefined`: of all. */
   readonly method: string | undefined;
   readonly entries: number;
-  /** `undefined` where it is not known. */
+  /** `undefined` where they are not known. */
   readonly bytes: number | undefined;
+  readonly files: number | undefined;
 }
 
 /** Counting takes at most this share of the time: an index of a million entries is gone through in slices. */
@@ -45,7 +46,13 @@ export class TierUsages {
         const byMethod = await tier.usage?.();
         if (byMethod !== undefined) usages.push(...byMethod.map((usage) => ({ ...usage, tier: tier.name })));
         else if (tier.size !== undefined)
-          usages.push({ tier: tier.name, method: undefined, entries: tier.size, bytes: undefined });
+          usages.push({
+            tier: tier.name,
+            method: undefined,
+            entries: tier.size,
+            bytes: undefined,
+            files: undefined,
+          });
       } catch {
         // A tier that can't be read says so in events and errors.
       }
