@@ -45,5 +45,5 @@ const legend = [...Object.entries(colours), ['optimum', '#999']].map(
   ([name, colour], at) => `<text x="${left + at * 80}" y="${height + 14}" fill="${colour}">${name}</text>`,
 );
 console.log(
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${plots.length * width}" height="${height + 22}" font-family="sans-serif" font-size="10">\n<rect width="100%" height="100%" fill="#fff"/>\n${[...svg, ...legend].join('\n')}\n</svg>`,
+  `<svg xmlns="http://www.w3.org/2000/svg" width="${plots.length * width}" height="${height + 22}" font-family="sans-serif" font-size="10">\n<title>Hit rate by capacity of each eviction policy</title>\n<rect width="100%" height="100%" fill="#fff"/>\n${[...svg, ...legend].join('\n')}\n</svg>`,
 );

@@ -178,5 +178,5 @@ describe('a merge of folders on a failing disk', () => {
     );
     expect(wrong).toEqual([]);
     expect(unreached).toEqual([]);
-  }, 1_200_000);
+  }, 3_600_000);
 });

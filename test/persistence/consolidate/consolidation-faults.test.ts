@@ -159,7 +159,7 @@ describe('a consolidation on a failing disk', () => {
     }
     console.log(`${calls.length} calls; ${runs} runs`);
     expect(wrong).toEqual([]);
-  }, 600_000);
+  }, 3_600_000);
 
   it('hides nothing from other processes, nor from its own lookups, at whatever step it is', async () => {
     const run = await makePast();
