@@ -6,13 +6,23 @@ import type { ToolCall } from './trace.js';
 
 /** What a tool may be, and what speaks for it. */
 export interface EffectGuess {
-  /** `reads …`: it depends on something that others write. */
-  readonly effect: 'pure' | 'write' | 'opaque' | 'reads …';
+  /** `reads …`: it depends on something that others write. `undeclared`: the trace shows nothing of it. */
+  readonly effect: 'pure' | 'write' | 'undeclared' | 'reads …';
   readonly because: string;
 }
 
-const writingNames =
-  /(?:^|[_\-.\s])(?:add|append|book|buy|cancel|clear|copy|create|delete|drop|edit|execute|insert|move|pay|post|put|remove|rename|reset|run|save|send|set|start|stop|submit|transfer|update|upload|write)(?:$|[_\-.\s])/i;
+/** Words that tools which change something have in their names. */
+const writingWords = [
+  'accept add append apply approve archive assign attach bash book buy cancel change charge clear click close commit copy',
+  'cp create delete deploy disable drag drop edit enable exchange exec execute fill fix install insert invite kill launch',
+  'mark merge mkdir modify move mv patch pay post press publish push put refund register reject release rename',
+  'replace reply reserve reset restart restore return revert rm rmdir run scroll send set shell start stop',
+  'submit tap terminal terminate touch transfer trigger type undo uninstall unlink update upload upsert write',
+]
+  .join(' ')
+  .replaceAll(' ', '|');
+
+const writingNames = new RegExp(`(?:^|[^a-z])(?:${writingWords})(?:$|[^a-z])`, 'i');
 
 /** By tool, in the order of their first calls. */
 export function effectGuesses(calls: readonly ToolCall[]): Record<string, EffectGuess> {
@@ -48,7 +58,11 @@ function guessOf(tool: string, calls: readonly ToolCall[]): EffectGuess {
       because: `${repeats} repeated calls, all with equal results; if others write what it reads, say what`,
     };
   }
-  if (repeats === 0) return { effect: 'opaque', because: 'no call of it came twice' };
+  if (repeats === 0)
+    return {
+      effect: 'undeclared',
+      because: 'no call of it came twice: leave it so unless you know what it does',
+    };
   return {
     effect: 'reads …',
     because: `${differing} of ${repeats} repeated calls differed, ${differingWithin} within a rollout: say what it reads`,

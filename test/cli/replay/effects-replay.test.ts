@@ -102,6 +102,23 @@ it('counts writes as skipped where their declaration denies that they are', asyn
   expect(JSON.parse(text)).toMatchObject({ skipped: 2, byTool: { cancel: { effect: 'pure', skipped: 2 } } });
 });
 
+it('guesses at nothing of a tool seen once, and takes for writes what is called so', async () => {
+  const names =
+    'apply_patch modify_order exchange_items return-items mkdir rm mv cp bash typeText browser.click git_commit';
+  const trace = names
+    .split(' ')
+    .flatMap((tool) => [1, 2].map(() => ({ tool, args: { id: 7 }, result: 'ok' })));
+  const once = ['settings', 'format'].map((tool) => ({ tool, args: {}, result: 'ok' }));
+  const { text } = await replay(declared, {
+    trace: [...trace, ...once].map((call) => ({ rollout: '0', ...call })),
+    flags: ['--json'],
+  });
+  const { guesses } = JSON.parse(text) as { guesses: Record<string, { effect: string }> };
+  const effects = names.split(' ').map((tool) => guesses[tool]?.effect);
+  expect(effects).toEqual(effects.map(() => 'write'));
+  expect(guesses).toMatchObject({ settings: { effect: 'undeclared' }, format: { effect: 'undeclared' } });
+});
+
 it('takes the declarations of the guide', () => {
   const effects = ToolEffects.fromFile(join(import.meta.dirname, '../../../examples/effects/airline.json'));
   expect(effects.for('cancel_reservation').effect).toMatchObject({ kind: 'tracked', isDeclared: true });
