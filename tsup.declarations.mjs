@@ -50,6 +50,7 @@ const otherPages = {
   recording: ['src/recording/index.ts'],
   trust: ['src/trust/index.ts'],
   dashboard: ['src/dashboard/index.ts'],
+  arena: ['src/arena/index.ts', 'src/store/arena-options.ts'],
 };
 /** Pages of their own for users, who import them by these names: the main one does not pass on what is theirs. */
 export const subpaths = Object.keys(JSON.parse(readFileSync(new URL('package.json', root), 'utf8')).exports)

@@ -35,11 +35,8 @@ import {
   resolveDiskOptions,
 } from './persistence/disk-options.js';
 import { type Recording, resolveRecording } from './recorded-tools.js';
-import {
-  type MemoryOptions,
-  type ResolvedMemoryOptions,
-  resolveMemoryOptions,
-} from './store/memory-options.js';
+import { type Arena, resolveMemory } from './store/arena-options.js';
+import type { MemoryOptions, ResolvedMemoryOptions } from './store/memory-options.js';
 import type { StoreFactory } from './store/store.js';
 import type { StoreNames } from './store/store-names.js';
 import type { Remote, SlowTier } from './tier.js';
@@ -109,8 +106,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    * @default maxBytes
    */
   readonly maxEntryBytes?: number;
-  /** Lets entries leave while the process runs short of memory. @default undefined (the bounds above alone) */
-  readonly memory?: MemoryOptions;
+  /** Lets entries leave while the process runs short of memory; or `arena()` of `toolstash/arena`. @default undefined */
+  readonly memory?: MemoryOptions | Arena;
   /**
    * `'copy'` hands out a private copy at each hit, so that no caller can corrupt the cache; `'reference'` hands
    * out the value itself, which is quicker and trusts all callers not to change it. A string in such a value that was
@@ -191,6 +188,7 @@ export interface ResolvedCacheOptions {
   readonly maxBytes: number;
   readonly maxEntryBytes: number;
   readonly memory: ResolvedMemoryOptions | undefined;
+  readonly arena: Arena | undefined;
   readonly values: 'copy' | 'reference';
   readonly codecs: readonly ClassCodec[];
   readonly tiers: readonly SlowTier[];
@@ -278,7 +276,7 @@ export function resolveOptions(options: CacheOptions): ResolvedCacheOptions {
     maxSize: integer(given(options.maxSize, defaultOptions.maxSize), 'maxSize'),
     maxBytes,
     maxEntryBytes: integer(given(options.maxEntryBytes, maxBytes), 'maxEntryBytes'),
-    memory: resolveMemoryOptions(options.memory),
+    ...resolveMemory(options),
     values: oneOf(given(options.values, defaultOptions.values), 'values', ['copy', 'reference']),
     codecs: given(options.codecs, []),
     // Who replays has no network, and who records nothing that would answer in a tool's place.

@@ -1,5 +1,6 @@
 /** Everything that users import, in one place: what the declarations are made from. */
 
+export * from './arena/index.js';
 export * from './dashboard/index.js';
 export * from './http/index.js';
 export * from './index.js';

@@ -24,14 +24,22 @@ export interface ClockOffset {
   readonly uncertainty: number;
 }
 
+/** The times of stamps, where several give them out from one source. */
+export interface StampSequence {
+  /** A time that is no earlier than `now`, and later than all it has given out. */
+  advance(now: number): number;
+}
+
 /** Gives out stamps, each newer than every stamp this process has given out or seen. */
 export class StampClock {
   readonly writer: string;
   readonly #wall: WallClock;
   #newest = 0;
+  readonly #sequence: StampSequence | undefined;
   #offset: ClockOffset = { ahead: 0, uncertainty: 0 };
 
-  constructor(clock: Clock, writer: string) {
+  constructor(clock: Clock, writer: string, sequence?: StampSequence) {
+    this.#sequence = sequence;
     this.#wall = new WallClock(clock);
     this.writer = writer;
   }
@@ -71,7 +79,7 @@ export class StampClock {
   }
 
   #stamp(now: number): Stamp {
-    this.#newest = Math.max(now, this.#newest + 1);
+    this.#newest = this.#sequence?.advance(now) ?? Math.max(now, this.#newest + 1);
     return { time: this.#newest, writer: this.writer };
   }
 }

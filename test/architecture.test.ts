@@ -83,6 +83,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   wrap: ['options.ts', 'guard/'],
   report: ['stats/'],
   tools: ['options.ts', 'guard/', 'wrap/'],
+  arena: ['store/'],
   manager: ['options.ts', 'guard/', 'persistence/', 'report/', 'stats/', 'store/', 'tools/', 'wrap/'],
   testing: ['store/'],
   keyv: ['index.ts'],

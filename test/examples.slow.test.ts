@@ -27,6 +27,7 @@ const expected: Readonly<Record<string, RegExp>> = {
   'dashboard.ts': /^1 hit, 2 misses\n$/,
   'resume.ts': /^first run: .* 3 times in all\nresumed: .* 3 times in all\npartition files: 1\n/,
   'signals.ts': /^after SIGTERM: \[ 'a' \]\n/,
+  'threads.ts': /^(?:searching for \w+\n){2}2 results for 9 calls, \d threads/,
   'two-processes.ts': /^the parent got: loaded by the parent\nthe child got: loaded by the parent\n/,
   'decorated-tools.ts': /acme 3, globex 1\n/,
   'training-loop.ts': /get and set .*\ngetOrSet .*\nthe next epoch +160 calls, +0 ran the tool/,

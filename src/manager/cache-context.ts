@@ -43,7 +43,7 @@ import {
 } from './method-context.js';
 import { openRecording } from './recording-files.js';
 import { diskCode } from './tiers/disk-code.js';
-import { type TierObserver, Tiers } from './tiers/tiers.js';
+import { connectArena, type TierObserver, Tiers } from './tiers/tiers.js';
 
 /** What a tier that others write to as well is told, and tells of them. */
 export interface TierWiring {
@@ -114,11 +114,11 @@ export class CacheCore implements TierObserver {
     });
     this.codec = createValueCodec(options.codecs);
     this.keeper = options.values === 'copy' ? copyingKeeper(this.codec) : referenceKeeper(this.codec);
-    const { keeper, events } = this;
-    const { clock, random } = options;
+    const [{ keeper, events }, { clock, random }] = [this, options];
     this.errorMemory = new ErrorMemory(clock);
     this.refreshes = new BackgroundRefreshes(this.loads, clock, random);
-    const stamps = new StampClock(clock, writer);
+    const arena = connectArena(this, writer);
+    const stamps = new StampClock(clock, writer, arena);
     let isShared = false;
     const wiring: TierWiring = {
       clock,
@@ -159,8 +159,8 @@ export class CacheCore implements TierObserver {
     const all = [...(this.disk === undefined ? [] : [this.disk]), ...options.tiers, ...given];
     const remote = options.remote?.connect({
       ...{ clock, writer, onError: wiring.onError, onStamp: wiring.onStamp },
-      persistDir: options.persist ? options.disk?.persistDir : undefined,
       newestStamp: () => stamps.newest,
+      persistDir: options.persist ? options.disk?.persistDir : undefined,
       onClock: (offset) => {
         isShared = true;
         stamps.follow(offset);
@@ -169,7 +169,7 @@ export class CacheCore implements TierObserver {
       onRefused: (refused) => this.tiers.shared.refuse(refused),
       flushFaster: () => this.tiers.shared.flush(),
     });
-    this.tiers = new Tiers({ options, keeper, slow: all, remote, stamps, events, observer: this });
+    this.tiers = new Tiers({ options, keeper, slow: all, remote, arena, stamps, events, observer: this });
   }
 
   /** Takes in what another machine has changed: whatever was loaded or remembered before may be wrong. */

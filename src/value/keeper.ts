@@ -117,7 +117,8 @@ function isEncoded(stored: unknown): stored is Uint8Array | TextShell | BulkyVal
   return typeof stored === 'object' && stored !== null;
 }
 
-function storeBytes(encoded: Uint8Array, codec: ValueCodec): Stored {
+/** What a keeper of copies holds of encoded bytes, which become its own. */
+export function storeBytes(encoded: Uint8Array, codec: ValueCodec): Stored {
   const shell = TextShell.of(encoded);
   const bytes = binaryOverhead + (shell?.bytes ?? encoded.byteLength);
   if ((shell?.shellBytes ?? encoded.byteLength) < bulkyBytes) return { stored: shell ?? encoded, bytes };

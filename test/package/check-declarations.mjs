@@ -11,6 +11,7 @@ const pages = {
   ...{ index: 1000, contract: 510, wrapped: 220, testing: 100 },
   ...{ keyv: 150, mcp: 70, langchain: 90, redis: 90, http: 260 },
   ...{ session: 420, metrics: 190, rollout: 230, source: 180, recording: 140, trust: 210, dashboard: 60 },
+  ...{ arena: 90 },
 };
 /** The pages that users import by name. */
 const entries = ['index', ...subpaths];

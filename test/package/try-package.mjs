@@ -46,6 +46,7 @@ await withConsumer((folder) => {
     'toolstash/recording': 'recording',
     'toolstash/trust': 'onAnswer',
     'toolstash/dashboard': 'dashboard',
+    'toolstash/arena': 'arena, attach',
   };
   // The one peer that its subpath asks for as it is imported.
   install(folder, [

@@ -158,7 +158,7 @@ export class SyncLoads {
   #call<T>(place: AnswerPlace, load: SyncLoad<T>, attempt: ToolAttempt | undefined, watch: Watch): Said<T> {
     const { tiers, options } = this.#core;
     const { clock } = options;
-    const began = tiers.begin();
+    const began = tiers.begin(place.key);
     const started = clock.elapsed();
     let isWithheld = false;
     let value: T;
@@ -173,6 +173,7 @@ export class SyncLoads {
       const tagged = { tags: typeof tags === 'function' ? undefined : tags, stamp: began };
       const isWanted = () => !watch.superseded && !isWithheld && !this.#core.isClosed;
       loadFailed(this.#core, place, { error, attempt, tagged, isWanted });
+      tiers.sharedMemory?.end(place.key, began);
       throw error;
     }
     const loadMs = clock.elapsed() - started;
@@ -180,6 +181,7 @@ export class SyncLoads {
     const isStored = isError === false && !isWithheld && !watch.superseded && !this.#core.isClosed;
     // A promise is no value that could be stored: it is refused, counted, and handed on.
     if (isStored) storeResult(this.#core, place, { value, loadMs, ttl: undefined, isStored, began });
+    tiers.sharedMemory?.end(place.key, began);
     return { value, isError: isError === true };
   }
 }

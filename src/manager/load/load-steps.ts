@@ -37,7 +37,7 @@ export class LoadSteps {
 
   /** One load: slower tiers and known keys where there are any, then the tool. */
   run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    if (this.#core.tiers.hasSlow || request.options.knownKeys !== undefined)
+    if (this.#core.tiers.turnGivers.length > 0 || request.options.knownKeys !== undefined)
       return this.#searchAndCall(request, flight);
     if (!request.isRefresh) this.#lookups.missed(request.key);
     // With nothing to wait for, and nothing written so far, what is true now is true when the tool is called.
@@ -50,9 +50,10 @@ export class LoadSteps {
     const { tiers } = this.#core;
     const { key, isRefresh } = request;
     if (isRefresh) this.#stales.note(flight, 'not searched');
-    const searched = isRefresh || !tiers.hasSlow ? undefined : await this.#answers.find(request, flight);
+    const hasTurns = tiers.turnGivers.length > 0;
+    const searched = isRefresh || !hasTurns ? undefined : await this.#answers.find(request, flight);
     if (searched !== undefined && !('known' in searched)) return searched;
-    const turn = tiers.hasSlow ? turnOf(this.#core, request, flight, searched?.known) : undefined;
+    const turn = hasTurns ? turnOf(this.#core, request, flight, searched?.known) : undefined;
     const missed = () => {
       if (!isRefresh) this.#lookups.missed(key);
     };

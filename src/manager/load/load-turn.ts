@@ -2,12 +2,14 @@
 
 import { inBackground } from '../../clock.js';
 import type { Flight } from '../../guard/single-flight.js';
-import type { LoadTurn, LoadTurnRequest, SlowTier } from '../../tier.js';
+import type { LoadTurn, LoadTurnRequest } from '../../tier.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
 import type { MethodState } from '../method-context.js';
 import { checkBreaker, type LoadRequest } from './load.js';
 import type { Loaded } from './loader.js';
 import type { SlowAnswers, Unanswered } from './slow-answers.js';
+
+type TurnGiver = CacheCore['tiers']['turnGivers'][number];
 
 /** The turn of a load that may wait for others'; `undefined` where it can't, or had nothing of it. */
 export function turnOf(
@@ -19,7 +21,7 @@ export function turnOf(
   const { state, key, options, isRefresh, renews } = request;
   // Who asks for a refresh is owed what the tool says; and what is not stored can be handed to nobody.
   const isForced = isRefresh && renews === undefined;
-  const tiers = core.tiers.slow.filter(
+  const tiers = core.tiers.turnGivers.filter(
     (tier) => tier.takeTurn !== undefined && (!isForced || tier === core.tiers.remote),
   );
   if (tiers.length === 0 || options.ttl === 0 || state.storability.isUnstorable) return undefined;
@@ -91,11 +93,11 @@ async function lookAgain<T>(
 function turnInAll(
   core: CacheCore,
   state: MethodState,
-  tiers: readonly SlowTier[],
+  tiers: readonly TurnGiver[],
   load: LoadTurnRequest,
 ): LoadTurn {
   const turns: (LoadTurn | undefined)[] = [];
-  const failed = (error: unknown, tier: SlowTier | undefined) => {
+  const failed = (error: unknown, tier: TurnGiver | undefined) => {
     const name = tier === undefined ? 'a slower' : `the ${tier.name}`;
     core.failed(asCacheError(error, `A turn in ${name} tier failed`), state, load.key);
   };

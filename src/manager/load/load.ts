@@ -43,7 +43,9 @@ export async function callTool<T>(
   const { state } = request;
   const tags = typeof request.options.tags === 'function' ? undefined : request.options.tags;
   const own = ticket?.isVoid === true ? undefined : ticket;
-  const tagged = { tags, stamp: tiers.begin(own) };
+  const tagged = { tags, stamp: tiers.begin(request.key, own) };
+  const end = () => tiers.sharedMemory?.end(request.key, tagged.stamp);
+  if (tiers.sharedMemory !== undefined) flight.promise.then(end, end);
   if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
   const decision: LoaderDecision = { ttl: undefined, isSkipped: false, isWithheld: false };
   const started = options.clock.elapsed();

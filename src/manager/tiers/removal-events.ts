@@ -4,7 +4,8 @@ import type { RemovalReason } from '../../entry.js';
 import type { CacheEvents, EventHub } from '../../events.js';
 import type { MethodCounters } from '../../stats/counters.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
-import type { Cleared } from '../../store/memory-tier.js';
+import { type Cleared, type MemoryTierOptions, storeFailure } from '../../store/memory-tier.js';
+import type { TierObserver } from './tier-observer.js';
 
 /** The removalEvents of one memory tier. */
 export class RemovalEvents {
@@ -18,6 +19,15 @@ export class RemovalEvents {
 
   constructor(events: EventHub) {
     this.#events = events;
+  }
+
+  /** What a memory tier tells of entries that leave it. */
+  listeners(observer: TierObserver): Pick<MemoryTierOptions, 'onRemove' | 'onClear' | 'onError'> {
+    return {
+      onRemove: (entry, reason) => this.count(entry, reason, observer.state(entry.method).counters),
+      onClear: (cleared) => this.countCleared(cleared, observer.state(cleared.method).counters),
+      onError: (error) => observer.failed(storeFailure('sweep', error)),
+    };
   }
 
   /** Counts what is cleared, all at once; its entries are told of as they leave. */

@@ -3,7 +3,8 @@
 import type { CacheError } from '../../errors.js';
 import type { TagInvalidations } from '../../guard/tag-invalidation.js';
 import { compareStamps, type Stamp } from '../../stamp.js';
-import { type MemoryTier, storeFailure } from '../../store/memory-tier.js';
+import type { Memory } from '../../store/arena-options.js';
+import { storeFailure } from '../../store/memory-tier.js';
 import type { RemoteChange, SlowTier, TierRecord } from '../../tier.js';
 import type { SlowReads } from './slow-reads.js';
 import type { SearchPlace } from './slow-search.js';
@@ -11,7 +12,7 @@ import type { SearchPlace } from './slow-search.js';
 /** What it works with. */
 export interface SharedEntriesInit {
   readonly place: SearchPlace;
-  readonly memory: MemoryTier;
+  readonly memory: Memory;
   readonly reads: SlowReads;
   readonly tags: TagInvalidations;
   /** Drops an entry from memory alone. */

@@ -14,6 +14,11 @@ export interface Found {
   readonly decoded?: DecodedValue | undefined;
 }
 
+/** What memory holds, as what was found. */
+export function inMemory(entry: MemoryEntry | undefined): Found | undefined {
+  return entry && { entry, tier: 'memory' };
+}
+
 /** What a search of the slower tiers came to. */
 export type Search = Found | { readonly error: CacheError } | undefined;
 

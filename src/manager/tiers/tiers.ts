@@ -1,32 +1,29 @@
 /** The tiers as one: one read path, one write path, memory first. */
 
-import type { CacheError } from '../../errors.js';
 import type { EventHub } from '../../events.js';
 import { type Tagged, TagInvalidations } from '../../guard/tag-invalidation.js';
 import { eachInSlices } from '../../next-turn.js';
 import type { ResolvedCacheOptions } from '../../options.js';
 import { compareStamps, type Stamp, type StampClock } from '../../stamp.js';
+import type { Memory, SharedMemory } from '../../store/arena-options.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
-import { MemoryTier, storeFailure } from '../../store/memory-tier.js';
+import { storeFailure } from '../../store/memory-tier.js';
 import type { RemovalReason } from '../../store/store.js';
 import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../../tier.js';
 import type { ValueKeeper } from '../../value/keeper.js';
 import { type Incoming, newEntry, newRecord } from '../create-entry.js';
-import type { FailureCounters, MethodState } from '../method-context.js';
+import type { MethodState } from '../method-context.js';
 import { type Held, type HeldLimits, heldEntries } from './held-entries.js';
+import { openMemory } from './memory.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
-import { type Search, SlowReads } from './slow-reads.js';
+import { inMemory, type Search, SlowReads } from './slow-reads.js';
 import { type SearchPlace, searchSlowTiers } from './slow-search.js';
 import { SlowTiers } from './slow-tiers.js';
+import type { TierObserver, TurnGiver } from './tier-observer.js';
 
-/** Where the tiers tell what happened in them. */
-export interface TierObserver {
-  /** The state of the method that an entry belongs to. */
-  state(method: string): MethodState;
-  /** Counts and emits a failure of the cache. */
-  failed(error: CacheError, state?: FailureCounters, key?: string): void;
-}
+export { connectArena } from './memory.js';
+export type { TierObserver } from './tier-observer.js';
 
 /** Memory and the slower tiers below it. */
 export class Tiers {
@@ -34,9 +31,13 @@ export class Tiers {
   readonly tags: TagInvalidations;
   /** What this cache shares with other machines. */
   readonly shared: SharedEntries;
-  readonly memory: MemoryTier;
+  readonly memory: Memory;
+  /** The same, where other threads read and write it too. */
+  readonly sharedMemory: SharedMemory | undefined;
   readonly slow: readonly SlowTier[];
   readonly #slowTiers: SlowTiers;
+  /** Whose turns a load takes before it calls its tool. */
+  readonly turnGivers: readonly TurnGiver[];
   /** Whether there is anything below memory. */
   readonly hasSlow: boolean;
   readonly #stamps: StampClock;
@@ -57,6 +58,7 @@ export class Tiers {
     readonly keeper: ValueKeeper;
     readonly slow: readonly SlowTier[];
     readonly remote: RemoteTier | undefined;
+    readonly arena: SharedMemory | undefined;
     readonly stamps: StampClock;
     readonly events: EventHub;
     readonly observer: TierObserver;
@@ -65,6 +67,7 @@ export class Tiers {
     this.keeper = init.keeper;
     this.slow = remote === undefined ? init.slow : [...init.slow, remote];
     this.hasSlow = this.slow.length > 0;
+    this.turnGivers = init.arena === undefined ? this.slow : [init.arena];
     this.#slowTiers = new SlowTiers(this.slow, (error, key) => init.observer.failed(error, undefined, key));
     this.remote = remote;
     this.#records = options.recording !== undefined;
@@ -74,15 +77,8 @@ export class Tiers {
     this.#stamps = init.stamps;
     this.tags = new TagInvalidations(init.stamps);
     this.#removalEvents = new RemovalEvents(init.events);
-    const { eviction: store, maxSize, maxBytes, maxEntryBytes, memory, clock, random } = options;
-    this.memory = new MemoryTier({
-      ...{ store, maxSize, maxBytes, maxEntryBytes, memory, clock, random },
-      onRemove: (entry, reason) =>
-        this.#removalEvents.count(entry, reason, this.#observer.state(entry.method).counters),
-      onClear: (cleared) =>
-        this.#removalEvents.countCleared(cleared, this.#observer.state(cleared.method).counters),
-      onError: (error) => this.#observer.failed(storeFailure('sweep', error)),
-    });
+    this.sharedMemory = init.arena;
+    this.memory = init.arena ?? openMemory(options, this.#removalEvents.listeners(init.observer));
     this.#place = this.#searchPlace();
     this.shared = new SharedEntries({
       place: this.#place,
@@ -120,10 +116,11 @@ export class Tiers {
   }
 
   /** The stamp of a load that begins now. What is deleted after it is newer, whoever's clock a ticket goes by. */
-  begin(ticket?: LoadTicket): Stamp {
-    if (ticket === undefined) return this.#stamps.begin();
-    this.#stamps.observe(ticket.stamp);
-    return ticket.stamp;
+  begin(key: string, ticket?: LoadTicket): Stamp {
+    if (ticket !== undefined) this.#stamps.observe(ticket.stamp);
+    const stamp = ticket?.stamp ?? this.#stamps.begin();
+    this.sharedMemory?.begin(key, stamp);
+    return stamp;
   }
 
   /** Watches what other processes change of a key while it is loaded, see `SlowTier.watch`. Memory has none to watch. */
@@ -146,6 +143,7 @@ export class Tiers {
   async search(key: string, state: MethodState, { passesStuck = false } = {}): Promise<Search> {
     for (;;) {
       if (this.#removalEvents.isClosed) return undefined;
+      if (this.sharedMemory !== undefined) return inMemory(this.peek(key));
       const error = passesStuck ? this.reads.problemWith(key) : undefined;
       if (error !== undefined) {
         this.#observer.failed(error, state, key);
@@ -159,8 +157,8 @@ export class Tiers {
         if (found === undefined || 'error' in found || !this.tags.isInvalid(found.entry)) return found;
         continue;
       }
-      const entry = this.get(key, state);
-      if (entry !== undefined) return { entry, tier: 'memory' };
+      const again = inMemory(this.get(key, state));
+      if (again !== undefined) return again;
     }
   }
 
@@ -188,7 +186,7 @@ export class Tiers {
       this.drop(state, key);
       return false;
     }
-    let isStored = isFresh && this.#admit(state, entry);
+    let isStored = isFresh && this.#admit(state, entry, incoming.began !== undefined);
     if (this.hasSlow) {
       const record = newRecord(entry, this.keeper.toMsgpack(entry.stored), incoming.lifetime, this.#records);
       // Without the right to, a load's result is not stored where others have it from.
@@ -232,14 +230,16 @@ export class Tiers {
 
   /** Makes void whatever carries one of the tags, in every tier, however much that is. */
   invalidateTags(tags: readonly string[]): void {
-    this.#slowTiers.invalidateTags(tags, this.tags.invalidate(tags));
+    const stamp = this.tags.invalidate(tags);
+    this.sharedMemory?.invalidateTags(tags, stamp);
+    this.#slowTiers.invalidateTags(tags, stamp);
   }
 
   /** Every live entry as its tier holds it, memory first, each key once, until it is over. Entries set meanwhile may be missing. */
   entries(method?: string, { slow = this.shared.faster, isOver }: HeldLimits = {}): AsyncGenerator<Held> {
     const sources = {
       ...{ memory: this.memory.entries(method), slow, isOver },
-      isHeld: (entry: MemoryEntry) => this.peek(entry.key) === entry,
+      isHeld: ({ key, stamp }: MemoryEntry) => this.peek(key)?.stamp.time === stamp.time,
       isInvalid: (record: Tagged) => this.tags.isInvalid(record),
     };
     return heldEntries(sources, method);
@@ -327,12 +327,12 @@ export class Tiers {
     return this.#observer.state(entry.method).options.coherence === 'available' ? entry : undefined;
   }
 
-  #admit(state: MethodState, entry: MemoryEntry): boolean {
+  #admit(state: MethodState, entry: MemoryEntry, isLoaded = false): boolean {
     if (this.#removalEvents.isClosed) return false;
     if (entry.origin !== undefined) state.shareParams(entry);
     try {
-      if (this.memory.set(entry)) {
-        state.counters.added(entry.bytes);
+      if (this.memory.set(entry, isLoaded)) {
+        if (this.sharedMemory === undefined) state.counters.added(entry.bytes);
         return true;
       }
       state.counters.refused++;
