@@ -87,6 +87,46 @@ describe('auto and w-tinylfu', () => {
   });
 });
 
+describe('the window', () => {
+  const maxSize = 400;
+  const order = () => new AdaptiveWindowOrder<StoreEntry>(maxSize, 1);
+  const visit = (to: AdaptiveWindowOrder<StoreEntry>, keys: readonly string[]) => {
+    for (const key of keys) {
+      if (to.use(key) !== undefined) continue;
+      if (to.size >= maxSize) to.evict(undefined);
+      to.insert({ key, bytes: 1, expiresAt: null, loadMs: 0 });
+    }
+    return to.windowShare;
+  };
+  const named = (name: string, length: number) => Array.from({ length }, (_, index) => `${name} ${index}`);
+
+  it('becomes narrow in a drought of a full cache, so that a scan leaves what there is', () => {
+    const one = order();
+    const kept = named('kept', maxSize);
+    expect(visit(one, [...kept, ...kept, ...named('first', 30)])).toBe(1);
+    expect(visit(one, named('scan', maxSize))).toBe(0.01);
+    expect(kept.filter((key) => one.use(key) !== undefined).length).toBeGreaterThan(maxSize / 2);
+  });
+
+  it('changes again and again with the traffic, within a few rounds of it', () => {
+    const one = order();
+    const recent = Array.from({ length: 20 }, (_, task) => named(`task ${task}`, 200)).flatMap((calls) => [
+      ...[...calls, ...calls, ...calls],
+    ]);
+    // No drought: a popular key comes between.
+    const again = loop(600, 12).flatMap((key) => [key, 'popular']);
+    visit(one, [...named('kept', maxSize), ...named('scan', maxSize)]);
+    expect(visit(one, recent)).toBe(1);
+    expect(visit(one, again)).toBeLessThan(1);
+    expect(
+      visit(
+        one,
+        recent.map((key) => `${key}'`),
+      ),
+    ).toBe(1);
+  });
+});
+
 describe('auto', () => {
   it('says as what it evicts, and why', () => {
     const store = createStore<StoreEntry>('auto', {
