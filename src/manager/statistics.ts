@@ -26,7 +26,10 @@ export function reportOn(core: CacheCore): string {
     byTool: new Map(Array.from(core.states(), (state) => [state.name, statsOf([state])])),
     verified: core.verifications.flatMap((stats) => stats()),
     remarks: [...(policy === undefined ? [] : [`Evicts as ${policy}.`]), ...remarksOn(core)],
-    cache: { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes },
+    cache:
+      core.tiers.sharedMemory === undefined
+        ? { eviction: typeof eviction === 'string' ? eviction : undefined, maxSize, maxBytes }
+        : 'CLOCK · in an arena that threads share',
   };
   return printed(report);
 }

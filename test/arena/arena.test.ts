@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { arena, attach } from '../../src/arena/index.js';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
@@ -89,6 +89,15 @@ describe('values in an arena', () => {
     }
     expect(memory.stats()).toMatchObject({ entries: 100, evicted: 200, threads: 2 });
     expect(caches[1]!.stats()).toMatchObject({ entries: 100, evicted: 200 });
+  });
+
+  it('are told of in the report as what they are', async () => {
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const { one } = twoCaches();
+    await one.set('tool', 1, 'a');
+    expect(one.report()).toContain('CLOCK · in an arena that threads share');
+    expect(one.report()).not.toContain('LRU');
+    vi.restoreAllMocks();
   });
 
   it('are listed, each once, with what is known of them', async () => {

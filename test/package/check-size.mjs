@@ -11,14 +11,14 @@ import { run, withConsumer } from './consumer.mjs';
  * charts, is in the package three times: for ES modules, for CommonJS and in the command line.
  */
 const budgets = {
-  'packed, KB': 3_350,
-  'unpacked, KB': 11_800,
-  'import, own code gzipped, KB': 156,
-  'import, all code, KB': 550,
-  'import, files': 21,
-  'require, own code gzipped, KB': 158,
-  'require, all code, KB': 565,
-  'require, files': 20,
+  'packed, KB': 3_480,
+  'unpacked, KB': 12_600,
+  'import, own code gzipped, KB': 160,
+  'import, all code, KB': 580,
+  'import, files': 22,
+  'require, own code gzipped, KB': 162,
+  'require, all code, KB': 600,
+  'require, files': 21,
 };
 
 /** What importing loads, the first encoded value besides, and the first cache that persists besides. */
