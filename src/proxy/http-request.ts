@@ -2,6 +2,7 @@
 
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { request as requestSecurely, Agent as SecureAgent } from 'node:https';
+import { nextTurn } from '../next-turn.js';
 
 /** What is asked. */
 export interface HttpRequest {
@@ -27,6 +28,8 @@ export interface HttpAnswer {
 /** A connection that nobody uses is closed before servers do, after 5 s most of them: what is sent meanwhile would be lost. */
 const options = { keepAlive: true, timeout: 4_000 };
 const agents = { 'http:': new Agent(options), 'https:': new SecureAgent(options) };
+/** Some refuse who has no name, and some compress for who says nothing of it. */
+const always = { 'user-agent': 'toolstash', 'accept-encoding': 'identity' };
 const mostRedirects = 5;
 /** In ms. */
 const endsWithin = 1_000;
@@ -35,6 +38,8 @@ const endsWithin = 1_000;
 export async function ask(url: string, asked: HttpRequest): Promise<HttpAnswer> {
   let place = new URL(url);
   for (let redirects = 0; ; redirects += 1) {
+    // A server that has closed the connection behind its last answer may have said so: that is heard first.
+    await nextTurn();
     const answer = await askOnce(place, asked);
     const { location } = answer.headers;
     const isElsewhere = answer.status === 307 || answer.status === 308;
@@ -42,7 +47,7 @@ export async function ask(url: string, asked: HttpRequest): Promise<HttpAnswer> 
     if (!URL.canParse(location, place.href)) return answer;
     const next = new URL(location, place);
     if (next.origin !== place.origin) return answer;
-    await answer.text();
+    answer.leave();
     place = next;
   }
 }
@@ -53,7 +58,8 @@ function askOnce(url: URL, asked: HttpRequest): Promise<HttpAnswer> {
     const isSecure = url.protocol === 'https:';
     const send: typeof request = isSecure ? requestSecurely : request;
     const agent = agents[isSecure ? 'https:' : 'http:'];
-    const sent = send(url.href, { method, headers, signal, agent }, (answer) => {
+    const all = { ...always, ...headers };
+    const sent = send(url.href, { method, headers: all, signal, agent }, (answer) => {
       const status = answer.statusCode ?? 0;
       const isOk = status >= 200 && status < 300;
       const leave = () => {
@@ -80,7 +86,7 @@ function textOf(message: IncomingMessage): Promise<string> {
     message.on('data', (chunk: string) => {
       text += chunk;
     });
-    message.on('end', () => resolve(text));
+    message.on('end', () => resolve(text.replace(/^\ufeff/, '')));
     message.on('error', reject);
   });
 }

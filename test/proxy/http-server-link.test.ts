@@ -198,3 +198,32 @@ it('uses a connection again whose stream of events has ended', async () => {
   for (let ping = 0; ping < 5; ping += 1) expect((await client.ask('ping')).result).toEqual({});
   expect(ports.size).toBeLessThan(4);
 });
+
+it('does as browsers do with servers that are particular', async () => {
+  const port = await serve((said, response, request) => {
+    if (said === undefined) return response.writeHead(405).end();
+    if (said.method === 'initialize') return result(response, said, welcome);
+    const text = JSON.stringify({ jsonrpc: '2.0', id: said.id, result: { said: said.method } });
+    const type = { 'content-type': 'application/json' };
+    // Closed behind the answer, without a word of that before.
+    if (said.method === 'acme/close')
+      return response.writeHead(200, type).end(text, () => request.socket.end());
+    if (said.method === 'acme/named')
+      return response.writeHead(request.headers['user-agent'] ? 200 : 403, type).end(text);
+    if (said.method === 'acme/mark') return response.writeHead(200, type).end(`\ufeff${text}`);
+    const isPlain = request.headers['accept-encoding'] === 'identity';
+    if (said.method === 'acme/plain')
+      return response.writeHead(200, isPlain ? type : { ...type, 'content-encoding': 'gzip' }).end(text);
+    if (request.url === '/mcp') {
+      response.writeHead(307, { location: '/elsewhere' });
+      return response.write('a body without an end');
+    }
+    return response.writeHead(200, type).end(text);
+  });
+  const client = await connected(port);
+  for (const method of ['acme/named', 'acme/mark', 'acme/plain', 'acme/moved'])
+    expect(await client.ask(method)).toMatchObject({ result: { said: method } });
+  const answers = [];
+  for (let call = 0; call < 40; call += 1) answers.push(await client.ask('acme/close'));
+  expect(answers.filter((answer) => answer.result === undefined)).toEqual([]);
+});
