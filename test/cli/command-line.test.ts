@@ -284,6 +284,6 @@ describe('help and version', () => {
       expect(stdout).toContain(flag);
     }
     for (const value of ['"lru"', '1000', '256MiB', 'recorded'])
-      expect(stdout).toContain(`(default: ${value})`);
+      expect(stdout.replace(/\s+/g, ' ')).toContain(`(default: ${value})`);
   });
 });

@@ -1,3 +1,3 @@
-/** The long form of `stateful-traces.test.ts`. */
+/** The long form of `stateful-traces.slow.test.ts`. */
 
-import './stateful-traces.test.js';
+import './stateful-traces.slow.test.js';

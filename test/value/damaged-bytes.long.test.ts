@@ -1,3 +1,3 @@
-/** The long form of `damaged-bytes.test.ts`. */
+/** The long form of `damaged-bytes.slow.test.ts`. */
 
-import './damaged-bytes.test.js';
+import './damaged-bytes.slow.test.js';
