@@ -110,7 +110,7 @@ export class CachedServer {
     return this.#calls.answer([params, { signal: asking.signal }]);
   }
 
-  /** Notes a request that is about to be relayed, if it may change something. */
+  /** Notes a message that is about to be relayed, if it may change something. */
   change({ value: { method, params } }: Message, { rollout }: ToClient): Change | undefined {
     const tracking = this.#tracking;
     if (tracking === undefined || harmless.has(method as string)) return undefined;
@@ -119,11 +119,8 @@ export class CachedServer {
     if (typeof called?.['name'] !== 'string') return tracking.worlds.begin(name);
     const tool = this.#declared(tracking, called['name']);
     if (!changesNothing(tool.declaration)) return tracking.worlds.begin(name, tool, called);
-    const isUnvetoed = this.#calls.isUnvetoed(tool.name);
-    const isOpaque = tool.declaration.effect.kind === 'opaque';
-    return isUnvetoed === true || (isOpaque && isUnvetoed === undefined)
-      ? undefined
-      : tracking.worlds.begin(name);
+    // What the server has not listed yet it may say of that it writes.
+    return this.#calls.isUnvetoed(tool.name) === true ? undefined : tracking.worlds.begin(name);
   }
 
   #placeOf(tracking: Tracking, name: string, args: unknown, params: unknown) {

@@ -42,7 +42,7 @@ export function kindOf({ method, id, result, error }: Message['value']): Message
   return isNamed && (result !== undefined || error !== undefined) ? 'response' : 'other';
 }
 
-/** Requests that change nothing a tool could read. What else there may be, of vendors say, is not known. */
+/** Messages that change nothing a tool could read. What else there may be, of vendors say, is not known. */
 export const harmless = new Set([
   ...[
     'initialize',
@@ -61,6 +61,9 @@ export const harmless = new Set([
     'resources/read',
   ],
   ...['resources/subscribe', 'resources/unsubscribe', 'tasks/get', 'tasks/list', 'tasks/result'],
+  ...['initialized', 'progress', 'cancelled', 'roots/list_changed', 'tasks/status'].map(
+    (name) => `notifications/${name}`,
+  ),
 ]);
 
 /** Whether a value nests deeper than so many levels. */

@@ -1,9 +1,13 @@
 /** How calls say which trajectory they are part of: in `_meta`, in a header, in the URL's path; or the config does. */
 
+import { createHash } from 'node:crypto';
 import { InvalidOptionError } from '../errors.js';
 import { expected, given, objectOf, refuseUnknown, text, trueOrFalse } from '../option-checks.js';
 import { recordIn } from './message.js';
 import type { RolloutName } from './session-worlds.js';
+
+/** Of longer names a digest is kept. */
+const longestName = 512;
 
 /** Where a name stands in calls. */
 export interface NameSource {
@@ -109,5 +113,6 @@ export function rolloutOf(
 
 function nameIn(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'bigint') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  if (typeof value !== 'string' || value === '') return undefined;
+  return value.length > longestName ? createHash('sha256').update(value).digest('hex') : value;
 }

@@ -9,7 +9,7 @@ import { hashKey } from '../key/key-hasher.js';
 import type { CallPlace } from '../mcp/tool-call.js';
 import { ReadPlaces, ReadScope } from '../rollout/read-scope.js';
 import type { ResolvedDeclaration } from '../rollout/tool-effects.js';
-import { type CallParams, Change, type DeclaredTool, World } from './tool-world.js';
+import { type CallParams, Change, type DeclaredTool, Doubts, World } from './tool-world.js';
 
 /** Which trajectory a call is part of, as far as it says so. */
 export interface RolloutName {
@@ -17,14 +17,38 @@ export interface RolloutName {
   readonly id: string | undefined;
 }
 
-/** How many worlds a session tells apart, and how many it remembers to have known. */
-const [mostWorlds, mostEvicted] = [10_000, 100_000];
+/** How many worlds a session tells apart, and of how many rollouts a proxy remembers that they have changed something. */
+const [mostWorlds, mostDoubts] = [10_000, 100_000];
 
 /** All that one proxy knows. */
 export class Worlds {
   readonly live = new World(true);
   /** Those of sessions that are open, by rollout. */
   readonly named = new Map<string, Set<World>>();
+  /** What was changed in rollouts that the servers keep apart, also after their sessions. The oldest go first. */
+  readonly #doubts = new Map<string, Doubts>();
+
+  doubtsOf(key: string): Doubts {
+    const doubts = this.#doubts.get(key) ?? new Doubts();
+    this.remember(key, doubts);
+    return doubts;
+  }
+
+  remember(key: string, doubts: Doubts): void {
+    this.#doubts.delete(key);
+    this.#doubts.set(key, doubts);
+    if (this.#doubts.size <= mostDoubts) return;
+    // Many at once: to find the first of a map takes longer the more were deleted before it.
+    for (const oldest of [...this.#doubts.keys()].slice(0, mostDoubts / 10)) this.#doubts.delete(oldest);
+  }
+
+  /** A session knows a world no more. */
+  left(key: string, world: World): void {
+    const others = this.named.get(key);
+    if (!others?.delete(world) || others.size > 0) return;
+    this.named.delete(key);
+    if (world.doubts.begun === 0) this.#doubts.delete(key);
+  }
 }
 
 /** What one session's calls find, and change. */
@@ -34,9 +58,8 @@ export class SessionWorlds {
   readonly #areApart: boolean;
   readonly #nonce = randomUUID();
   readonly #named = new Map<string, World>();
-  #hasChanged = false;
-  /** Rollouts in which something had happened when they were forgotten. */
-  readonly #evicted = new Set<string>();
+  /** What was changed for any of its calls, where they all have one world. */
+  readonly #doubts = new Doubts();
   /** Where results of tools are, by what they read. */
   readonly #places = new WeakMap<World, Map<string, ReadPlaces>>();
 
@@ -54,7 +77,7 @@ export class SessionWorlds {
     }
     if (effect.kind === 'opaque' || effect.writes.length > 0) return 'nowhere';
     const world = this.#worldOf(rollout);
-    world.bound();
+    world.heed();
     const place = this.#placesOf(tool, world, rollout).find(args);
     if (place === undefined) return 'nowhere';
     const resources = place.names.map((name) => world.history.resource(name));
@@ -66,12 +89,15 @@ export class SessionWorlds {
   /** A call is about to be sent that may change something: all, where no tool is given. */
   begin(rollout: RolloutName, tool?: DeclaredTool, params?: CallParams): Change {
     const own = this.#worldOf(rollout);
+    const key = this.#keyOf(rollout);
+    if (this.#areApart && key !== undefined) this.#all.remember(key, own.doubts);
     // What is not this rollout's own world may be the same world all the same.
-    const others = new Set([this.#all.live, ...(this.#all.named.get(nameOf(rollout) ?? '') ?? [])]);
-    if (!this.#areApart) for (const world of this.#named.values()) others.add(world);
-    others.delete(own);
-    this.#hasChanged = true;
-    return new Change(own, others, tool, params);
+    const others = new Set([
+      this.#all.live,
+      ...(this.#areApart ? [] : (this.#all.named.get(key ?? '') ?? [])),
+    ]);
+    const apart = own.isLive ? undefined : own.doubts;
+    return new Change(own, others, this.#areApart ? apart : this.#doubts, tool, params);
   }
 
   /** The server is another process, or the same without what it knew of this session. */
@@ -80,26 +106,32 @@ export class SessionWorlds {
   }
 
   close(): void {
-    for (const [key, world] of this.#named) this.#leave(key, world);
+    for (const [key, world] of this.#named) this.#all.left(key, world);
     this.#named.clear();
   }
 
   #worldOf(rollout: RolloutName): World {
-    const { task, id } = rollout;
-    if (task === undefined) return this.#all.live;
-    const key = nameOf(rollout) ?? `${this.#nonce} ${task}`;
+    const key = this.#keyOf(rollout);
+    if (key === undefined) return this.#all.live;
     const known = this.#named.get(key);
     if (known !== undefined) return known;
-    const made = new World(false);
-    const others = id === undefined ? new Set<World>() : (this.#all.named.get(key) ?? new Set());
-    // It may be one that has begun long ago.
-    if (this.#evicted.has(key) || [...others].some(({ begun }) => begun > 0)) made.forget();
-    // So may the session's: what was called for others has changed it.
-    else if (!this.#areApart && this.#hasChanged) made.forget();
+    const others = this.#all.named.get(key) ?? new Set();
+    const made = new World(false, this.#areApart ? this.#all.doubtsOf(key) : this.#doubts);
+    if (!this.#areApart) {
+      // It may be one that has begun long ago, and be changing.
+      if ([...others].some(({ begun }) => begun > 0)) made.forget();
+      for (const other of others) for (const change of other.unsettled) change.reaches(made);
+    }
     this.#all.named.set(key, others.add(made));
     this.#named.set(key, made);
     if (this.#named.size > mostWorlds) this.#evict();
     return made;
+  }
+
+  /** `undefined`: of the world of all calls that name no task. */
+  #keyOf(rollout: RolloutName): string | undefined {
+    if (rollout.task === undefined) return undefined;
+    return nameOf(rollout) ?? `${this.#nonce} ${rollout.task}`;
   }
 
   #evict(): void {
@@ -107,16 +139,9 @@ export class SessionWorlds {
     if (oldest === undefined) return;
     const [key, world] = oldest;
     this.#named.delete(key);
-    this.#leave(key, world);
-    if (world.begun === 0) return;
-    this.#evicted.add(key);
-    const [first] = this.#evicted;
-    if (this.#evicted.size > mostEvicted) this.#evicted.delete(first as string);
-  }
-
-  #leave(key: string, world: World): void {
-    const others = this.#all.named.get(key);
-    if (others?.delete(world) && others.size === 0) this.#all.named.delete(key);
+    // It may come again, and is not as it began.
+    if (world.begun > 0) world.doubts.begun ||= 1;
+    this.#all.left(key, world);
   }
 
   #placesOf(tool: DeclaredTool, world: World, rollout: RolloutName): ReadPlaces {

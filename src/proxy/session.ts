@@ -216,12 +216,14 @@ export class Session implements LinkListener {
         });
       }
       case 'notification':
-        if (method !== cancelled) return message;
-        return this.#cancel(message, to);
+        if (method === cancelled) return this.#cancel(message, to);
+        this.#cached.change(message, to)?.unanswered();
+        return message;
       case 'response':
         // One to a server that is no more is nobody's.
         return this.#askedByServer.answered(message);
       default:
+        if (typeof method === 'string') this.#cached.change(message, to)?.unanswered();
         return { text, value: {} };
     }
   }

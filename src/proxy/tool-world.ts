@@ -20,29 +20,49 @@ export interface DeclaredTool {
 const [mostRemembered, mostRecent] = [20_000, 1_000];
 /** In ms: for so long what has no answer is taken to change a world that lasts as long as the proxy. */
 const longestDoubt = 600_000;
+/** In ms: for so long a message that nobody answers is taken to change something. */
+const unansweredFor = 10_000;
 const all = [resourceOf(everything)];
+
+/** The changes that several worlds have in common, because they may be one. */
+export class Doubts {
+  /** How many have begun. */
+  begun = 0;
+  readonly unsettled = new Set<Change>();
+}
 
 /** One state that calls change: of a rollout in a session, or of all calls that name none. */
 export class World {
   readonly isLive: boolean;
   readonly nonce = randomUUID();
   readonly history = new History();
+  readonly doubts: Doubts;
   readonly #unsettled = new Set<Change>();
   /** What the last changes touch. */
   readonly #recent: (readonly Resource[])[] = [];
   #begun = 0;
+  /** Of the changes that it has in common with others: its own, and those of others that it has heeded. */
+  #own = 0;
+  #heeded = 0;
 
-  constructor(isLive: boolean) {
+  constructor(isLive: boolean, doubts = new Doubts()) {
     this.isLive = isLive;
+    this.doubts = doubts;
   }
 
   /** How many changes have begun. */
   get begun(): number {
+    this.heed();
     return this.#begun;
   }
 
+  /** What may be changing it now. */
+  get unsettled(): readonly Change[] {
+    return [...this.#unsettled, ...this.doubts.unsettled];
+  }
+
   hasBegunOn(resources: readonly Resource[], since: number): boolean {
-    const recent = this.#begun - this.#recent.length;
+    const recent = this.begun - this.#recent.length;
     return since < recent || this.#recent.slice(since - recent).some((each) => touch(each, resources));
   }
 
@@ -52,36 +72,47 @@ export class World {
       if (this.isLive && change.lostAt + longestDoubt < performance.now()) this.settled(change, undefined);
       else if (touch(change.writes, resources)) return true;
     }
+    for (const { writes } of this.doubts.unsettled) if (touch(writes, resources)) return true;
     return false;
   }
 
-  began(change: Change): void {
-    this.#begun += 1;
-    this.#recent.push(change.writes);
-    if (this.#recent.length > mostRecent) this.#recent.splice(0, mostRecent / 2);
+  /** @param isOwn whether it was called for in this world, and not in one that may be the same */
+  began(change: Change, isOwn: boolean): void {
+    this.#note(change.writes);
     this.#unsettled.add(change);
+    if (isOwn) this.#own += 1;
   }
 
   settled(change: Change, digest: string | undefined): void {
-    if (this.#unsettled.delete(change)) this.#append(change.writes, digest);
+    if (!this.#unsettled.delete(change)) return;
+    if (digest === undefined) this.history.appendUnknown(change.writes);
+    else this.history.append(change.writes, digest);
+    this.heed();
   }
 
   /** Nothing that was known holds. */
   forget(): void {
-    this.#begun += 1;
-    this.#recent.push(all);
+    this.#note(all);
     this.history.forget();
   }
 
-  /** Forgets what has become too much. */
-  bound(): void {
+  /**
+   * Forgets what has become too much, and all where others have begun to change it. That nothing is kept of each of their
+   * changes is so that many worlds cost little.
+   */
+  heed(): void {
+    const others = this.doubts.begun - this.#own;
+    if (others !== this.#heeded) {
+      this.#heeded = others;
+      this.forget();
+    }
     if (this.history.size > mostRemembered) this.history.forget();
   }
 
-  #append(writes: readonly Resource[], digest: string | undefined): void {
-    if (digest === undefined) this.history.appendUnknown(writes);
-    else this.history.append(writes, digest);
-    this.bound();
+  #note(writes: readonly Resource[]): void {
+    this.#begun += 1;
+    this.#recent.push(writes);
+    if (this.#recent.length > mostRecent) this.#recent.splice(0, mostRecent / 2);
   }
 }
 
@@ -91,25 +122,43 @@ export class Change {
   /** Since when no answer is to be expected. */
   lostAt = Number.POSITIVE_INFINITY;
   readonly #own: World;
-  readonly #others: ReadonlySet<World>;
+  readonly #others: Set<World>;
+  readonly #doubts: Doubts | undefined;
   readonly #touched: readonly Resource[];
   /** What it does, and where things stood; `undefined`: it is like no other. */
   readonly #does: readonly unknown[] | undefined;
   readonly #since: number;
 
-  constructor(own: World, others: ReadonlySet<World>, tool?: DeclaredTool, params?: CallParams) {
+  constructor(
+    own: World,
+    others: Iterable<World>,
+    doubts?: Doubts,
+    tool?: DeclaredTool,
+    params?: CallParams,
+  ) {
+    own.heed();
     const { effect } = tool?.declaration ?? {};
     const args = params?.arguments ?? {};
     const names = effect?.kind === 'tracked' && effect.isDeclared ? touchedNames(effect, args) : undefined;
     const writes = names && effect?.kind === 'tracked' ? namesFor(effect.writes, args) : undefined;
-    [this.#own, this.#others] = [own, others];
+    [this.#own, this.#others, this.#doubts] = [own, new Set(), doubts];
     this.#touched = names?.map(resourceOf) ?? all;
     this.writes = writes?.map(resourceOf) ?? all;
     const isKnown = names !== undefined && !own.isLive && !own.isUnsettledOn(this.#touched);
     if (isKnown && hasOnlyArguments(params) && !isDeeper(args, 200))
       this.#does = [tool?.server, tool?.name, args, names.map((name) => own.history.partFor(name))];
-    for (const world of [own, ...others]) world.began(this);
+    if (doubts !== undefined) doubts.begun += 1;
+    doubts?.unsettled.add(this);
+    own.began(this, own.doubts === doubts);
+    for (const world of others) this.reaches(world);
     this.#since = own.begun;
+  }
+
+  /** It may change another world too. */
+  reaches(world: World): void {
+    if (world === this.#own || this.#others.has(world)) return;
+    this.#others.add(world);
+    world.began(this, false);
   }
 
   /** It was answered; `result`: unless with an error. */
@@ -130,12 +179,18 @@ export class Change {
     this.#settle(undefined);
   }
 
+  /** It will have no answer: a while later it is taken to be over. */
+  unanswered(): void {
+    setTimeout(() => this.over(), unansweredFor).unref();
+  }
+
   /** It has no answer, and may be going on. */
   lost(): void {
     this.lostAt = performance.now();
   }
 
   #settle(digest: string | undefined): void {
+    this.#doubts?.unsettled.delete(this);
     this.#own.settled(this, digest);
     for (const world of this.#others) world.settled(this, undefined);
   }

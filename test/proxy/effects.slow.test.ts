@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
@@ -144,6 +145,33 @@ describe('without rollouts', () => {
     expect(await get(client, 'a')).toBe('nothing (tool)');
   });
 
+  it('takes it for one too before it knows what its server says', async () => {
+    const env = { RAW_STATE: join(folder, 'state') };
+    const url = await serve(
+      configOf({ ...shared, env, tools: { ...tools, write: { effect: 'opaque' } } }),
+      cache,
+    );
+    const [one, other] = [await HttpClient.connect(url), await HttpClient.connect(url)];
+    expect([await get(one, 'a'), await get(one, 'a')]).toEqual(['nothing (tool)', 'nothing (memory)']);
+    await other.call('write');
+    expect(await get(one, 'a')).toBe('nothing (tool)');
+  });
+
+  it.each([
+    ['a notification of a vendor', '{"jsonrpc":"2.0","method":"notifications/vendor/x"}'],
+    ['a message that is no request', '{"jsonrpc":"2.0","id":null,"method":"vendor/x"}'],
+  ])('takes %s for one that may change anything', async (_, message) => {
+    const client = await RawClient.connect(configOf(shared), cache);
+    await get(client, 'a');
+    client.send('{"jsonrpc":"2.0","method":"notifications/initialized"}');
+    expect(await get(client, 'a')).toBe('nothing (memory)');
+    client.send(message);
+    expect([await get(client, 'a'), await get(client, 'a')]).toEqual([
+      'nothing (passed)',
+      'nothing (passed)',
+    ]);
+  });
+
   it('takes what one server of several does for something that others may read', async () => {
     const [one, other] = [configOf({ tools }), configOf()].map(({ servers }) => servers['raw']!);
     const client = await RawClient.connect({ servers: { one: one!, other: other! } }, cache);
@@ -201,6 +229,37 @@ describe('rollouts', () => {
     expect(await get(await HttpClient.connect(url), 'b', rollout('u', 0))).toBe('1 (tool)');
     // Calls without a rollout see the same world, perhaps.
     expect(await get(again, 'b')).toBe('1 (tool)');
+  });
+
+  it.each([
+    ['another', rollout('t', 0)],
+    ['none', {}],
+  ])('first seen while %s of the session writes keep nothing from before', async (_, writer) => {
+    const client = await connect();
+    await get(client, 'w', rollout('t', 2));
+    const writing = client.call('put', { key: 'a', value: '1', before: 500 }, writer);
+    expect(await get(client, 'a', rollout('t', 1))).toBe('nothing (passed)');
+    await writing;
+    expect(await get(client, 'a', rollout('t', 1))).toBe('1 (tool)');
+  });
+
+  it('that the server keeps apart are known still once their session is over', async () => {
+    const env = { RAW_STATE: join(folder, 'state') };
+    const url = await serve({ ...configOf({ ...shared, env }), rollouts: { ownWorlds: true } }, cache);
+    const clients = [];
+    for (let count = 0; count < 4; count += 1) clients.push(await HttpClient.connect(url));
+    const [fresh, writer, during, after] = clients as [HttpClient, HttpClient, HttpClient, HttpClient];
+    expect(await get(fresh, 'a', rollout('t', 0))).toBe('nothing (tool)');
+    await get(during, 'w', rollout('t', 0));
+    const writing = writer.call('put', { key: 'a', value: '1', before: 500 }, rollout('t', 1));
+    await sleep(100);
+    expect(await get(during, 'a', rollout('t', 1))).toBe('nothing (passed)');
+    await writing;
+    expect(await get(during, 'a', rollout('t', 1))).toBe('1 (tool)');
+    for (const client of [writer, during]) await fetch(url, { method: 'DELETE', headers: client.headers });
+    expect(await get(after, 'a', rollout('t', 1))).toBe('1 (tool)');
+    expect(await get(after, 'b', rollout('t', 2))).toBe('nothing (tool)');
+    expect(await get(fresh, 'b', rollout('t', 0))).toBe('nothing (memory)');
   });
 
   it('have worlds of their own where the server keeps them apart', async () => {
