@@ -197,15 +197,23 @@ describe('the front', () => {
   });
 
   it('keeps what the server says right after an answer for the stream to come', async () => {
-    // Answers that are read late hold their responses open.
     const client = await HttpClient.connect(await serve(configOf()));
-    for (const _ of Array.from({ length: 8 })) await client.call('after');
-    await client.ask('ping');
-    const stream = await fetch(client.url, { headers: { ...client.headers, accept: 'text/event-stream' } });
-    const reader = stream.body!.getReader();
     let text = '';
-    while (text.split('list_changed').length <= 8)
-      text += new TextDecoder().decode((await reader.read()).value);
+    // What comes while the next call is open goes to its response.
+    for (const _ of Array.from({ length: 8 })) {
+      const params = { name: 'after', arguments: {} };
+      text += await (await client.post('tools/call', params)).text();
+    }
+    text += await (await client.post('ping')).text();
+    const stream = await fetch(client.url, { headers: { ...client.headers, accept: 'text/event-stream' } });
+    expect(stream.status).toBe(200);
+    const reader = stream.body!.getReader();
+    while (text.split('list_changed').length <= 8) {
+      const { done, value } = await reader.read();
+      // A stream that has ended gives an end at once, for ever.
+      if (done) throw new Error(`Expected 8 messages before the stream ended, got ${text}`);
+      text += new TextDecoder().decode(value);
+    }
     await fetch(client.url, { method: 'DELETE', headers: client.headers });
   });
 
