@@ -12,6 +12,15 @@ const long = 'test/**/*.long.test.ts';
 
 const commandLine = 'test/cli/**/*.test.ts';
 
+/** What mocks modules, or is about folders and threads of a process: each of these files has modules of its own. */
+export const apart = [
+  'test/persistence/**/*.test.ts',
+  'test/arena/**/*.test.ts',
+  'test/value/codec.test.ts',
+  'test/manager/large-values.test.ts',
+  'test/proxy/metrics.test.ts',
+];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -38,11 +47,17 @@ export default defineConfig({
           name: 'all',
           include: ['test/**/*.test.ts'],
           // Libraries that some tests install have tests of their own.
-          exclude: [slow, long, commandLine, '**/node_modules/**'],
+          exclude: [...apart, slow, long, commandLine, '**/node_modules/**'],
           env: { DECORATORS: 'standard' },
           // Begun sooner than processes.
           pool: 'threads',
+          // Reading the sources took as long as many a test.
+          isolate: false,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'apart', include: apart, exclude: [slow, long, '**/node_modules/**'], pool: 'threads' },
       },
       {
         extends: true,

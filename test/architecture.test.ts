@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { apart } from '../vitest.config.js';
 
 const source = fileURLToPath(new URL('../src/', import.meta.url));
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -259,5 +260,19 @@ describe('the architecture', () => {
   it('has no file so long that it must hold two ideas', () => {
     const long = files.filter((file) => readFileSync(join(source, file), 'utf8').split('\n').length > 350);
     expect(long.map((file) => relative(source, join(source, file)))).toEqual([]);
+  });
+});
+
+describe('a test', () => {
+  it('that mocks modules shares none with other tests', () => {
+    const tests = fileURLToPath(new URL('./', import.meta.url));
+    const mocking = readdirSync(tests, { recursive: true, encoding: 'utf8' })
+      .filter((file) => /(?<!\.(?:slow|long))\.test\.ts$/.test(file) && !file.includes('node_modules'))
+      .filter((file) => /\bvi\.(?:mock|doMock|resetModules)\(/.test(readFileSync(join(tests, file), 'utf8')))
+      .filter((file) => !file.startsWith('architecture'));
+    expect(mocking.length).toBeGreaterThan(3);
+    const isApart = (file: string) =>
+      apart.some((pattern) => `test/${file}`.startsWith(pattern.replace('**/*.test.ts', '')));
+    expect(mocking.filter((file) => !isApart(file))).toEqual([]);
   });
 });
