@@ -103,11 +103,13 @@ function policyOf({ head, header, now }: StorageQuestion, directives: Directives
     const value = joined(headers[name]);
     if (value !== undefined) plain[name] = value;
   }
-  // Twice an `Expires`, or a number in place of a date, is no date: expired.
-  if (plain['expires'] !== undefined && !isHttpDate(plain['expires'])) plain['expires'] = '0';
+  // What is no date of HTTP, as a number or two dates, is a date in the past (RFC 9111, 5.3).
+  const expires = httpDate(plain['expires']);
+  if (plain['expires'] !== undefined)
+    plain['expires'] = expires === undefined ? '0' : new Date(expires).toUTCString();
   if (directives.size > 0) plain['cache-control'] = plainDirectives(directives);
   const age = /^\s*(\d+)/.exec(joined(headers['age']) ?? '')?.[1] ?? '0';
-  const date = isHttpDate(plain['date'] ?? '') ? Date.parse(plain['date'] as string) : now;
+  const date = httpDate(plain['date']) ?? now;
   const seconds = Math.max(Math.min(Number(age), 2 ** 31), Math.floor((now - date) / 1000), 0);
   plain['age'] = String(seconds);
   const requestHeaders: Record<string, string> = {};
@@ -152,7 +154,21 @@ export function joined(value: string | readonly string[] | undefined): string | 
   return value === undefined || typeof value === 'string' ? value : value.join(', ');
 }
 
-/** The one form of dates that may be sent, or one of the two that must be read. */
-function isHttpDate(text: string): boolean {
-  return /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /.test(text) && !Number.isNaN(Date.parse(text));
+const day = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)';
+const longDay = '(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day';
+const month = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
+const time = String.raw`\d\d:\d\d:\d\d`;
+/** The form in which dates are sent, and the two that must be read as well: RFC 9110, 5.6.7. */
+const httpDates = [
+  String.raw`${day}, \d\d ${month} \d{4} ${time} GMT`,
+  String.raw`${longDay}, \d\d-${month}-\d\d ${time} GMT`,
+  String.raw`${day} ${month} [ \d]\d ${time} \d{4}`,
+].map((form) => new RegExp(`^${form}$`, 'i'));
+
+/** A date of HTTP as epoch ms; `undefined` for whatever else. */
+function httpDate(text: string | undefined): number | undefined {
+  if (text === undefined || !httpDates.some((form) => form.test(text))) return undefined;
+  // The oldest form leaves out that it is GMT, too.
+  const parsed = Date.parse(/GMT$/i.test(text) ? text : `${text} GMT`);
+  return Number.isNaN(parsed) ? undefined : parsed;
 }

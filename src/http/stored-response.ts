@@ -40,7 +40,7 @@ export interface FullResponse {
 const notStored = new Set([
   ...['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization'],
   ...['proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
-  ...['age', 'date', 'content-length', 'cache-status'],
+  ...['age', 'content-length', 'cache-status'],
 ]);
 /** What a 304 leaves out. */
 const ofContent = /^content-(?!location$)/;
@@ -56,6 +56,8 @@ export function storedResponse({ head, body, storage, facts, now }: FullResponse
   );
   const etag = headers['etag'] === undefined && head.status === 200 ? ['etag', etagOf(head, body)] : [];
   const length = head.status === 204 ? [] : ['content-length', String(body.byteLength)];
+  // When it was made, by the route or by what adds the header for it: each answer says the same.
+  const date = headers['date'] === undefined ? ['date', new Date(now).toUTCString()] : [];
   const fresh = now + storage.freshMs;
   return {
     v: 1,
@@ -66,6 +68,7 @@ export function storedResponse({ head, body, storage, facts, now }: FullResponse
         typeof value === 'string' ? value : [...(value as string[])],
       ]),
       ...etag,
+      ...date,
       ...length,
     ],
     body: textOf(body, headers) ?? Uint8Array.from(body),
