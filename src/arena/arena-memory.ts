@@ -7,15 +7,15 @@ import type { MemoryEntry } from '../store/memory-entry.js';
 import type { RemovalReason } from '../store/store.js';
 import type { LoadTurn, LoadTurnRequest } from '../tier.js';
 import type { ChangeLog, LoggedChange } from './change-log.js';
-import { decodeEntry, type EntryContext, encodeEntry, lastAccess } from './entry-bytes.js';
-import { entry as head } from './layout.js';
+import { EntryWriter, places } from './entry-bytes.js';
+import { EntryReader } from './entry-reader.js';
+import { readKey } from './key-words.js';
 import { counter } from './members.js';
-import { Scratch } from './scratch.js';
 import type { SharedArena } from './shared-arena.js';
 import { ThreadTurn } from './thread-turn.js';
 
-/** Buckets whose entries are copied under one hold of a lock. */
-const bucketsAtOnce = 64;
+/** Words of an index whose entries are copied under one hold of a lock. */
+const wordsAtOnce = 64;
 
 /**
  * The memory tier in an arena. What is stored is encoded; what is read is a copy. That others clear a method or invalidate a
@@ -26,11 +26,9 @@ export class ArenaMemory implements SharedMemory {
   readonly #arena: SharedArena;
   readonly #wiring: ArenaWiring;
   readonly #log: ChangeLog;
-  readonly #context: EntryContext;
-  readonly #scratch = new Scratch();
-  readonly #keyBytes = Buffer.alloc(16);
-  readonly #key = new Int32Array(this.#keyBytes.buffer, this.#keyBytes.byteOffset, 4);
-  readonly #mostWords: number;
+  readonly #entryReader: EntryReader;
+  readonly #entryWriter: EntryWriter;
+  readonly #key = new Int32Array(4);
   /** The stamps of when methods were cleared. */
   readonly #cleared = new Map<string, number>();
   /** What is tagged and not newer is outdated. */
@@ -42,8 +40,8 @@ export class ArenaMemory implements SharedMemory {
     const { clock, codec, writer } = wiring;
     // The machine's clock begins anew in each thread; any other is taken to be one for all.
     const clockOffset = clock === systemClock ? Number(process.hrtime.bigint()) / 1e6 - clock.elapsed() : 0;
-    this.#context = { codec, entryOf: wiring.entryOf, writer, clockOffset };
-    this.#mostWords = arena.stripes[0]!.largestEntry;
+    this.#entryReader = new EntryReader({ codec, writer, clockOffset });
+    this.#entryWriter = new EntryWriter(wiring, arena.stripes[0]!.largestEntry, clockOffset);
     this.#log = arena.log({
       changed: (change) => this.#hear(change),
       lost: () => wiring.onChange({ kind: 'unknown' }),
@@ -56,7 +54,7 @@ export class ArenaMemory implements SharedMemory {
     this.#arena.counters[entry === undefined ? counter.misses : counter.hits]! += 1;
     if (entry === undefined || entry.idleMs === 0) return entry;
     const now = entry.now(this.#wiring.clock);
-    const place = { stamp: entry.stamp.time, place: lastAccess, value: now };
+    const place = { stamp: entry.stamp.time, place: places.optional, value: now };
     this.#arena.stripeOf(this.#key).touch(this.#key, place);
     entry.lastAccess = now;
     return entry;
@@ -67,18 +65,16 @@ export class ArenaMemory implements SharedMemory {
   }
 
   set(entry: MemoryEntry, isLoaded = false): boolean {
-    const { keeper, clock, maxEntryBytes = Number.POSITIVE_INFINITY } = this.#wiring;
-    const value = keeper.toMsgpack(entry.stored);
+    const { clock, maxEntryBytes = Number.POSITIVE_INFINITY } = this.#wiring;
     if (!this.#begin(entry.key)) return this.#goBy(entry.key);
-    const place = { key: this.#key, value, scratch: this.#scratch, mostWords: this.#mostWords };
-    if (entry.bytes > maxEntryBytes || !encodeEntry(entry, place, this.#context)) {
+    if (entry.bytes > maxEntryBytes || !this.#entryWriter.write(entry, this.#key)) {
       this.delete(entry.key);
       this.#arena.counters[counter.refused]! += 1;
       return false;
     }
     const { time } = entry.stamp;
     const stripe = this.#arena.stripeOf(this.#key);
-    const change = stripe.write(this.#key, this.#scratch, {
+    const change = stripe.write(this.#key, this.#entryWriter.scratch, {
       now: clock.now(),
       load: isLoaded ? time : undefined,
     });
@@ -103,14 +99,12 @@ export class ArenaMemory implements SharedMemory {
   }
 
   *entries(method?: string): IterableIterator<MemoryEntry> {
-    const { shape } = this.#arena.memory;
+    const { indexWords } = this.#arena.memory.shape;
     for (const stripe of this.#arena.stripes) {
-      for (let bucket = 0; bucket < shape.buckets && !this.#arena.isOver; bucket += bucketsAtOnce) {
+      for (let word = 0; word < indexWords && !this.#arena.isOver; word += wordsAtOnce) {
         const found: MemoryEntry[] = [];
-        stripe.scan(bucket, Math.min(bucket + bucketsAtOnce, shape.buckets), this.#scratch, () => {
-          const { bytes } = this.#scratch;
-          const key = bytes.toString('hex', head.key * 4, head.key * 4 + 16);
-          const entry = decodeEntry(key, this.#scratch, this.#context);
+        stripe.scan(word, Math.min(word + wordsAtOnce, indexWords), this.#entryReader, (key) => {
+          const entry = this.#entryReader.entry(key);
           if (method === undefined || entry.method === method) found.push(entry);
         });
         this.#log.sync();
@@ -156,7 +150,7 @@ export class ArenaMemory implements SharedMemory {
   #begin(key: string): boolean {
     // Who hears of changes may use the cache again.
     const isKnown = this.#arena.isOver || this.#log.sync();
-    this.#keyBytes.write(key, 0, 16, 'hex');
+    readKey(key, this.#key);
     if (!isKnown) this.#arena.counters[counter.bypassedReads]! += 1;
     return isKnown && !this.#arena.isOver;
   }
@@ -172,8 +166,8 @@ export class ArenaMemory implements SharedMemory {
 
   #read(key: string, isUse: boolean): MemoryEntry | undefined {
     if (!this.#begin(key)) return undefined;
-    if (!this.#arena.stripeOf(this.#key).read(this.#key, this.#scratch, isUse)) return undefined;
-    const entry = decodeEntry(key, this.#scratch, this.#context);
+    if (!this.#arena.stripeOf(this.#key).read(this.#key, this.#entryReader, isUse)) return undefined;
+    const entry = this.#entryReader.entry(key);
     return this.#isLive(entry) ? entry : undefined;
   }
 

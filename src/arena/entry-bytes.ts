@@ -1,137 +1,147 @@
-/** How an entry of the memory tier lies in an arena: numbers at fixed places, then the method, what few entries have, the value. */
+/** How an entry of the memory tier lies in an arena: numbers, then the value, what few entries have, the method. */
 
 import type { KeyOrigin } from '../key/key-origin.js';
 import type { ArenaWiring } from '../store/arena-options.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
+import { isLatin1 } from '../value/own-string.js';
+import type { KeyWords } from './key-words.js';
 import { entry as head, roundUp } from './layout.js';
-import type { KeyWords } from './ring.js';
-import type { Scratch } from './scratch.js';
+import { Scratch } from './scratch.js';
 
 /** Places of 64-bit numbers in an entry. */
-const numbers = head.payload / 2;
-const createdAt = numbers;
-const staleAt = numbers + 1;
-const validUntil = numbers + 2;
-const created = numbers + 3;
-const loadMs = numbers + 4;
-/** When it was read last, by the clock of the thread that did: kept of entries that slide alone. */
-export const lastAccess = numbers + 5;
-/** Places of bytes. */
-const flags = (numbers + 6) * 8;
-const methodLength = flags + 2;
-const extrasLength = flags + 4;
-const texts = flags + 8;
+export const places = {
+  createdAt: head.payload / 2,
+  /** By the clock that all threads share. */
+  createdElapsed: head.payload / 2 + 1,
+  /** The first of the numbers that only those entries have whose flags say so, in the order of the flags. Then comes the value. */
+  optional: head.payload / 2 + 2,
+} as const;
 
-const negative = 1;
-const ownTtl = 2;
+/** Flags of an entry; above them are the bytes of its method. */
+export const flag = {
+  negative: 1,
+  ownTtl: 2,
+  /** The value is Latin-1 text as it is, rather than msgpack. */
+  text: 4,
+  /** When it was read last, by the clock of the thread that did: kept of entries that slide alone. */
+  lastAccess: 8,
+  staleAt: 16,
+  validUntil: 32,
+  loadMs: 64,
+  /** How many bytes the extras take. */
+  extras: 128,
+} as const;
+
+/** The most numbers before a value. */
+const mostNumbers = places.optional + 5;
+
+const mostMethodBytes = 0x7fff;
 
 /** What few entries have. */
-interface Extras {
+export interface Extras {
   readonly idleMs?: number;
   readonly cost?: number;
   readonly tags?: readonly string[];
   readonly origin?: KeyOrigin;
 }
 
-/** What an entry is written and read with. */
-export interface EntryContext extends Pick<ArenaWiring, 'codec' | 'entryOf'> {
-  /** What stamps that are read carry as their writer. */
-  readonly writer: string;
-  /** What all threads' monotonic clocks are ahead of this one's `Clock.elapsed()`, in ms. */
-  readonly clockOffset: number;
-}
+/** Puts entries together, ready to be stored. */
+export class EntryWriter {
+  readonly scratch = new Scratch();
+  readonly #wiring: Pick<ArenaWiring, 'codec' | 'keeper'>;
+  readonly #mostWords: number;
+  readonly #clockOffset: number;
+  #method = '';
+  #methodBytes = Buffer.alloc(0);
 
-/** Whether an entry takes no more than so many words. It lies in the scratch memory then, ready to be stored. */
-export function encodeEntry(
-  entry: MemoryEntry,
-  place: {
-    readonly key: KeyWords;
-    readonly value: Uint8Array;
-    readonly scratch: Scratch;
-    readonly mostWords: number;
-  },
-  { codec, clockOffset }: EntryContext,
-): boolean {
-  const { key, value, scratch, mostWords } = place;
-  const { tags, origin, cost, idleMs } = entry;
-  const isPlain = tags === undefined && origin === undefined && cost === undefined && idleMs === 0;
-  const extras = isPlain ? undefined : codec.encode(extrasOf(entry));
-  const methodBytes = Buffer.byteLength(entry.method);
-  const size = texts + methodBytes + (extras?.byteLength ?? 0) + value.byteLength;
-  const words = roundUp(size, 8) / 4;
-  if (words > mostWords || methodBytes > 0xffff) return false;
-  scratch.grow(words);
-  const { words: ints, numbers: doubles, bytes } = scratch;
-  ints[head.size] = words;
-  ints.set(key, head.key);
-  doubles[head.expiresAt / 2] = entry.expiresAt ?? Number.POSITIVE_INFINITY;
-  doubles[head.stamp / 2] = entry.stamp.time;
-  ints[head.bytes] = size;
-  doubles[createdAt] = entry.createdAt;
-  doubles[staleAt] = entry.staleAt ?? Number.POSITIVE_INFINITY;
-  doubles[validUntil] = entry.validUntil ?? Number.POSITIVE_INFINITY;
-  doubles[created] = entry.createdElapsed === undefined ? Number.NaN : entry.createdElapsed + clockOffset;
-  doubles[loadMs] = entry.loadMs;
-  doubles[lastAccess] = entry.lastAccess;
-  bytes[flags] = (entry.isNegative ? negative : 0) | (entry.hasOwnTtl ? ownTtl : 0);
-  bytes.writeUInt16LE(methodBytes, methodLength);
-  bytes.writeUInt32LE(extras?.byteLength ?? 0, extrasLength);
-  let at = texts + bytes.write(entry.method, texts);
-  if (extras !== undefined) {
-    bytes.set(extras, at);
-    at += extras.byteLength;
+  /**
+   * @param mostWords the most that an entry may take
+   * @param clockOffset what all threads' monotonic clocks are ahead of this one's `Clock.elapsed()`, in ms
+   */
+  constructor(wiring: Pick<ArenaWiring, 'codec' | 'keeper'>, mostWords: number, clockOffset: number) {
+    this.#wiring = wiring;
+    this.#mostWords = mostWords;
+    this.#clockOffset = clockOffset;
   }
-  bytes.set(value, at);
-  return true;
-}
 
-/** The entry in the scratch memory, which may be used for something else afterwards. */
-export function decodeEntry(
-  key: string,
-  scratch: Scratch,
-  { codec, entryOf, writer, clockOffset }: EntryContext,
-): MemoryEntry {
-  const { words: ints, numbers: doubles, bytes } = scratch;
-  const end = ints[head.bytes]!;
-  const methodEnd = texts + bytes.readUInt16LE(methodLength);
-  const valueStart = methodEnd + bytes.readUInt32LE(extrasLength);
-  const extras = (
-    valueStart === methodEnd ? {} : codec.decode(bytes.subarray(methodEnd, valueStart))
-  ) as Extras;
-  const { tags, origin, cost, idleMs = 0 } = extras;
-  const encoded = Buffer.allocUnsafe(end - valueStart);
-  bytes.copy(encoded, 0, valueStart, end);
-  const elapsed = doubles[created]!;
-  const init = {
-    key,
-    method: bytes.toString('utf8', texts, methodEnd),
-    stamp: { time: doubles[head.stamp / 2]!, writer },
-    createdAt: doubles[createdAt]!,
-    staleAt: finite(doubles[staleAt]!),
-    expiresAt: finite(doubles[head.expiresAt / 2]!),
-    validUntil: finite(doubles[validUntil]!),
-    loadMs: doubles[loadMs]!,
-    lastAccess: doubles[lastAccess]!,
-    createdElapsed: Number.isNaN(elapsed) ? undefined : elapsed - clockOffset,
-    isNegative: (bytes[flags]! & negative) !== 0,
-    hasOwnTtl: (bytes[flags]! & ownTtl) !== 0,
-    tags,
-    origin,
-    cost,
-    idleMs,
-  };
-  return entryOf(init, encoded);
-}
+  /** Tells whether the entry is no larger than it may be. It lies in the scratch memory then. */
+  write(entry: MemoryEntry, key: KeyWords): boolean {
+    const { stored } = entry;
+    const value =
+      typeof stored === 'string' && isLatin1(stored) ? stored : this.#wiring.keeper.toMsgpack(stored);
+    const method = this.#encoded(entry.method);
+    const extras = this.#extrasOf(entry);
+    const mostBytes =
+      mostNumbers * 8 +
+      (typeof value === 'string' ? value.length : value.byteLength) +
+      (extras?.byteLength ?? 0) +
+      method.length;
+    if (mostBytes / 4 > this.#mostWords || method.length > mostMethodBytes) return false;
+    this.scratch.grow(mostBytes / 4 + 2);
+    const { words: ints, numbers, bytes } = this.scratch;
+    for (let word = 0; word < 4; word += 1) ints[head.key + word] = key[word]!;
+    numbers[head.expiresAt / 2] = entry.expiresAt ?? Number.POSITIVE_INFINITY;
+    numbers[head.stamp / 2] = entry.stamp.time;
+    numbers[places.createdAt] = entry.createdAt;
+    numbers[places.createdElapsed] =
+      entry.createdElapsed === undefined ? Number.NaN : entry.createdElapsed + this.#clockOffset;
+    let flags = (entry.isNegative ? flag.negative : 0) | (entry.hasOwnTtl ? flag.ownTtl : 0);
+    let at: number = places.optional;
+    if (entry.idleMs > 0 || entry.lastAccess !== entry.createdAt) {
+      flags |= flag.lastAccess;
+      numbers[at++] = entry.lastAccess;
+    }
+    if (entry.staleAt !== null) {
+      flags |= flag.staleAt;
+      numbers[at++] = entry.staleAt;
+    }
+    if (entry.validUntil !== entry.expiresAt) {
+      flags |= flag.validUntil;
+      numbers[at++] = entry.validUntil ?? Number.POSITIVE_INFINITY;
+    }
+    if (entry.loadMs !== 0) {
+      flags |= flag.loadMs;
+      numbers[at++] = entry.loadMs;
+    }
+    if (extras !== undefined) {
+      flags |= flag.extras;
+      numbers[at++] = extras.byteLength;
+    }
+    let end = at * 8;
+    if (typeof value === 'string') {
+      flags |= flag.text;
+      end += bytes.write(value, end, 'latin1');
+    } else {
+      bytes.set(value, end);
+      end += value.byteLength;
+    }
+    if (extras !== undefined) {
+      bytes.set(extras, end);
+      end += extras.byteLength;
+    }
+    bytes.set(method, end);
+    end += method.length;
+    ints[head.bytes] = end;
+    ints[head.flags] = flags | (method.length << 16);
+    ints[head.size] = roundUp(end, 8) / 4;
+    return true;
+  }
 
-function extrasOf({ tags, origin, cost, idleMs }: MemoryEntry): Extras {
-  return {
-    ...(tags !== undefined && { tags }),
-    ...(origin !== undefined && { origin }),
-    ...(cost !== undefined && { cost }),
-    ...(idleMs > 0 && { idleMs }),
-  };
-}
+  #encoded(method: string): Buffer {
+    if (method !== this.#method) {
+      this.#method = method;
+      this.#methodBytes = Buffer.from(method);
+    }
+    return this.#methodBytes;
+  }
 
-function finite(time: number): number | null {
-  return time === Number.POSITIVE_INFINITY ? null : time;
+  #extrasOf({ tags, origin, cost, idleMs }: MemoryEntry): Uint8Array | undefined {
+    if (tags === undefined && origin === undefined && cost === undefined && idleMs === 0) return undefined;
+    return this.#wiring.codec.encode({
+      ...(tags !== undefined && { tags }),
+      ...(origin !== undefined && { origin }),
+      ...(cost !== undefined && { cost }),
+      ...(idleMs > 0 && { idleMs }),
+    } satisfies Extras);
+  }
 }

@@ -3,10 +3,12 @@
 /** What a part (stripe) of the arena is made of: words of 32 bits. */
 export interface StripeMemory {
   readonly header: Int32Array;
-  /** Where the entries of each bucket begin; 0 is none. */
-  readonly buckets: Int32Array;
-  /** Whether an entry of the bucket was read since the hand passed over it. */
-  readonly visited: Uint8Array;
+  /**
+   * Lines of 16 words, as long as one of the processor's caches: where the entries of 15 buckets begin, 0 being none, and bits
+   * that tell whether one of them was read since the hand passed over it. Those any thread may write, at any time: what is
+   * marked in error stays a little longer, and a mark that is lost is missed as little.
+   */
+  readonly index: Int32Array;
   /** Loads under way. */
   readonly loads: Int32Array;
   /** The stamps of those loads. */
@@ -15,14 +17,16 @@ export interface StripeMemory {
   readonly ring: Int32Array;
   /** The same memory, for numbers that take two words. */
   readonly ringNumbers: Float64Array;
+  /** The same memory. */
+  readonly bytes: Buffer;
 }
 
 /** How large everything is. Whoever attaches takes it as it is. */
 export interface ArenaShape {
   /** A power of two. */
   readonly stripes: number;
-  /** Buckets of a stripe. */
-  readonly buckets: number;
+  /** Words of a stripe's index. */
+  readonly indexWords: number;
   /** Words of a stripe's ring. */
   readonly ringWords: number;
   /** The most entries of a stripe. */
@@ -87,37 +91,41 @@ export const entry = {
   expiresAt: 6,
   /** The time of its stamp, as a 64-bit number. */
   stamp: 8,
-  /** Bytes of the payload. */
+  /** Bytes in all. */
   bytes: 10,
+  /** Whatever the payload needs. */
+  flags: 11,
   payload: 12,
 } as const;
 
+/** Words of a line of the index, the last of which is none of a bucket. */
+export const indexLine = 16;
+
 /** The memory of one stripe. */
-export function allocateStripe({ buckets, ringWords }: ArenaShape): SharedArrayBuffer {
-  return new SharedArrayBuffer(placesOf(buckets).ring + ringWords * 4);
+export function allocateStripe({ indexWords, ringWords }: ArenaShape): SharedArrayBuffer {
+  return new SharedArrayBuffer(placesOf(indexWords).ring + ringWords * 4);
 }
 
 /** The parts of a stripe's memory. */
-export function viewStripe(memory: SharedArrayBuffer, { buckets, ringWords }: ArenaShape): StripeMemory {
-  const places = placesOf(buckets);
+export function viewStripe(memory: SharedArrayBuffer, { indexWords, ringWords }: ArenaShape): StripeMemory {
+  const places = placesOf(indexWords);
   return {
     header: new Int32Array(memory, 0, headerWords),
     loads: new Int32Array(memory, places.loads, mostLoads * loadWords),
     loadStamps: new Float64Array(memory, places.loadStamps, mostLoads),
-    buckets: new Int32Array(memory, places.buckets, buckets),
-    visited: new Uint8Array(memory, places.visited, buckets),
+    index: new Int32Array(memory, places.index, indexWords),
     ring: new Int32Array(memory, places.ring, ringWords),
     ringNumbers: new Float64Array(memory, places.ring, ringWords / 2),
+    bytes: Buffer.from(memory, places.ring, ringWords * 4),
   };
 }
 
 /** Byte offsets, each a multiple of 64, so that no two parts share a cache line. */
-function placesOf(bucketCount: number) {
+function placesOf(indexWords: number) {
   const loads = headerWords * 4;
   const loadStamps = loads + mostLoads * loadWords * 4;
-  const buckets = loadStamps + mostLoads * 8;
-  const visited = buckets + roundUp(bucketCount * 4, 64);
-  return { loads, loadStamps, buckets, visited, ring: visited + roundUp(bucketCount, 64) };
+  const index = loadStamps + mostLoads * 8;
+  return { loads, loadStamps, index, ring: index + indexWords * 4 };
 }
 
 /** The next multiple of `step`. */
@@ -128,13 +136,19 @@ export function roundUp(size: number, step: number): number {
 const smallestRing = 4 * 2 ** 20;
 const fewestEntries = 4096;
 const mostStripes = 64;
+const bucketsPerEntry = 1.25;
+
+/** No stripe is larger, in bytes: places are 32-bit numbers, and views of more memory are refused by some versions of Node. */
+const largestStripe = 2 ** 30;
 
 /** How large everything is for these bounds: more stripes, so that threads seldom meet, as long as each holds a lot. */
 export function shapeOf(maxBytes: number, maxSize: number, seed: number): ArenaShape {
-  const most = Math.min(mostStripes, maxBytes / smallestRing, maxSize / fewestEntries);
-  const stripes = most < 2 ? 1 : 2 ** Math.floor(Math.log2(most));
+  const wanted = Math.min(mostStripes, maxBytes / smallestRing, maxSize / fewestEntries);
+  const needed = Math.min(maxSize, 2 * (maxBytes / largestStripe));
+  const stripes = 2 ** Math.floor(Math.log2(Math.max(1, wanted, needed)));
   const maxEntries = Math.floor(maxSize / stripes);
-  const buckets = roundUp(Math.ceil(maxEntries * 1.25), 16);
-  const ringWords = Math.floor((maxBytes / stripes - placesOf(buckets).ring) / 8) * 2;
-  return { stripes, buckets, ringWords, maxEntries, seed };
+  const indexWords = Math.ceil((maxEntries * bucketsPerEntry) / (indexLine - 1)) * indexLine;
+  const stripeBytes = Math.min(largestStripe, maxBytes / stripes);
+  const ringWords = Math.floor((stripeBytes - placesOf(indexWords).ring) / 8) * 2;
+  return { stripes, indexWords, ringWords, maxEntries, seed };
 }

@@ -1,8 +1,8 @@
 /** The loads under way of a stripe's keys: what came to a key since its load began is newer than what the load comes to. */
 
+import type { KeyWords } from './key-words.js';
 import { at, loadWords, mostLoads, type StripeMemory } from './layout.js';
 import type { Members } from './members.js';
-import type { KeyWords } from './ring.js';
 
 /** Words of a record, after the four of the key. */
 const holderWord = 4;

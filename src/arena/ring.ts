@@ -6,11 +6,9 @@
  * that circles is the same order; as entries lie in it one after the other, there are no gaps of odd sizes to fill.
  */
 
-import { type ArenaShape, at, entry, ringStart, type StripeMemory } from './layout.js';
+import type { KeyWords } from './key-words.js';
+import { type ArenaShape, at, entry, indexLine, ringStart, type StripeMemory } from './layout.js';
 import { counter } from './members.js';
-
-/** An MD5 key as four words. */
-export type KeyWords = Int32Array;
 
 /** How many entries the hand moves for one that comes in, before it lets one leave though it was read. */
 const mostMoves = 64;
@@ -21,17 +19,24 @@ const mostWordsMoved = 2 ** 14;
 /** The share of the ring that live entries may have before the hand lets one leave rather than clear away what lies between. */
 const fullShare = 0.75;
 
+/** The last word of each line of the index: which of its buckets were visited. */
+const visits = indexLine - 1;
+
+const markOf = (bucket: number) => 1 << (bucket & visits);
+
 /** Only who holds the lock of the stripe uses one, but for `locate`. */
 export class Ring {
   readonly #memory: StripeMemory;
   readonly #shape: ArenaShape;
   readonly #counters: Float64Array;
+  readonly #buckets: number;
 
   /** @param counters of this thread */
   constructor(memory: StripeMemory, shape: ArenaShape, counters: Float64Array) {
     this.#memory = memory;
     this.#shape = shape;
     this.#counters = counters;
+    this.#buckets = (shape.indexWords / indexLine) * (indexLine - 1);
   }
 
   /** The most words an entry may have. */
@@ -39,10 +44,12 @@ export class Ring {
     return Math.floor((this.#shape.ringWords - ringStart) / 4) * 2;
   }
 
-  /** The bucket of a key. */
+  /** The word of the index that is the bucket of a key. */
   bucketOf(firstWord: number): number {
-    const { buckets, seed } = this.#shape;
-    return Math.floor(((Math.imul(firstWord ^ seed, 0x9e3779b1) >>> 0) / 2 ** 32) * buckets);
+    const hash = Math.imul(firstWord ^ this.#shape.seed, 0x9e3779b1) >>> 0;
+    const bucket = Math.floor((hash / 2 ** 32) * this.#buckets);
+    // Each line has a word more than buckets.
+    return bucket + Math.floor(bucket / (indexLine - 1));
   }
 
   /**
@@ -50,12 +57,12 @@ export class Ring {
    * It reads nothing but the stripe, wherever what it reads leads.
    */
   locate(key: KeyWords): number {
-    const { buckets, ring } = this.#memory;
+    const { index, ring } = this.#memory;
     const first = key[0]!;
     const second = key[1]!;
     const third = key[2]!;
     const fourth = key[3]!;
-    let place = buckets[this.bucketOf(first)]!;
+    let place = index[this.bucketOf(first)]!;
     for (let steps = 0; place !== 0; steps += 1) {
       // Beyond the ring there is `undefined`.
       if (
@@ -73,18 +80,20 @@ export class Ring {
 
   /** Notes that an entry was read. Any thread may, at any time: what is marked in error stays a little longer. */
   visit(firstWord: number): void {
+    const { index } = this.#memory;
     const bucket = this.bucketOf(firstWord);
-    if (this.#memory.visited[bucket] === 0) this.#memory.visited[bucket] = 1;
+    const line = index[bucket | visits]!;
+    if ((line & markOf(bucket)) === 0) index[bucket | visits] = line | markOf(bucket);
   }
 
   /** Puts an entry in that has no older one and is not too large; the words are complete but for their index. */
   insert(words: Int32Array, size: number, now: number): void {
-    const { header, ring, buckets } = this.#memory;
+    const { header, ring, index } = this.#memory;
     const place = this.#makeRoom(size, now);
     ring.set(words.subarray(0, size), place);
     const bucket = this.bucketOf(ring[place + entry.key]!);
-    ring[place + entry.next] = buckets[bucket]!;
-    buckets[bucket] = place;
+    ring[place + entry.next] = index[bucket]!;
+    index[bucket] = place;
     header[at.live]! += size;
     header[at.entries]! += 1;
   }
@@ -101,8 +110,8 @@ export class Ring {
 
   /** Takes out all entries of a bucket, that of this first word of a key, whose key's first word is such. */
   removeAll(hasTag: (firstWord: number) => boolean, firstWord: number): void {
-    const { ring, buckets } = this.#memory;
-    let place = buckets[this.bucketOf(firstWord)]!;
+    const { ring, index } = this.#memory;
+    let place = index[this.bucketOf(firstWord)]!;
     while (place !== 0) {
       const next = ring[place + entry.next]!;
       if (hasTag(ring[place + entry.key]!)) this.remove(place);
@@ -112,9 +121,8 @@ export class Ring {
 
   /** Takes out all entries. */
   reset(): void {
-    const { header, buckets, visited } = this.#memory;
-    buckets.fill(0);
-    visited.fill(0);
+    const { header, index } = this.#memory;
+    index.fill(0);
     header[at.head] = ringStart;
     header[at.tail] = ringStart;
     header[at.used] = 0;
@@ -122,25 +130,22 @@ export class Ring {
     header[at.entries] = 0;
   }
 
-  /** The places of a bucket's entries. */
-  placesOf(bucket: number): number[] {
+  /** The places of the entries of a bucket, which a word of the index is, or is not. */
+  placesOf(word: number): number[] {
+    const { index, ring } = this.#memory;
     const places: number[] = [];
-    for (
-      let place = this.#memory.buckets[bucket]!;
-      place !== 0;
-      place = this.#memory.ring[place + entry.next]!
-    )
-      places.push(place);
+    if ((word & visits) === visits) return places;
+    for (let place = index[word]!; place !== 0; place = ring[place + entry.next]!) places.push(place);
     return places;
   }
 
   /** Makes whoever points at an entry point elsewhere. */
   #relink(place: number, successor: number): void {
-    const { ring, buckets } = this.#memory;
+    const { ring, index } = this.#memory;
     const bucket = this.bucketOf(ring[place + entry.key]!);
-    let before = buckets[bucket]!;
+    let before = index[bucket]!;
     if (before === place) {
-      buckets[bucket] = successor;
+      index[bucket] = successor;
       return;
     }
     while (ring[before + entry.next] !== place) before = ring[before + entry.next]!;
@@ -183,7 +188,7 @@ export class Ring {
 
   /** Moves the hand over one entry: it leaves, or is moved to the head. Tells how many words were moved. */
   #advance(now: number, isFull: boolean, mostWords: number): number {
-    const { header, ring, ringNumbers, visited } = this.#memory;
+    const { header, ring, ringNumbers, index } = this.#memory;
     const { ringWords } = this.#shape;
     let tail = header[at.tail]!;
     if (tail >= ringWords) tail = ringStart;
@@ -193,13 +198,14 @@ export class Ring {
     if (size < 0) return 0;
     const isExpired = ringNumbers[(tail + entry.expiresAt) / 2]! <= now;
     const bucket = this.bucketOf(ring[tail + entry.key]!);
+    const isVisited = (index[bucket | visits]! & markOf(bucket)) !== 0;
     const isSparse = !isFull && header[at.live]! <= (ringWords - ringStart) * fullShare;
-    if (isExpired || size > mostWords || (visited[bucket] === 0 && !isSparse)) {
+    if (isExpired || size > mostWords || (!isVisited && !isSparse)) {
       this.remove(tail);
       this.#counters[isExpired ? counter.expired : counter.evicted]! += 1;
       return 0;
     }
-    visited[bucket] = 0;
+    index[bucket | visits]! &= ~markOf(bucket);
     const place = this.#take(size);
     this.#relink(tail, place);
     ring.copyWithin(place, tail, tail + size);

@@ -1,4 +1,4 @@
-/** Memory of one thread that an entry is copied to before it is read, and put together in before it is stored. */
+/** Memory of one thread that an entry is put together in before it is stored. */
 
 import { roundUp } from './layout.js';
 

@@ -4,9 +4,9 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { CacheError } from '../errors.js';
 import type { ArenaHandle, ArenaStats } from '../store/arena-options.js';
 import { type ChangeListener, ChangeLog, logBytes, logHeader } from './change-log.js';
+import type { KeyWords } from './key-words.js';
 import { type ArenaShape, allocateStripe, shapeOf, viewStripe } from './layout.js';
 import { allocateMembers, Members, type MembersMemory, mostMembers } from './members.js';
-import type { KeyWords } from './ring.js';
 import { Stripe } from './stripe.js';
 import { StripeLock } from './stripe-lock.js';
 

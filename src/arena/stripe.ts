@@ -1,9 +1,10 @@
 /** A part of the arena: its entries, its loads under way, and the lock that both are changed under. */
 
+import type { KeyWords } from './key-words.js';
 import { type ArenaShape, at, due, entry, type StripeMemory } from './layout.js';
 import { LoadRecords } from './load-records.js';
 import { counter, type Members } from './members.js';
-import { type KeyWords, Ring } from './ring.js';
+import { Ring } from './ring.js';
 import type { Scratch } from './scratch.js';
 import { StripeLock } from './stripe-lock.js';
 
@@ -15,6 +16,15 @@ export interface Change<Outcome> {
   readonly outcome: Outcome;
   /** Whether another thread was loading the key. */
   readonly isLoadedElsewhere: boolean;
+}
+
+/** What reads an entry. */
+export interface EntryTaker {
+  /**
+   * Takes what it needs, in memory of its own, and tells whether that has sense. Another thread may be changing the entry: then
+   * what is taken is nonsense, and not used, but must lead nowhere and throw nothing.
+   */
+  take(memory: StripeMemory, place: number): boolean;
 }
 
 /** Attempts to read without the lock. */
@@ -62,8 +72,8 @@ export class Stripe {
     this.#ring.reset();
   }
 
-  /** Copies the entry of a key to the scratch memory, and tells whether there was one. */
-  read(key: KeyWords, scratch: Scratch, isUse = true): boolean {
+  /** Has the entry of a key taken, and tells whether there was one. */
+  read(key: KeyWords, taker: EntryTaker, isUse = true): boolean {
     const { header } = this.#memory;
     for (let attempt = 0; attempt < mostAttempts; attempt += 1) {
       const round = Atomics.load(header, at.round);
@@ -71,18 +81,14 @@ export class Stripe {
       if ((sequence & 1) !== 0) continue;
       if (Atomics.load(header, at.due) !== 0) break;
       const place = this.#ring.locate(key);
-      const size = place <= 0 ? 0 : this.#copy(place, scratch);
+      const isTaken = place > 0 && taker.take(this.#memory, place);
       const isWhole =
         Atomics.add(header, at.sequence, 0) === sequence && Atomics.load(header, at.round) === round;
       if (!isWhole) continue;
-      if (place > 0 && size > scratch.words.length) {
-        scratch.grow(size);
-        continue;
-      }
-      if (place > 0 && isUse) this.#ring.visit(key[0]!);
-      return place > 0;
+      if (isTaken && isUse) this.#ring.visit(key[0]!);
+      return isTaken;
     }
-    return this.#readLocked(key, scratch);
+    return this.#readLocked(key, taker);
   }
 
   /**
@@ -185,18 +191,14 @@ export class Stripe {
     if (this.#enter()) this.#lock.release();
   }
 
-  /** Copies the entries of some buckets, each in turn to the scratch memory; skips them where the lock can't be had. */
-  scan(from: number, to: number, scratch: Scratch, found: () => void): void {
+  /** Has the entries of some words of the index taken, each in turn; skips them where the lock can't be had. */
+  scan(from: number, to: number, taker: EntryTaker, found: (key: string) => void): void {
     if (!this.#enter()) return;
     try {
-      for (let bucket = from; bucket < to; bucket += 1) {
-        for (const place of this.#ring.placesOf(bucket)) {
-          const size = this.#copy(place, scratch);
-          if (size > scratch.words.length) {
-            scratch.grow(size);
-            this.#copy(place, scratch);
-          }
-          found();
+      for (let word = from; word < to; word += 1) {
+        for (const place of this.#ring.placesOf(word)) {
+          const first = (place + entry.key) * 4;
+          if (taker.take(this.#memory, place)) found(this.#memory.bytes.toString('hex', first, first + 16));
         }
       }
     } finally {
@@ -261,30 +263,16 @@ export class Stripe {
     }
   }
 
-  #readLocked(key: KeyWords, scratch: Scratch): boolean {
+  #readLocked(key: KeyWords, taker: EntryTaker): boolean {
     if (!this.#enter()) {
       this.#counters[counter.bypassedReads]! += 1;
       return false;
     }
     try {
       const place = this.#ring.locate(key);
-      if (place <= 0) return false;
-      const size = this.#copy(place, scratch);
-      if (size > scratch.words.length) {
-        scratch.grow(size);
-        this.#copy(place, scratch);
-      }
-      return true;
+      return place > 0 && taker.take(this.#memory, place);
     } finally {
       this.#lock.release();
     }
-  }
-
-  /** Copies an entry, if there is room for it; tells its words, which are nonsense where the place is. */
-  #copy(place: number, scratch: Scratch): number {
-    const { ring } = this.#memory;
-    const size = ring[place]! | 0;
-    if (size > 0 && size <= scratch.words.length) scratch.words.set(ring.subarray(place, place + size));
-    return size;
   }
 }

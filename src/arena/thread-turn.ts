@@ -2,8 +2,8 @@
 
 import type { Clock } from '../clock.js';
 import type { LoadTurn, LoadTurnRequest, TurnVerdict } from '../tier.js';
+import type { KeyWords } from './key-words.js';
 import { counter } from './members.js';
-import type { KeyWords } from './ring.js';
 import type { SharedArena } from './shared-arena.js';
 
 /** How often a thread that waits looks again by itself, in ms. It is woken sooner. */

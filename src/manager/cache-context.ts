@@ -113,7 +113,8 @@ export class CacheCore implements TierObserver {
       if (entry?.origin) entry.origin = sharingParams(entry.origin, taken, this.codec);
     });
     this.codec = createValueCodec(options.codecs);
-    this.keeper = options.values === 'copy' ? copyingKeeper(this.codec) : referenceKeeper(this.codec);
+    const keeperOf = options.values === 'copy' ? copyingKeeper : referenceKeeper;
+    this.keeper = keeperOf(this.codec, options.arena === undefined);
     const [{ keeper, events }, { clock, random }] = [this, options];
     this.errorMemory = new ErrorMemory(clock);
     this.refreshes = new BackgroundRefreshes(this.loads, clock, random);

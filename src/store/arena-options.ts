@@ -7,7 +7,7 @@ import type { Stamp, StampSequence } from '../stamp.js';
 import type { LoadTurn, LoadTurnRequest, RemoteChange } from '../tier.js';
 import type { ValueCodec } from '../value/codec.js';
 import type { ValueKeeper } from '../value/keeper.js';
-import type { MemoryEntry, MemoryEntryInit } from './memory-entry.js';
+import type { MemoryEntry } from './memory-entry.js';
 import { type MemoryOptions, type ResolvedMemoryOptions, resolveMemoryOptions } from './memory-options.js';
 import type { MemoryTier } from './memory-tier.js';
 
@@ -53,8 +53,6 @@ export interface ArenaWiring {
   /** The id that this cache's stamps carry. */
   readonly writer: string;
   readonly maxEntryBytes: number | undefined;
-  /** The entry of an encoded value, which becomes its own. */
-  readonly entryOf: (init: Omit<MemoryEntryInit, 'stored' | 'bytes'>, encoded: Uint8Array) => MemoryEntry;
   /** Hears what other threads have changed. */
   readonly onChange: (change: RemoteChange) => void;
 }

@@ -67,15 +67,18 @@ export class DecodedValue {
 /**
  * Keeps copies: what a caller does to a value, before or after, nobody else sees. Primitives and long texts are held as
  * they are, all else as encoded bytes, decoded anew for each caller.
+ *
+ * @param holdsLong whether what it stores is held for longer than a call, rather than copied to an arena: then texts need
+ * memory of their own
  */
-export function copyingKeeper(codec: ValueCodec): ValueKeeper {
+export function copyingKeeper(codec: ValueCodec, holdsLong = true): ValueKeeper {
   const accepted = (encoded: Uint8Array, value: unknown): Accepted =>
-    storePrimitive(value) ?? {
+    storePrimitive(value, holdsLong) ?? {
       ...storeBytes(new Uint8Array(encoded), codec),
       decoded: new DecodedValue(value),
     };
   return {
-    encode: (value) => storePrimitive(value) ?? storeBytes(codec.encode(value), codec),
+    encode: (value) => storePrimitive(value, holdsLong) ?? storeBytes(codec.encode(value), codec),
     decode(stored, decoded) {
       if (typeof stored !== 'object' || stored === null) return stored;
       if (decoded !== undefined && !decoded.isTaken) return decoded.take();
@@ -130,10 +133,10 @@ export function storeBytes(encoded: Uint8Array, codec: ValueCodec): Stored {
   return { stored: new BulkyValue(source), bytes };
 }
 
-function storePrimitive(value: unknown): Stored | undefined {
+function storePrimitive(value: unknown, holdsLong = true): Stored | undefined {
   switch (typeof value) {
     case 'string':
-      return { stored: ownString(value), bytes: stringBytes(value) };
+      return { stored: holdsLong ? ownString(value) : value, bytes: stringBytes(value) };
     case 'bigint':
       return { stored: value, bytes: 24 + Math.ceil(value.toString(16).length / 2) };
     case 'number':

@@ -2,12 +2,17 @@
 
 const notLatin1 = /[^\0-\xff]/;
 
+/** Whether each character fits a byte. */
+export function isLatin1(text: string): boolean {
+  return !notLatin1.test(text);
+}
+
 /** Shorter strings are never slices. */
 const shortestSlice = 13;
 
 /** The same text in memory of its own. */
 export function ownString(text: string): string {
   if (text.length < shortestSlice) return text;
-  const encoding = notLatin1.test(text) ? 'utf16le' : 'latin1';
+  const encoding = isLatin1(text) ? 'latin1' : 'utf16le';
   return Buffer.from(text, encoding).toString(encoding);
 }

@@ -29,6 +29,8 @@ describe('values in an arena', () => {
     ...[
       ['a text', 'héllo '.repeat(50)] as const,
       ['an empty text', ''] as const,
+      ['a text of all scripts', '漢字 und “quotes” 🦦'.repeat(20)] as const,
+      ['half a letter', 'x\ud83e'] as const,
       ['a large text', 'x'.repeat(300_000)] as const,
     ],
     ...[['a BigInt', 10n ** 30n] as const, ['a Date', new Date(5)] as const, ['a cycle', cycle] as const],
@@ -89,6 +91,21 @@ describe('values in an arena', () => {
     }
     expect(memory.stats()).toMatchObject({ entries: 100, evicted: 200, threads: 2 });
     expect(caches[1]!.stats()).toMatchObject({ entries: 100, evicted: 200 });
+  });
+
+  it('are counted in all threads together', async () => {
+    const { one, two, memory } = twoCaches();
+    for (const [cache, number] of [
+      [one, 1],
+      [two, 2],
+    ] as const) {
+      await cache.set('tool', number, 'value');
+      for (const asked of [1, 2, 3]) await cache.get('tool', asked);
+    }
+    await two.delete('tool', 1);
+    expect(memory.stats()).toMatchObject({ sets: 2, hits: 3, misses: 3, deleted: 1, entries: 1, threads: 2 });
+    await two.close();
+    expect(memory.stats()).toMatchObject({ sets: 2, hits: 3, misses: 3, deleted: 1, threads: 1 });
   });
 
   it('are told of in the report as what they are', async () => {

@@ -5,10 +5,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { arena, attach } from '../../src/arena/index.js';
 import { CacheManager } from '../../src/index.js';
 import type { Arena, ArenaHandle } from '../../src/store/arena-options.js';
+import { hammer } from './hammer.js';
 
 /** What a thread is told to do. */
 export interface CacheTask {
-  readonly task: 'load' | 'hang' | 'own';
+  readonly task: 'load' | 'hang' | 'own' | 'hammer';
   readonly handle: ArenaHandle | undefined;
 }
 
@@ -23,6 +24,12 @@ async function main(): Promise<void> {
     const shared = memory.share();
     port.postMessage(shared, [shared.port]);
     await sleep(100_000);
+  }
+  if (task === 'hammer') {
+    const words = new Int32Array((workerData as { stop: SharedArrayBuffer }).stop);
+    port.postMessage('started');
+    port.postMessage(hammer(cache, 7, () => Atomics.load(words, 0) !== 0));
+    return;
   }
   let calls = 0;
   const load = async () => {

@@ -1,10 +1,12 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { arena, attach } from '../../src/arena/index.js';
 import { CacheManager } from '../../src/index.js';
 import type { ArenaHandle } from '../../src/store/arena-options.js';
+import { inForm } from '../helper/form.js';
 import type { CacheTask } from './cache-thread.js';
+import { hammer } from './hammer.js';
 import { bundle } from './threads.js';
 
 let program: Awaited<ReturnType<typeof bundle>>;
@@ -13,9 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => program.remove());
 
-function start(task: CacheTask['task'], handle?: ArenaHandle): Worker {
+function start(task: CacheTask['task'], handle?: ArenaHandle, others: object = {}): Worker {
   const transferList = handle === undefined ? [] : [handle.port];
-  return new Worker(program.file, { workerData: { task, handle }, transferList });
+  return new Worker(program.file, { workerData: { task, handle, ...others }, transferList });
 }
 
 describe('caches of worker threads', () => {
@@ -40,6 +42,24 @@ describe('caches of worker threads', () => {
     expect(await cache.get('tool', 49)).toEqual({ by: 'the worker' });
     await Promise.all(workers.map((worker) => worker.terminate()));
     await expect.poll(() => memory.stats().threads).toBe(1);
+  });
+
+  it('read no torn value', async () => {
+    const memory = arena({ maxBytes: 70_000, maxSize: 40 });
+    const cache = new CacheManager({ memory });
+    const stop = new SharedArrayBuffer(4);
+    const workers = [1, 2].map(() => start('hammer', memory.share(), { stop }));
+    const done = workers.map((worker) => {
+      const messages = on(worker, 'message') as AsyncIterator<[unknown]>;
+      return { started: messages.next(), found: messages.next().then(({ value }) => value[0] as number) };
+    });
+    await Promise.all(done.map(({ started }) => started));
+    const until = performance.now() + inForm({ short: 700, long: 60_000 });
+    expect(hammer(cache, 1, () => performance.now() > until)).toBeGreaterThan(0);
+    Atomics.store(new Int32Array(stop), 0, 1);
+    for (const { found } of done) expect(await found).toBeGreaterThan(0);
+    expect(memory.stats().replaced).toBeGreaterThan(0);
+    await Promise.all(workers.map((worker) => worker.terminate()));
   });
 
   it('take over a load whose thread has died', async () => {

@@ -1,19 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { allocateStripe, at, entry, mostLoads, shapeOf, viewStripe } from '../../src/arena/layout.js';
 import { allocateMembers, counter, Members } from '../../src/arena/members.js';
-import { Scratch } from '../../src/arena/scratch.js';
+
 import { Stripe } from '../../src/arena/stripe.js';
 import { inForm } from '../helper/form.js';
+import { randomFrom } from './random.js';
+import { WholeEntry } from './whole-entry.js';
 
 const never = Number.POSITIVE_INFINITY;
-
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 function newStripe(maxBytes: number, maxSize: number) {
   const shape = { ...shapeOf(maxBytes, maxSize, 7), stripes: 1 };
@@ -29,7 +23,11 @@ function newStripe(maxBytes: number, maxSize: number) {
 /** Keys that share buckets, and few of them. */
 const keyOf = (number: number) => Int32Array.of(number % 3, number, number >> 3, 5);
 
-function compose(scratch: Scratch, key: Int32Array, { value, words, expiresAt = never, stamp = 0 }: Content) {
+function compose(
+  scratch: WholeEntry,
+  key: Int32Array,
+  { value, words, expiresAt = never, stamp = 0 }: Content,
+) {
   scratch.grow(words);
   scratch.words.fill(value, entry.payload, words);
   scratch.words[entry.size] = words;
@@ -46,12 +44,12 @@ interface Content {
   readonly stamp?: number;
 }
 
-function write(stripe: Stripe, scratch: Scratch, key: Int32Array, content: Content, load?: number) {
+function write(stripe: Stripe, scratch: WholeEntry, key: Int32Array, content: Content, load?: number) {
   compose(scratch, key, content);
   return stripe.write(key, scratch, { now: 0, load });
 }
 
-function read(stripe: Stripe, scratch: Scratch, key: Int32Array): Content | undefined {
+function read(stripe: Stripe, scratch: WholeEntry, key: Int32Array): Content | undefined {
   if (!stripe.read(key, scratch)) return undefined;
   const words = scratch.words[entry.size]!;
   const value = scratch.words[entry.payload]!;
@@ -66,12 +64,23 @@ function check(found: Content | undefined, expected: Content | undefined): void 
 }
 
 describe('a stripe', () => {
+  it('takes a GiB at most, and is one of no more than there may be entries', () => {
+    const large = shapeOf(2 ** 36, 50_000_000, 7);
+    expect(large.stripes).toBe(128);
+    for (const shape of [large, shapeOf(2 ** 33, 3, 7), shapeOf(2 ** 33, 1, 7), shapeOf(65_536, 1, 7)]) {
+      expect(shape.ringWords * 4).toBeLessThanOrEqual(2 ** 30);
+      expect(shape.maxEntries).toBeGreaterThan(0);
+    }
+    const few = shapeOf(2 ** 33, 3, 7);
+    expect(few.stripes * few.maxEntries).toBeLessThanOrEqual(3);
+  });
+
   it.each(Array.from({ length: inForm({ short: 12, long: 300 }) }, (_, seed) => seed))(
     'holds what a Map would, less what left for want of room (seed %i)',
     (seed) => {
-      const below = random(seed);
+      const below = randomFrom(seed);
       const { stripe, memory, shape, counters } = newStripe(66_000 + below(60_000), 8 + below(200));
-      const scratch = new Scratch();
+      const scratch = new WholeEntry();
       const expected = new Map<number, Content>();
       for (let step = 0; step < 3_000; step += 1) {
         const number = below(300);
@@ -104,7 +113,7 @@ describe('a stripe', () => {
       for (const number of [...expected.keys()])
         if (read(stripe, scratch, keyOf(number)) === undefined) expected.delete(number);
       const all = new Map<number, Content>();
-      stripe.scan(0, shape.buckets, scratch, () => {
+      stripe.scan(0, shape.indexWords, scratch, () => {
         const value = scratch.words[entry.payload]!;
         all.set(scratch.words[entry.key + 1]!, { value, words: scratch.words[entry.size]! });
       });
@@ -118,7 +127,7 @@ describe('a stripe', () => {
 
   it('keeps what is read before what is not', () => {
     const { stripe, shape } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     // The index alone is full: the ring has room for all.
     expect(shape.maxEntries).toBe(100);
     for (let number = 0; number < 1_000; number += 1) {
@@ -130,7 +139,7 @@ describe('a stripe', () => {
 
   it('holds as much as fits when the same keys are overwritten', () => {
     const { stripe } = newStripe(130_000, 1_000);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     const keys = Array.from({ length: 250 }, (_, number) => Int32Array.of(number * 7_919, number, 0, 0));
     // All of them take 60 % of the ring.
     for (let round = 0; round < 40; round += 1)
@@ -140,7 +149,7 @@ describe('a stripe', () => {
 
   it('lets expired entries leave first, and counts them', () => {
     const { stripe, counters } = newStripe(66_000, 10);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     for (let number = 0; number < 10; number += 1)
       write(stripe, scratch, keyOf(number), { value: number, words: 20, expiresAt: -1 });
     for (let number = 0; number < 10; number += 1) read(stripe, scratch, keyOf(number));
@@ -151,7 +160,7 @@ describe('a stripe', () => {
 
   it('stores what a load comes to only where its key was not changed since', () => {
     const { stripe, open } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     const key = keyOf(1);
     const content = { value: 1, words: 20, stamp: 5 };
     expect(write(stripe, scratch, key, content, 5).outcome).toBe('refused');
@@ -174,7 +183,7 @@ describe('a stripe', () => {
 
   it('lets the load that began later win, whichever returns first', () => {
     const { stripe, open } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     const key = keyOf(1);
     for (const stamp of [5, 6]) stripe.withLoads((loads) => loads.begin(key, stamp, false));
     expect(write(open(), scratch, key, { value: 6, words: 20, stamp: 6 }, 6).outcome).toBe('stored');
@@ -184,7 +193,7 @@ describe('a stripe', () => {
 
   it('forgets the oldest of too many loads', () => {
     const { stripe } = newStripe(66_000, 1_000);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     for (let number = 0; number <= mostLoads; number += 1)
       stripe.withLoads((loads) => loads.begin(keyOf(number), number, false));
     expect(write(stripe, scratch, keyOf(0), { value: 1, words: 20 }, 0).outcome).toBe('refused');
@@ -208,7 +217,7 @@ describe('a stripe', () => {
 
   it('goes by a lock that is held, and leaves nothing outdated behind', () => {
     const { stripe, memory, open, members, counters } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     const [deleted, overwritten, other] = [keyOf(1), keyOf(2), Int32Array.of(9, 9, 9, 9)];
     for (const key of [deleted, overwritten, other]) write(stripe, scratch, key, { value: 1, words: 20 });
     const holder = members.join()!;
@@ -230,7 +239,7 @@ describe('a stripe', () => {
 
   it('is emptied where more changes than it can note went by it', () => {
     const { stripe, memory, members } = newStripe(66_000, 200);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     for (let number = 0; number < 200; number += 1)
       write(stripe, scratch, Int32Array.of(number, 0, 0, 0), { value: 1, words: 20 });
     memory.header[at.lock] = members.join()!;
@@ -243,7 +252,7 @@ describe('a stripe', () => {
 
   it('is taken from a dead holder, and emptied, and never from a living one', () => {
     const { stripe, memory, open, members } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     const key = keyOf(1);
     write(stripe, scratch, key, { value: 1, words: 20 });
     const [holder, living] = [members.join()!, members.join()!];
@@ -264,7 +273,7 @@ describe('a stripe', () => {
 
   it('is emptied when a change throws in its midst', () => {
     const { stripe } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     write(stripe, scratch, keyOf(1), { value: 1, words: 20 });
     const failing = () => {
       throw new RangeError('Maximum call stack size exceeded');
@@ -276,7 +285,7 @@ describe('a stripe', () => {
 
   it('counts on through the end of the sequence', () => {
     const { stripe, memory } = newStripe(66_000, 100);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     memory.header[at.sequence] = -4;
     for (let value = 0; value < 6; value += 1) {
       write(stripe, scratch, keyOf(1), { value, words: 20 });

@@ -2,10 +2,12 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { entry } from '../../src/arena/layout.js';
-import { Scratch } from '../../src/arena/scratch.js';
+
 import { SharedArena } from '../../src/arena/shared-arena.js';
 import type { ArenaHandle } from '../../src/store/arena-options.js';
 import type { Operation } from './linearizable.js';
+import { randomFrom } from './random.js';
+import { WholeEntry } from './whole-entry.js';
 
 /** What a thread is told to do. */
 export interface ThreadTask {
@@ -26,7 +28,7 @@ export type Recorded = Operation & { readonly key: number };
 export const keyOf = (number: number) => Int32Array.of(Math.imul(number, 0x9e3779b1), number, 7, number);
 
 /** A value that tells of itself whether it is whole. */
-export function fill(scratch: Scratch, key: Int32Array, value: number, words: number): void {
+export function fill(scratch: WholeEntry, key: Int32Array, value: number, words: number): void {
   scratch.grow(words);
   scratch.words[entry.size] = words;
   scratch.words.set(key, entry.key);
@@ -38,7 +40,7 @@ export function fill(scratch: Scratch, key: Int32Array, value: number, words: nu
 }
 
 /** The value in the scratch memory. @throws where it is not whole, or another key's */
-export function check(scratch: Scratch, key: Int32Array): number {
+export function check(scratch: WholeEntry, key: Int32Array): number {
   const { words, numbers } = scratch;
   const size = words[entry.size]!;
   const value = numbers[entry.stamp / 2]!;
@@ -50,19 +52,10 @@ export function check(scratch: Scratch, key: Int32Array): number {
   return value;
 }
 
-/** Random numbers below a bound. */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 /** Something random is done with a key; `undefined` where a lookup has found nothing. */
 export function step(
   arena: SharedArena,
-  scratch: Scratch,
+  scratch: WholeEntry,
   { below, keys, mostWords, value }: StepOptions,
 ): Omit<Recorded, 'began' | 'ended'> | undefined {
   const number = below(keys);
@@ -98,7 +91,7 @@ if (parentPort !== null && (workerData as Partial<ThreadTask>)?.handle !== undef
 
 function run({ handle, task, seed, shared, keys, mostWords }: ThreadTask): void {
   const arena = SharedArena.attach(handle);
-  const scratch = new Scratch();
+  const scratch = new WholeEntry();
   const below = randomFrom(seed);
   const words = new Int32Array(shared);
   if (task === 'pause') {

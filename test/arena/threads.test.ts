@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Scratch } from '../../src/arena/scratch.js';
+
 import { SharedArena } from '../../src/arena/shared-arena.js';
 import { inForm } from '../helper/form.js';
 import { isLinearizable, type Operation } from './linearizable.js';
-import { check, fill, keyOf, type Recorded, randomFrom, step } from './thread.js';
+import { randomFrom } from './random.js';
+import { check, fill, keyOf, type Recorded, step } from './thread.js';
 import { bundle, TestThread } from './threads.js';
+import { WholeEntry } from './whole-entry.js';
 
 let program: Awaited<ReturnType<typeof bundle>>;
 beforeAll(async () => {
@@ -21,7 +23,7 @@ function stop(shared: SharedArrayBuffer): void {
   for (const word of [1, 2]) Atomics.notify(words, word);
 }
 
-function storeAndRead(arena: SharedArena, scratch: Scratch, number: number): boolean {
+function storeAndRead(arena: SharedArena, scratch: WholeEntry, number: number): boolean {
   const key = keyOf(number);
   fill(scratch, key, number, 40);
   const { outcome } = arena.stripeOf(key).write(key, scratch, { now: 0 });
@@ -98,7 +100,7 @@ describe('an arena that threads share', () => {
         new TestThread(program.file, arena, { task: 'hammer', seed, shared, keys: 40, mostWords: 3_000 }),
     );
     await Promise.all(threads.map((thread) => thread.message()));
-    const [scratch, below] = [new Scratch(), randomFrom(99)];
+    const [scratch, below] = [new WholeEntry(), randomFrom(99)];
     const until = performance.now() + inForm({ short: 700, long: 60_000 });
     for (let value = 1; performance.now() < until; value += 1)
       step(arena, scratch, { below, keys: 40, mostWords: 3_000, value });
@@ -116,7 +118,7 @@ describe('an arena that threads share', () => {
     const task = { task: 'hammer', shared, keys: 400, mostWords: 2_000 } as const;
     const lasting = new TestThread(program.file, arena, { ...task, seed: 1 });
     await lasting.message();
-    const [scratch, below] = [new Scratch(), randomFrom(5)];
+    const [scratch, below] = [new WholeEntry(), randomFrom(5)];
     for (let round = 0; round < rounds; round += 1) {
       const doomed = new TestThread(program.file, arena, { ...task, seed: round + 2 });
       await doomed.message();
@@ -135,7 +137,7 @@ describe('an arena that threads share', () => {
 
   it('takes nobody for dead who is only stopped, and waits for nobody', async () => {
     const arena = SharedArena.create({ maxBytes: 2 ** 24, maxSize: 20_000 });
-    const [shared, scratch] = [newShared(), new Scratch()];
+    const [shared, scratch] = [newShared(), new WholeEntry()];
     const [held, free] = [keyOf(1), keyOf(2)];
     expect(arena.stripeOf(held)).not.toBe(arena.stripeOf(free));
     for (const number of [1, 2, 1 + arena.stripes.length])
@@ -175,7 +177,7 @@ describe('an arena that threads share', () => {
     await expect.poll(() => arena.stats().threads).toBe(2);
     // As if it had ended while it held a lock.
     const key = keyOf(1);
-    const scratch = new Scratch();
+    const scratch = new WholeEntry();
     let isRead = true;
     third.stripeOf(key).withLoads(() => {
       isRead = arena.stripeOf(key).read(key, scratch);

@@ -5,12 +5,8 @@ import type { SingleFlight } from '../../guard/single-flight.js';
 import type { TagInvalidations } from '../../guard/tag-invalidation.js';
 import type { ResolvedCacheOptions } from '../../options.js';
 import type { ArenaWiring, Memory, SharedMemory } from '../../store/arena-options.js';
-import { entryBytes, MemoryEntry } from '../../store/memory-entry.js';
 import { MemoryTier, type MemoryTierOptions } from '../../store/memory-tier.js';
 import type { RemoteChange } from '../../tier.js';
-import { bulkyBytes } from '../../value/bulky-value.js';
-import { binaryOverhead } from '../../value/heap-size.js';
-import { storeBytes } from '../../value/keeper.js';
 
 /** What an arena has to do with. */
 interface ArenaUser {
@@ -30,12 +26,6 @@ export function connectArena(core: ArenaUser, writer: string): SharedMemory | un
     // Without a bound of its own an entry is bounded by the arena.
     maxEntryBytes: maxEntryBytes < maxBytes ? maxEntryBytes : undefined,
     onChange: (change) => apply(change, core),
-    entryOf(init, encoded) {
-      const bytes = entryBytes(binaryOverhead + encoded.byteLength, init.tags, init.origin);
-      // Small values need no wrapping: a keeper of copies decodes them as they are.
-      const stored = encoded.byteLength < bulkyBytes ? encoded : storeBytes(encoded, core.codec).stored;
-      return new MemoryEntry({ ...init, stored, bytes });
-    },
   });
 }
 
