@@ -4,7 +4,13 @@ import { InvalidArgumentError, InvalidOptionError, messageOf } from '../errors.j
 import type { CacheManager, ToolRules } from '../index.js';
 import { objectOf, oneOf, refuseUnknown, shown } from '../option-checks.js';
 import { isNotRecorded, recordedTools } from '../recorded-tools.js';
-import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
+import {
+  type AdaptedFunction,
+  type AdaptedTool,
+  adaptedFunction,
+  adapterRules,
+  type CachedRule,
+} from '../tools/adapted-tool.js';
 import { isResumed } from '../tools/langchain.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
 import { warnOnce } from '../tools/warn-once.js';
@@ -98,10 +104,10 @@ interface Invocation {
   readonly config: ToolConfig;
 }
 
-type CachedFunction = (call: AgentToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
+type CachedFunction = AdaptedFunction<AgentToolCall>;
 
 /** The function that holds a tool's name in a cache, for each tool. */
-const runners = new WeakMap<Tool, CachedFunction>();
+const runners = new WeakMap<Tool, AdaptedTool<AgentToolCall>['run']>();
 
 /** The tools that a middleware has met. */
 class AgentTools {

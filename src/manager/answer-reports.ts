@@ -93,7 +93,7 @@ export function reportHit(
   entry: MemoryEntry,
   made: () => CallToLoad<unknown>,
 ): void {
-  if (core.replay !== undefined) return;
+  if (core.replay !== undefined || core.observers?.every(({ hit }) => hit === undefined) === true) return;
   const { keeper, tiers, options } = core;
   const { name: method } = state;
   const { key } = entry;

@@ -93,7 +93,7 @@ class ManagerTarget implements WrapTarget {
     return this.#state.known(params, scope, call);
   }
 
-  answer(known: KnownCall): Promise<unknown> {
+  answer(known: KnownCall): unknown {
     return this.#loads.answer(known);
   }
 

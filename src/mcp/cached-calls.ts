@@ -3,16 +3,29 @@
 import { messageOf } from '../errors.js';
 import type { CacheManager, ToolRules } from '../index.js';
 import { recordedTools } from '../recorded-tools.js';
-import { adaptedFunction, adapterRules, type CachedRule } from '../tools/adapted-tool.js';
+import {
+  type AdaptedFunction,
+  adaptedFunction,
+  adapterRules,
+  type CachedRule,
+} from '../tools/adapted-tool.js';
 import type { CheckedRules } from '../tools/tool-rules.js';
 import { answersOf } from '../trust/observed.js';
 import { type CacheClientOptions, checkedOptions, principalOf } from './client-options.js';
 import { Connection, isComplete, watchRoots } from './connection.js';
 import { isRecord, type LooseClient, type McpTransport } from './mcp-client.js';
-import { type CallPlace, type CallShape, callShape, isOfItsCaller, ToolCall, vetoOf } from './tool-call.js';
+import {
+  type CallIdentity,
+  type CallPlace,
+  type CallShape,
+  callShape,
+  isOfItsCaller,
+  ToolCall,
+  vetoOf,
+} from './tool-call.js';
 import { Warnings } from './warnings.js';
 
-type CachedFunction = (call: ToolCall, signal: AbortSignal | undefined) => Promise<unknown>;
+type CachedFunction = AdaptedFunction<ToolCall>;
 
 /** A client, its cache, and what its user says of it. */
 export interface CachedClient {
@@ -38,6 +51,27 @@ interface CacheableCall {
   readonly call: ToolCall;
   readonly ask: CachedFunction;
 }
+
+/** Where a result comes from. */
+export interface AnswerNote {
+  readonly source: string;
+  readonly ageMs: number;
+  readonly isStale: boolean;
+  readonly key?: string | undefined;
+  readonly approximate?: unknown;
+}
+
+/** The result of a call, and where it comes from, if it is to say so. */
+export interface Answered {
+  readonly result: unknown;
+  readonly source: AnswerNote | undefined;
+}
+
+/** What the cache has to say of a call; `undefined`: it has no part in it, and it was not made. */
+export type CacheAnswer = Answered | undefined;
+
+/** Where in `_meta` a result says where it comes from. */
+export const sourceField = 'toolstash/answer';
 
 /** How many connections to servers of a name a cache has met whose user doesn't say which server it is. */
 const unnamed = new WeakMap<CacheManager, Map<string, number>>();
@@ -70,13 +104,14 @@ export class CachedCalls {
 
   /** `callTool`, of either version. */
   async call(given: readonly unknown[]): Promise<unknown> {
-    const found = await this.answer(given);
-    if (found !== undefined) return found.result;
+    const shape = callShape(given);
+    const found = shape && (await this.answer(shape));
+    if (found !== undefined) return withSource(found);
     this.#cache[recordedTools]?.past(
       `${this.#serverName}/${toolIn(given)}`,
       'no rule caches it, or its server forbids it',
     );
-    return this.#told(await this.#client.callTool(...given));
+    return withSource(this.#told(await this.#client.callTool(...given)));
   }
 
   /** Whether a rule caches the tool. What its server says of it may still forbid it. */
@@ -91,22 +126,57 @@ export class CachedCalls {
     return tool && vetoOf(tool) === undefined;
   }
 
-  /** The answer of the cache; `undefined` for a call that it has no part in, and that was not made. */
-  async answer(given: readonly unknown[]): Promise<{ readonly result: unknown } | undefined> {
-    const cacheable = await this.#cacheable(given);
+  /** The answer of the cache: at once where memory has it and the tools are known, else promised. */
+  answer(shape: CallShape): CacheAnswer | Promise<CacheAnswer> {
+    const { transport } = this.#client;
+    if (transport === undefined) return undefined;
+    const known = this.#connectionOver(transport);
+    const rule = this.#rules.for(shape.name);
+    // Listed for any call, so that what is wrong with the rules is noticed.
+    const listing = known.connection.tools.listed();
+    if (rule?.kind !== 'cached') return undefined;
+    if (listing === undefined) return this.#answerListed(known, shape, rule);
+    return listing.then(() => this.#answerListed(known, shape, rule));
+  }
+
+  /** The tools are known, as far as they can be. */
+  #answerListed(
+    known: KnownConnection,
+    shape: CallShape,
+    rule: CachedRule,
+  ): CacheAnswer | Promise<CacheAnswer> {
+    const cacheable = this.#cacheable(known, shape, rule);
     if (cacheable === undefined) return undefined;
     const { call, ask } = cacheable;
+    const answer = ask(call, call.signal);
+    return answer instanceof Promise ? this.#awaited(answer, call) : this.#told(answer);
+  }
+
+  async #awaited(answer: Promise<unknown>, call: ToolCall): Promise<CacheAnswer> {
     try {
-      return { result: this.#told(await ask(call, call.signal)) };
+      return this.#told(await answer);
     } catch (error) {
       // It is another caller whose time is over, or whose connection is.
       if (call.hasRun || !isOfItsCaller(error) || call.signal?.aborted === true) throw error;
-      return { result: this.#told(await this.#client.callTool(...given)) };
+      return this.#told(await this.#client.callTool(...call.shape.given));
     }
   }
 
-  #told(result: unknown): unknown {
-    return this.#answers === undefined ? result : withAnswer(result, this.#answers);
+  #told(result: unknown): Answered {
+    if (this.#answers === undefined || !isRecord(result)) return { result, source: undefined };
+    const {
+      source = 'uncached',
+      ageMs = 0,
+      isStale = false,
+      key,
+      approximate,
+    } = this.#answers.take(result) ?? {};
+    // No `...` on this road: V8 makes such objects field by field.
+    if (approximate !== undefined) return { result, source: { source, ageMs, isStale, key, approximate } };
+    return {
+      result,
+      source: key === undefined ? { source, ageMs, isStale } : { source, ageMs, isStale, key },
+    };
   }
 
   /** The user has listed the tools: perhaps they are not as they were. */
@@ -118,17 +188,8 @@ export class CachedCalls {
   }
 
   /** `undefined`: the call goes to the server as it is. */
-  async #cacheable(given: readonly unknown[]): Promise<CacheableCall | undefined> {
-    const { transport } = this.#client;
-    const shape = callShape(given);
-    if (transport === undefined || shape === undefined) return undefined;
-    const known = this.#connectionOver(transport);
+  #cacheable(known: KnownConnection, shape: CallShape, rule: CachedRule): CacheableCall | undefined {
     const { tools } = known.connection;
-    const rule = this.#rules.for(shape.name);
-    // Listed for any call, so that what is wrong with the rules is noticed.
-    const listed = tools.listed();
-    if (rule?.kind !== 'cached') return undefined;
-    await listed;
     const tool = tools.find(shape.name);
     // What happens from here on may concern this call. What servers ask of a client that has just connected does not.
     const { incidents } = known.connection;
@@ -136,7 +197,7 @@ export class CachedCalls {
     const place = this.#placeOf?.(shape);
     if (place === 'nowhere') return undefined;
     try {
-      const identity = { tool: tool.hash, ...this.#identity(known, shape) };
+      const identity = this.#identity(known, shape, tool.hash);
       const call = new ToolCall({ shape, connection: known.connection, incidents, identity, place });
       return { call, ask: this.#function(`${known.server}/${shape.name}`, rule) };
     } catch (error) {
@@ -150,19 +211,24 @@ export class CachedCalls {
     return this.#options.server ?? this.#client.getServerVersion()?.name ?? 'mcp';
   }
 
-  /** Which server, and for whom. */
-  #identity({ connection }: KnownConnection, { given: [params] }: CallShape): object {
+  /** What else tells calls of a tool apart: which server, which definition, for whom. */
+  #identity({ connection }: KnownConnection, { given: [params] }: CallShape, tool: string): CallIdentity {
     const { server } = this.#options;
     const { name, version } = this.#client.getServerVersion() ?? {};
     // Answers by another protocol are others. Where there are no sessions, each call says by which it is made.
     const protocol = revisionOf(params) ?? this.#client.getNegotiatedProtocolVersion?.();
     const principal = principalOf(this.#options);
-    return {
+    const identity: CallIdentity = {
+      tool,
       server: connection.hasRoots || server === undefined ? connection.id : server,
-      ...(name !== undefined && { name, version }),
-      ...(protocol !== undefined && { protocol }),
-      ...(principal !== null && { principal }),
     };
+    if (name !== undefined) {
+      identity['name'] = name;
+      identity['version'] = version;
+    }
+    if (protocol !== undefined) identity['protocol'] = protocol;
+    if (principal !== null) identity['principal'] = principal;
+    return identity;
   }
 
   #function(method: string, rule: CachedRule): CachedFunction {
@@ -231,11 +297,8 @@ function revisionOf(params: unknown): string | undefined {
 }
 
 /** A result with a note of where it came from. What the server has put into `_meta` stays. */
-function withAnswer(result: unknown, answers: ReturnType<typeof answersOf>): unknown {
-  if (!isRecord(result)) return result;
-  const { source = 'uncached', ageMs = 0, isStale = false, key, approximate } = answers.of(result) ?? {};
-  const how = { ...(key !== undefined && { key }), ...(approximate !== undefined && { approximate }) };
-  const answer = { source, ageMs, isStale, ...how };
+export function withSource({ result, source }: Answered): unknown {
+  if (source === undefined || !isRecord(result)) return result;
   const meta = result['_meta'];
-  return { ...result, _meta: { ...(isRecord(meta) && meta), 'toolstash/answer': answer } };
+  return { ...result, _meta: { ...(isRecord(meta) && meta), [sourceField]: source } };
 }

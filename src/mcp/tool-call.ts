@@ -38,14 +38,16 @@ export interface CallPlace {
   isPast(): boolean;
 }
 
+/** What makes the key besides the arguments; of this call alone, which adds to it. */
+export type CallIdentity = Record<string, unknown>;
+
 /** What a call is made from. */
 export interface ToolCallInit {
   readonly shape: CallShape;
   readonly connection: Connection;
   /** The connection's incidents when the call began. */
   readonly incidents: number;
-  /** What else makes the key: which server, which definition, for whom. */
-  readonly identity: object;
+  readonly identity: CallIdentity;
   readonly place?: CallPlace | undefined;
 }
 
@@ -58,7 +60,7 @@ export class ToolCall {
   readonly shape: CallShape;
   readonly #connection: Connection;
   readonly #incidents: number;
-  readonly #identity: object;
+  readonly #identity: CallIdentity;
   readonly #place: CallPlace | undefined;
 
   constructor({ shape, connection, incidents, identity, place }: ToolCallInit) {
@@ -84,13 +86,12 @@ export class ToolCall {
     const { given, at, args, options } = this.shape;
     const { timeout, maxTotalTimeout, resetTimeoutOnProgress } = options;
     const schema = at === 2 && isSchema(given[1]) ? idOf(given[1]) : undefined;
-    const rest = { schema, timeout, maxTotalTimeout, resetTimeoutOnProgress };
-    return {
-      arguments: key === undefined ? args : key(args, given[0]),
-      ...this.#identity,
-      ...(this.#place && { place: this.#place.key }),
-      ...(Object.values(rest).some((value) => value !== undefined) && definedIn(rest)),
-    };
+    const own = this.#identity;
+    own['arguments'] = key === undefined ? args : key(args, given[0]);
+    if (this.#place !== undefined) own['place'] = this.#place.key;
+    const rest = schema ?? timeout ?? maxTotalTimeout ?? resetTimeoutOnProgress;
+    if (rest === undefined) return own;
+    return { ...own, ...definedIn({ schema, timeout, maxTotalTimeout, resetTimeoutOnProgress }) };
   }
 
   /** The arguments of `callTool` under another signal. */
@@ -121,7 +122,7 @@ export function isOfItsCaller(error: unknown): boolean {
 }
 
 function hasOnly(value: Readonly<Record<string, unknown>>, names: readonly string[]): boolean {
-  for (const name of Object.keys(value)) if (value[name] !== undefined && !names.includes(name)) return false;
+  for (const name in value) if (value[name] !== undefined && !names.includes(name)) return false;
   return true;
 }
 

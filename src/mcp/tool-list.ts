@@ -40,8 +40,12 @@ export class ToolList {
     this.#listener = listener;
   }
 
-  /** Ends when the tools are known, or can't be. Never rejects. */
-  async listed(): Promise<void> {
+  /** Ends when the tools are known, or can't be; `undefined`: they are. Never rejects. */
+  listed(): Promise<void> | undefined {
+    return this.#current === undefined || performance.now() >= this.#validUntil ? this.#listed() : undefined;
+  }
+
+  async #listed(): Promise<void> {
     // The list may change while it is waited for, though hardly again and again.
     for (let tries = 0; tries < 3; tries++) {
       if (performance.now() >= this.#validUntil) this.forget();

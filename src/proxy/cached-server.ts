@@ -1,11 +1,11 @@
 /** The cached tools of a session: the client of the SDK that `cacheClient` is made for, played on the wire. */
 
 import type { CacheManager, ToolRules } from '../index.js';
-import { CachedCalls } from '../mcp/cached-calls.js';
+import { type CacheAnswer, CachedCalls } from '../mcp/cached-calls.js';
 import type { CacheClientOptions } from '../mcp/client-options.js';
 import { watchRoots } from '../mcp/connection.js';
 import { isRecord, type LooseClient, type McpTransport } from '../mcp/mcp-client.js';
-import { callShape } from '../mcp/tool-call.js';
+import { type CallShape, callShape } from '../mcp/tool-call.js';
 import { changesNothing, nothingDeclared, type ToolEffects } from '../rollout/tool-effects.js';
 import { jsonText } from './json-text.js';
 import { harmless, isDeeper, kindOf, type Message, recordIn, ServerLostError } from './message.js';
@@ -46,6 +46,18 @@ export interface Tracking {
   readonly worlds: SessionWorlds;
 }
 
+/** Under this the options of a call say how it came here. */
+const asked = Symbol('asked');
+
+interface CallOptions {
+  readonly signal: AbortSignal;
+  readonly [asked]: Omit<Asking, 'signal'> & {
+    readonly message: Message;
+    /** How often the server had gone away by then. */
+    readonly losses: number;
+  };
+}
+
 /** Arguments that nest deeper are none that a tool takes, and their keys take long. */
 const deepest = 200;
 
@@ -60,8 +72,6 @@ export class CachedServer {
   readonly #calls: CachedCalls;
   readonly #ask: Ask;
   readonly #tracking: Tracking | undefined;
-  /** The calls under way, by their params. */
-  readonly #messages = new WeakMap<object, { readonly message: Message; readonly losses: number } & Asking>();
   /** How often the server went away, and how that was told the last time. */
   #losses = 0;
   #lost: ServerLostError | undefined;
@@ -77,7 +87,7 @@ export class CachedServer {
     this.#tracking = tracking;
     const server = this;
     const client: LooseClient = {
-      callTool: (params, given) => this.#callTool(params as object, given),
+      callTool: (params, given) => this.#callTool(params, given as CallOptions),
       listTools: async () => ({}),
       request: (request, _, given) => this.#request(request, given),
       getServerVersion: () => this.#info,
@@ -90,24 +100,34 @@ export class CachedServer {
       ...{ client, cache, rules, options: { ...options, provenance: true } },
       naming: '`"identity": "…", "principal": …`',
       ...(tracking && {
-        placeOf: ({ name, args, given: [params] }) => this.#placeOf(tracking, name, args, params),
+        placeOf: ({ name, args, given: [params], options }) => {
+          const { rollout } = (options as unknown as CallOptions)[asked].to;
+          const tool = this.#declared(tracking, name);
+          return tracking.worlds.placeOf(tool, args, rolloutOf(tracking.rollouts, params, rollout));
+        },
       }),
     });
   }
 
-  /** Whether a message is a call of a tool that a rule caches. */
-  takes({ value }: Message): boolean {
-    if (value['method'] !== 'tools/call' || kindOf(value) !== 'request') return false;
+  /** A message that is a call of a tool which a rule caches. */
+  callIn({ value }: Message): CallShape | undefined {
+    if (value['method'] !== 'tools/call' || kindOf(value) !== 'request') return undefined;
     const shape = callShape([value['params']]);
-    return shape !== undefined && this.#calls.hasRuleFor(shape.name) && !isDeeper(shape.args, deepest);
+    const isTaken = shape && this.#calls.hasRuleFor(shape.name) && !isDeeper(shape.args, deepest);
+    return isTaken === true ? shape : undefined;
   }
 
-  /** `undefined`: it is not cached after all, and was not made. */
-  answer(message: Message, asking: Asking): Promise<{ readonly result: unknown } | undefined> {
-    const { params } = message.value;
+  /** At once where memory has it. `undefined`: it is not cached after all, and was not made. */
+  answer(
+    message: Message,
+    { name, args, at }: CallShape,
+    asking: Asking,
+  ): CacheAnswer | Promise<CacheAnswer> {
     this.heard(message.value);
-    this.#messages.set(params as object, { message, losses: this.#losses, ...asking });
-    return this.#calls.answer([params, { signal: asking.signal }]);
+    const { signal, isOpen, to } = asking;
+    const options: CallOptions = { signal, [asked]: { message, isOpen, to, losses: this.#losses } };
+    const given = [message.value['params'], options];
+    return this.#calls.answer({ name, args, given, at, options: options as object as CallShape['options'] });
   }
 
   /** Notes a message that is about to be relayed, if it may change something. */
@@ -121,12 +141,6 @@ export class CachedServer {
     if (!changesNothing(tool.declaration)) return tracking.worlds.begin(name, tool, called);
     // What the server has not listed yet it may say of that it writes.
     return this.#calls.isUnvetoed(tool.name) === true ? undefined : tracking.worlds.begin(name);
-  }
-
-  #placeOf(tracking: Tracking, name: string, args: unknown, params: unknown) {
-    const rollout = this.#messages.get(params as object)?.to.rollout;
-    const tool = this.#declared(tracking, name);
-    return tracking.worlds.placeOf(tool, args, rolloutOf(tracking.rollouts, params, rollout));
   }
 
   #declared({ server, effects }: Tracking, name: string): DeclaredTool {
@@ -186,14 +200,12 @@ export class CachedServer {
       );
   }
 
-  #callTool(params: object, given: unknown): Promise<unknown> {
-    const call = this.#messages.get(params);
-    if (call === undefined) throw new Error('Expected a call of a client');
+  #callTool(params: unknown, { signal, [asked]: call }: CallOptions): Promise<unknown> {
     // It has waited for one that ran then. Perhaps it is this call that ends the server.
     if (this.#lost !== undefined && call.losses < this.#losses) return Promise.reject(this.#lost);
     const token = recordIn(params, '_meta')['progressToken'];
     return this.#ask(call.message, {
-      signal: signalIn(given),
+      signal,
       // Later it may run again, to renew what is stored, and nobody is told.
       token: () => (call.isOpen() ? token : undefined),
       to: call.to,
@@ -221,9 +233,4 @@ export class CachedServer {
       throw error;
     }
   }
-}
-
-function signalIn(given: unknown): AbortSignal {
-  const signal = isRecord(given) ? given['signal'] : undefined;
-  return signal instanceof AbortSignal ? signal : new AbortController().signal;
 }

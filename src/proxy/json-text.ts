@@ -2,24 +2,30 @@
 
 import { formatJson } from '../cli/lossless-json.js';
 
+const [quote, brace, braceEnd, bracket, bracketEnd] = [0x22, 0x7b, 0x7d, 0x5b, 0x5d];
+
 /** A value, by the names that lead to it, and the JSON text that takes its place. */
 export type Edit = readonly [path: readonly string[], text: string];
 
 /** A JSON text with some values replaced. Those that are not there stay away. */
 export function edited(text: string, edits: readonly Edit[]): string {
-  const spans = edits.flatMap(([path, by]) => {
-    const span = spanOf(text, path);
-    return span === undefined ? [] : [{ ...span, by }];
-  });
-  let result = text;
-  for (const { from, to, by } of spans.sort((a, b) => b.from - a.from))
-    result = result.slice(0, from) + by + result.slice(to);
-  return result;
+  const [only] = edits;
+  if (only !== undefined && edits.length === 1) return replaced(text, spanOf(text, only[0]), only[1]);
+  const found = edits.map(([path, by]) => ({ span: spanOf(text, path), by }));
+  return found
+    .sort((one, other) => (other.span?.from ?? 0) - (one.span?.from ?? 0))
+    .reduce((result, { span, by }) => replaced(result, span, by), text);
+}
+
+function replaced(text: string, span: Span | undefined, by: string): string {
+  return span === undefined ? text : text.slice(0, span.from) + by + text.slice(span.to);
 }
 
 /** The JSON text of a value. `JSON.stringify` is quicker, and can't say integers that no number holds. */
 export function jsonText(value: unknown): string {
-  if (typeof value === 'bigint') return `${value}`;
+  if (typeof value === 'bigint' || Number.isSafeInteger(value))
+    return Object.is(value, -0) ? '0' : `${value}`;
+  if (typeof value === 'string') return JSON.stringify(value);
   try {
     const text = JSON.stringify(value) ?? 'null';
     return /\d{17}/.test(text) ? formatJson(value) : text;
@@ -79,23 +85,23 @@ function unquoted(literal: string): unknown {
 }
 
 function endOfValue(text: string, start: number): number {
-  const first = text[start];
-  if (first === '"') return endOfString(text, start);
+  const first = text.charCodeAt(start);
+  if (first === quote) return endOfString(text, start);
   let at = start;
-  if (first !== '{' && first !== '[') {
+  if (first !== brace && first !== bracket) {
     while (at < text.length && !' \t\r\n,]}'.includes(text[at] as string)) at += 1;
     return at;
   }
   let depth = 0;
   for (;;) {
-    const each = text[at];
-    if (each === '"') {
+    const each = text.charCodeAt(at);
+    if (each === quote) {
       at = endOfString(text, at);
       continue;
     }
     at += 1;
-    if (each === '{' || each === '[') depth += 1;
-    else if (each === '}' || each === ']') depth -= 1;
+    if (each === brace || each === bracket) depth += 1;
+    else if (each === braceEnd || each === bracketEnd) depth -= 1;
     if (depth === 0 || at >= text.length) return at;
   }
 }
@@ -103,11 +109,11 @@ function endOfValue(text: string, start: number): number {
 function endOfString(text: string, start: number): number {
   let at = start + 1;
   for (;;) {
-    const quote = text.indexOf('"', at);
-    let before = quote - 1;
+    const end = text.indexOf('"', at);
+    let before = end - 1;
     while (text[before] === '\\') before -= 1;
-    if ((quote - before) % 2 === 1 || quote === -1) return quote === -1 ? text.length : quote + 1;
-    at = quote + 1;
+    if ((end - before) % 2 === 1 || end === -1) return end === -1 ? text.length : end + 1;
+    at = end + 1;
   }
 }
 

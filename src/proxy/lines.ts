@@ -32,10 +32,15 @@ export function readLines(stream: Readable, { onLine, onEnd }: LineListener): vo
     if (hasEnded) return;
     let from = 0;
     for (let to = chunk.indexOf('\n'); to !== -1; to = chunk.indexOf('\n', from)) {
-      take(chunk.slice(from, to));
-      const line = parts.length === 1 ? (parts[0] as string) : parts.join('');
-      [parts, length, from] = [[], 0, to + 1];
-      if (line.trim() !== '') onLine(line);
+      let line = chunk.slice(from, to);
+      from = to + 1;
+      if (parts.length > 0) {
+        take(line);
+        line = parts.join('');
+        parts = [];
+        length = 0;
+      }
+      if (isMessage(line)) onLine(line);
     }
     if (from < chunk.length) take(chunk.slice(from));
     if (length > longest) end(new Error(`it sent a message of more than ${longest} characters`));
@@ -43,4 +48,9 @@ export function readLines(stream: Readable, { onLine, onEnd }: LineListener): vo
   stream.on('end', () => end());
   stream.on('close', () => end());
   stream.on('error', (error) => end(error));
+}
+
+/** Whether there is something on it: most begin with it. */
+function isMessage(line: string): boolean {
+  return line.startsWith('{') || line.trim() !== '';
 }

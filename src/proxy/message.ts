@@ -2,6 +2,7 @@
 
 import { parseJson } from '../cli/lossless-json.js';
 import { CacheError, messageOf } from '../errors.js';
+import { type Answered, type AnswerNote, sourceField, withSource } from '../mcp/cached-calls.js';
 import { isRecord } from '../mcp/mcp-client.js';
 import { jsonText, memberText } from './json-text.js';
 
@@ -20,8 +21,10 @@ export function requestIds({ value, ids }: Message): readonly unknown[] {
   return ids ?? (kindOf(value) === 'request' ? [value['id']] : []);
 }
 
-/** `undefined`: the text is no JSON, or neither an object nor a list of objects (a batch). */
-export function parsedMessages(text: string): Message | readonly Message[] | undefined {
+/** What a text says: a message, or a batch. `undefined`: it is no JSON, or neither an object nor a list of objects. */
+export type Messages = Message | readonly Message[] | undefined;
+
+export function parsedMessages(text: string): Messages {
   let value: unknown;
   try {
     value = parseJson(text);
@@ -110,6 +113,24 @@ export class ServerLostError extends RpcError {
 /** An answer to a request. */
 export function resultText(id: unknown, result: unknown): string {
   return `{"jsonrpc":"2.0","id":${jsonText(id)},"result":${jsonText(result)}}`;
+}
+
+/** The same, with a note of where it comes from. */
+export function answeredText(id: unknown, answered: Answered): string {
+  const { result, source } = answered;
+  const isPlain = isRecord(result) && !Array.isArray(result) && !('_meta' in result);
+  if (source === undefined || !isPlain) return resultText(id, withSource(answered));
+  const text = jsonText(result);
+  const rest = text === '{}' ? '{' : `${text.slice(0, -1)},`;
+  const meta = `"_meta":{"${sourceField}":${sourceText(source)}}`;
+  return `{"jsonrpc":"2.0","id":${jsonText(id)},"result":${rest}${meta}}}`;
+}
+
+/** Most are of names and numbers alone. */
+function sourceText(source: AnswerNote): string {
+  const { source: from, ageMs, isStale, key, approximate } = source;
+  if (approximate !== undefined || key === undefined) return JSON.stringify(source);
+  return `{"source":"${from}","ageMs":${ageMs},"isStale":${isStale},"key":"${key}"}`;
 }
 
 /** A failure as a request is answered with: what the server said, or why there is no answer. */

@@ -1,6 +1,6 @@
 /** The way to a server, for one session. */
 
-import type { Message, ServerLostError } from './message.js';
+import type { Message, Messages, ServerLostError } from './message.js';
 import type { RolloutName } from './session-worlds.js';
 
 /** What takes the messages for a client. */
@@ -17,8 +17,11 @@ export interface ToClient {
 
 /** What comes from a server. */
 export interface LinkListener {
-  /** A message, or what should be one. `answering`: the own id of the request with whose answers it came, if that is known. */
-  onMessage(text: string, answering?: string): void;
+  /**
+   * A message, or what should be one. `answering`: the own id of the request with whose answers it came, if that is known.
+   * `found`: what it says, where somebody has read it.
+   */
+  onMessage(text: string, answering?: string, found?: Messages): void;
   /** A request, by its own id, has no answer. */
   onFailed(id: unknown, error: Error): void;
   /** What was asked has no answer any more. */

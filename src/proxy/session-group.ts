@@ -8,6 +8,7 @@ import {
   idKey,
   kindOf,
   type Message,
+  type Messages,
   parsedMessages,
   RpcError,
   recordIn,
@@ -65,8 +66,7 @@ export class SessionGroup implements ClientSession {
     });
   }
 
-  receive(text: string, to: ToClient = this.#toClient): void {
-    const found = parsedMessages(text);
+  receive(text: string, to: ToClient = this.#toClient, found: Messages = parsedMessages(text)): void {
     if (found === undefined) to(errorText(null, new RpcError({ code: -32700, message: 'Parse error' })));
     else for (const each of 'value' in found ? [found] : found) this.#receive(each, to);
   }

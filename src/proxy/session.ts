@@ -1,20 +1,23 @@
 /** One client's session with one server: all that either says, relayed, and the calls of cached tools answered. */
 
 import type { CacheManager, ToolRules } from '../index.js';
+import type { CacheAnswer } from '../mcp/cached-calls.js';
 import type { CacheClientOptions } from '../mcp/client-options.js';
+import type { CallShape } from '../mcp/tool-call.js';
+import { AskedRequests } from './asked-requests.js';
 import { CachedServer, type Tracking } from './cached-server.js';
 import { type Edit, edited, jsonText } from './json-text.js';
 import {
+  answeredText,
   errorText,
-  idKey,
   kindOf,
   type Message,
+  type Messages,
   parsedMessages,
   parseErrorText,
   RpcError,
   recordIn,
   requestIds,
-  resultText,
   ServerLostError,
 } from './message.js';
 import { type Pending, PendingRequests } from './pending-requests.js';
@@ -33,12 +36,6 @@ export interface SessionInit {
   readonly toClient: ToClient;
 }
 
-/** What a client waits for: a request under an own id, or a call of a cached tool, and what aborts it. */
-interface Asked {
-  readonly by: string | AbortController;
-  readonly to: ToClient;
-}
-
 /** Sends what a server has said, with so many answers in it, to whom it is for, or to whom else it reaches. */
 type Send = (text: string, answers: number, to?: ToClient) => void;
 
@@ -53,9 +50,7 @@ export class Session implements LinkListener {
   readonly #cached: CachedServer;
   readonly #worlds: Tracking['worlds'] | undefined;
   readonly #pending = new PendingRequests();
-  /** What clients wait for, by the id that they have given. */
-  readonly #asked = new Map<string, Asked>();
-  readonly #idle = new Set<() => void>();
+  readonly #asked = new AskedRequests();
   /** What aborts the next call: of one that was answered from memory, and that nobody has looked at. */
   #spare: AbortController | undefined;
   readonly #askedByServer = new ServerRequests(this.#pending.prefix);
@@ -71,12 +66,14 @@ export class Session implements LinkListener {
   }
 
   /** Takes what the client says; answers go to `to`. */
-  receive(text: string, to: ToClient = this.#toClient): void {
-    const messages = parsedMessages(text);
+  receive(text: string, to: ToClient = this.#toClient, messages: Messages = parsedMessages(text)): void {
     if (messages === undefined) to(parseErrorText(text), 1);
     else if (!('value' in messages)) this.#relayBatch(messages, to);
-    else if (this.#cached.takes(messages)) void this.#answer(messages, to);
-    else this.#relay(messages, to);
+    else {
+      const call = this.#cached.callIn(messages);
+      if (call === undefined) this.#relay(messages, to);
+      else this.#answer(messages, call, to);
+    }
   }
 
   /** Resolves once more can be received; `undefined`: now. */
@@ -90,10 +87,8 @@ export class Session implements LinkListener {
   }
 
   /** Resolves once nothing of the client's is under way. */
-  async idle(): Promise<void> {
-    const isWaitedFor = ({ by }: Asked) => typeof by !== 'string' || this.#pending.get(by)?.method !== listen;
-    while ([...this.#asked.values()].some(isWaitedFor))
-      await new Promise<void>((resolve) => this.#idle.add(resolve));
+  idle(): Promise<void> {
+    return this.#asked.idle(({ by }) => typeof by !== 'string' || this.#pending.get(by)?.method !== listen);
   }
 
   async close(): Promise<void> {
@@ -102,10 +97,9 @@ export class Session implements LinkListener {
     this.#worlds?.close();
   }
 
-  onMessage(text: string, answering?: string): void {
+  onMessage(text: string, answering?: string, messages: Messages = parsedMessages(text)): void {
     const unasked =
       (answering === undefined ? undefined : this.#pending.get(answering))?.to ?? this.#toClient;
-    const messages = parsedMessages(text);
     if (messages === undefined) {
       unasked(text);
       return;
@@ -156,26 +150,41 @@ export class Session implements LinkListener {
   }
 
   /** A call of a tool that may be cached. */
-  async #answer(message: Message, to: ToClient): Promise<void> {
+  #answer(message: Message, call: CallShape, to: ToClient): void {
     const { id } = message.value;
-    const controller = this.#spare ?? new AbortController();
+    const by = this.#spare ?? new AbortController();
     this.#spare = undefined;
-    const { signal } = controller;
-    this.#asked.set(askedKey(id, to), { by: controller, to });
-    const isOpen = () => this.#asked.get(askedKey(id, to))?.by === controller;
+    const { signal } = by;
+    const asked = { by, to };
+    let isBegun = false;
+    const isOpen = () => !isBegun || this.#asked.get(id, to) === asked;
+    const textOf = (found: CacheAnswer) => found && answeredText(id, found);
+    const settle = (answer: string | undefined) => {
+      if (answer === undefined) this.#relay(message, to);
+      else to(answer, 1);
+    };
     let answer: string | undefined;
     try {
-      const found = await this.#cached.answer(message, { signal, isOpen, to });
-      answer = found && resultText(id, found.result);
-      // One costs more than all else of a hit.
-      if (found !== undefined && isHit(found.result) && !signal.aborted) this.#spare = controller;
+      const found = this.#cached.answer(message, call, { signal, isOpen, to });
+      isBegun = true;
+      if (found instanceof Promise) {
+        this.#asked.begin(id, asked);
+        const settled = found.then(textOf).catch((error) => errorText(id, error));
+        void settled.then((text) => {
+          if (signal.aborted) return;
+          if (isOpen()) this.#asked.end(id, to);
+          settle(text);
+        });
+        return;
+      }
+      answer = textOf(found);
+      // One costs more than all else of a hit, and nobody has looked at it.
+      this.#spare = by;
     } catch (error) {
+      isBegun = true;
       answer = errorText(id, error);
     }
-    if (signal.aborted) return;
-    if (isOpen()) this.#answered(id, to);
-    if (answer === undefined) this.#relay(message, to);
-    else to(answer, 1);
+    settle(answer);
   }
 
   #relay(message: Message, to: ToClient): void {
@@ -210,7 +219,7 @@ export class Session implements LinkListener {
           method: method as string,
           ...{ client: { id, to }, token: () => token, to, change: this.#cached.change(message, to) },
           reject: (error) => {
-            this.#answered(id, to);
+            this.#asked.end(id, to);
             to(errorText(id, error), 1);
           },
         });
@@ -230,9 +239,9 @@ export class Session implements LinkListener {
 
   #cancel({ text, value }: Message, to: ToClient): Message | undefined {
     const { requestId } = recordIn(value, 'params');
-    const asked = this.#asked.get(askedKey(requestId, to));
+    const asked = this.#asked.get(requestId, to);
     if (asked === undefined) return undefined;
-    this.#answered(requestId, to);
+    this.#asked.end(requestId, to);
     // There is no answer any more that one could wait for.
     asked.to('', 1);
     const { by } = asked;
@@ -249,7 +258,7 @@ export class Session implements LinkListener {
     const registered = this.#pending.add(message, pending);
     const { client } = pending;
     const by = registered.value['id'] as string;
-    if (client !== undefined) this.#asked.set(askedKey(client.id, client.to), { by, to: client.to });
+    if (client !== undefined) this.#asked.begin(client.id, { by, to: client.to });
     return registered;
   }
 
@@ -323,25 +332,9 @@ export class Session implements LinkListener {
       else pending.resolve?.(result);
       return;
     }
-    this.#answered(client.id, client.to);
+    this.#asked.end(client.id, client.to);
     const edits: Edit[] = [[['id'], jsonText(client.id)]];
     if (method === listen) edits.push([['result', ...subscription.slice(1)], jsonText(client.id)]);
     send(edited(message.text, edits), 1, client.to);
   }
-
-  #answered(id: unknown, to: ToClient): void {
-    this.#asked.delete(askedKey(id, to));
-    for (const resolve of this.#idle) resolve();
-    this.#idle.clear();
-  }
-}
-
-/** Whether nothing ran, or runs, for an answer. */
-function isHit(result: unknown): boolean {
-  const { source, isStale } = recordIn(recordIn(result, '_meta'), 'toolstash/answer');
-  return source === 'memory' && isStale === false;
-}
-
-function askedKey(id: unknown, { origin = '' }: ToClient): string {
-  return `${origin} ${idKey(id)}`;
 }

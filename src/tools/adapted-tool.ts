@@ -48,12 +48,16 @@ export function adapterRules(rules: ToolRules): CheckedRules {
   return checked;
 }
 
+/** What an adapter calls: it returns what memory has as it is, and else a promise. */
+export type AdaptedFunction<Call extends object> = (call: Call, signal: AbortSignal | undefined) => unknown;
+
 /** A tool's function under a cache. @throws InvalidOptionError for a rule that the cache can't heed */
 export function adaptedFunction<Call extends object>(
   cache: AdaptableCache,
   { name, rule, shared, run, key, isPrivate }: AdaptedTool<Call>,
-): AdaptedTool<Call>['run'] {
-  const tool = { name, execute: run, [adaptation]: { key, isPrivate } };
+): AdaptedFunction<Call> {
+  const execute: AdaptedFunction<Call> = run;
+  const tool = { name, execute, [adaptation]: { key, isPrivate } };
   const [cached] = cache.tools([tool] as const, { '*': { ...rule.options.method, shared } });
   return cached.execute;
 }

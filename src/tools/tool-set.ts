@@ -185,6 +185,7 @@ function cachedFunction(
         shared: true,
       },
       ...(run.isPrivate && { isPrivate: run.isPrivate }),
+      takesSoon: adapted !== undefined,
     });
   if (adapted !== undefined) {
     return wrap({

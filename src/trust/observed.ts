@@ -51,16 +51,24 @@ export function observedCore(cache: unknown, call: string): CacheCore {
   );
 }
 
-/** Remembers of each object that a cache has handed out where it came from. */
+/** Remembers of each object that a cache has handed out where it came from, until it is asked. */
 class AnswersByValue implements AnswerObserver {
   readonly #answers = new WeakMap<object, CacheAnswer>();
+  /** The last one, which mostly is asked for next: a weak map takes longer than all else here. */
+  #value: object | undefined;
+  #answer: CacheAnswer | undefined;
 
   answered(answer: CacheAnswer, value: unknown): void {
-    if (typeof value === 'object' && value !== null) this.#answers.set(value, answer);
+    if (typeof value !== 'object' || value === null) return;
+    if (this.#value !== undefined) this.#answers.set(this.#value, this.#answer!);
+    this.#value = value;
+    this.#answer = answer;
   }
 
-  of(value: object): CacheAnswer | undefined {
-    return this.#answers.get(value);
+  take(value: object): CacheAnswer | undefined {
+    if (value !== this.#value) return this.#answers.get(value);
+    this.#value = undefined;
+    return this.#answer;
   }
 }
 

@@ -93,7 +93,8 @@ export class CachedTool implements CalledTool {
     return this.#receivers.scopeOf(self);
   }
 
-  call(self: unknown, given: readonly unknown[]): Promise<unknown> {
+  /** The value itself where memory has it, else a promise. */
+  call(self: unknown, given: readonly unknown[]): unknown {
     const target = this.#source.fixed ?? this.#source.for(self);
     if (target === undefined) return promised(() => this.#untargeted(self, given));
     const request = this.#request(target, self, given);

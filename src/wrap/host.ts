@@ -36,8 +36,11 @@ export interface WrapTarget {
   /** Params and their key where they are plain data, which signals are not, while the cache is open. Never throws. */
   known(params: unknown, scope: string | undefined, call?: CopyingCall): KnownArguments | undefined;
   getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T>;
-  /** `getOrSet` of a call whose key is known; its tool call is made where it is needed. */
-  answer(known: KnownCall): Promise<unknown>;
+  /**
+   * `getOrSet` of a call whose key is known: the value itself where memory has it, else a promise. Its tool call is made
+   * where it is needed.
+   */
+  answer(known: KnownCall): unknown;
   /** From memory alone; what it loads is stored in every tier. */
   getOrSetSync<T>(params: unknown, call: SyncToolCall<T>): T;
   answerSync(known: KnownCall): unknown;

@@ -16,12 +16,17 @@ export type WrappedFunction = Callable & {
 /** A function that returns promises. */
 export function promisingFunction(tool: CachedTool): WrappedFunction {
   const wrapped = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    return Promise.resolve(tool.call(this, args));
+  };
+  return withPromisingMembers(wrapped, tool);
+}
+
+/** A function that returns promises, but for values that memory has. */
+export function soonFunction(tool: CachedTool): WrappedFunction {
+  const wrapped = function (this: unknown, ...args: unknown[]): unknown {
     return tool.call(this, args);
   };
-  return withMembers(wrapped, tool, {
-    refresh: (self, args) => tool.refresh(self, args),
-    invalidate: async (self, args) => tool.invalidate(self, args),
-  });
+  return withPromisingMembers(wrapped, tool);
 }
 
 /** A function that plays back what was gathered of a generator or a stream. */
@@ -46,6 +51,13 @@ export function synchronousFunction(tool: CachedTool): WrappedFunction {
   return withMembers(wrapped, tool, {
     refresh: (self, args) => tool.refreshSync(self, args),
     invalidate: (self, args) => tool.invalidate(self, args),
+  });
+}
+
+function withPromisingMembers(wrapped: Callable, tool: CachedTool): WrappedFunction {
+  return withMembers(wrapped, tool, {
+    refresh: (self, args) => tool.refresh(self, args),
+    invalidate: async (self, args) => tool.invalidate(self, args),
   });
 }
 

@@ -19,6 +19,7 @@ import { type ResolvedWrapOptions, resolveWrapOptions } from './wrap-options.js'
 import {
   collectingFunction,
   promisingFunction,
+  soonFunction,
   synchronousFunction,
   type WrappedFunction,
 } from './wrapped-function.js';
@@ -37,6 +38,8 @@ export interface Wrappable {
   /** Where the tool is found in the cache. It may be told later than the function is made. */
   readonly target: TargetSource;
   readonly isPrivate?: ToolDefinition['isPrivate'];
+  /** Whether its caller takes values that are there at once as they are, and not as promises. @default false */
+  readonly takesSoon?: boolean;
 }
 
 /** A tool of a set. */
@@ -47,6 +50,7 @@ export interface WrappableTool extends Required<Pick<Wrappable, 'fn' | 'original
   /** What the name belongs to: the function, or the tool that it may find its state on. */
   readonly owner: object;
   readonly isPrivate?: ToolDefinition['isPrivate'];
+  readonly takesSoon?: boolean;
   /** Whether a result is an error, besides what the options say. */
   readonly isError: (value: unknown) => boolean;
   /** What to do when another function has the name. */
@@ -94,10 +98,11 @@ export class Wrapping {
   }
 
   /** A tool of a set, whose function its framework calls. @throws InvalidArgumentError, InvalidOptionError */
-  wrapTool({ fn, original, options, name, owner, isPrivate, ...target }: WrappableTool): WrappedFunction {
+  wrapTool(tool: WrappableTool): WrappedFunction {
+    const { fn, original, options, name, owner, isPrivate, takesSoon = false, ...target } = tool;
     refuseUncallable(original, options);
     return wrappedFunction({
-      ...{ fn, original, options, isSync: false, isInstanceMethod: false },
+      ...{ fn, original, options, takesSoon, isSync: false, isInstanceMethod: false },
       target: this.target(name, owner, { options, ...target }),
       ...(isPrivate && { isPrivate }),
     });
@@ -130,7 +135,7 @@ export class Wrapping {
 
 /** The function that callers get. @throws InvalidArgumentError for a generator, or a class */
 export function wrappedFunction(wrappable: Wrappable): WrappedFunction {
-  const { fn, options, isSync, isInstanceMethod, target, isPrivate } = wrappable;
+  const { fn, options, isSync, isInstanceMethod, target, isPrivate, takesSoon } = wrappable;
   const { original = fn } = wrappable;
   refuseUncallable(original, options);
   const tool = new CachedTool({
@@ -143,7 +148,8 @@ export function wrappedFunction(wrappable: Wrappable): WrappedFunction {
     target,
   });
   if (options.collect) return collectingFunction(tool);
-  return isSync ? synchronousFunction(tool) : promisingFunction(tool);
+  if (isSync) return synchronousFunction(tool);
+  return takesSoon === true ? soonFunction(tool) : promisingFunction(tool);
 }
 
 /** Whose calls would all fail. @throws InvalidArgumentError */

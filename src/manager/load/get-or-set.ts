@@ -81,8 +81,8 @@ export class LoadPipeline {
     return Promise.resolve(value as T);
   }
 
-  /** `answer` for a call that has no options but a signal, and is made where more is needed of it. */
-  answerKnown(known: KnownCall, loadOf: (known: KnownCall) => CallToLoad<unknown>): Promise<unknown> {
+  /** `answer` for a call that has no options but a signal, and is made where more is needed of it; what memory has is no promise. */
+  answerKnown(known: KnownCall, loadOf: (known: KnownCall) => CallToLoad<unknown>): unknown {
     const { options } = this.#state;
     const entry = this.#core.tiers.get(known.key, this.#state);
     const value = this.#lookups.fresh(entry, options);
@@ -92,7 +92,7 @@ export class LoadPipeline {
     }
     if (this.#core.observers !== undefined) reportHit(this.#core, this.#state, entry!, () => loadOf(known));
     if (options.refreshAhead !== 0) this.#refreshAhead(entry!, loadOf(known));
-    return Promise.resolve(value);
+    return value;
   }
 
   /** The value of a call that has asked before: its deadline is not moved by asking again. */

@@ -47,8 +47,8 @@ export class MethodLoads {
     }
   }
 
-  /** `getOrSet` of a call whose key is known, and that has no options but a signal. */
-  answer(known: KnownCall): Promise<unknown> {
+  /** `getOrSet` of a call whose key is known, and that has no options but a signal: a promise unless memory has its value. */
+  answer(known: KnownCall): unknown {
     try {
       return this.#pipeline.answerKnown(known, this.#loadOf);
     } catch (error) {
