@@ -4,8 +4,8 @@ import type { ServerResponse } from 'node:http';
 import { parsedMessages } from './message.js';
 import { eventOf } from './server-sent-events.js';
 
-/** A stream says that it is alive so often, in ms. */
-const keepAlive = 15_000;
+/** How much of a stream may wait for its client to read it, in bytes, before something is done about it. */
+const mostUnread = 4 * 2 ** 20;
 
 /** One response under way. */
 export class Exchange {
@@ -13,15 +13,14 @@ export class Exchange {
   /** Answers that are still to come; a stream of a session has no end of its own. */
   #owed: number;
   #hasEnded = false;
-  readonly #alive: NodeJS.Timeout;
   #onError: (() => void) | undefined;
+  #onFull: ((isFull: boolean) => void) | undefined;
+  #isFull = false;
 
   constructor(response: ServerResponse, owed = Number.POSITIVE_INFINITY) {
     this.#response = response;
     this.#owed = owed;
-    this.#alive = setInterval(() => this.#stream(':\n\n'), keepAlive).unref();
-    response.on('close', () => clearInterval(this.#alive));
-    if (owed === Number.POSITIVE_INFINITY) this.#stream(':\n\n');
+    if (owed === Number.POSITIVE_INFINITY) this.keepAlive();
   }
 
   /** Sends a message, which holds so many of the answers. */
@@ -35,11 +34,21 @@ export class Exchange {
       this.#hasEnded = true;
       // Of what was cancelled there is nothing to say.
       if (text === '') this.#response.writeHead(202).end();
-      else this.#response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+      else {
+        const length = Buffer.byteLength(text);
+        this.#response
+          .writeHead(200, { 'content-type': 'application/json', 'content-length': length })
+          .end(text);
+      }
       return;
     }
     if (text !== '') this.#stream(eventOf(text));
     if (this.#owed <= 0) this.end();
+  }
+
+  /** Says that it is alive. */
+  keepAlive(): void {
+    if (!this.#isFull) this.#stream(':\n\n');
   }
 
   /** Whether more can be said. */
@@ -52,6 +61,11 @@ export class Exchange {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#response.end();
+  }
+
+  /** Ends it with what its client has not read. */
+  breakOff(): void {
+    this.#response.destroy();
   }
 
   onEnd(listener: () => void): void {
@@ -71,15 +85,33 @@ export class Exchange {
     this.#onError = listener;
   }
 
+  /** The client does not read what it is sent, or does again. */
+  onFull(listener: (isFull: boolean) => void): void {
+    this.#onFull = listener;
+  }
+
   #stream(event: string): void {
-    if (this.#hasEnded || this.#response.destroyed) return;
-    if (!this.#response.headersSent) {
-      this.#response.writeHead(200, {
+    const response = this.#response;
+    if (this.#hasEnded || response.destroyed) return;
+    if (!response.headersSent) {
+      response.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-cache, no-transform',
       });
     }
-    this.#response.write(event);
+    response.write(event);
+    if (this.#isFull || response.writableLength <= mostUnread) return;
+    this.#setFull(true);
+    const drained = () => {
+      response.off('drain', drained).off('close', drained);
+      this.#setFull(false);
+    };
+    response.on('drain', drained).on('close', drained);
+  }
+
+  #setFull(isFull: boolean): void {
+    this.#isFull = isFull;
+    this.#onFull?.(isFull);
   }
 }
 

@@ -5,8 +5,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PrometheusPage } from '../metrics/prometheus.js';
-import { bodyOf, refusalOf, refuse } from './http-access.js';
+import { bodyOf, HttpAccess, refuse } from './http-access.js';
 import { Exchange } from './http-exchange.js';
+import { HttpSession, type Owner } from './http-session.js';
 import { jsonText } from './json-text.js';
 import type { ResolvedListen } from './listen-config.js';
 import { kindOf, type Message, parsedMessages, recordIn } from './message.js';
@@ -39,38 +40,27 @@ export interface HttpFrontInit {
     | undefined;
 }
 
-/** One session, as this side knows it. */
-interface HttpSession {
-  readonly session: ClientSession;
-  readonly principal: string;
-  readonly isShared: boolean;
-  /** Requests and streams that are open. */
-  readonly exchanges: Set<Exchange>;
-  /** The stream of what the server says by itself. */
-  stream: Exchange | undefined;
-  /** What came when no stream was open. */
-  readonly unsaid: string[];
-  lastUsed: number;
-}
-
 const base = 'http://localhost';
 const [path, statsPath, metricsPath] = ['/mcp', '/stats', '/metrics'];
-/** Messages of the server's that wait for a stream, at most. */
-const mostUnsaid = 1_000;
+/** A stream says that it is alive so often, in ms. */
+const keepAlive = 15_000;
 /** Headers that a server behind HTTP reads. */
 const relayed = /^mcp-(protocol-version|method|name|param-.*)$/;
 
 /** A server of HTTP in front of a proxy. */
 export class HttpFront {
   readonly #init: HttpFrontInit;
+  readonly #access: HttpAccess;
   readonly #server: Server;
   readonly #sessions = new Map<string, HttpSession>();
+  /** Requests and streams that are open. */
   #streams = 0;
   #origins = 0;
-  readonly #sweeping: NodeJS.Timeout;
+  readonly #timers: readonly NodeJS.Timeout[];
 
   constructor(init: HttpFrontInit) {
     this.#init = init;
+    this.#access = new HttpAccess(init.listen);
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch((error: Error) => {
         refuse(response, 500, -32603, `toolstash: ${error.message}`);
@@ -78,7 +68,13 @@ export class HttpFront {
     });
     // Answers may take longer than any limit of HTTP's own.
     this.#server.requestTimeout = 60_000;
-    this.#sweeping = setInterval(() => this.#sweep(), 10_000).unref();
+    this.#timers = [
+      setInterval(() => this.#sweep(), 10_000).unref(),
+      // One for all: a timer for each costs calls that are soon over more than they can save by it.
+      setInterval(() => {
+        for (const session of this.#sessions.values()) session.keepAlive();
+      }, keepAlive).unref(),
+    ];
   }
 
   /** Starts to listen; where. */
@@ -94,7 +90,7 @@ export class HttpFront {
 
   /** Takes no more, waits for what is under way, and ends all sessions. */
   async close(drainTimeout: number): Promise<void> {
-    clearInterval(this.#sweeping);
+    for (const timer of this.#timers) clearInterval(timer);
     this.#server.close();
     const sessions = [...this.#sessions.values()];
     const idle = Promise.all(sessions.map(({ session }) => session.idle()));
@@ -104,10 +100,9 @@ export class HttpFront {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!URL.canParse(request.url ?? '/', base)) return refuse(response, 400, -32000, 'Bad Request: no URL');
-    const { pathname } = new URL(request.url ?? '/', base);
-    const refusal = refusalOf(request, this.#init.listen);
-    if (refusal !== undefined) return refuse(response, ...refusal);
+    const pathname = pathOf(request.url ?? '/');
+    if (pathname === undefined) return refuse(response, 400, -32000, 'Bad Request: no URL');
+    if (this.#access.answers(request, response)) return;
     if (pathname === statsPath && request.method === 'GET') {
       response.writeHead(200, { 'content-type': 'application/json' }).end(jsonText(this.#init.stats()));
       return;
@@ -117,9 +112,9 @@ export class HttpFront {
       response.writeHead(200, { 'content-type': type }).end(text);
       return;
     }
-    if (this.#namesIn(pathname) === undefined)
-      return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
-    if (request.method === 'POST') return this.#post(request, response);
+    const names = this.#namesIn(pathname);
+    if (names === undefined) return refuse(response, 404, -32000, `Not found: the proxy is at ${path}`);
+    if (request.method === 'POST') return this.#post(request, response, names);
     if (request.method !== 'GET' && request.method !== 'DELETE') {
       response.setHeader('allow', 'GET, POST, DELETE');
       return refuse(response, 405, -32000, 'Method not allowed');
@@ -148,7 +143,7 @@ export class HttpFront {
     }
   }
 
-  async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #post(request: IncomingMessage, response: ServerResponse, names: readonly string[]): Promise<void> {
     const { listen } = this.#init;
     if (!/^application\/json\b/i.test(request.headers['content-type'] ?? ''))
       return refuse(response, 415, -32000, 'Unsupported media type: Content-Type must be application/json');
@@ -158,53 +153,73 @@ export class HttpFront {
     const found = parsedMessages(body);
     if (found === undefined) return refuse(response, 400, -32700, 'Parse error: invalid JSON-RPC message');
     const messages = 'value' in found ? [found] : found;
-    const header = messages.map((each) => disagreement(request.headers, each)).find((each) => each);
-    if (header !== undefined)
-      return refuse(response, 400, -32020, `Bad Request: the header ${header} and the body disagree`);
+    const wrong = messages.map((each) => disagreement(request.headers, each)).find((each) => each);
+    if (wrong !== undefined) return refuse(response, 400, -32020, `Bad Request: ${wrong}`);
     const requests = messages.filter(({ value }) => kindOf(value) === 'request');
     if (requests.length > 0 && !this.#mayStream(response)) return;
     const session = this.#sessionFor(request, response, messages);
     if (session === undefined) return;
     session.lastUsed = performance.now();
-    if (requests.length === 0) {
+    const full = session.session.room();
+    if (full !== undefined && !this.#mayStream(response)) return;
+    if (requests.length > 0) {
+      const exchange = this.#exchange(session, response, requests);
+      const to = this.#clientOf(session, exchange, requests, { request, names });
+      session.session.receive(body, to, found);
+    } else
       session.session.receive(
         body,
         Object.assign(() => {}, { headers: headersIn(request) }),
+        found,
       );
-      response.writeHead(202).end();
-      return;
+    if (full !== undefined) {
+      // It waits here until the server takes more, whether its client does or not.
+      this.#streams += 1;
+      await full;
+      this.#streams -= 1;
     }
-    this.#streams += 1;
-    const begun = response.getHeader('mcp-session-id');
-    const exchange = new Exchange(response, requests.length);
-    // A session that was never welcomed is nobody's.
-    if (begun !== undefined) exchange.onFailure(() => void this.#end(String(begun)));
-    this.#exchange(session, exchange, body, request);
+    if (requests.length === 0) response.writeHead(202).end();
   }
 
-  #exchange(session: HttpSession, exchange: Exchange, body: string, request: IncomingMessage): void {
-    const { isShared } = session;
-    const origin = isShared ? `${++this.#origins}` : '';
-    const send = (text: string, answers = 0) => exchange.send(text, answers);
-    const { pathname } = new URL(request.url ?? '/', base);
-    const rollout = this.#init.rolloutOf?.(request.headers, this.#namesIn(pathname) ?? []);
-    const to: ToClient = Object.assign(send, { origin, headers: headersIn(request), rollout });
-    session.exchanges.add(exchange);
+  #exchange(session: HttpSession, response: ServerResponse, requests: readonly Message[]): Exchange {
+    const exchange = new Exchange(response, requests.length);
+    this.#streams += 1;
+    session.begin(exchange);
     exchange.onEnd(() => {
       this.#streams -= 1;
-      session.exchanges.delete(exchange);
-      session.lastUsed = performance.now();
+    });
+    // A session that was never welcomed is nobody's.
+    const begun = response.getHeader('mcp-session-id');
+    if (begun !== undefined) exchange.onFailure(() => void this.#end(String(begun)));
+    return exchange;
+  }
+
+  /** Who asks by a request. */
+  #clientOf(
+    { session, isShared }: HttpSession,
+    exchange: Exchange,
+    requests: readonly Message[],
+    { request, names }: { readonly request: IncomingMessage; readonly names: readonly string[] },
+  ): ToClient {
+    const to: ToClient = Object.assign((text: string, answers = 0) => exchange.send(text, answers), {
+      origin: isShared ? `${++this.#origins}` : '',
+      headers: headersIn(request),
+      rollout: this.#init.rolloutOf?.(request.headers, names),
     });
     // Where there are no sessions, who goes away has cancelled.
     if (isShared)
       exchange.onBreak(() => {
-        for (const id of idsIn(body))
-          session.session.receive(
-            jsonText({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } }),
+        for (const { value } of requests)
+          session.receive(
+            jsonText({
+              jsonrpc: '2.0',
+              method: 'notifications/cancelled',
+              params: { requestId: value['id'] },
+            }),
             to,
           );
       });
-    session.session.receive(body, to);
+    return to;
   }
 
   /** `undefined`: it was refused. */
@@ -239,7 +254,7 @@ export class HttpFront {
 
   #begin(
     id: string,
-    whose: Pick<HttpSession, 'principal' | 'isShared'>,
+    owner: Owner,
     { headers }: IncomingMessage,
     response: ServerResponse,
   ): HttpSession | undefined {
@@ -248,11 +263,8 @@ export class HttpFront {
       refuse(response, 503, -32000, `Too many sessions: ${this.#sessions.size}`);
       return undefined;
     }
-    const made: HttpSession = {
-      session: this.#init.open({ headers, isShared: whose.isShared }, (text) => this.#said(made, text)),
-      ...whose,
-      ...{ exchanges: new Set(), stream: undefined, unsaid: [], lastUsed: performance.now() },
-    };
+    const { isShared } = owner;
+    const made = new HttpSession(owner, (toClient) => this.#init.open({ headers, isShared }, toClient));
     this.#sessions.set(id, made);
     return made;
   }
@@ -264,31 +276,16 @@ export class HttpFront {
     return found.principal === this.#init.principalOf(headers) ? found : undefined;
   }
 
-  /** The server has said something by itself. */
-  #said(session: HttpSession, text: string): void {
-    // Of all clients it is none in particular.
-    if (session.isShared) return;
-    // What it asks during a call reaches a client that has no other stream.
-    const stream = session.stream ?? [...session.exchanges].findLast(({ isOpen }) => isOpen);
-    if (stream !== undefined) stream.send(text);
-    else if (session.unsaid.length < mostUnsaid) session.unsaid.push(text);
-  }
-
   #listen(session: HttpSession, response: ServerResponse): void {
-    if (session.stream !== undefined) {
+    if (session.hasStream) {
       refuse(response, 409, -32000, 'Conflict: there is a stream of this session');
       return;
     }
     if (!this.#mayStream(response)) return;
     this.#streams += 1;
-    const stream = new Exchange(response);
-    session.stream = stream;
-    stream.onEnd(() => {
+    session.listen(response, () => {
       this.#streams -= 1;
-      session.stream = undefined;
-      session.lastUsed = performance.now();
     });
-    for (const text of session.unsaid.splice(0)) stream.send(text);
   }
 
   #mayStream(response: ServerResponse): boolean {
@@ -301,26 +298,25 @@ export class HttpFront {
   async #end(id: string): Promise<void> {
     const found = this.#sessions.get(id);
     this.#sessions.delete(id);
-    await found?.session.close();
-    found?.stream?.end();
-    for (const exchange of found?.exchanges ?? []) exchange.end();
+    await found?.close();
   }
 
   /** Ends sessions whose clients have gone without a word. */
   #sweep(): void {
     const before = performance.now() - this.#init.listen.sessionIdle;
-    for (const [id, { exchanges, stream, lastUsed }] of this.#sessions)
-      if (exchanges.size === 0 && stream === undefined && lastUsed < before) void this.#end(id);
+    for (const [id, { isIdle, lastUsed }] of this.#sessions)
+      if (isIdle && lastUsed < before) void this.#end(id);
   }
 }
 
-function headersIn({ headers }: IncomingMessage): Readonly<Record<string, string>> {
-  const found = Object.entries(headers).filter(([name]) => relayed.test(name));
-  return Object.fromEntries(found) as Record<string, string>;
+/** `undefined`: it is none. Most are as plain as they can be. */
+function pathOf(url: string): string | undefined {
+  if (/^(?:\/[\w-]+)+$/.test(url)) return url;
+  return URL.canParse(url, base) ? new URL(url, base).pathname : undefined;
 }
 
-function idsIn(body: string): readonly unknown[] {
-  const found = parsedMessages(body);
-  const messages = found === undefined ? [] : 'value' in found ? [found] : found;
-  return messages.map(({ value }) => value['id']);
+function headersIn({ headers }: IncomingMessage): Readonly<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const name in headers) if (relayed.test(name)) found[name] = String(headers[name]);
+  return found;
 }

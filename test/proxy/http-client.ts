@@ -37,6 +37,14 @@ export async function messagesIn(response: Response): Promise<Value[]> {
   return Array.from(text.matchAll(/^data: (.*)$/gm), ([, data]) => JSON.parse(data as string));
 }
 
+/** What the revision 2026-07-28 demands of requests that are made by it. */
+export function routing(method: string, params: Value): Record<string, string> {
+  const version = params._meta?.['io.modelcontextprotocol/protocolVersion'];
+  if (version === undefined) return {};
+  const name = params.name === undefined ? {} : { 'mcp-name': params.name };
+  return { 'mcp-protocol-version': version, 'mcp-method': method, ...name };
+}
+
 /** A client of raw JSON-RPC. */
 export class HttpClient {
   readonly url: string;
@@ -69,7 +77,7 @@ export class HttpClient {
   }
 
   post(method: string, params: object = {}, id: unknown = ++this.#ids): Promise<Response> {
-    return this.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+    return this.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }), routing(method, params));
   }
 
   async ask(method: string, params?: object): Promise<Value> {

@@ -155,6 +155,42 @@ describe('the front', () => {
     );
   });
 
+  it('lets pages of allowed origins ask first, and read answers', async () => {
+    const origin = 'https://agent.example';
+    const listen = { port: 0, token: 'a token of some length', allowedOrigins: [origin] };
+    const url = await serve({ ...configOf(), listen });
+    const asked = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization, content-type, mcp-session-id',
+    };
+    const preflight = (from: string) =>
+      fetch(url, { method: 'OPTIONS', headers: { ...asked, origin: from } });
+    const may = await preflight(origin);
+    expect(may.status).toBe(204);
+    expect(Object.fromEntries(may.headers)).toMatchObject({
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'GET, POST, DELETE',
+      'access-control-allow-headers': asked['access-control-request-headers'],
+      vary: 'origin',
+    });
+    const other = await preflight('https://evil.example');
+    expect(other.status).toBe(403);
+    expect(other.headers.get('access-control-allow-origin')).toBeNull();
+    expect(await other.json()).toMatchObject({ error: { message: expect.stringContaining('evil') } });
+    // Without an origin it is no question of a browser's.
+    const authorization = `Bearer ${listen.token}`;
+    expect((await fetch(url, { method: 'OPTIONS', headers: { authorization } })).status).toBe(405);
+    const { headers } = await HttpClient.connect(url, { origin, authorization });
+    const body = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+    const answer = await fetch(url, { method: 'POST', headers: { ...accept, ...headers }, body });
+    expect(answer.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(answer.headers.get('access-control-expose-headers')).toContain('mcp-session-id');
+    // A page may learn that it lacks the token.
+    const refused = await fetch(url, { method: 'POST', headers: { ...accept, origin }, body });
+    expect(refused.status).toBe(401);
+    expect(refused.headers.get('access-control-allow-origin')).toBe(origin);
+  });
+
   it('bounds bodies, sessions and what is open', async () => {
     const url = await serve({
       ...configOf(),

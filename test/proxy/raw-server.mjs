@@ -1,5 +1,6 @@
 /** A server of raw JSON-RPC, by hand: it says what it got, byte by byte, and does what tests ask for. */
 
+import { once } from 'node:events';
 import { closeSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,8 +14,8 @@ const tool = (name, more = {}) => ({
   ...more,
 });
 const tools = [
-  ...['count', 'wait', 'ask', 'fail', 'refuse', 'task', 'unfinished', 'progress', 'die', 'big'].map((name) =>
-    tool(name),
+  ...['count', 'wait', 'ask', 'fail', 'refuse', 'task', 'unfinished', 'progress', 'flood', 'die', 'big'].map(
+    (name) => tool(name),
   ),
   tool('write', { annotations: { readOnlyHint: false } }),
   ...['get', 'put', 'put_slowly', 'list'].map((name) =>
@@ -112,6 +113,23 @@ const calls = {
   after: () => {
     setImmediate(() => say({ jsonrpc: '2.0', method: 'notifications/tools/list_changed' }));
     return text('before');
+  },
+  // Much at once, of which it writes down how much has been taken.
+  flood: async ({ count }, { progressToken } = {}) => {
+    const message = 'x'.repeat(64 * 1024);
+    for (let progress = 1; progress <= count; progress += 1) {
+      if (progressToken === undefined)
+        say({ jsonrpc: '2.0', method: 'notifications/message', params: { progress, data: message } });
+      else
+        say({
+          jsonrpc: '2.0',
+          method: 'notifications/progress',
+          params: { progressToken, progress, message },
+        });
+      await put({ key: 'said', value: progress });
+      if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
+    }
+    return text('flooded');
   },
   die: () => process.kill(process.pid, 'SIGKILL'),
   ask: () =>

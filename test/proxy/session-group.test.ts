@@ -29,7 +29,7 @@ it('names the tools of each after it, and calls the one that is meant', async ()
   );
   expect(named).toContain('one__count version 1');
   expect(named).toContain('other__count version 2');
-  expect(named).toHaveLength(30);
+  expect(named).toHaveLength(32);
   for (const name of ['one__count', 'other__count', 'one__count', 'other__count']) await client.call(name);
   expect((await client.call('one__count', { a: 1 })).result.content[0].text).toBe('run 2 {"a":1}');
   expect(sourceOf(await client.call('one__count', { a: 1 }))).toBe('memory');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
-import { closeServed, HttpClient, open, serve } from './http-client.js';
+import { closeServed, HttpClient, messagesIn, open, routing, serve } from './http-client.js';
 import { closeAll, configOf, RawClient } from './raw-client.js';
 
 afterEach(async () => {
@@ -96,14 +96,23 @@ it('answers nobody from the cache whose headers say something else than the mess
   const _meta = { 'io.modelcontextprotocol/protocolVersion': '2026-07-28' };
   const params = { name: 'count', arguments: {}, _meta };
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params });
-  const status = async (headers: object) => (await client.send(body, headers)).status;
-  expect(await status({ 'mcp-name': 'count', 'mcp-method': 'tools/call' })).toBe(200);
-  expect(await status({ 'mcp-name': '=?base64?Y291bnQ=?=', 'mcp-protocol-version': '2026-07-28' })).toBe(200);
+  const right = routing('tools/call', params);
+  expect((await client.send(body, right)).status).toBe(200);
+  const encoded = { ...right, 'mcp-name': '=?base64?Y291bnQ=?=' };
+  expect((await messagesIn(await client.send(body, encoded)))[0].result._meta).toMatchObject({
+    'toolstash/answer': { source: 'memory' },
+  });
   const others = { 'mcp-name': 'other', 'mcp-method': 'ping', 'mcp-protocol-version': '2027-01-01' };
   for (const [name, value] of Object.entries(others)) {
-    const refused = await client.send(body, { [name]: value });
-    expect(refused.status).toBe(400);
-    expect(await refused.json()).toMatchObject({ error: { code: -32020 } });
+    const { [name]: _, ...rest } = right;
+    // It says something else, or nothing, which that revision does not allow.
+    for (const wrong of [{ ...right, [name]: value }, rest]) {
+      const refused = await client.send(body, wrong);
+      expect(refused.status).toBe(400);
+      expect(await refused.json()).toMatchObject({
+        error: { code: -32020, message: expect.stringContaining(name) },
+      });
+    }
   }
 });
 

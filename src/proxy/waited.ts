@@ -1,0 +1,25 @@
+/** What is waited for before something can go on. */
+
+/** A wait, and its end. */
+export interface Waited {
+  readonly over: Promise<void>;
+  readonly isOver: boolean;
+  end(): void;
+}
+
+/** Begins one. */
+export function waited(): Waited {
+  let resolve = () => {};
+  const over = new Promise<void>((end) => {
+    resolve = end;
+  });
+  const made = {
+    over,
+    isOver: false,
+    end: () => {
+      made.isOver = true;
+      resolve();
+    },
+  };
+  return made;
+}
