@@ -12,7 +12,7 @@ import type { Program } from './child-server.js';
 import type { HttpServer } from './http-server-link.js';
 import { type ListenConfig, type ResolvedListen, resolveListen, texts } from './listen-config.js';
 import { type ResolvedRollouts, type RolloutsConfig, resolveRollouts } from './rollout-names.js';
-import { type ProxyToolRules, resolveTools, type ToolDeclarations } from './tool-declarations.js';
+import { ofProgram, type ProxyToolRules, resolveTools, type ToolDeclarations } from './tool-declarations.js';
 
 /** The config as it is written. */
 export interface ProxyConfig {
@@ -138,7 +138,11 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
   if (redis !== undefined) objectOf(redis, 'cache.redis');
   const listen = config.listen === undefined ? undefined : resolveListen(config.listen, withVariables);
   const declared = servers.map(([name, server]) =>
-    resolveTools(`servers.${name}`, objectOf(server, `servers.${name}`).tools ?? {}),
+    resolveTools(
+      `servers.${name}`,
+      objectOf(server, `servers.${name}`).tools ?? {},
+      server.url === undefined,
+    ),
   );
   const isTracked = declared.some((each) => each.isTracked);
   const resolved = servers.map(([name, server], at) =>
@@ -156,7 +160,8 @@ export function resolveConfig(config: ProxyConfig, folder = '.'): ResolvedConfig
     );
   }
   for (const server of resolved) refuseForwarded(server, listen);
-  return { servers: resolved, cache, redis, listen, rollouts };
+  const arePrograms = resolved.every(({ place }) => 'command' in place);
+  return { servers: resolved, cache: arePrograms ? ofProgram(cache) : cache, redis, listen, rollouts };
 }
 
 function resolveServer(

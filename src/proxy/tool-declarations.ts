@@ -12,6 +12,7 @@ import {
 import { adapterRules } from '../tools/adapted-tool.js';
 import { resolveEffect } from '../tools/effect.js';
 import type { ToolOptions } from '../tools/tool-rules.js';
+import { ServerLostError } from './message.js';
 
 /** How a tool is cached. */
 export interface ProxyToolOptions extends Omit<ToolOptions, 'scope' | 'key' | 'shared' | 'collect'> {
@@ -45,12 +46,24 @@ interface ResolvedRule {
 /** What would run a tool behind its rollout's back. */
 export const inBackground = { staleWhileRevalidate: 0, refreshAhead: false, softTimeout: false } as const;
 
+/** Each session has a process of its own: that one has died tells nothing of the tool in all others. */
+const isFailure = (error: unknown) => !(error instanceof ServerLostError);
+
+/** Options of the tools of programs. */
+export function ofProgram<O extends Pick<ToolOptions, 'circuitBreaker'>>(options: O): O {
+  const { circuitBreaker } = options;
+  if (circuitBreaker === true) return { ...options, circuitBreaker: { isFailure } };
+  const isRule = typeof circuitBreaker === 'object' && circuitBreaker !== null;
+  return isRule ? { ...options, circuitBreaker: { ...circuitBreaker, isFailure } } : options;
+}
+
 /** @throws InvalidOptionError */
-export function resolveTools(path: string, tools: ProxyToolRules): ToolDeclarations {
+export function resolveTools(path: string, tools: ProxyToolRules, isProgram = false): ToolDeclarations {
   try {
-    const resolved = Object.entries(objectOf(tools, 'tools')).map(
-      ([tool, rule]) => [tool, resolveRule(tool, rule)] as const,
-    );
+    const resolved = Object.entries(objectOf(tools, 'tools')).map(([tool, given]) => {
+      const isCached = typeof given === 'object' && given !== null;
+      return [tool, resolveRule(tool, isProgram && isCached ? ofProgram(given) : given)] as const;
+    });
     const rules = Object.fromEntries(resolved.map(([tool, { rule }]) => [tool, rule]));
     const effects = Object.fromEntries(resolved.map(([tool, { effect }]) => [tool, effect]));
     adapterRules(rules);

@@ -302,6 +302,14 @@ describe('a server that dies', () => {
     expect(withdrawn.params.requestId).toBe(own.id);
   });
 
+  it('does not open the circuit breaker of its tools for all others', async () => {
+    const client = await RawClient.connect(configOf({ tools: { die: { circuitBreaker: { failures: 2 } } } }));
+    for (const at of [1, 2, 3]) {
+      await expect.poll(async () => (await client.ask('ping')).result, { timeout: 15_000 }).toEqual({});
+      expect((await client.call('die', { at })).error.message).toContain('has ended');
+    }
+  });
+
   it('that can not be started at all is told of', async () => {
     const client = new RawClient(configOf({ command: 'no-such-program' }));
     expect((await client.ask('initialize')).error.message).toContain('spawn no-such-program ENOENT');
