@@ -18,7 +18,7 @@ export interface TimerOptions {
    *
    * @default false
    */
-  readonly holdsProcess?: boolean;
+  readonly holdsProcess?: boolean | undefined;
 }
 
 /** Wall time, elapsed time and timers in one injectable place. */

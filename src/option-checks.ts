@@ -10,6 +10,16 @@ export function given<T>(value: T | undefined, otherwise: T): T {
   return value === undefined ? otherwise : value;
 }
 
+/** Options of which none is `undefined`. */
+export type Defined<Options> = { readonly [Name in keyof Options]: Exclude<Options[Name], undefined> };
+
+/** The options that were given: `undefined` stands for the default. */
+export function definedOnly<Options extends object>(options: Options): Defined<Options> {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Defined<Options>;
+}
+
 /** A value as messages show it. */
 export function shown(value: unknown): string {
   return `\`${inspect(value, { depth: 0 })}\``;

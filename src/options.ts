@@ -16,6 +16,7 @@ import { resolveClock, resolveRemote, resolveTiers } from './implementations.js'
 import { checkedPaths, type IgnoredPath } from './key/ignored-path.js';
 import { type KeepParams, resolveKeepParams } from './key/key-origin.js';
 import {
+  type Defined,
   functionOf,
   given,
   integer,
@@ -54,28 +55,28 @@ export interface MethodOptions extends GuardOptions {
    * How long a value is fresh.
    * @default null (for ever)
    */
-  readonly ttl?: Ttl;
+  readonly ttl?: Ttl | undefined;
   /**
    * Who may share an entry: a task, a user, a tenant. It becomes part of the key.
    * @default undefined (everybody)
    */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /**
    * The tool's version. It becomes part of the key: a changed tool is a new tool.
    * @default undefined
    */
-  readonly version?: string | number;
+  readonly version?: string | number | undefined;
   /**
    * Paths in the params that make no difference, such as `'trace_id'` or `'meta.requestId'`: left out of the key.
    * @default []
    */
-  readonly ignore?: readonly IgnoredPath[];
+  readonly ignore?: readonly IgnoredPath[] | undefined;
   /**
    * Whether the params, scope, version and rollout of a call are kept beside its entry, in memory and on disk. They can
    * hold secrets; `redact` names paths that are never kept, besides what the cache redacts.
    * @default false
    */
-  readonly keepParams?: boolean | KeepParams;
+  readonly keepParams?: boolean | KeepParams | undefined;
 }
 
 /** The options of a `CacheManager`. */
@@ -84,73 +85,73 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    * Whether entries are also kept in partition files under `persistDir`, where they outlive the process.
    * @default false
    */
-  readonly persist?: boolean;
+  readonly persist?: boolean | undefined;
   /**
    * Which entry leaves when room is needed: a name of `StoreNames`, to which you add those you register, or a
    * store factory.
    * @default 'lru'
    */
-  readonly eviction?: keyof StoreNames | StoreFactory;
+  readonly eviction?: keyof StoreNames | StoreFactory | undefined;
   /**
    * The most entries in memory: 1 to 16,777,216.
    * @default 1000
    */
-  readonly maxSize?: number;
+  readonly maxSize?: number | undefined;
   /**
    * The most bytes in memory, keys and overhead included.
    * @default 268435456 (256 MiB)
    */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   /**
    * The most bytes one entry may take; larger values are refused.
    * @default maxBytes
    */
-  readonly maxEntryBytes?: number;
+  readonly maxEntryBytes?: number | undefined;
   /** Lets entries leave while the process runs short of memory; or `arena()` of `toolstash/arena`. @default undefined */
-  readonly memory?: MemoryOptions | Arena;
+  readonly memory?: MemoryOptions | Arena | undefined;
   /**
    * `'copy'` hands out a private copy at each hit, so that no caller can corrupt the cache; `'reference'` hands
    * out the value itself, which is quicker and trusts all callers not to change it. A string in such a value that was
    * cut from a larger one (`text.slice(…)`) keeps that in memory, uncounted; a copy never does.
    * @default 'copy'
    */
-  readonly values?: 'copy' | 'reference';
+  readonly values?: 'copy' | 'reference' | undefined;
   /**
    * How instances of your own classes are stored.
    * @default []
    */
-  readonly codecs?: readonly ClassCodec[];
+  readonly codecs?: readonly ClassCodec[] | undefined;
   /**
    * Slower tiers of your own behind memory and disk, fastest first. What they find goes to memory, what is set goes to them.
    * @default []
    */
-  readonly tiers?: readonly SlowTier[];
+  readonly tiers?: readonly SlowTier[] | undefined;
   /**
    * A tier that many machines share, behind all others: `redis({ url })` of `toolstash/redis`.
    * @default undefined
    */
-  readonly remote?: Remote;
+  readonly remote?: Remote | undefined;
   /**
    * What tools answer, recorded or played back: `recording({ dir })` of `toolstash/recording`. Unless it is `live`,
    * `persist`, `tiers` and `remote` are left aside. `false`: there is none, on purpose.
    * @default false
    */
-  readonly recording?: Recording | false;
+  readonly recording?: Recording | false | undefined;
   /**
    * Options by method name; what a method does not set comes from the cache's own.
    * @default {}
    */
-  readonly methods?: Readonly<Record<string, MethodOptions>>;
+  readonly methods?: Readonly<Record<string, MethodOptions>> | undefined;
   /**
    * Where time comes from.
    * @default the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * Random numbers in [0, 1), for stores and guards that draw lots. Where it gives none, `Math.random` does.
    * @default Math.random
    */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /** The options of one lookup. */
@@ -168,7 +169,7 @@ export interface LoadOptions
   extends SetOptions,
     Pick<MethodOptions, 'refreshAhead' | 'cacheErrors' | 'isError' | 'softTimeout' | 'hardTimeout'> {
   /** Aborts this caller's wait; when nobody else waits for the load, the load too. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A method's options with nothing left open. */
@@ -178,7 +179,7 @@ export interface ResolvedMethodOptions extends ResolvedGuardOptions {
   readonly version: string | number | undefined;
   readonly ignore: readonly IgnoredPath[];
   /** `undefined`: params are not kept. */
-  readonly keepParams: Required<KeepParams> | undefined;
+  readonly keepParams: Required<Defined<KeepParams>> | undefined;
 }
 
 /** A cache's options with nothing left open. */

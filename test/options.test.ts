@@ -62,7 +62,7 @@ describe('the options', () => {
   });
 
   it('have their defaults in a rule that leaves them `undefined`', () => {
-    const concurrency = { limit: 2, queueLimit: undefined } as unknown as { limit: number };
+    const concurrency = { limit: 2, queueLimit: undefined };
     const { defaults } = resolveOptions({ concurrency });
     expect(defaults.concurrency).toEqual({ limit: 2, queueLimit: 1000 });
   });

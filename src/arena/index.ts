@@ -16,7 +16,7 @@ export interface ArenaOptions {
    * The most entries.
    * @default maxBytes / 512
    */
-  readonly maxSize?: number;
+  readonly maxSize?: number | undefined;
 }
 
 const smallestArena = 65_536;

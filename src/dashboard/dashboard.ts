@@ -7,6 +7,7 @@ import { coreOf } from '../manager/cache-context.js';
 import { TierUsages } from '../manager/tier-usages.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
+  type Defined,
   expected,
   expectedUnseen,
   given,
@@ -40,27 +41,27 @@ export interface DashboardOptions {
    * backticks, which URLs don't carry as they are. The page takes it from its URL, after `#token=`.
    * @default 32 random hex digits
    */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /**
    * Whether entries can only be looked at.
    * @default false
    */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
   /**
    * Names, without ports, by which the page is reached besides `localhost`, `127.0.0.1` and `[::1]`.
    * @default []
    */
-  readonly hosts?: readonly string[];
+  readonly hosts?: readonly string[] | undefined;
   /**
    * Milliseconds between two readings of the figures while a page is open.
    * @default 1000
    */
-  readonly interval?: number;
+  readonly interval?: number | undefined;
   /**
    * What the page is called.
    * @default 'Toolstash'
    */
-  readonly title?: string;
+  readonly title?: string | undefined;
 }
 
 /** The dashboard of one cache. */
@@ -180,7 +181,7 @@ function isMalformed(error: unknown): boolean {
 
 const shortestToken = 16;
 
-function resolve(options: DashboardOptions): Required<DashboardOptions> {
+function resolve(options: DashboardOptions): Required<Defined<DashboardOptions>> {
   refuseUnknown(
     objectOf(options, 'dashboard', 'an object of options'),
     ['token', 'readOnly', 'hosts', 'interval', 'title'],

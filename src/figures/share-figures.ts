@@ -17,16 +17,16 @@ import { readSum, reportOf } from './sum-report.js';
 /** How a process shares its figures. */
 export interface ShareFiguresOptions {
   /** What this process is called in reports. @default 'process' */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** How often the figures are left. @default '10s' */
-  readonly interval?: Duration;
+  readonly interval?: Duration | undefined;
   /** How long they count after they were left last, so also those of a process that has died. @default '7d' */
-  readonly keepFor?: Duration;
+  readonly keepFor?: Duration | undefined;
   /**
    * The folder that the processes share for it.
    * @default Redis where the cache has it as `remote`, else `.figures` in `persistDir`
    */
-  readonly folder?: string;
+  readonly folder?: string | undefined;
 }
 
 /** Figures that are shared. */

@@ -16,13 +16,13 @@ export interface BloomFilterOptions {
    *
    * @default 0.01
    */
-  readonly falsePositiveRate?: number;
+  readonly falsePositiveRate?: number | undefined;
   /**
    * Called once when there are more keys than `capacity`; again only after a rebuild. It must not throw.
    *
    * @default a process warning
    */
-  readonly onOverfull?: (filter: BloomFilter) => void;
+  readonly onOverfull?: ((filter: BloomFilter) => void) | undefined;
 }
 
 export const defaultFalsePositiveRate = 0.01;

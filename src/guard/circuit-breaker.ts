@@ -28,7 +28,7 @@ export interface CircuitBreakerOptions {
   readonly openForMs: number;
   readonly clock: Clock;
   /** Told of every change, after it. It must not throw. */
-  readonly onStateChange?: (state: CircuitState, previous: CircuitState) => void;
+  readonly onStateChange?: ((state: CircuitState, previous: CircuitState) => void) | undefined;
 }
 
 /** One call let through. Exactly one of these is called when its outcome is known; later ones do nothing. */

@@ -24,7 +24,7 @@ export interface PermitOptions {
    *
    * @default 0
    */
-  readonly depth?: number;
+  readonly depth?: number | undefined;
 }
 
 /**

@@ -118,7 +118,7 @@ export function refuseIdleCoherence({
   ...own
 }: Pick<GuardOptions, 'coherence'> & {
   readonly remote?: unknown;
-  readonly methods?: Readonly<Record<string, Pick<GuardOptions, 'coherence'>>>;
+  readonly methods?: Readonly<Record<string, Pick<GuardOptions, 'coherence'>>> | undefined;
 }): void {
   if (remote !== undefined) return;
   const refuse = (path: string, { coherence }: Pick<GuardOptions, 'coherence'>) => {

@@ -5,6 +5,7 @@ import { systemClock } from '../clock.js';
 import { type Duration, parseDuration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
 import {
+  type Defined,
   expected,
   functionOf,
   missing,
@@ -140,7 +141,7 @@ function readTags(
   return [...value];
 }
 
-function readConcurrency(value: number | ConcurrencyRule, path: string): Required<ConcurrencyRule> {
+function readConcurrency(value: number | ConcurrencyRule, path: string): Required<Defined<ConcurrencyRule>> {
   const isRule = typeof value === 'object' && value !== null;
   if (!isRule && typeof value !== 'number') throw expected(path, 'a number, `{ limit }` or false', value);
   const { queueLimit } = ruleDefaults;

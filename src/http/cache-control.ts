@@ -23,11 +23,11 @@ export interface CacheControlRule {
    * anything. A path with `..`, `.`, backslashes or encoded slashes is in no folder: who serves it may read it otherwise.
    * @default every path
    */
-  readonly path?: string | RegExp | ((path: string) => boolean);
+  readonly path?: string | RegExp | ((path: string) => boolean) | undefined;
   /** Which methods. @default every method */
-  readonly methods?: readonly string[];
+  readonly methods?: readonly string[] | undefined;
   /** Which statuses: `'success'` is 200 to 299 and 304. @default every status */
-  readonly status?: 'success' | readonly number[] | ((status: number) => boolean);
+  readonly status?: 'success' | readonly number[] | ((status: number) => boolean) | undefined;
   /** The headers that such a response gets. */
   readonly headers: Readonly<Record<string, string>>;
 }

@@ -5,6 +5,7 @@ import { type Duration, parseDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import {
+  definedOnly,
   functionOf,
   hasMethods,
   integer,
@@ -35,65 +36,68 @@ export interface ResponseCacheOptions {
    * The method that responses are stored under, in statistics and on disk.
    * @default 'http'
    */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /**
    * How long a response is fresh that doesn't say so itself by `Cache-Control` or `Expires`. 0 stores none of those.
    * @default 0
    */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /**
    * The query parameters that make a difference. All others are taken off the URL before the route sees it, so that none
    * can change what others get. `'all'`: the query as it was sent.
    * @default 'all'
    */
-  readonly query?: 'all' | readonly string[];
+  readonly query?: 'all' | readonly string[] | undefined;
   /**
    * Request headers that make a difference besides those that a response names in `Vary`: what a route reads without saying so.
    * @default []
    */
-  readonly headers?: readonly string[];
+  readonly headers?: readonly string[] | undefined;
   /**
    * What stored responses can be invalidated by, through `cache.invalidateTags`: names, or a function of request and response.
    * @default []
    */
-  readonly tags?: readonly string[] | ((request: TaggedRequest, response: ResponseHead) => readonly string[]);
+  readonly tags?:
+    | readonly string[]
+    | ((request: TaggedRequest, response: ResponseHead) => readonly string[])
+    | undefined;
   /**
    * The largest body that is stored, in bytes. Larger ones are passed on as they come.
    * @default 1048576 (1 MiB)
    */
-  readonly maxBodyBytes?: number;
+  readonly maxBodyBytes?: number | undefined;
   /**
    * What clients are told of keeping a stored response: to ask each time (`no-cache`, so that an invalidation reaches them),
    * or what the route said.
    * @default 'no-cache'
    */
-  readonly downstream?: 'no-cache' | 'as-is';
+  readonly downstream?: 'no-cache' | 'as-is' | undefined;
   /**
    * Whether a client's `Cache-Control` counts: `no-cache`, `no-store`, `max-age`, `min-fresh`, `only-if-cached`. Ignored, no
    * client can make the route run.
    * @default 'heed'
    */
-  readonly clientDirectives?: 'heed' | 'ignore';
+  readonly clientDirectives?: 'heed' | 'ignore' | undefined;
   /**
    * Whether a request other than GET and HEAD that succeeds invalidates what is stored of its path.
    * @default true
    */
-  readonly invalidateOnWrite?: boolean;
+  readonly invalidateOnWrite?: boolean | undefined;
   /**
    * How long a request waits for another one that runs the same route, before it runs it itself.
    * @default '10s'
    */
-  readonly waitTimeout?: Duration;
+  readonly waitTimeout?: Duration | undefined;
   /**
    * Whether responses tell by `Cache-Status` (RFC 9211) where they came from.
    * @default false
    */
-  readonly cacheStatus?: boolean;
+  readonly cacheStatus?: boolean | undefined;
   /**
    * Where time comes from.
    * @default the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** The options with nothing left open. */
@@ -131,7 +135,7 @@ export function resolveResponseCacheOptions(options: ResponseCacheOptions): Reso
   refuseUnknown(objectOf(options, 'responseCache', 'an object as `{ cache }`'), names, {
     of: 'responseCache',
   });
-  const given = { ...defaults, ...withoutUndefined(options) };
+  const given = { ...defaults, ...definedOnly(options) };
   hasMethods(given.cache, 'cache', ['getOrSet', 'refresh', 'invalidateTags', 'delete']);
   if (text(given.method, 'method') === '')
     throw new InvalidOptionError('Expected `method` to be a name, got none');
@@ -161,8 +165,4 @@ export function resolveResponseCacheOptions(options: ResponseCacheOptions): Reso
 function textList(value: unknown, path: string): readonly string[] {
   if (Array.isArray(value) && value.every((each) => typeof each === 'string' && each !== '')) return value;
   throw new InvalidOptionError(`Expected \`${path}\` to be a list of names, got ${shown(value)}`);
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }

@@ -13,12 +13,12 @@ export interface UndiciStoreOptions {
    * The method that responses are stored under, in statistics and on disk.
    * @default 'undici'
    */
-  readonly method?: string;
+  readonly method?: string | undefined;
   /**
    * The largest body that is stored, in bytes.
    * @default 5242880 (5 MiB)
    */
-  readonly maxBodyBytes?: number;
+  readonly maxBodyBytes?: number | undefined;
 }
 
 /** Headers as undici has them. */

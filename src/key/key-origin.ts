@@ -1,7 +1,7 @@
 /** What a key was made from, as it is kept beside an entry on request: the option `keepParams`. */
 
 import { types } from 'node:util';
-import { objectOf, refuseUnknown } from '../option-checks.js';
+import { type Defined, objectOf, refuseUnknown } from '../option-checks.js';
 import type { HeldArguments } from './argument-index.js';
 import { checkedPaths, type IgnoredMembers, type IgnoredPath } from './ignored-path.js';
 import { type RedactedPaths, redactedBelow } from './redacted-paths.js';
@@ -27,15 +27,15 @@ export interface KeepParams {
    * As in `ignore`: `'token'`, `'auth.token'`, `['auth', 'api.key']`; besides, `*` is any key and `**` any number of them
    * (`'*.apiKey'`, `'**.password'`), and case makes no difference. In lists `null` stands in for what is left out.
    */
-  readonly redact?: readonly IgnoredPath[];
+  readonly redact?: readonly IgnoredPath[] | undefined;
 }
 
 /** The option `keepParams`, checked; `undefined`: nothing is kept. What is redacted adds up. @throws InvalidOptionError */
 export function resolveKeepParams(
   value: boolean | KeepParams | undefined,
   path: string,
-  inherited: Required<KeepParams> | undefined,
-): Required<KeepParams> | undefined {
+  inherited: Required<Defined<KeepParams>> | undefined,
+): Required<Defined<KeepParams>> | undefined {
   if (value === undefined) return inherited;
   if (typeof value === 'boolean') return value ? (inherited ?? { redact: [] }) : undefined;
   objectOf(value, path, 'true, false or `{ redact: [paths] }`');

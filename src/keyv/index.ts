@@ -18,7 +18,7 @@ export interface KeyvAdapterOptions {
    * The method that values are stored under, in statistics and on disk. Its options are those of the cache for it.
    * @default 'keyv'
    */
-  readonly method?: string;
+  readonly method?: string | undefined;
 }
 
 /** What Keyv 6 stores: a serialized text, or, without serialization, an object. */

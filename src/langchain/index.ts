@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError, InvalidOptionError, messageOf } from '../errors.js';
 import type { CacheManager, ToolRules } from '../index.js';
-import { objectOf, oneOf, refuseUnknown, shown } from '../option-checks.js';
+import { type Defined, objectOf, oneOf, refuseUnknown, shown } from '../option-checks.js';
 import { isNotRecorded, recordedTools } from '../recorded-tools.js';
 import {
   type AdaptedFunction,
@@ -42,7 +42,7 @@ export interface CacheMiddlewareOptions {
    * to see it thrown.
    * @default 'message'
    */
-  readonly toolErrors?: 'message' | 'throw';
+  readonly toolErrors?: 'message' | 'throw' | undefined;
 }
 
 /** A middleware, as `createAgent({ middleware: [...] })` takes it. */
@@ -189,7 +189,7 @@ function inheriting(tool: Tool, invoke: Tool['invoke']): Tool {
   return Object.create(tool, { invoke: { value: invoke, writable: true, configurable: true } }) as Tool;
 }
 
-function checkedOptions(options: CacheMiddlewareOptions): Required<CacheMiddlewareOptions> {
+function checkedOptions(options: CacheMiddlewareOptions): Required<Defined<CacheMiddlewareOptions>> {
   const what = 'an object, as `{ ToolMessage }` with the class of `langchain`';
   const of = 'cacheMiddleware';
   refuseUnknown(objectOf(options, 'options', what), ['ToolMessage', 'toolErrors'], { of });

@@ -10,19 +10,19 @@ export interface CacheClientOptions {
    * also across processes. Without it each connection has its own.
    * @default undefined
    */
-  readonly server?: string;
+  readonly server?: string | undefined;
   /**
    * For whom the server answers, where that makes a difference: a user, a tenant, the account of a token. `null` where it
    * answers everybody alike. A function is asked at each call. Needed with `server`.
    * @default null
    */
-  readonly principal?: string | null | (() => string | null);
+  readonly principal?: string | null | (() => string | null) | undefined;
   /**
    * Whether results say in their `_meta` where they come from: `'toolstash/answer': { source, ageMs, isStale, key }`, as
    * `onAnswer` of `toolstash/trust` tells it; with `approximate`, its distance and paths, for an approximate answer.
    * @default false
    */
-  readonly provenance?: boolean;
+  readonly provenance?: boolean | undefined;
 }
 
 /** @throws InvalidOptionError naming the option, its value and the fix */

@@ -26,7 +26,7 @@ export interface OpenTelemetryOptions extends MetricsOptions {
    * Where the meter comes from.
    * @default the global meter provider
    */
-  readonly meterProvider?: OpenTelemetryMeterProvider;
+  readonly meterProvider?: OpenTelemetryMeterProvider | undefined;
 }
 
 type Library = typeof import('@opentelemetry/api');
@@ -93,12 +93,12 @@ export interface OpenTelemetrySpanOptions {
    * Where the tracer comes from.
    * @default the global tracer provider
    */
-  readonly tracerProvider?: OpenTelemetryTracerProvider;
+  readonly tracerProvider?: OpenTelemetryTracerProvider | undefined;
   /**
    * What tells this cache from others of the process: the attribute `toolstash.cache`.
    * @default 'default'
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
 }
 
 /**

@@ -36,7 +36,7 @@ export interface PrometheusOptions extends MetricsOptions {
    * Where the metrics are registered.
    * @default the default registry of `prom-client`
    */
-  readonly registry?: PrometheusRegistry;
+  readonly registry?: PrometheusRegistry | undefined;
 }
 
 type Library = typeof import('prom-client');

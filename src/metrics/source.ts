@@ -6,7 +6,7 @@ import { callListener } from '../listener.js';
 import { type CacheCore, coreOf } from '../manager/cache-context.js';
 import { onTierLookup, type TierLookup, tryMemory } from '../manager/lookup-times.js';
 import { TierUsages } from '../manager/tier-usages.js';
-import { hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import { type Defined, hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
 import {
   cacheSeries,
   type Series,
@@ -22,13 +22,13 @@ export interface MetricsOptions {
    * What tells this cache from others of the process: the label `cache`.
    * @default 'default'
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * How many methods have figures of their own; all later ones are summed up as `(other)`. Each is a value of a label,
    * which costs whoever stores the metrics.
    * @default 50
    */
-  readonly maxMethods?: number;
+  readonly maxMethods?: number | undefined;
   /**
    * What `verifyHits` of `toolstash/trust` gives: how often its tools say something else than the cache, with a confidence
    * interval, is exported too. They have figures of their own whatever `maxMethods` is.
@@ -40,7 +40,7 @@ export interface MetricsOptions {
   };
 }
 
-type Resolved = Required<Omit<MetricsOptions, 'verification'>> & {
+type Resolved = Required<Defined<Omit<MetricsOptions, 'verification'>>> & {
   readonly verification: MetricsOptions['verification'] | undefined;
 };
 

@@ -1,6 +1,7 @@
 /** What a cache does for a proxy, on a terminal, renewed in place. */
 
 import type { CacheManager, CacheOptions } from '../index.js';
+import { definedOnly } from '../option-checks.js';
 import { defaultOptions } from '../options.js';
 import { paintFor } from '../report/paint.js';
 import { formatStatsReport } from '../report/stats-report.js';
@@ -16,7 +17,7 @@ export function startTable(
 ): () => void {
   if (!stream.isTTY || process.env['TERM'] === 'dumb') return () => {};
   const paint = paintFor(stream);
-  const { maxSize, maxBytes, eviction } = { ...defaultOptions, ...options };
+  const { maxSize, maxBytes, eviction } = { ...defaultOptions, ...definedOnly(options) };
   const bounds = { maxSize, maxBytes, eviction: eviction as string };
   let shown = '';
   const show = () => {

@@ -20,9 +20,9 @@ export interface ProxyToolOptions extends Omit<ToolOptions, 'scope' | 'key' | 's
    * Who shares its answers, of those with the same `identity` and principal.
    * @default 'global' for pure tools, else 'task'
    */
-  readonly scope?: SharingScope;
+  readonly scope?: SharingScope | undefined;
   /** For tools whose equal calls may differ: how many results are kept of each. @default 1 */
-  readonly samples?: number;
+  readonly samples?: number | undefined;
 }
 
 /** Under options; `"write"`: it may change anything; `"opaque"`: nobody knows. */

@@ -39,23 +39,23 @@ export interface RecordingOptions {
    * change of its code.
    * @default 'live'
    */
-  readonly mode?: RecordingMode;
+  readonly mode?: RecordingMode | undefined;
   /**
    * Paths of params that are not kept, as in `keepParams: { redact }`: they never reach the disk. Results are kept as they are.
    * @default []
    */
-  readonly redact?: readonly IgnoredPath[];
+  readonly redact?: readonly IgnoredPath[] | undefined;
   /**
    * Tools that `strict` may run where nothing is recorded: they need no network, or are stand-ins. `*` stands for any text.
    * @default []
    */
-  readonly offline?: readonly string[];
+  readonly offline?: readonly string[] | undefined;
   /**
    * In `replay`, answers calls that are not recorded by the nearest one that is. Such an answer is marked (`onAnswer`, `lookup`,
    * `onAnswer` of a rollout), never stored, and never counted as a hit.
    * @default undefined
    */
-  readonly approximate?: ApproximateOptions;
+  readonly approximate?: ApproximateOptions | undefined;
   /** Called with each load that was answered from the recording: once for all calls that wait for it. */
   onAnswer?(call: AnsweredCall): void;
 }

@@ -2,7 +2,15 @@
 
 import { type Duration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
-import { expected, expectedUnseen, integer, refuseUnknown, text, trueOrFalse } from '../option-checks.js';
+import {
+  definedOnly,
+  expected,
+  expectedUnseen,
+  integer,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+} from '../option-checks.js';
 import { type Environment, environmentAddress, redisUrl, withSocket } from './redis-address.js';
 import type { RedisClientOptions } from './redis-library.js';
 
@@ -12,71 +20,71 @@ export interface RedisOptions {
    * `redis://user:password@host:6379/0`, or `rediss://` for TLS. A password may hold any character, percent-encoded or not.
    * @default REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB and REDIS_TLS
    */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** A client of the `redis` package, whose options are taken: connections of its own are made, and it is left alone. */
-  readonly client?: RedisClientLike;
+  readonly client?: RedisClientLike | undefined;
   /** Nodes of a cluster, which tell where the others are: `{ rootNodes, defaults }`, as `createCluster` takes them. */
-  readonly cluster?: RedisClusterOptions;
+  readonly cluster?: RedisClusterOptions | undefined;
   /** Sentinels that know the server, as `createSentinel` of the `redis` package takes them. */
-  readonly sentinel?: RedisSentinelOptions;
+  readonly sentinel?: RedisSentinelOptions | undefined;
   /** Further options of the clients, such as `socket: { ca }`, as `createClient` of the `redis` package takes them. */
-  readonly clientOptions?: object;
+  readonly clientOptions?: object | undefined;
   /**
    * What the names of all keys begin with. Caches with the same one share their values.
    * @default 'toolstash'
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /**
    * How long a call waits for Redis before it goes on to the tool, in ms or as text.
    * @default 100
    */
-  readonly remoteTimeout?: Duration;
+  readonly remoteTimeout?: Duration | undefined;
   /**
    * How long a load waits for another machine that loads the same, in ms or as text; then it loads for itself.
    * @default '10s'
    */
-  readonly waitTimeout?: Duration;
+  readonly waitTimeout?: Duration | undefined;
   /**
    * How long the right to load a key is held without a sign of life, in ms or as text.
    * @default '5s'
    */
-  readonly leaseTtl?: Duration;
+  readonly leaseTtl?: Duration | undefined;
   /**
    * How often the connection is asked whether it is alive, in ms or as text.
    * @default '1s'
    */
-  readonly heartbeat?: Duration;
+  readonly heartbeat?: Duration | undefined;
   /**
    * How long after Redis has acknowledged a change another machine may still answer with what was there before, in ms or as
    * text: at least `heartbeat` and `remoteTimeout` together.
    * @default heartbeat + remoteTimeout + 400 ms
    */
-  readonly bound?: Duration;
+  readonly bound?: Duration | undefined;
   /**
    * The longest that a value stays in Redis, whatever its ttl, in ms or as text.
    * @default '30d'
    */
-  readonly maxTtl?: Duration;
+  readonly maxTtl?: Duration | undefined;
   /**
    * Values of at least so many bytes are compressed.
    * @default 8192
    */
-  readonly gzipBytes?: number;
+  readonly gzipBytes?: number | undefined;
   /**
    * How many changes Redis keeps, for those who were away.
    * @default 10000
    */
-  readonly logLength?: number;
+  readonly logLength?: number | undefined;
   /**
    * How many changes wait here while Redis is away; more become a clearing of everything.
    * @default 10000
    */
-  readonly queueLimit?: number;
+  readonly queueLimit?: number | undefined;
   /**
    * Whether an awaited `set` waits until Redis has it, `remoteTimeout` at most.
    * @default false
    */
-  readonly awaitWrites?: boolean;
+  readonly awaitWrites?: boolean | undefined;
 }
 
 /** What is taken of a client of the `redis` package. */
@@ -90,7 +98,7 @@ export interface RedisClusterOptions {
   /** Nodes that are asked, one after the other, until one answers. */
   readonly rootNodes: readonly { readonly url?: string; readonly socket?: object }[];
   /** Options of the connections to every node, such as `username`, `password` and `socket: { tls: true }`. */
-  readonly defaults?: object;
+  readonly defaults?: object | undefined;
 }
 
 /** Where sentinels are, and whom they watch. */
@@ -100,9 +108,9 @@ export interface RedisSentinelOptions {
   /** Where the sentinels are. */
   readonly sentinelRootNodes: readonly { readonly host: string; readonly port: number }[];
   /** Options of the connections to the server. */
-  readonly nodeClientOptions?: object;
+  readonly nodeClientOptions?: object | undefined;
   /** Options of the connections to sentinels. */
-  readonly sentinelClientOptions?: object;
+  readonly sentinelClientOptions?: object | undefined;
 }
 
 /** The options with nothing left open. Times in ms. */
@@ -211,10 +219,6 @@ function objectOf<T>(value: T, path: string, what = 'an object'): T & object {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw expectedUnseen(path, what, value);
   return value;
-}
-
-function definedOnly(options: RedisOptions): RedisOptions {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
 function placeOf(options: RedisOptions, environment: Environment): RedisClientOptions {

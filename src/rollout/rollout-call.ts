@@ -17,7 +17,7 @@ export type RunTool<Input, Result> = (input: Input, context: ToolRunContext) => 
 /** The options of one call. */
 export interface RolloutCallOptions {
   /** Ends this caller's wait. What a write may have changed by then is shared with nobody. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What is known of a call that its framework may interrupt, to ask a person. */
@@ -30,7 +30,7 @@ export interface Interruptible {
 
 /** The options of a call of a framework's tool. */
 export interface ToolCallOptions extends RolloutCallOptions {
-  readonly interruptible?: Interruptible;
+  readonly interruptible?: Interruptible | undefined;
 }
 
 /** A tool of a rollout. */

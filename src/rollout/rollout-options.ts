@@ -17,28 +17,28 @@ export interface RolloutOptions {
    * world. Without one, nothing under the scopes 'task' and 'rollout' is shared with another rollout, whatever its id.
    * @default undefined
    */
-  readonly task?: string | number;
+  readonly task?: string | number | undefined;
   /**
    * Its name among the rollouts of its task.
    * @default a random one
    */
-  readonly id?: string | number;
+  readonly id?: string | number | undefined;
   /**
    * Who shares results with it: all who begin in the same state.
    * @default 'task', or without a task 'rollout'
    */
-  readonly scope?: SharingScope;
+  readonly scope?: SharingScope | undefined;
   /**
    * How long a write is waited for; then its call rejects with a `LoaderTimeoutError`, and what it may have written is
    * not cached before its tool has settled.
    * @default undefined (for as long as it takes)
    */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /**
    * Makes the rollout's world again from its writes, which are then answered from the cache too, until a tool has to run.
    * @default undefined: writes always run
    */
-  readonly environment?: RolloutEnvironment;
+  readonly environment?: RolloutEnvironment | undefined;
   /** Called with the provenance of every answer, before it is handed out. Calls take some microseconds longer with it. */
   onAnswer?(answer: Answer): void;
   /**

@@ -13,7 +13,7 @@ export interface ReleaseOptions {
    * Whether its state stays for the next holder, for `stateTtl`. `false` deletes it: the session is over.
    * @default true
    */
-  readonly keepState?: boolean;
+  readonly keepState?: boolean | undefined;
 }
 
 /** What leases work with. */

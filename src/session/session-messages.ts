@@ -30,7 +30,7 @@ export interface RequestOptions {
    * How long to wait for the answer, in ms or as text.
    * @default '5s'
    */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
 }
 
 /** What messages are sent with. */

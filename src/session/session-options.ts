@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { type Duration, positiveDuration } from '../duration.js';
 import { InvalidOptionError } from '../errors.js';
 import {
+  definedOnly,
   expected,
   functionOf,
   hasMethods,
@@ -31,56 +32,56 @@ export interface SessionOptions<T extends SessionTypes = SessionTypes> extends R
    * What the names of all keys begin with. Nodes with the same one share their sessions.
    * @default 'toolstash-sessions'
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /**
    * The name of this node, as others see it: an address to forward to, for example.
    * @default host name and process id
    */
-  readonly node?: string;
+  readonly node?: string | undefined;
   /**
    * How long after its last sign of life a node, and with it all that it holds, is given up, in ms or as text.
    * @default '15s'
    */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /**
    * How often a node gives a sign of life, in ms or as text: half of `ttl` at most.
    * @default '5s'
    */
-  readonly refresh?: Duration;
+  readonly refresh?: Duration | undefined;
   /**
    * How long an operation waits for Redis, in ms or as text.
    * @default '1s'
    */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /**
    * Over how many hash tags sessions are spread: the same on all nodes.
    * @default 16
    */
-  readonly shards?: number;
+  readonly shards?: number | undefined;
   /**
    * How many replicas must have a claim or a state before it counts. More is lost less often when Redis fails over.
    * @default 0
    */
-  readonly wait?: number;
+  readonly wait?: number | undefined;
   /**
    * How long the state of a session stays that nobody holds any more, in ms or as text.
    * @default '1h'
    */
-  readonly stateTtl?: Duration;
+  readonly stateTtl?: Duration | undefined;
   /**
    * Given, this node takes its share of the sessions of dead nodes, and hears of each by its lease. Else it hears only that
    * they are `orphaned`, and leaves them to nodes that have it, where there are any.
    */
-  readonly adopt?: (lease: SessionLease<T>) => unknown;
+  readonly adopt?: ((lease: SessionLease<T>) => unknown) | undefined;
   /** Codecs for classes of your own in states and messages, as those of a cache. */
-  readonly codecs?: readonly ClassCodec[];
+  readonly codecs?: readonly ClassCodec[] | undefined;
   /** Where time comes from: for tests. */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * What scripts take for the server's time, in microseconds: for tests.
    * @internal
    */
-  readonly serverTime?: () => number;
+  readonly serverTime?: (() => number) | undefined;
 }
 
 /** The options with nothing left open. Times in ms. */
@@ -164,8 +165,4 @@ function nameOf(value: unknown, path: string): string {
 
 function isPlace(name: string): boolean {
   return (placeNames as readonly string[]).includes(name);
-}
-
-function definedOnly<O extends object>(options: O): O {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as O;
 }

@@ -38,12 +38,12 @@ import { UserPlaces } from './user-places.js';
 /** How a session is claimed. */
 export interface ClaimOptions {
   /** Whose session it is. */
-  readonly user?: string;
+  readonly user?: string | undefined;
   /**
    * How many sessions the user may have at a time, this one included; needs `user`.
    * @default no limit
    */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /** How a connection is registered. */
@@ -52,12 +52,12 @@ export interface ConnectOptions {
    * Its id within the session. One that is there already is replaced.
    * @default a random one
    */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /**
    * How many connections the session may have at a time, this one included.
    * @default no limit
    */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
 }
 
 /**

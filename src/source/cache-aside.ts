@@ -23,46 +23,46 @@ export interface CacheAsideOptions<Id, Record> {
   /** Reads a record; `undefined` or `null` where there is none. */
   readonly load: (id: Id, signal: AbortSignal) => Promise<Record | undefined | null>;
   /** Writes a record. */
-  readonly store?: (id: Id, record: Record) => Promise<unknown>;
+  readonly store?: ((id: Id, record: Record) => Promise<unknown>) | undefined;
   /** Deletes a record. */
-  readonly remove?: (id: Id) => Promise<unknown>;
+  readonly remove?: ((id: Id) => Promise<unknown>) | undefined;
   /**
    * How long a record is cached.
    * @default '5m'
    */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /**
    * How long it is remembered that there is no such record.
    * @default '30s'
    */
-  readonly negativeTtl?: Duration;
+  readonly negativeTtl?: Duration | undefined;
   /**
    * What becomes of an updated record: `'around'`, the next reader loads it; `'through'`, it is cached at once.
    * @default 'around'
    */
-  readonly write?: 'around' | 'through';
+  readonly write?: 'around' | 'through' | undefined;
   /**
    * How long an update may take: until then nothing that is loaded meanwhile is cached, also if its process dies.
    * @default '30s'
    */
-  readonly tokenTtl?: Duration;
+  readonly tokenTtl?: Duration | undefined;
   /**
    * How long after an update nothing is cached, for replicas that lag behind.
    * @default 0
    */
-  readonly settle?: Duration;
+  readonly settle?: Duration | undefined;
   /**
    * How long an update waits for the cache to be on disk and in Redis, before it goes on without.
    * @default '1s'
    */
-  readonly flushTimeout?: Duration;
+  readonly flushTimeout?: Duration | undefined;
   /** Fields that are encrypted wherever the cache has them. */
-  readonly secrets?: SecretFields;
+  readonly secrets?: SecretFields | undefined;
   /**
    * Where time comes from.
    * @default the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** Records behind a cache. */

@@ -17,17 +17,17 @@ export interface PagedLogOptions<Event> {
    */
   readonly read: (from: number, limit: number) => Promise<readonly Event[]>;
   /** Appends events, and gives the index of the first. */
-  readonly append?: (events: readonly Event[]) => Promise<number>;
+  readonly append?: ((events: readonly Event[]) => Promise<number>) | undefined;
   /**
    * Events on a page. Pages begin at its multiples.
    * @default 25
    */
-  readonly pageSize?: number;
+  readonly pageSize?: number | undefined;
   /**
    * How long a whole page is cached.
    * @default null (for ever: events don't change)
    */
-  readonly ttl?: Duration | null;
+  readonly ttl?: Duration | null | undefined;
 }
 
 const names = ['cache', 'method', 'read', 'append', 'pageSize', 'ttl'];

@@ -18,32 +18,32 @@ export interface PolledSourceOptions<Row> {
    * How long an answer is taken for current.
    * @default '1m'
    */
-  readonly ttl?: Duration;
+  readonly ttl?: Duration | undefined;
   /**
    * How long the last answer stands in during an outage.
    * @default '1d'
    */
-  readonly keepFor?: Duration;
+  readonly keepFor?: Duration | undefined;
   /**
    * How long after a failure the source is left alone.
    * @default '5s'
    */
-  readonly retryAfter?: Duration;
+  readonly retryAfter?: Duration | undefined;
   /**
    * How long the source may take.
    * @default '30s'
    */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /**
    * The most rows. More are an outage: a source that went wild must not fill the memory.
    * @default 100000
    */
-  readonly maxRows?: number;
+  readonly maxRows?: number | undefined;
   /**
    * Where time comes from.
    * @default the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
 }
 
 /** What a source says, or said last. */

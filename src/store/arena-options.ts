@@ -133,7 +133,7 @@ const idle: Readonly<Record<string, string>> = {
 
 /** Memory as the option says. @throws InvalidOptionError naming the option, and what to do */
 export function resolveMemory(
-  options: { readonly memory?: MemoryOptions | Arena; readonly values?: unknown } & object,
+  options: { readonly memory?: MemoryOptions | Arena | undefined; readonly values?: unknown } & object,
 ): { readonly memory: ResolvedMemoryOptions | undefined; readonly arena: Arena | undefined } {
   const { memory } = options;
   if (memory === null || typeof memory !== 'object' || !('connect' in memory))

@@ -9,9 +9,9 @@ export interface MemoryOptions {
    * machine's): above 0 and below 1.
    * @default 0.85
    */
-  readonly maxHeapFraction?: number;
+  readonly maxHeapFraction?: number | undefined;
   /** Hears each time that entries had to leave. What it throws is a process warning. */
-  readonly onPressure?: (pressure: MemoryPressure) => void;
+  readonly onPressure?: ((pressure: MemoryPressure) => void) | undefined;
 }
 
 /** The memory of the process, as it was when entries had to leave, in bytes. */

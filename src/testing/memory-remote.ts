@@ -22,12 +22,12 @@ export interface MemoryRemoteOptions {
    * The time that all who share it go by.
    * @default the system's clock
    */
-  readonly clock?: Clock;
+  readonly clock?: Clock | undefined;
   /**
    * How long a cache waits for the load of another before it loads for itself, in ms.
    * @default 10000
    */
-  readonly waitTimeout?: number;
+  readonly waitTimeout?: number | undefined;
 }
 
 /**

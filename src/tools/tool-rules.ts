@@ -21,19 +21,19 @@ export interface ToolOptions extends Omit<WrapOptions, 'name' | 'params' | 'key'
    * Who may share an entry: a task, a user, a tenant. Tools that are made anew for each need it.
    * @default undefined (everybody)
    */
-  readonly scope?: string;
+  readonly scope?: string | undefined;
   /**
    * Whether tools of this name answer alike in all sets: they may be made anew for each rollout, and close over nothing
    * that makes a difference. Without `shared` or `scope` another tool of the name is refused.
    * @default false
    */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
   /**
    * What the tool reads and changes: see `toolstash/rollout`, whose `ToolEffects.fromRules` takes it from here. Without a
    * rollout only `'pure'` tools are cached.
    * @default 'pure'
    */
-  readonly effect?: Effect;
+  readonly effect?: Effect | undefined;
 }
 
 /** A tool is cached under options, or never: it writes, or what it does is not known. */

@@ -12,7 +12,7 @@ import { wilsonInterval } from './wilson.js';
 /** The options of `adviseTtl`. */
 export interface TtlAdviceOptions {
   /** Which share of answers may have changed by the end of their ttl, above 0 and below 1. @default 0.05 */
-  readonly mostChanged?: number;
+  readonly mostChanged?: number | undefined;
 }
 
 /** The share of answers that have changed by an age. */

@@ -13,7 +13,15 @@ import { InvalidOptionError } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { callListener } from '../listener.js';
 import type { CacheCore } from '../manager/cache-context.js';
-import { expected, functionOf, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
+import {
+  type Defined,
+  expected,
+  functionOf,
+  integer,
+  objectOf,
+  refuseUnknown,
+  shown,
+} from '../option-checks.js';
 import { isErrorByConvention } from '../tools/error-result.js';
 import { ExcessTest } from './excess-test.js';
 import { observedCore } from './observed.js';
@@ -33,7 +41,7 @@ export interface VerifyOptions {
   /** The tools that are run again, by name: pure ones, whose second run does no harm. All others are left alone. */
   readonly tools: Readonly<Record<string, true | VerifiedTool>>;
   /** Which share of their hits, 0 to 1. @default 0.01 */
-  readonly share?: number;
+  readonly share?: number | undefined;
   /**
    * A tool is demoted once its share of mismatches is surely above this: from then on it is never answered from the cache,
    * as an 'opaque' one. One whose share is not above it is demoted with a probability of 5 % at most, however long it is
@@ -41,15 +49,15 @@ export interface VerifyOptions {
    * 5 % split over all these looks. `null`: never.
    * @default 0.01
    */
-  readonly mostMismatches?: number | null;
+  readonly mostMismatches?: number | null | undefined;
   /** After how many comparisons a tool is judged first. @default 20 */
-  readonly leastComparisons?: number;
+  readonly leastComparisons?: number | undefined;
   /** How many runs of one tool at once. Hits that come meanwhile are not verified. @default 1 */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** After this a run counts as an error, and its signal is aborted. It keeps its place until it settles. @default '1m' */
-  readonly timeout?: Duration;
+  readonly timeout?: Duration | undefined;
   /** Where random numbers in [0, 1) come from. @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
   /** Called with each mismatch. */
   onMismatch?(mismatch: Mismatch): void;
   /**
@@ -128,7 +136,7 @@ export function verifyHits(cache: CacheManager, options: VerifyOptions): Verific
   return { stats: () => verifier.stats(), stop };
 }
 
-type Resolved = Required<Omit<VerifyOptions, 'timeout' | 'tools' | 'onMismatch' | 'onDemoted'>> &
+type Resolved = Required<Defined<Omit<VerifyOptions, 'timeout' | 'tools' | 'onMismatch' | 'onDemoted'>>> &
   Pick<VerifyOptions, 'onMismatch' | 'onDemoted'> & {
     readonly timeoutMs: number;
     readonly tools: readonly (readonly [name: string, equals: NonNullable<VerifiedTool['equals']>])[];

@@ -20,37 +20,37 @@ export interface WrapOptions<
    * With one, results outlast every reload, also those of the code before an edit.
    * @default the function's own name; `Class.method` for a decorated method
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /**
    * Names of the positional arguments. The params are then an object, as in a Python call with keywords:
    * `search('mvcc', 10)` with `['query', 'limit']` has the params `{ query: 'mvcc', limit: 10 }`. Arguments that
    * are `undefined` are left out.
    * @default undefined (a single plain object is the params, other arguments are a list)
    */
-  readonly params?: readonly string[];
+  readonly params?: readonly string[] | undefined;
   /**
    * Decides, from all arguments, what distinguishes one call from another.
    * @default undefined
    */
-  readonly key?: (...args: Args) => unknown;
+  readonly key?: ((...args: Args) => unknown) | undefined;
   /**
    * Who may share an entry: a task, a user, a tenant. A function takes it from the object that the method is
    * called on. It becomes part of the key.
    * @default undefined (see `shared`)
    */
-  readonly scope?: string | ((self: Self) => string);
+  readonly scope?: string | ((self: Self) => string) | undefined;
   /**
    * Whether results do not depend on the object that the method is called on: all instances share their entries.
    * Without `shared` or a `scope` function only calls on the first instance are cached.
    * @default false
    */
-  readonly shared?: boolean;
+  readonly shared?: boolean | undefined;
   /**
    * Whether what an async generator yields, or a stream that the function resolves to, is gathered to its end, stored, and
    * played back item by item. Functions of the value (`ttl`, `isError` …) are given `{ items, returned }`.
    * @default false (a generator is refused)
    */
-  readonly collect?: Collect;
+  readonly collect?: Collect | undefined;
 }
 
 /** The options of synchronous functions: those that need time to pass during a call are left out. */

@@ -89,3 +89,19 @@ declare module '../../src/index.js' {
   new CacheManager({ clock });
   expectTypeOf(storeContract).parameter(0).toEqualTypeOf<string | StoreFactory>();
 }
+
+// `undefined` is what is not given, as programs have it that read their environment
+{
+  const scope: string | undefined = process.env['TENANT'];
+  const signal = undefined as AbortSignal | undefined;
+  const ttl = undefined as '5m' | undefined;
+  const cache = new CacheManager({
+    scope,
+    ttl,
+    persistDir: scope,
+    methods: { search: { ttl, tags: undefined } },
+  });
+  expectTypeOf(cache.getOrSet('search', {}, () => 1, { signal, scope })).resolves.toEqualTypeOf<number>();
+  expectTypeOf(cache.get('search', {}, { scope })).resolves.toBeUnknown();
+  cache.wrap(async (query: string) => query, { scope, ttl, circuitBreaker: { openFor: ttl } });
+}

@@ -14,11 +14,11 @@ export interface MergeRules {
   /** What knows the newest entry of every key, wherever it lies; in the sources too, but for what is new in them. */
   readonly known: KnownEntries;
   /** Whether the entry, or a newer one, is there already where it would be taken over to. */
-  readonly isThere?: (header: MemberHeader, entry: number) => boolean;
+  readonly isThere?: ((header: MemberHeader, entry: number) => boolean) | undefined;
   /** Whether a marker in a file covers the entries of this method as of the stamp: what it covers is dropped. */
   readonly isCleared?: ((methodHash: string, stamp: Stamp) => boolean) | undefined;
   /** Whether a marker is of no use any more, since one that is not older is known elsewhere. */
-  readonly isTombstoneKnown?: (kind: number, key: string, stamp: Stamp) => boolean;
+  readonly isTombstoneKnown?: ((kind: number, key: string, stamp: Stamp) => boolean) | undefined;
   /** Whether a deletion of this stamp time has to stay, because older entries may come up that it covers. */
   readonly keepsTombstone: (time: number) => boolean;
   /** The same, in the place of a value that is dropped for lack of room or for its age. */

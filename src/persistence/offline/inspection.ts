@@ -25,11 +25,11 @@ export { expandPatterns, findPartitionFiles } from './path-patterns.js';
 /** What a look into files can be told. */
 export interface InspectionOptions {
   /** The largest body that is inflated, in bytes; 64 MiB by default. */
-  readonly maxMemberBytes?: number;
-  readonly files?: FileSystem;
-  readonly clock?: Clock;
+  readonly maxMemberBytes?: number | undefined;
+  readonly files?: FileSystem | undefined;
+  readonly clock?: Clock | undefined;
   /** Called after each file, with how many are done and how many there are. */
-  readonly onProgress?: (done: number, total: number) => void;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** What files hold. */

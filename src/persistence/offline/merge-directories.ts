@@ -12,9 +12,9 @@ import type { FileSystem } from '../file-system.js';
 export interface MergeDirectoriesOptions
   extends Omit<DiskOptions, 'persistDir' | 'mode' | 'loadCache' | 'consolidateInterval' | 'flushOnExit'> {
   /** Gets what goes wrong with single files while the rest is merged. */
-  readonly onError?: (error: CacheError) => void;
-  readonly files?: FileSystem;
-  readonly clock?: Clock;
+  readonly onError?: ((error: CacheError) => void) | undefined;
+  readonly files?: FileSystem | undefined;
+  readonly clock?: Clock | undefined;
 }
 
 /**

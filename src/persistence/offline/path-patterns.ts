@@ -14,7 +14,10 @@ import { isMonthFolder } from '../format/partition-name.js';
  */
 export async function findPartitionFiles(
   paths: readonly string[],
-  options: { readonly files?: FileSystem; readonly onUnlisted?: (error: CacheError) => void } = {},
+  options: {
+    readonly files?: FileSystem | undefined;
+    readonly onUnlisted?: (error: CacheError) => void;
+  } = {},
 ): Promise<string[]> {
   const { files = nodeFileSystem, onUnlisted = rethrow } = options;
   const found = new Set<string>();

@@ -24,7 +24,7 @@ export interface LoaderOptions {
   readonly isShared: boolean;
   readonly now: () => number;
   /** The loads under way, which changes by others supersede. */
-  readonly watches?: LoadWatches;
+  readonly watches?: LoadWatches | undefined;
 }
 
 /** A file in the cache folder that needs care. */
