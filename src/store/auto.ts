@@ -1,10 +1,18 @@
-/** The policy that answers most of the traffic there is, of LRU and W-TinyLFU: found by small simulations of both. */
+/** The policy that answers most of the traffic there is: of several windows and admissions, found by small simulations of all. */
 
 import { BoundedStore } from './bounded-store.js';
 import type { StoreEntry, StoreFactory, StoreOptions } from './store.js';
 import { AdaptiveWindowOrder } from './w-tinylfu.js';
 import type { WindowNode } from './window-order.js';
-import { windowShares } from './window-race.js';
+import { lruRule, narrowRule, ruleName, type WindowRule } from './window-rule.js';
+
+/** LRU for recency, a narrow window for loops, and what was used twice for keys whose popularity changes. */
+export const autoRules: readonly WindowRule[] = [
+  lruRule,
+  narrowRule,
+  { share: 0.05, admission: 'twice' },
+  { share: 0.5, admission: 'twice' },
+];
 
 /** A store that tells how it evicts now, and why. */
 class AutoStore<E extends StoreEntry> extends BoundedStore<E, WindowNode<E>> {
@@ -17,20 +25,18 @@ class AutoStore<E extends StoreEntry> extends BoundedStore<E, WindowNode<E>> {
 
   /** As a sentence. */
   get policy(): string {
-    const { windowShare, lookups, hits } = this.#order.standing;
-    const nameOf = (share: number) => (share === 1 ? 'lru' : `w-tinylfu with a window of ${share * 100} %`);
-    if (lookups === 0) return `${nameOf(windowShare)}: nothing had to leave yet`;
-    const shares = windowShares.map(
-      (share, at) => `${nameOf(share)} ${Math.round((100 * hits[at]!) / lookups)} %`,
-    );
-    return `${nameOf(windowShare)}: of the last ${Math.round(lookups)} lookups of sampled keys, ${shares.join(', ')} would be answered`;
+    const { rule, rules, lookups, hits } = this.#order.standing;
+    if (lookups === 0) return `${ruleName(rule)}: nothing had to leave yet`;
+    const shares = rules.map((each, at) => `${ruleName(each)} ${Math.round((100 * hits[at]!) / lookups)} %`);
+    return `${ruleName(rule)}: of the last ${Math.round(lookups)} lookups of sampled keys, ${shares.join(', ')} would be answered`;
   }
 }
 
 /**
- * Makes a store that evicts as the policy does which would answer most: LRU, which it starts as, or W-TinyLFU with a narrow or
- * a wide window. All three are simulated on at most 512 keys each. Within a point of LRU where calls repeat in a few
- * rollouts and never again, and near the best elsewhere. `cache.report()` says what it does and why. O(1).
+ * Makes a store that evicts as that policy does which would answer most: LRU, which it starts as, W-TinyLFU with a narrow window,
+ * or one that keeps what was used twice, with a narrow or a wide window. All are simulated on at most 512 keys each. Within a
+ * point of LRU where calls repeat in a few rollouts and never again, and near the best elsewhere. `cache.report()` says what
+ * it does and why. O(1).
  */
 export const auto: StoreFactory = (options) =>
-  new AutoStore(options, new AdaptiveWindowOrder(options.maxSize, 1));
+  new AutoStore(options, new AdaptiveWindowOrder(options.maxSize, autoRules));

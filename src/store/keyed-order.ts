@@ -10,6 +10,8 @@ export abstract class KeyedOrder<E extends StoreEntry, N extends OrderNode<E>>
 {
   readonly #makeMap: () => KeyMap<N>;
   #nodes: KeyMap<N>;
+  /** The node that was evicted last, to be used again: a new one takes the garbage collector longer than all else. */
+  #spare: N | undefined;
 
   /** @param maxSize the most entries it is to hold */
   constructor(maxSize: number);
@@ -20,8 +22,8 @@ export abstract class KeyedOrder<E extends StoreEntry, N extends OrderNode<E>>
     this.#nodes = this.#makeMap();
   }
 
-  /** Makes the node of a new entry and gives it its place. */
-  protected abstract link(entry: E): N;
+  /** Makes the node of a new entry, from one that has left if there is one, and gives it its place. */
+  protected abstract link(entry: E, spare: N | undefined): N;
   /** The node's entry was read. */
   protected abstract read(node: N): void;
   /** The node holds a newer entry now. */
@@ -48,7 +50,9 @@ export abstract class KeyedOrder<E extends StoreEntry, N extends OrderNode<E>>
   }
 
   insert(entry: E): void {
-    this.#nodes.set(entry.key, this.link(entry));
+    const spare = this.#spare;
+    this.#spare = undefined;
+    this.#nodes.set(entry.key, this.link(entry, spare));
   }
 
   remove(key: string): N | undefined {
@@ -64,6 +68,7 @@ export abstract class KeyedOrder<E extends StoreEntry, N extends OrderNode<E>>
     if (node === undefined) return undefined;
     this.unlink(node);
     if (node.entry !== undefined) this.#nodes.delete(node.entry.key);
+    this.#spare = node;
     return node;
   }
 

@@ -28,8 +28,9 @@ export class QueueOrder<E extends StoreEntry> extends KeyedOrder<E, QueueNode<E>
     this.#isRenewedByUse = rule === 'least recently used';
   }
 
-  protected link(entry: E): QueueNode<E> {
-    const node = new QueueNode(entry);
+  protected link(entry: E, spare: QueueNode<E> | undefined): QueueNode<E> {
+    const node = spare ?? new QueueNode(entry);
+    node.entry = entry;
     this.#queue.append(node);
     return node;
   }

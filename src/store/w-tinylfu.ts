@@ -10,28 +10,30 @@ import { BoundedStore } from './bounded-store.js';
 import { FrequencySketch } from './frequency-sketch.js';
 import type { StoreEntry, StoreFactory } from './store.js';
 import { type WindowNode, WindowOrder } from './window-order.js';
-import { type RaceStanding, WindowRace, type windowShares } from './window-race.js';
+import { type RaceStanding, WindowRace } from './window-race.js';
+import { lruRule, narrowRule, type WindowRule } from './window-rule.js';
 
-/** A window order that counts uses and takes the window which answers most. */
+/** A window order that counts uses and goes by the rule which answers most. */
 export class AdaptiveWindowOrder<E extends StoreEntry> extends WindowOrder<E> {
   readonly #counts: FrequencySketch;
   readonly #race: WindowRace;
 
-  /** @param start the share of the window to begin with */
-  constructor(maxSize: number, start: (typeof windowShares)[number], largestMap?: number) {
+  /** @param rules those to choose from: `narrowRule` among them, the first to begin with */
+  constructor(maxSize: number, rules: readonly WindowRule[], largestMap?: number) {
     const sketch = new FrequencySketch();
-    super(maxSize, sketch, start, largestMap);
+    const race = new WindowRace(sketch, rules);
+    super(maxSize, sketch, race.rule, largestMap);
     this.#counts = sketch;
-    this.#race = new WindowRace(sketch, start);
+    this.#race = race;
   }
 
-  /** What the choice of the window rests on. */
+  /** What the choice of the rule rests on. */
   get standing(): RaceStanding {
     return this.#race.standing;
   }
 
-  protected override link(entry: E): WindowNode<E> {
-    const node = super.link(entry);
+  protected override link(entry: E, spare: WindowNode<E> | undefined): WindowNode<E> {
+    const node = super.link(entry, spare);
     this.#used(node, false);
     return node;
   }
@@ -43,7 +45,7 @@ export class AdaptiveWindowOrder<E extends StoreEntry> extends WindowOrder<E> {
 
   override evict(reserved: WindowNode<E> | undefined): WindowNode<E> | undefined {
     this.#race.full(this);
-    this.windowShare = this.#race.windowShare;
+    this.rule = this.#race.rule;
     return super.evict(reserved);
   }
 
@@ -52,12 +54,19 @@ export class AdaptiveWindowOrder<E extends StoreEntry> extends WindowOrder<E> {
     this.#race.reset();
   }
 
-  #used({ hash, entry }: WindowNode<E>, isHit: boolean): void {
+  #used({ hash }: WindowNode<E>, isHit: boolean): void {
     this.#counts.count(hash, this.size);
-    if (entry !== undefined) this.#race.used(hash, entry.key, isHit);
-    this.windowShare = this.#race.windowShare;
+    this.#race.used(hash, isHit);
+    this.rule = this.#race.rule;
   }
 }
+
+/** The windows of `w-tinylfu`. */
+export const windowRules: readonly WindowRule[] = [
+  narrowRule,
+  { share: 0.2, admission: 'more often' },
+  lruRule,
+];
 
 /**
  * Makes a store that evicts, of the oldest of the window and the least recently used of the rest, the one used less often of
@@ -65,4 +74,4 @@ export class AdaptiveWindowOrder<E extends StoreEntry> extends WindowOrder<E> {
  * loops and scans, and with keys that stay popular. O(1).
  */
 export const wTinyLfu: StoreFactory = (options) =>
-  new BoundedStore(options, new AdaptiveWindowOrder(options.maxSize, 0.01));
+  new BoundedStore(options, new AdaptiveWindowOrder(options.maxSize, windowRules));

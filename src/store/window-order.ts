@@ -1,6 +1,6 @@
 /**
  * A window that takes all newcomers, before a main part that takes of them what is used more often than what leaves for it:
- * the order of W-TinyLFU, with a window that can be changed at any time. A window of 1 is LRU.
+ * the order of W-TinyLFU, with a rule that can be changed at any time.
  *
  * Gil Einziger, Roy Friedman, Ben Manes: TinyLFU: A Highly Efficient Cache Admission Policy, ACM Transactions on Storage
  * 13(4), 2017.
@@ -12,13 +12,14 @@ import type { FrequencySketch } from './frequency-sketch.js';
 import { hashOf } from './key-map.js';
 import { KeyedOrder } from './keyed-order.js';
 import type { StoreEntry } from './store.js';
+import type { WindowRule } from './window-rule.js';
 
 type Queue<E> = LinkedList<WindowNode<E>>;
 
 /** A node with the hash that its uses are counted by. */
 export class WindowNode<E> implements OrderNode<E>, Linked<WindowNode<E>> {
   entry: E | undefined;
-  readonly hash: number;
+  hash: number;
   queue: Queue<E>;
   previous: WindowNode<E> | undefined = undefined;
   next: WindowNode<E> | undefined = undefined;
@@ -31,24 +32,36 @@ export class WindowNode<E> implements OrderNode<E>, Linked<WindowNode<E>> {
 }
 
 /** What of the main part may be protected: used there, and the last to leave. */
-const protectedShare = 0.8;
+export const protectedShare = 0.8;
 /** How many more than one leave a window that has become too large, at each insertion. */
 const mostMoves = 16;
 
 /** The order of a `w-tinylfu` store. All is O(1), but for the sketch's halving. */
 export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<E>> {
-  /** The share of all entries that are in the window: 0 to 1. Changed, it is reached by and by. */
-  windowShare: number;
+  #rule: WindowRule;
   /** Whoever uses the order counts uses in it. */
   readonly #sketch: FrequencySketch;
-  readonly #window: Queue<E> = new LinkedList();
-  readonly #probation: Queue<E> = new LinkedList();
+  #window: Queue<E> = new LinkedList();
+  #probation: Queue<E> = new LinkedList();
   readonly #protected: Queue<E> = new LinkedList();
 
-  constructor(maxSize: number, sketch: FrequencySketch, windowShare: number, largestMap?: number) {
+  constructor(maxSize: number, sketch: FrequencySketch, rule: WindowRule, largestMap?: number) {
     super(maxSize, largestMap);
     this.#sketch = sketch;
-    this.windowShare = windowShare;
+    this.#rule = rule;
+  }
+
+  /** Changed, its window is reached by and by. */
+  get rule(): WindowRule {
+    return this.#rule;
+  }
+
+  set rule(rule: WindowRule) {
+    if (rule === this.#rule) return;
+    // All there is becomes the rest, so that a newcomer is compared with the oldest of it, and not the two oldest of it.
+    if (this.#rule.share >= 1 && this.#probation.size === 0 && this.#protected.size === 0)
+      [this.#window, this.#probation] = [this.#probation, this.#window];
+    this.#rule = rule;
   }
 
   get size(): number {
@@ -61,9 +74,13 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
       for (let node = first; node !== undefined; node = node.next) yield node;
   }
 
-  protected link(entry: E): WindowNode<E> {
+  protected link(entry: E, spare: WindowNode<E> | undefined): WindowNode<E> {
     const window = this.#window;
-    const node = new WindowNode(entry, hashOf(entry.key), window);
+    const hash = hashOf(entry.key);
+    const node = spare ?? new WindowNode(entry, hash, window);
+    node.entry = entry;
+    node.hash = hash;
+    node.queue = window;
     window.append(node);
     const most = this.#mostInWindow();
     for (let moves = 0; moves < mostMoves && window.size > most; moves += 1)
@@ -72,7 +89,7 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
   }
 
   protected read(node: WindowNode<E>): void {
-    if (node.queue === this.#window || this.windowShare >= 1) move(node, this.#window);
+    if (node.queue === this.#window || this.#rule.share >= 1) move(node, this.#window);
     else {
       move(node, this.#protected);
       while (this.#protected.size > protectedShare * (this.#probation.size + this.#protected.size))
@@ -93,7 +110,7 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
     const victim = firstBut(reserved, this.#probation) ?? firstBut(reserved, this.#protected);
     if (candidate === undefined || victim === undefined) return candidate ?? victim;
     if (this.#window.size < this.#mostInWindow()) return victim;
-    if (this.#sketch.of(candidate.hash) <= this.#sketch.of(victim.hash)) return candidate;
+    if (!this.#isAdmitted(candidate, victim)) return candidate;
     move(candidate, this.#probation);
     return victim;
   }
@@ -102,11 +119,19 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
     for (const queue of [this.#window, this.#probation, this.#protected]) queue.clear();
   }
 
-  #mostInWindow(): number {
-    return this.windowShare >= 1
-      ? Number.POSITIVE_INFINITY
-      : Math.max(1, Math.round(this.windowShare * this.size));
+  #isAdmitted(candidate: WindowNode<E>, victim: WindowNode<E>): boolean {
+    const uses = this.#sketch.of(candidate.hash);
+    return this.#rule.admission === 'twice' ? uses >= 2 : uses > this.#sketch.of(victim.hash);
   }
+
+  #mostInWindow(): number {
+    return mostInWindow(this.#rule, this.size);
+  }
+}
+
+/** So many of all entries may be in the window. */
+export function mostInWindow({ share }: WindowRule, entries: number): number {
+  return share >= 1 ? Number.POSITIVE_INFINITY : Math.max(1, Math.round(share * entries));
 }
 
 function move<E>(node: WindowNode<E>, queue: Queue<E>): void {

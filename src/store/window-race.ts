@@ -1,117 +1,139 @@
 /**
- * Which window would answer most: caches of several windows, simulated in small on a sample of the keys.
+ * Which window rule would answer most: all of them simulated in small on a sample of the keys.
  *
  * Carl Waldspurger, Trausti Saemundsson, Irfan Ahmad, Nohhyun Park: Cache Modeling and Optimization using Miniature
  * Simulations, USENIX ATC 2017; the sample is spatial, by the hashes of keys, as in their SHARDS (FAST 2015).
  */
 
 import type { FrequencySketch } from './frequency-sketch.js';
+import { ShadowWindows } from './shadow-windows.js';
 import type { StoreEntry } from './store.js';
-import { WindowOrder } from './window-order.js';
+import type { WindowOrder } from './window-order.js';
+import { narrowRule, type WindowRule } from './window-rule.js';
 
-/** The windows in the race, as shares of all entries: LRU, W-TinyLFU as published, and between. */
-export const windowShares = [1, 0.01, 0.2] as const;
-const lru = windowShares.indexOf(1);
-const narrow = windowShares.indexOf(0.01);
-
-/** Entries that each simulated cache holds at most. */
+/** Entries that each simulated cache holds: a quarter of the cache's, within these bounds. */
+const simulatedShare = 1 / 4;
+const leastSimulated = 256;
 const mostSimulated = 512;
-/** As few once no other window was taken for a while: so many lookups for each simulated entry. */
-const fewSimulated = 64;
+/** As many once no other rule was taken for a while: for so many lookups of each simulated entry. */
+const simulatedInCalm = 64;
 const calmAfter = 40;
-/** A window is taken once it has answered so many lookups more, as a share of the simulated entries. */
-const firstLead = 0.05;
-/** After the first change, so that two that are alike don't take turns: LRU sooner, because recency is the way of agents. */
-const laterLead = 0.25;
-const laterLeadOfLru = 0.15;
-const leastLead = 2;
-/** A drought: so many lookups that no window answers, as a share of the simulated entries; each answer takes some off. */
+/**
+ * A rule is taken once it has answered so many lookups more, as a share of the simulated entries: the first one, one with a
+ * narrower window, which lets go of little at once, and the last one after a drought.
+ */
+const smallLead = 0.07;
+const largeLead = 0.15;
+/** Fewer are chance. LRU needs less, because recency is the way of agents. */
+const leastLead = 6;
+const leastLeadOfLru = 3;
+/** A drought: so many lookups that no rule answers, as a share of the simulated entries; each answer takes some off. */
 const droughtShare = 0.15;
 const leastDrought = 32;
-/** So much longer must it be while the cache fills. */
-const droughtOfFilling = 3;
 const reliefOfHit = 8;
+/** How much more it takes at most to leave a rule that it was wrong to leave before. */
+const mostCaution = 16;
 
 /** What is known of the race. */
 export interface RaceStanding {
-  /** The share of the window that is taken. */
-  readonly windowShare: number;
+  /** The rule that is taken. */
+  readonly rule: WindowRule;
+  readonly rules: readonly WindowRule[];
   /** Lookups of sampled keys of late. */
   readonly lookups: number;
-  /** How many of them each of `windowShares` has answered. */
+  /** How many of them each of `rules` has answered. */
   readonly hits: readonly number[];
-  /** How often another window was taken. */
+  /** How often another rule was taken. */
   readonly changes: number;
 }
 
 /**
- * Simulates all windows and tells which to take. A window is left for one that leads clearly. LRU is also left for the narrow
- * window in a drought, before its entries are gone: where nothing is answered, nothing is lost by keeping what there is.
+ * Simulates all rules and tells which to take. A rule is left for one that leads clearly, and for the narrow window in a
+ * drought, before the entries are gone: where nothing is answered, nothing is lost by keeping what there is. Where leaving
+ * turns out to have been a loss, it takes twice as much to leave the same rule again.
  */
 export class WindowRace {
   readonly #sketch: FrequencySketch;
-  #current: number;
-  #shadows: WindowOrder<StoreEntry>[] = [];
+  readonly #rules: readonly WindowRule[];
+  readonly #narrow: number;
+  #shadows: ShadowWindows | undefined;
   /** Entries of the cache when the simulations were begun; 0 before. */
   #entries = 0;
-  #most = 0;
-  /** Lookups of sampled keys since a window was taken. */
-  #sinceChange = 0;
   /** Entries of a simulated cache. */
   #room = 0;
+  /** Lookups of sampled keys since a rule was taken. */
+  #sinceChange = 0;
+  #isCalm = false;
   /** Hashes below it are sampled. */
   #sampledBelow = 2 ** 32;
-  /** By how many hits each window leads the current one. */
-  #leads = windowShares.map(() => 0);
-  #hits = windowShares.map(() => 0);
+  #current = 0;
+  /** What was taken before. */
+  #previous: number | undefined;
+  /** By how many hits the cache leads what the previous rule would have answered since. */
+  #gain = 0;
+  /** Whether the current rule was taken because of a drought alone. */
+  #isAlarmed = false;
+  /** How much more it takes to leave each rule. */
+  readonly #cautions: number[];
+  /** By how many hits each rule leads the current one. */
+  readonly #leads: number[];
+  readonly #hits: number[];
   #lookups = 0;
   #drought = 0;
   #changes = 0;
 
-  constructor(sketch: FrequencySketch, windowShare: (typeof windowShares)[number]) {
+  /** @param rules `narrowRule` among them; the first is taken to begin with */
+  constructor(sketch: FrequencySketch, rules: readonly WindowRule[]) {
     this.#sketch = sketch;
-    this.#current = windowShares.indexOf(windowShare);
+    this.#rules = rules;
+    this.#narrow = rules.indexOf(narrowRule);
+    this.#cautions = rules.map(() => 1);
+    this.#leads = rules.map(() => 0);
+    this.#hits = rules.map(() => 0);
   }
 
-  get windowShare(): number {
-    return windowShares[this.#current] as number;
+  /** The rule to go by. */
+  get rule(): WindowRule {
+    return this.#rules[this.#current]!;
   }
 
   get standing(): RaceStanding {
-    const { windowShare } = this;
-    return { windowShare, lookups: this.#lookups, hits: [...this.#hits], changes: this.#changes };
+    const { rule } = this;
+    return {
+      ...{ rule, rules: this.#rules, changes: this.#changes },
+      ...{ lookups: this.#lookups, hits: [...this.#hits] },
+    };
   }
 
   /** The cache is full: the simulations begin with what it holds, and anew where it has come to hold twice or half as much. */
   full(order: WindowOrder<StoreEntry>): void {
     const { size } = order;
-    const most = this.#sinceChange > calmAfter * mostSimulated ? fewSimulated : mostSimulated;
-    if (most === this.#most && size <= 2 * this.#entries && size >= this.#entries / 2) return;
-    this.#most = most;
-    if (this.#entries === 0 && this.#isDrought(size * droughtOfFilling)) this.#take(narrow);
+    const isCalm = this.#sinceChange > calmAfter * mostSimulated;
+    const isBegun = this.#entries > 0 && size <= 2 * this.#entries && size >= this.#entries / 2;
+    if (isBegun && isCalm === this.#isCalm) return;
+    this.#isCalm = isCalm;
+    const rate = Math.min(1, (isCalm ? simulatedInCalm : simulatedOf(size)) / size);
+    this.#drought *= this.#entries === 0 ? rate : 0;
     this.#entries = size;
-    const rate = Math.min(1, most / size);
     this.#sampledBelow = rate * 2 ** 32;
     this.#room = Math.max(1, Math.round(rate * size));
-    this.#shadows = windowShares.map((share) => new WindowOrder(this.#room, this.#sketch, share));
-    this.#drought = 0;
-    for (const { hash, entry } of order.inOrder())
-      if (entry !== undefined && this.#isSampled(hash)) this.#visit(entry.key);
+    this.#shadows = new ShadowWindows(this.#rules, this.#room, this.#sketch);
+    for (const { hash } of order.inOrder()) if (this.#isSampled(hash)) this.#shadows.visit(hash);
     this.#hits.fill(0);
     this.#leads.fill(0);
     this.#lookups = 0;
   }
 
   /** A key was looked up and, if it was not there, set. */
-  used(hash: number, key: string, isHit: boolean): void {
-    if (this.#entries === 0) this.#countDrought(isHit);
-    else if (this.#isSampled(hash)) this.#judge(this.#visit(key));
+  used(hash: number, isHit: boolean): void {
+    if (this.#shadows === undefined) this.#countDrought(isHit);
+    else if (this.#isSampled(hash)) this.#judge(this.#shadows.visit(hash), isHit);
   }
 
   /** The cache is empty. */
   reset(): void {
     this.#entries = 0;
-    this.#shadows = [];
+    this.#shadows = undefined;
     this.#drought = 0;
   }
 
@@ -119,46 +141,42 @@ export class WindowRace {
     return Math.imul(hash ^ (hash >>> 16), 0x9e3779b1) >>> 0 < this.#sampledBelow;
   }
 
-  /** Looks a key up in all simulated caches, and tells which had it, a bit for each. */
-  #visit(key: string): number {
-    const entry: StoreEntry = { key, bytes: 1, expiresAt: null, loadMs: 0 };
-    let found = 0;
-    for (let at = 0; at < this.#shadows.length; at += 1) {
-      const shadow = this.#shadows[at]!;
-      if (shadow.use(key) !== undefined) {
-        found |= 1 << at;
-        this.#hits[at]! += 1;
-      } else {
-        if (shadow.size >= this.#room) shadow.evict(undefined);
-        shadow.insert(entry);
-      }
-    }
-    this.#lookups += 1;
-    return found;
-  }
-
-  #judge(found: number): void {
+  /** @param found a bit for each rule that had the key */
+  #judge(found: number, isHit: boolean): void {
     this.#sinceChange += 1;
-    const isHit = (found >> this.#current) & 1;
-    let best = -1;
-    for (let at = 0; at < this.#leads.length; at += 1) {
-      this.#leads[at] = Math.max(0, this.#leads[at]! + ((found >> at) & 1) - isHit);
-      if (this.#leads[at]! >= this.#leadOf(at) && (best < 0 || this.#leads[at]! > this.#leads[best]!))
-        best = at;
-    }
+    if (this.#previous !== undefined) this.#gain += (isHit ? 1 : 0) - ((found >> this.#previous) & 1);
+    const best = this.#countLeads(found);
     this.#countDrought(found !== 0);
-    if (best >= 0) this.#take(best);
-    else if (this.#isDrought(this.#room)) this.#take(narrow);
+    if (best !== undefined) this.#take(best);
+    else if (this.#isDrought(this.#room)) this.#alarm();
     // Of late: what was before counts half.
     if (this.#lookups < 32 * this.#room) return;
     this.#lookups /= 2;
     for (let at = 0; at < this.#hits.length; at += 1) this.#hits[at]! /= 2;
   }
 
-  /** The lead that a window needs to be taken. */
-  #leadOf(window: number): number {
-    const later = window === lru ? laterLeadOfLru : laterLead;
-    return Math.max(leastLead, this.#room * (this.#changes === 0 ? firstLead : later));
+  /** The rule that leads by enough and by most. */
+  #countLeads(found: number): number | undefined {
+    const ofCurrent = (found >> this.#current) & 1;
+    let best: number | undefined;
+    for (let at = 0; at < this.#leads.length; at += 1) {
+      const isFound = (found >> at) & 1;
+      this.#hits[at]! += isFound;
+      const lead = Math.max(0, this.#leads[at]! + isFound - ofCurrent);
+      this.#leads[at] = lead;
+      if (lead >= this.#leadOf(at) && (best === undefined || lead > this.#leads[best]!)) best = at;
+    }
+    this.#lookups += 1;
+    return best;
+  }
+
+  /** The lead that a rule needs to be taken. */
+  #leadOf(at: number): number {
+    const rule = this.#rules[at]!;
+    const isSmall =
+      this.#changes === 0 || rule.share <= this.rule.share || (this.#isAlarmed && at === this.#previous);
+    const least = rule.share >= 1 ? leastLeadOfLru : leastLead;
+    return Math.max(least, (isSmall ? smallLead : largeLead) * this.#room) * this.#cautions[this.#current]!;
   }
 
   #countDrought(isHit: boolean): void {
@@ -166,14 +184,34 @@ export class WindowRace {
   }
 
   #isDrought(entries: number): boolean {
-    return this.#current !== narrow && this.#drought >= Math.max(leastDrought, droughtShare * entries);
+    const enough = Math.max(leastDrought, droughtShare * entries) * this.#cautions[this.#current]!;
+    return this.#current !== this.#narrow && this.#drought >= enough;
   }
 
-  #take(window: number): void {
-    this.#current = window;
+  #alarm(): void {
+    this.#take(this.#narrow);
+    this.#isAlarmed = true;
+  }
+
+  #take(next: number): void {
+    if (this.#previous !== undefined) {
+      const wasWrong = this.#gain < 0 || (this.#isAlarmed && next === this.#previous);
+      const caution = this.#cautions[this.#previous]!;
+      this.#cautions[this.#previous] = wasWrong
+        ? Math.min(mostCaution, 2 * caution)
+        : Math.max(1, caution / 2);
+    }
+    this.#previous = this.#current;
+    this.#gain = 0;
+    this.#current = next;
+    this.#isAlarmed = false;
     this.#changes += 1;
     this.#sinceChange = 0;
     this.#leads.fill(0);
     this.#drought = 0;
   }
+}
+
+function simulatedOf(entries: number): number {
+  return Math.max(leastSimulated, Math.min(mostSimulated, simulatedShare * entries));
 }

@@ -1,5 +1,6 @@
 /** Every store as it is above V8's limits, at a size that tests can fill: with its keys in several Maps. */
 
+import { autoRules } from '../../src/store/auto.js';
 import { BoundedStore } from '../../src/store/bounded-store.js';
 import { gdsfOrder } from '../../src/store/gdsf.js';
 import { GreedyDualOrder } from '../../src/store/greedy-dual.js';
@@ -8,7 +9,7 @@ import { S3FifoOrder } from '../../src/store/s3-fifo.js';
 import { SieveOrder } from '../../src/store/sieve.js';
 import type { StoreEntry, StoreFactory, StoreOptions } from '../../src/store/store.js';
 import { TtlOrder } from '../../src/store/ttl.js';
-import { AdaptiveWindowOrder } from '../../src/store/w-tinylfu.js';
+import { AdaptiveWindowOrder, windowRules } from '../../src/store/w-tinylfu.js';
 
 /** No `maxSize` is as small. */
 const largestMap = 0;
@@ -36,9 +37,9 @@ export const shardedStores = {
     return new BoundedStore(options, new S3FifoOrder<E>(options.maxSize, largestMap));
   },
   'w-tinylfu': function shardedWTinyLfu<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, 0.01, largestMap));
+    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, windowRules, largestMap));
   },
   auto: function shardedAuto<E extends StoreEntry>(options: StoreOptions<E>) {
-    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, 1, largestMap));
+    return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, autoRules, largestMap));
   },
 } satisfies Record<string, StoreFactory>;

@@ -1,0 +1,37 @@
+/** Simulated window orders, beside the real ones. */
+
+import { expect, it } from 'vitest';
+import { autoRules } from '../../src/store/auto.js';
+import { FrequencySketch } from '../../src/store/frequency-sketch.js';
+import { hashOf } from '../../src/store/key-map.js';
+import { ShadowWindows } from '../../src/store/shadow-windows.js';
+import type { StoreEntry } from '../../src/store/store.js';
+import { windowRules } from '../../src/store/w-tinylfu.js';
+import { WindowOrder } from '../../src/store/window-order.js';
+import { loop, rollouts, skewed } from '../helper/access-traces.js';
+
+it.each([1, 2, 7, 60])('hold what window orders of %d entries hold, lookup by lookup', (room) => {
+  const rules = [...new Set([...autoRules, ...windowRules])];
+  const sketch = new FrequencySketch();
+  const shadows = new ShadowWindows(rules, room, sketch);
+  const orders = rules.map((rule) => new WindowOrder<StoreEntry>(room, sketch, rule));
+  const counts = rules.map(() => 0);
+  const traces = [skewed({ keys: 400, lookups: 4000 }), loop(80, 5), rollouts({ tasks: 30 })];
+  for (const key of traces.flat()) {
+    const hash = hashOf(key);
+    sketch.count(hash, room);
+    const found = shadows.visit(hash);
+    let held = 0;
+    for (const [at, order] of orders.entries()) {
+      if (order.use(key) !== undefined) {
+        held |= 1 << at;
+        counts[at]! += 1;
+        continue;
+      }
+      if (order.size >= room) order.evict(undefined);
+      order.insert({ key, bytes: 1, expiresAt: null, loadMs: 0 });
+    }
+    if (found !== held) expect(found).toBe(held);
+  }
+  if (room === 60) expect(Math.min(...counts)).toBeGreaterThan(500);
+});
