@@ -17,12 +17,21 @@ const published = (name: string, ...args: string[]): Server => [
   ...args,
 ];
 
+/** The program of a package that exports something else. */
+function installed(name: string): string {
+  return fileURLToPath(new URL(`servers/node_modules/${name}/dist/index.js`, import.meta.url));
+}
+
 /** Servers from npm, and one of our own. */
 export const servers = {
   everything: published('everything', 'stdio'),
   sequentialThinking: published('sequential-thinking'),
   memory: published('memory'),
   filesystem: (root: string) => published('filesystem', root),
+  /** By version 2 of the SDK, with a page of its own (MCP Apps). */
+  budgetAllocator: [installed('@modelcontextprotocol/server-budget-allocator'), '--stdio'] as Server,
+  /** By others than the authors of the protocol. */
+  git: [installed('@cyanheads/git-mcp-server')] as Server,
   own: (unit: string): Server => [fileURLToPath(new URL('servers/own-server.mjs', import.meta.url)), unit],
 };
 

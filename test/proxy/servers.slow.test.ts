@@ -1,10 +1,12 @@
 /** Public servers, with and without the proxy: clients of both versions of the SDK see the same. */
 
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type BuiltCommandLine, buildCommandLine } from '../cli/built-command-line.js';
@@ -32,11 +34,17 @@ const call = (name: string, args?: object): Sent => [
   { name, ...(args && { arguments: args }) },
 ];
 
-const proxied = (server: Server, tools: string): Server => [
-  commandLine.script,
-  ...['proxy', '--tools', tools, '--', process.execPath],
-  ...server,
-];
+/** Tools by their names, or rules in a config file. */
+type Tools = string | object;
+
+async function proxied(server: Server, tools: Tools): Promise<Server> {
+  if (typeof tools === 'string')
+    return [commandLine.script, 'proxy', '--tools', tools, '--', process.execPath, ...server];
+  const config = join(folder, 'rules.json');
+  const one = { command: process.execPath, args: server, tools };
+  await writeFile(config, JSON.stringify({ servers: { one } }));
+  return [commandLine.script, 'proxy', '--config', config];
+}
 
 /** A schema of either version of the SDK. */
 const anything = {
@@ -90,9 +98,16 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
     return { found, upstream };
   }
 
-  async function compared(server: Server, tools: string, requests: readonly Sent[], env?: object) {
+  async function compared(
+    server: Server,
+    tools: Tools,
+    requests: readonly Sent[],
+    { env, prepare }: { env?: object; prepare?: () => Promise<void> } = {},
+  ) {
+    await prepare?.();
     const without = await outcomes(server, requests, env);
-    const { found } = await outcomes(proxied(server, tools), requests, env);
+    await prepare?.();
+    const { found } = await outcomes(await proxied(server, tools), requests, env);
     expect(found.map(withoutProvenance)).toEqual(without.found);
     return JSON.stringify(found).split('"source":"memory"').length - 1;
   }
@@ -115,6 +130,75 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
     expect(await compared(servers.filesystem(folder), 'read_*,write_file', requests)).toBe(1);
   });
 
+  it('of server-budget-allocator, which has a page', async () => {
+    const requests: Sent[] = [
+      ['tools/list'],
+      ['resources/list'],
+      ['resources/templates/list'],
+      ['resources/read', { uri: 'ui://budget-allocator/mcp-app.html' }],
+      ['resources/read', { uri: 'ui://no-such-page' }],
+      ['prompts/list'],
+      call('get-budget-data'),
+      call('get-budget-data', { unknown: 1 }),
+      call('no-such-tool'),
+    ];
+    expect(await compared(servers.budgetAllocator, 'get-*', requests)).toBeGreaterThan(0);
+  });
+
+  it('of git-mcp-server, by what its tools read and write', async () => {
+    const repository = join(folder, 'repository');
+    const date = '2026-01-01T00:00:00Z';
+    const env = { GIT_AUTHOR_DATE: date, GIT_COMMITTER_DATE: date, MCP_LOG_LEVEL: 'silent' };
+    const git = (...args: string[]) =>
+      promisify(execFile)('git', ['-C', repository, ...args], { env: { ...process.env, ...env } });
+    const prepare = async () => {
+      await rm(repository, { recursive: true, force: true });
+      await mkdir(repository);
+      await git('init', '-q', '-b', 'main');
+      await git('config', 'user.name', 'ada');
+      await git('config', 'user.email', 'ada@example.com');
+      for (const file of ['a.txt', 'b.txt']) await writeFile(join(repository, file), 'one\n');
+      await git('add', '.');
+      await git('commit', '-qm', 'first');
+      await writeFile(join(repository, 'a.txt'), 'two\n');
+    };
+    const reads = { effect: { reads: ['git'] } };
+    const writes = { effect: { writes: ['git'] } };
+    const tools = {
+      ...{ git_status: reads, git_log: reads, git_show: reads, git_diff: reads, git_blame: reads },
+      ...{ git_set_working_dir: writes, git_add: writes, git_commit: writes, git_tag: writes },
+      git_wrapup_instructions: {},
+    };
+    const looks = [
+      call('git_status', {}),
+      call('git_status', {}),
+      call('git_log', {}),
+      call('git_log', { maxCount: 1 }),
+      call('git_diff', {}),
+      call('git_show', { object: 'HEAD' }),
+      call('git_show', { object: 'none' }),
+      // Of what is not committed it gives the time of the call.
+      call('git_blame', { filePath: 'b.txt' }),
+      call('git_blame', { file: 'a.txt' }),
+    ];
+    const requests: Sent[] = [
+      ...([['tools/list'], ['resources/list'], ['resources/templates/list'], ['prompts/list']] as Sent[]),
+      ['prompts/get', { name: 'git_wrapup', arguments: { createTag: 'false' } }],
+      ['resources/read', { uri: 'git://working-directory' }],
+      call('git_status', {}),
+      call('git_set_working_dir', { path: repository }),
+      ['resources/read', { uri: 'git://working-directory' }],
+      ...looks,
+      call('git_add', { paths: ['a.txt'] }),
+      ...looks,
+      call('git_commit', { message: 'second' }),
+      ...looks,
+      call('git_tag', { mode: 'create', tagName: 'v1' }),
+      ...looks,
+    ];
+    expect(await compared(servers.git, tools, requests, { env, prepare })).toBeGreaterThan(5);
+  });
+
   if (sdk === stdio1)
     it('of server-memory and server-sequential-thinking', async () => {
       const entity = { name: 'ada', entityType: 'person', observations: ['wrote'] };
@@ -124,7 +208,7 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
         call('delete_entities', { entityNames: ['ada'] }),
       ];
       const env = { MEMORY_FILE_PATH: join(folder, 'memory.jsonl') };
-      expect(await compared(servers.memory, 'create_*,delete_*', memory, env)).toBe(0);
+      expect(await compared(servers.memory, 'create_*,delete_*', memory, { env })).toBe(0);
       expect(
         await compared(servers.sequentialThinking, 'no_such', [call('sequentialthinking', thought)]),
       ).toBe(0);
@@ -132,7 +216,7 @@ describe.each([stdio1, stdio2, stdio2Modern])('a client of version $name', (sdk)
 
   it('of a server of ours that asks its user', async () => {
     const requests = [call('greet'), call('change', { unit: 'feet' })];
-    const { found } = await outcomes(proxied(servers.own('meters'), 'greet'), requests);
+    const { found } = await outcomes(await proxied(servers.own('meters'), 'greet'), requests);
     expect(JSON.stringify(found[2])).toContain('hello ada');
     expect(JSON.stringify(found)).not.toContain('"source":"memory"');
   });
