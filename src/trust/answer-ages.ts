@@ -21,6 +21,8 @@ interface Watched {
   loadedAt: number;
   /** Its age when it was last seen unchanged, ms. */
   unchangedMs: number;
+  /** When the entry was stored that was found changed, epoch ms: it counts once, however often it is verified. */
+  readonly changedOf?: number;
   readonly isTagged: boolean;
 }
 
@@ -76,18 +78,21 @@ export class MethodAges {
   }
 
   verified(key: string, createdAt: number, { isEqual, now }: { isEqual: boolean; now: number }): void {
-    const known = this.#keys.get(key) ?? {
-      ...{ digest: undefined, since: createdAt, loadedAt: createdAt, unchangedMs: 0, isTagged: false },
-    };
+    const last = this.#keys.get(key);
+    if (last?.changedOf === createdAt) return;
+    const known =
+      last === undefined || last.changedOf !== undefined
+        ? { digest: undefined, since: createdAt, loadedAt: createdAt, unchangedMs: 0, isTagged: false }
+        : last;
     const age = now - known.since;
     if (isEqual) {
       known.unchangedMs = Math.max(known.unchangedMs, age);
-      if (!this.#keys.has(key)) this.#watch(key, known);
+      if (known !== last) this.#watch(key, known);
       return;
     }
     this.#past.add(known.unchangedMs, Math.max(age, known.unchangedMs));
     // What the cache has is of the past: the next load begins anew.
-    this.#keys.delete(key);
+    this.#watch(key, { ...known, digest: undefined, unchangedMs: 0, changedOf: createdAt });
   }
 
   /** It was said to have changed: what comes next says nothing of its ttl. */

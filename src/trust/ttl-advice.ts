@@ -55,7 +55,7 @@ export interface TtlAdvice {
 export interface TtlAdviser {
   /** What is known of the tools so far. */
   advice(): TtlAdvice[];
-  /** Learns nothing more. What was learnt stays. */
+  /** Learns nothing more, and says nothing more in reports. `advice()` still tells what was learnt. */
   stop(): void;
 }
 
@@ -83,13 +83,18 @@ export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): 
     );
   const ages = new AnswerAges(core);
   const advice = () => Array.from(ages.methods, ([method, own]) => adviceOn(method, own, mostChanged));
-  core.remarks.add((say) =>
+  const remarks = (say: Wording) =>
     advice().flatMap((each) => {
       const meanLoadMs = core.knownState(each.method)?.counters.loadTimes.meanMs ?? 0;
       return sentenceOn(each, meanLoadMs, say);
-    }),
-  );
-  return { advice, stop: ages.start() };
+    });
+  core.remarks.add(remarks);
+  const stopLearning = ages.start();
+  const stop = () => {
+    stopLearning();
+    core.remarks.delete(remarks);
+  };
+  return { advice, stop };
 }
 
 function adviceOn(method: string, ages: MethodAges, most: number): TtlAdvice {

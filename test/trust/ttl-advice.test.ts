@@ -102,6 +102,35 @@ describe('advice on ttls', () => {
     expect(now!.share).toBeCloseTo(1, 3);
   });
 
+  it('counts an answer that was found changed once, until another one is stored', async () => {
+    const cache = new CacheManager({ clock });
+    const adviser = adviseTtl(cache);
+    const verification = verifyHits(cache, { tools: { search: true }, share: 1, mostMismatches: null });
+    let version = 1;
+    let compared = 0;
+    const verify = async () => {
+      await clock.advance(minute);
+      await cache.getOrSet('search', 1, () => version);
+      compared += 1;
+      await vi.waitFor(() => expect(verification.stats()[0]!.compared).toBe(compared));
+    };
+    await cache.getOrSet('search', 1, () => version);
+    await verify();
+    version = 2;
+    for (let hit = 0; hit < 10; hit += 1) await verify();
+    expect(only(adviser.advice())).toMatchObject({ answers: 1, now: { share: 1, known: 1 } });
+    // It may even come to say again what it did: that is another answer.
+    version = 1;
+    await verify();
+    expect(only(adviser.advice()).answers).toBe(1);
+    await cache.set('search', 1, 2);
+    for (let hit = 0; hit < 3; hit += 1) await verify();
+    expect(only(adviser.advice()).answers).toBe(2);
+    await cache.refresh('search', 1, () => version);
+    await verify();
+    expect(only(adviser.advice()).answers).toBe(3);
+  });
+
   it('does not count against a ttl what was deleted, cleared or invalidated', async () => {
     const cache = new CacheManager({ clock, ttl: 60 * minute });
     const adviser = adviseTtl(cache);
@@ -147,6 +176,27 @@ describe('advice on ttls', () => {
     await cache.getOrSet('search', 1, () => 1);
     expect(adviser.advice()).toEqual([]);
     adviseTtl(cache).stop();
+  });
+
+  it('has one line for each tool in reports, by who learns now', async () => {
+    const cache = new CacheManager({ clock, ttl: minute });
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    const load = async () => {
+      for (let round = 0; round < 2; round += 1) {
+        await cache.getOrSet('search', 1, () => 1);
+        await clock.advance(2 * minute);
+      }
+    };
+    const lines = () => cache.report().match(/search: ttl/g)?.length ?? 0;
+    const first = adviseTtl(cache);
+    await load();
+    expect(lines()).toBe(1);
+    first.stop();
+    expect(lines()).toBe(0);
+    expect(only(first.advice()).answers).toBe(1);
+    adviseTtl(cache);
+    await load();
+    expect(lines()).toBe(1);
   });
 
   it('says of wrong options what they should be', () => {
