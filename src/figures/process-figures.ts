@@ -26,7 +26,7 @@ export interface ProcessSummary {
 
 /** What processes have counted together. */
 export interface FigureSum {
-  /** All together. Entries, bytes, guards and Redis are of those that run. */
+  /** All together; entries, bytes and guards are of those that run. How Redis stands is left out. */
   readonly stats: CacheStats;
   /** By method; of very many those with most calls, and `(other)`. */
   readonly methods: ReadonlyMap<string, CacheStats>;
@@ -118,10 +118,12 @@ function timesOf({ state: { sumMs, count, times } }: LoadTimeRecorder): TimesAsT
 }
 
 function recorderOf({ sumMs, count, max, buckets }: TimesAsText): LoadTimeRecorder {
-  const counts = new Uint32Array(mostBuckets);
-  for (const [bucket, of] of buckets) counts[bucket] = of;
-  const times = count === 0 ? undefined : { counts, firstOctave: 0, max };
-  return new LoadTimeRecorder({ sumMs, count, times });
+  const octaves = buckets.map(([bucket]) => Math.floor(bucket / octaveBuckets));
+  const firstOctave = Math.min(...octaves);
+  if (count === 0 || octaves.length === 0) return new LoadTimeRecorder({ sumMs, count, times: undefined });
+  const counts = new Uint32Array((Math.max(...octaves) - firstOctave + 1) * octaveBuckets);
+  for (const [bucket, of] of buckets) counts[bucket - firstOctave * octaveBuckets] = of;
+  return new LoadTimeRecorder({ sumMs, count, times: { counts, firstOctave, max } });
 }
 
 /** The text of figures. */
@@ -162,14 +164,23 @@ function isAmount(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && Number.isFinite(value);
 }
 
-/** What all have counted together. */
-export function sumOf(all: readonly ProcessFigures[], now: number): FigureSum {
-  const methods = new Map<string, { counters: MethodCounters; guards: GuardSummary[] }>();
-  for (const process of all) {
-    const isRunning = runs(process, now);
+/** What processes have counted together, one after the other. */
+export class ProcessSum {
+  readonly #now: number;
+  readonly #methods = new Map<string, { counters: MethodCounters; guards: GuardSummary[] }>();
+  readonly #processes: ProcessSummary[] = [];
+  #cacheErrors = 0;
+
+  /** @param now epoch ms */
+  constructor(now: number) {
+    this.#now = now;
+  }
+
+  add(process: ProcessFigures): void {
+    const isRunning = runs(process, this.#now);
     for (const [name, { counts, loadTimes, guards }] of process.methods) {
-      const sum = methods.get(name) ?? { counters: new MethodCounters(), guards: [] };
-      methods.set(name, sum);
+      const sum = this.#methods.get(name) ?? { counters: new MethodCounters(), guards: [] };
+      this.#methods.set(name, sum);
       const own = new MethodCounters();
       for (const field of Object.keys(zeros))
         (own as unknown as Record<string, number>)[field] = counts[field] ?? 0;
@@ -178,23 +189,24 @@ export function sumOf(all: readonly ProcessFigures[], now: number): FigureSum {
       sum.counters.add(own);
       if (isRunning) sum.guards.push(guards);
     }
+    this.#cacheErrors += process.cacheErrors;
+    const { name, host, pid, startedAt, at } = process;
+    this.#processes.push({ name, host, pid, startedAt, at, isRunning });
   }
-  const together = new MethodCounters();
-  for (const { counters } of methods.values()) together.add(counters);
-  for (const { cacheErrors } of all) together.cacheErrors += cacheErrors;
-  const sums = [...methods].sort(([, a], [, b]) => callsOf(b.counters) - callsOf(a.counters));
-  return {
-    stats: together.summary(gatesTogether(sums.flatMap(([, { guards }]) => guards))),
-    methods: new Map(
-      sums.map(([name, { counters, guards }]) => [name, counters.summary(gatesTogether(guards))]),
-    ),
-    processes: all
-      .map((process) => {
-        const { name, host, pid, startedAt, at } = process;
-        return { name, host, pid, startedAt, at, isRunning: runs(process, now) };
-      })
-      .sort((a, b) => b.at - a.at),
-  };
+
+  summary(): FigureSum {
+    const together = new MethodCounters();
+    for (const { counters } of this.#methods.values()) together.add(counters);
+    together.cacheErrors += this.#cacheErrors;
+    const sums = [...this.#methods].sort(([, a], [, b]) => callsOf(b.counters) - callsOf(a.counters));
+    return {
+      stats: together.summary(gatesTogether(sums.flatMap(([, { guards }]) => guards))),
+      methods: new Map(
+        sums.map(([name, { counters, guards }]) => [name, counters.summary(gatesTogether(guards))]),
+      ),
+      processes: [...this.#processes].sort((a, b) => b.at - a.at),
+    };
+  }
 }
 
 /** After three intervals, half a minute at least, nobody is expected to say anything more. */

@@ -86,14 +86,22 @@ interface SharingFacts {
   readonly keepMs: number;
 }
 
+/** Who leaves a cache's figures: the same however often they are shared, or they would be summed up twice. */
+interface Writer {
+  readonly name: string;
+  /** Until it has left what it was told to. */
+  leaving: Promise<void>;
+}
+
+const writers = new WeakMap<CacheCore, Writer>();
+
 class Sharing {
   readonly #core: CacheCore;
   readonly #notes: ProcessNotes;
   readonly #facts: SharingFacts;
-  readonly #writer = nodeCrypto().randomBytes(8).toString('hex');
+  readonly #writer: Writer;
   readonly #startedAt = Date.now();
   #timer: Timer | undefined;
-  #leaving = Promise.resolve();
   #stopped: Promise<void> | undefined;
   /** Whether the last attempt failed: of several in a row one is told. */
   #isFailing = false;
@@ -102,6 +110,9 @@ class Sharing {
     this.#core = core;
     this.#notes = notes;
     this.#facts = facts;
+    const name = nodeCrypto().randomBytes(8).toString('hex');
+    this.#writer = writers.get(core) ?? { name, leaving: Promise.resolve() };
+    writers.set(core, this.#writer);
     core.onClose.add(this.#close);
     this.#schedule(0);
   }
@@ -129,10 +140,10 @@ class Sharing {
 
   /** Never rejects. One after the other: an earlier text never comes after a later one. */
   #leave(isOver = false): Promise<void> {
-    this.#leaving = this.#leaving.then(async () => {
+    this.#writer.leaving = this.#writer.leaving.then(async () => {
       try {
         const { keepMs } = this.#facts;
-        await this.#notes.leave(this.#writer, textOf(this.#figures(isOver)), keepMs);
+        await this.#notes.leave(this.#writer.name, textOf(this.#figures(isOver)), keepMs);
         this.#isFailing = false;
       } catch (cause) {
         if (!this.#isFailing)
@@ -142,13 +153,13 @@ class Sharing {
         this.#isFailing = true;
       }
     });
-    return this.#leaving;
+    return this.#writer.leaving;
   }
 
   #figures(isOver = this.#stopped !== undefined): ProcessFigures {
     const { name, intervalMs, keepMs } = this.#facts;
     return figuresOf(this.#core, {
-      ...{ name, intervalMs, isOver, writer: this.#writer, startedAt: this.#startedAt },
+      ...{ name, intervalMs, isOver, writer: this.#writer.name, startedAt: this.#startedAt },
       until: Date.now() + keepMs,
     });
   }

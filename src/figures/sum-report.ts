@@ -1,16 +1,21 @@
 /** The sum of what processes have counted, as `cache.report()` shows what one has. */
 
+import { eachInSlices } from '../next-turn.js';
 import { formatAge, plural, printable } from '../report/format.js';
 import { formatStatsReport, type StatsReport, type StatsStyle } from '../report/stats-report.js';
 import type { ProcessNotes } from '../tier.js';
-import { type FigureSum, type ProcessFigures, readFigures, sumOf } from './process-figures.js';
+import { type FigureSum, type ProcessFigures, ProcessSum, readFigures } from './process-figures.js';
 
-/** What is left by all processes, with this one's own as they are now. */
+/** What is left by all processes, with this one's own as they are now. Summed up in slices: they may be a thousand. */
 export async function readSum(notes: ProcessNotes, own?: ProcessFigures): Promise<FigureSum> {
   const now = Date.now();
-  const found = (await notes.read()).flatMap((text) => readFigures(text, now) ?? []);
-  const others = found.filter(({ writer }) => writer !== own?.writer);
-  return sumOf(own === undefined ? others : [...others, own], now);
+  const sum = new ProcessSum(now);
+  await eachInSlices(await notes.read(), (text) => {
+    const found = readFigures(text, now);
+    if (found !== undefined && found.writer !== own?.writer) sum.add(found);
+  });
+  if (own !== undefined) sum.add(own);
+  return sum.summary();
 }
 
 /** The report on a sum, with a line break at the end. */

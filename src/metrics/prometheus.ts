@@ -18,6 +18,7 @@ import {
   type MetricsOptions,
   MetricsSource,
   type Reading,
+  type TimedLookup,
 } from './source.js';
 
 /** A registry of `prom-client`. */
@@ -56,6 +57,7 @@ const metricNames = [
 
 /** What is registered in a registry, once for all caches. */
 class RegisteredMetrics {
+  /** The caches, each with what ends its export. */
   readonly #sources = new Map<MetricsSource, () => void>();
   readonly #registry: Registry;
   readonly #loads: Histogram;
@@ -63,6 +65,8 @@ class RegisteredMetrics {
   /** What is read of all caches in one scrape. */
   #scrape: Scrape | undefined;
   readonly #asked = new Set<Series>();
+  /** Those that a lookup was timed in. */
+  readonly #tiers = new Set<string>();
 
   constructor(library: Library, registry: Registry) {
     this.#registry = registry;
@@ -99,22 +103,31 @@ class RegisteredMetrics {
           'give each cache a name of its own',
       );
     }
-    const cache = source.name;
     const ends = [
-      source.onLoad((method, seconds) => this.#loads.observe({ cache, method }, seconds)),
-      source.onLookup(({ labels, seconds }) => this.#lookups.observe({ cache, ...labels }, seconds)),
+      source.onLoad((method, seconds) => this.#loads.observe({ cache: source.name, method }, seconds)),
+      source.onLookup((lookup) => this.#observe(source, lookup)),
     ];
     this.#sources.set(source, () => {
       for (const end of ends) end();
     });
   }
 
+  /** Ends the export of a cache, once. */
   remove(source: MetricsSource): void {
-    this.#sources.get(source)?.();
+    const end = this.#sources.get(source);
+    if (end === undefined) return;
+    end();
     this.#sources.delete(source);
     this.#scrape = undefined;
-    if (!this.isEmpty) return;
-    for (const name of metricNames) this.#registry.removeSingleMetric(name);
+    if (this.isEmpty) {
+      for (const name of metricNames) this.#registry.removeSingleMetric(name);
+      return;
+    }
+    const cache = source.name;
+    for (const method of source.labels) {
+      this.#loads.remove({ cache, method });
+      for (const tier of this.#tiers) this.#lookups.remove({ cache, method, tier });
+    }
   }
 
   #histogram({ help, buckets, ...series }: Distribution, labelNames: string[]) {
@@ -165,8 +178,13 @@ class RegisteredMetrics {
 
   async #tryMemory(): Promise<void> {
     for (const source of this.#sources.keys())
-      for (const { labels, seconds } of await source.tryMemory())
-        this.#lookups.observe({ cache: source.name, ...labels }, seconds);
+      for (const lookup of await source.tryMemory())
+        if (this.#sources.has(source)) this.#observe(source, lookup);
+  }
+
+  #observe(source: MetricsSource, { labels, seconds }: TimedLookup): void {
+    this.#tiers.add(labels.tier);
+    this.#lookups.observe({ cache: source.name, ...labels }, seconds);
   }
 
   /** What was read for this scrape: all metrics of one are asked in one turn, each once. */
@@ -209,7 +227,7 @@ export async function prometheusMetrics(
   return {
     stop() {
       metrics.remove(source);
-      if (metrics.isEmpty) registered.delete(registry);
+      if (metrics.isEmpty && registered.get(registry) === metrics) registered.delete(registry);
     },
   };
 }

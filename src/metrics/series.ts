@@ -53,6 +53,8 @@ export const cacheSeries: readonly Series[] = [
   counter('hits', 'hits', 'Lookups answered with a fresh value'),
   counter('negative_hits', 'negativeHits', 'Hits on a remembered "nothing found"'),
   counter('stale_hits', 'staleHits', 'Calls answered with a stale value'),
+  counter('stale_if_errors', 'staleIfErrors', 'Stale hits in place of a load that failed'),
+  counter('soft_timeouts', 'softTimeouts', 'Stale hits in place of a load that took longer than softTimeout'),
   counter('misses', 'misses', 'Lookups that found nothing'),
   counter('coalesced', 'coalesced', 'Calls that joined a load under way'),
   counter('loads', 'loads', 'Runs of the tool that returned'),

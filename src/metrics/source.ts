@@ -68,6 +68,8 @@ export interface TimedLookup {
 
 /** Under which name methods beyond the bound are summed up. */
 export const others = '(other)';
+/** Longer names are no names for a label. */
+const longestName = 200;
 
 /** A cache as an exporter reads it. */
 export class MetricsSource {
@@ -99,9 +101,15 @@ export class MetricsSource {
   /** What a method's figures are labelled with. */
   labelOf(method: string): string {
     if (this.#named.has(method)) return method;
-    if (this.#named.size >= this.#maxMethods) return others;
+    if (this.#named.size >= this.#maxMethods || method === others || method.length > longestName)
+      return others;
     this.#named.add(method);
     return method;
+  }
+
+  /** All labels that figures of methods have had. */
+  get labels(): readonly string[] {
+    return [...this.#named, others];
   }
 
   /** All figures as they are now. */

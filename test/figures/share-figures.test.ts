@@ -43,6 +43,20 @@ async function load(cache: CacheManager, tool: string, ms: number, times = 1): P
 const notes = () => readdirSync(join(folder, '.figures')).sort();
 
 describe('figures that processes share', () => {
+  it('are those of a cache once, however often it shares them', async () => {
+    const cache = open();
+    await load(cache, 'search', 10, 3);
+    const place = join(folder, '.figures');
+    const first = shareFigures(cache, { folder: place });
+    const second = shareFigures(cache, { folder: place });
+    await clock.advance(1);
+    await vi.waitFor(() => expect(notes()).toHaveLength(1));
+    await first.stop();
+    await second.stop();
+    const { stats, processes } = await shareFigures(cache, { folder: place }).sum();
+    expect([stats.loads, processes.length]).toEqual([3, 1]);
+  });
+
   it('are summed up: counts, and times of loads as if one had recorded all', async () => {
     const [one, two] = [open(), open()];
     await load(one, 'search', 10, 3);

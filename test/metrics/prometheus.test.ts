@@ -239,14 +239,60 @@ describe('what Prometheus scrapes', () => {
   });
 });
 
+describe('ending an export', () => {
+  it('takes away all that is labelled with its cache, and ends no other', async () => {
+    const staying = new CacheManager();
+    await prometheusMetrics(staying, { registry, name: 'staying' });
+    const cache = new CacheManager();
+    const { stop } = await prometheusMetrics(cache, { registry, name: 'going' });
+    for (const each of [cache, staying]) await each.getOrSet('search', 1, () => 1);
+    expect(await scraped('load_duration_seconds_count{cache="going",method="search"}')).toBe(1);
+    stop();
+    const text = await registry.metrics();
+    expect(text).not.toContain('going');
+    expect(text).toContain(
+      'toolstash_lookup_duration_seconds_count{cache="staying",method="search",tier="memory"}',
+    );
+  });
+
+  it('twice ends no export that has begun since', async () => {
+    const cache = new CacheManager();
+    const { stop } = await prometheusMetrics(cache, { registry });
+    stop();
+    await prometheusMetrics(cache, { registry });
+    stop();
+    await cache.getOrSet('search', 1, () => 1);
+    expect(await scraped('loads_total{cache="default",method="search"}')).toBe(1);
+  });
+});
+
+it('sums up methods whose names are no labels', async () => {
+  const cache = new CacheManager();
+  await prometheusMetrics(cache, { registry });
+  for (const method of ['(other)', 'x'.repeat(100_000)]) await cache.getOrSet(method, 1, () => 1);
+  expect(await scraped('loads_total{cache="default",method="(other)"}')).toBe(2);
+  expect((await registry.metrics()).length).toBeLessThan(100_000);
+});
+
 it('the dashboard for Grafana asks for metrics that exist, by labels that exist', async () => {
   const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-metrics-'));
   const cache = await CacheManager.open({ circuitBreaker: { failures: 1 }, persist: true, persistDir });
-  await prometheusMetrics(cache, { registry });
+  const tool = {
+    method: 'search',
+    compared: 1,
+    mismatches: 0,
+    errors: 0,
+    interval: [0, 1],
+    isDemoted: false,
+  } as const;
+  await prometheusMetrics(cache, { registry, verification: { stats: () => [tool] } });
   await cache.getOrSet('search', 1, () => 1);
   await cache.flush();
   const series = new Map<string, Set<string>>();
   for (const line of (await registry.metrics()).split('\n')) {
+    // Of Redis there is nothing to tell here.
+    const [, remote] = /^# TYPE (\w+_remote_\w+)/.exec(line) ?? [];
+    if (remote !== undefined) series.set(remote, new Set(['cache']));
     const [, name, labels] = /^(\w+)\{(.*)\}/.exec(line) ?? [];
     if (name !== undefined)
       series.set(name, new Set(Array.from(labels!.matchAll(/(\w+)="/g), ([, label]) => label!)));

@@ -114,9 +114,16 @@ export class AccessTraceBuilder {
   }
 }
 
-/** Bytes of all keys together: a cache of that size never evicts. */
+/**
+ * Bytes of all keys together: a cache of that size never evicts.
+ * @throws UsageError where they are too many to be counted one by one
+ */
 export function footprintOf({ bytes }: AccessTrace): number {
   let sum = 0;
   for (const each of bytes) sum += each;
+  if (sum > Number.MAX_SAFE_INTEGER)
+    throw new UsageError(
+      `Expected sizes of less than 2^53 bytes in all, got ${sum}: give them in KiB, or MiB`,
+    );
   return sum;
 }

@@ -1,7 +1,7 @@
 /** Policies on traces worked out by hand, and what is recommended after them. */
 
 import { describe, expect, test } from 'vitest';
-import { AccessTraceBuilder } from '../../../src/cli/simulate/access-trace.js';
+import { AccessTraceBuilder, footprintOf } from '../../../src/cli/simulate/access-trace.js';
 import { recommend } from '../../../src/cli/simulate/recommendation.js';
 import { Simulator } from '../../../src/cli/simulate/simulation.js';
 import { parseSizes, resolveSizes } from '../../../src/cli/simulate/sizes.js';
@@ -15,6 +15,14 @@ function simulator(text: string, facts: Readonly<Record<string, { bytes?: number
   }
   return new Simulator(builder.build('trace'));
 }
+
+test('sizes that can’t be counted one by one are refused', () => {
+  const builder = new AccessTraceBuilder();
+  for (const key of ['a', 'b']) builder.add({ key, bytes: () => Number.MAX_SAFE_INTEGER });
+  expect(() => footprintOf(builder.build('trace'))).toThrow(
+    /^Expected sizes of less than 2\^53 bytes in all, got/,
+  );
+});
 
 describe('a simulation', () => {
   test.each([
