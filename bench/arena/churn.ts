@@ -1,11 +1,9 @@
 /** A store of a million values of 1 KB, in a process of its own: what it takes of memory, and how long it pauses. */
 
-import { LRUCache } from 'lru-cache';
-import { arena } from '../../src/arena/index.js';
-import { CacheManager } from '../../src/index.js';
 import { seededRandom } from '../workloads.js';
+import { million, stores } from './stores.js';
 import { ThreadTimes } from './thread-time.js';
-import { isTextOf, textOf, valueBytes } from './values.js';
+import { isTextOf, textOf } from './values.js';
 
 /** What a process is asked for. */
 export type ChurnRequest = { readonly kind: 'fill' } | { readonly kind: 'churn'; readonly ms: number };
@@ -13,7 +11,7 @@ export type ChurnRequest = { readonly kind: 'fill' } | { readonly kind: 'churn';
 /** What it answers. */
 export interface ChurnAnswer {
   readonly entries: number;
-  /** Bytes of memory that the process has grown by since it made its store. */
+  /** Bytes of memory that the process has grown by from before it made its store. */
   readonly grown: number;
   /** Every batch, in ms, the longest first: elapsed, and less what it waited for a core. */
   readonly longest: number;
@@ -23,47 +21,12 @@ export interface ChurnAnswer {
   readonly cpu: number;
 }
 
-/** The entries of a store. */
-export const million = 1_000_000;
-
-/** Parts of an arena are filled by chance, each to the 97th part or more. */
-const maxSize = Math.ceil(million / 0.97);
 const operationsPerBatch = 100;
 
-interface Store {
-  set(number: number, text: string): void;
-  get(number: number): string | undefined;
-  readonly size: number;
-}
-
-const stores: Record<string, () => Store> = {
-  arena() {
-    const memory = arena({ maxBytes: Math.ceil(maxSize * (valueBytes + 200)), maxSize });
-    const tool = new CacheManager({ memory }).method('tool');
-    return {
-      set: (number, text) => void tool.setSync(number, text),
-      get: (number) => tool.getSync(number),
-      get size() {
-        return memory.stats().entries;
-      },
-    };
-  },
-  'lru-cache'() {
-    const cache = new LRUCache<string, string>({ max: million });
-    return {
-      set: (number, text) => void cache.set(`tool:${number}`, text),
-      get: (number) => cache.get(`tool:${number}`),
-      get size() {
-        return cache.size;
-      },
-    };
-  },
-};
-
+const begun = process.memoryUsage().rss;
 const store = stores[process.argv[2] ?? '']!();
 const times = new ThreadTimes();
 const random = seededRandom(5);
-const begun = process.memoryUsage().rss;
 let next = 0;
 
 process.on('message', (request: ChurnRequest) => {

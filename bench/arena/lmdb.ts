@@ -79,7 +79,7 @@ export async function besideLmdb(seed: number, rounds: number): Promise<void> {
         const calls = Array.from({ length: count }, () =>
           callOf(method, Math.floor(random() * entriesOf[method])),
         );
-        const values = settle === undefined ? [] : calls.map(({ params }) => makers[method](params.id));
+        const values = calls.map(({ params }) => settle && makers[method](params.id));
         settleHeap();
         const begun = cpuTime();
         let missing = 0;

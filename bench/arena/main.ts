@@ -10,6 +10,7 @@ import { twoThreads } from './threads.js';
 
 const seed = 1;
 const sections = process.argv.slice(2);
+const began = performance.now();
 const isWanted = (section: string) => sections.length === 0 || sections.includes(section);
 const names = ['arena', 'lru-cache'];
 
@@ -21,7 +22,7 @@ console.log(`${runLine(seed)} · load ${load()}`);
 if (isWanted('memory') || isWanted('pauses')) await stores();
 if (isWanted('lmdb')) await besideLmdb(seed, 15);
 if (isWanted('threads')) await twoThreads(7);
-console.log(`\nLoad in the end: ${load()}`);
+console.log(`\nLoad in the end: ${load()}, after ${((performance.now() - began) / 1_000).toFixed(0)} s`);
 
 async function stores(): Promise<void> {
   const file = fileURLToPath(new URL('arena-churn.js', import.meta.url));
@@ -30,7 +31,7 @@ async function stores(): Promise<void> {
   for (const [name, child] of children) filled.set(name, await ask(child, { kind: 'fill' }));
   printTable({
     title: 'A million values of 1,000 bytes of text',
-    note: 'What a process of its own has grown by since it made its store, all told.',
+    note: 'What a process of its own has grown by from before it made its store, all told.',
     head: ['', 'entries', 'bytes of RSS each', 'CPU µs each'],
     rows: [...filled].map(([name, { entries, grown, cpu }]) => [
       name,

@@ -141,7 +141,8 @@ export class MethodCache {
     if (options !== noOptions) checkCallOptions(options, setCall, this.#state.options);
     this.#assertOpen();
     const key = this.#state.keyInPassing(params, options.scope);
-    const resolved = resolveCallOptions(options, this.#state.options);
+    const own = this.#state.options;
+    const resolved = options === noOptions ? own : resolveCallOptions(options, own);
     this.#core.loads.supersede(key);
     this.#state.errors.forget(key);
     const { random } = this.#core.options;
@@ -149,7 +150,7 @@ export class MethodCache {
       const lifetime = lifetimeOf(resolved, value, {
         decidedTtl: undefined,
         random,
-        method: this.#state.options,
+        method: own,
       });
       const { stored, bytes } = this.#core.keeper.encode(value);
       addKnownKey(this.#core, { state: this.#state, key, options: resolved }, value);
