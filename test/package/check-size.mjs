@@ -23,7 +23,7 @@ const budgets = {
 
 /** What importing loads, the first encoded value besides, and the first cache that persists besides. */
 const packages = {
-  import: ['toolstash'],
+  import: ['lru-cache', 'toolstash'],
   encode: ['msgpackr'],
   persist: ['graceful-fs', 'proper-lockfile', 'retry', 'signal-exit'],
 };
