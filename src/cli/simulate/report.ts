@@ -56,6 +56,7 @@ export function formatSimulation(data: SimulationData, { width, paint }: Simulat
       heading(data, paint, columns),
       ...measuresOf(data).map((measure) => table(data, measure, paint, columns)),
       plot(data, paint, columns),
+      ...reasons(data, paint, columns),
       ending(data, paint, columns),
     ],
     columns,
@@ -80,6 +81,7 @@ export function simulationJson({ trace, sizes, recommendation, notes }: Simulati
         ...shares(figures),
         evicted: figures.evicted,
         mostEntries: figures.mostEntries,
+        ...(figures.policy !== undefined && { policy: figures.policy }),
       })),
     })),
     recommendation: recommendation === undefined ? null : options(recommendation, trace.hasSizes),
@@ -177,6 +179,18 @@ function plot(data: SimulationData, paint: Paint, columns: number): string[] {
   });
   const legend = `${paint('green', '█')} the best policy   ${paint('yellow', '▒')} up to the optimum`;
   return [`${paint('bold', title)}  ${legend}`, ...lines];
+}
+
+/** For each store that adapts and each size, as what it evicted in the end and why. */
+function reasons(data: SimulationData, paint: Paint, columns: number): string[][] {
+  const names = [...(data.sizes[0]?.policies.keys() ?? [])];
+  return names.flatMap((name) => {
+    const lines = data.sizes.flatMap((size) => {
+      const policy = size.policies.get(name)?.policy;
+      return policy === undefined ? [] : wrap(`${sizeName(data, size.maxBytes)}  ${policy}`, columns);
+    });
+    return lines.length === 0 ? [] : [[paint('bold', `${name} was in the end`), ...lines]];
+  });
 }
 
 function ending(data: SimulationData, paint: Paint, columns: number): string[] {

@@ -18,6 +18,8 @@ export interface SimulationFigures extends Answered {
   readonly evicted: number;
   /** The most entries that were held at once. */
   readonly mostEntries: number;
+  /** As what a store that adapts evicts in the end, and why. */
+  readonly policy?: string;
 }
 
 class SimulatedEntry implements StoreEntry {
@@ -78,6 +80,7 @@ export class Simulator {
         if (store.size > mostEntries) mostEntries = store.size;
       }
     }
-    return { hits, hitBytes, savedMs, evicted, mostEntries };
+    const { policy: chosen } = store as { policy?: string };
+    return { hits, hitBytes, savedMs, evicted, mostEntries, ...(chosen !== undefined && { policy: chosen }) };
   }
 }

@@ -63,6 +63,21 @@ describe('toolstash simulate', () => {
     });
   });
 
+  test('tells for each size as what auto evicts in the end, and why', async () => {
+    const loop = Array.from({ length: 600 }, (_, at) => `key ${at % 150}`);
+    await writeFile(join(commandLine.folder, 'loop.keys'), loop.join('\n'));
+    const args = ['simulate', 'loop.keys', '--sizes', '100,100%', '--policies', 'lru,auto'];
+    const { stdout } = await commandLine.run(args);
+    expect(stdout.replace(/\s+/g, ' ')).toMatch(
+      /auto was in the end 100 w-tinylfu with a window of 1 %: of the last \d+ lookups of sampled keys, lru 0 %, w-tinylfu .* would be answered 150 lru: nothing had to leave yet Take/,
+    );
+    const { sizes } = JSON.parse((await commandLine.run([...args, '--json'])).stdout);
+    expect(sizes[0].policies.map(({ policy }: { policy?: string }) => policy)).toEqual([
+      undefined,
+      expect.stringContaining('w-tinylfu with a window of 1 %: of the last'),
+    ]);
+  });
+
   test('fits narrow terminals and pipes', async () => {
     const { stdout } = await commandLine.run(['simulate', example]);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
