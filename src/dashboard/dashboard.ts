@@ -70,7 +70,7 @@ export interface Dashboard {
   readonly token: string;
   /** Answers requests: for `http.createServer`, or mounted under a path that ends in `/`. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Ends what open pages listen to, and the history. The cache stays open. */
+  /** Ends what open pages listen to, and the history; whatever is asked from then on is refused. The cache stays open. */
   close(): void;
 }
 
@@ -109,6 +109,7 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
   const { token, readOnly, hosts, interval, title } = resolve(options);
   const rules: AccessRules = { token, hosts };
   const streams = new Set<() => void>();
+  let isClosed = false;
   const watch = new DashboardWatch(core, async () => (await counted?.()) ?? countedBy(core));
   const figures = async () => {
     const files = await partitions?.();
@@ -142,6 +143,7 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
     if (change !== undefined && readOnly)
       return send(response, 403, { error: 'Nothing can be changed here' });
     const body = await bodyOf(request);
+    if (isClosed) return send(response, 503, { error: 'This dashboard was closed' });
     if (answer === undefined)
       return stream(response, { figures: forStreams, past: () => watch.past, interval, streams });
     return send(response, 200, await answer(body));
@@ -155,6 +157,7 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
       });
     },
     close() {
+      isClosed = true;
       watch.stop();
       for (const end of streams) end();
     },

@@ -9,6 +9,7 @@ export interface Counted {
 }
 
 const kept = [
+  'hitRate',
   'hits',
   'staleHits',
   'staleIfErrors',
@@ -19,7 +20,7 @@ const kept = [
   'savedMs',
 ] as const;
 
-/** The counts that charts are drawn from. */
+/** What charts are drawn from. */
 export type PastStats = Pick<CacheStats, (typeof kept)[number]> & {
   readonly loadTime: Pick<CacheStats['loadTime'], 'count' | 'mean'>;
 };

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -26,6 +28,17 @@ test('a failed system call is a sentence with the path and the fix', () => {
     "Can't use a file: EODD at open",
   );
   expect(systemComplaint(new TypeError('a mistake of ours'))).toBeUndefined();
+});
+
+test('a port that another program has is told with the fix', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as AddressInfo;
+  const [error] = (await once(createServer().listen(port, '127.0.0.1'), 'error')) as [Error];
+  expect(systemComplaint(error)).toBe(
+    `Can't listen on 127.0.0.1:${port}: another program has this port: end it, or name another port (0 is any free one)`,
+  );
+  taken.close();
 });
 
 test.each([inspectFiles, verifyFiles])(

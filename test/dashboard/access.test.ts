@@ -1,7 +1,7 @@
 /** Who is answered by a dashboard, asked by sockets that may say anything. */
 
 import { once } from 'node:events';
-import { createServer, request, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDashboard } from '../../src/dashboard/dashboard.js';
@@ -42,7 +42,7 @@ async function ask(
     headers: { host: `localhost:${port}`, ...headers },
   });
   sent.end(method === 'POST' ? body : undefined);
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response.setEncoding('utf8')) text += chunk;
   return { status: response.statusCode, headers: response.headers, text };
@@ -280,4 +280,23 @@ test('all streams share the readings of an interval', async () => {
   expect(texts[0]).toMatch(/^event: past\ndata: \[\]\n\ndata: {"time":/);
   expect(new Set(texts).size).toBe(1);
   expect(readings).toBe(1);
+});
+
+test('a closed dashboard answers and streams nothing, also what was asked before', async () => {
+  await serve();
+  const { port } = server.address() as AddressInfo;
+  const asked = request({
+    ...{ port, host: '127.0.0.1', path: '/events', method: 'POST' },
+    headers: { ...withToken(), 'content-length': 2 },
+  });
+  asked.flushHeaders();
+  await once(server, 'request');
+  board.close();
+  asked.end('{}');
+  const [answered] = (await once(asked, 'response')) as [IncomingMessage];
+  expect(answered.statusCode).toBe(503);
+  answered.resume();
+  for (const name of ['events', 'figures', 'search', 'clear'])
+    expect((await ask(`/${name}`, { headers: withToken(), body: '{"method":"m"}' })).status, name).toBe(503);
+  expect((await ask('/', { method: 'GET' })).status).toBe(200);
 });

@@ -125,6 +125,32 @@ test('shows what was before it was opened, latency of loads and of each tier, an
   expect(problems).toEqual([]);
 });
 
+test('draws the hit rate that its card tells, calls that have no key left out', async () => {
+  await open();
+  await expect.poll(() => card('Hits').textContent()).toBe('0');
+  await cache.getOrSet('search', 1, () => 1);
+  await cache.getOrSet('search', 1, () => 1);
+  for (let more = 0; more < 2; more += 1) await cache.getOrSet('search', { no: () => 1 }, () => 1);
+  const failing = () => new Promise<never>((_, reject) => setTimeout(reject, 1, new Error('no')));
+  await Promise.allSettled([1, 2, 3].map(() => cache.getOrSet('search', 2, failing)));
+  await expect.poll(() => card('Calls').textContent()).toBe('7');
+  const shown = await card('Hit rate').textContent();
+  expect(shown).toBe(`${(cache.stats().hitRate * 100).toFixed(1)} %`);
+  // The figures may have been read in between.
+  const of = (figures: object) => page.evaluate(`pointsOf(...${JSON.stringify(figures)}, 1000).rate`);
+  const none = { ...new CacheManager().stats() };
+  expect(await of([cache.stats(), none])).toBeCloseTo(cache.stats().hitRate * 100);
+});
+
+test('shows times that are no number, or beyond all measure, as such', async () => {
+  await open();
+  const shown = (ms: string) => page.evaluate(`formatMs(${ms})`);
+  expect(await shown('Number("Infinity")')).toBe('–');
+  expect(await shown('1.7e308')).toBe('> 31,000 years');
+  expect(await shown('999e12')).toBe('277,500,000 h 0 m');
+  expect(await shown('NaN')).toBe('–');
+});
+
 test('shows methods whose names have separators of lines', async () => {
   await open();
   const names = ['line\u2028separator', 'paragraph\u2029separator'];

@@ -31,7 +31,11 @@ function formatBytes(bytes) {
   return `${Number.isInteger(amount) || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`;
 }
 
+/** Above it hours would have more digits than anybody reads. */
+const longestMs = 1e15;
+
 function formatMs(ms) {
+  if (!(ms < longestMs)) return Number.isFinite(ms) ? '> 31,000 years' : '–';
   if (ms > 0 && ms < 0.1) return `${(ms * 1000).toFixed(1)} µs`;
   if (ms > 0 && ms < 10) return `${ms.toFixed(2)} ms`;
   if (ms < 999.5) return `${Math.round(ms)} ms`;
@@ -46,10 +50,11 @@ function formatMs(ms) {
 const formatTime = (ms) =>
   typeof ms === 'number' ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : '';
 
-/** As `hitRate` and `toolstash report` count them. */
+/** As `toolstash report` counts them: `lookups` are those that `hitRate` is of, `calls` those without a key too. */
 function callsOf(stats) {
   const hits = stats.hits + stats.staleHits - stats.staleIfErrors - stats.softTimeouts;
-  return { hits, calls: hits + stats.coalesced + stats.misses + stats.uncached };
+  const lookups = hits + stats.coalesced + stats.misses;
+  return { lookups, calls: lookups + stats.uncached };
 }
 
 function fillTable(table, head, rows) {
@@ -111,7 +116,7 @@ function showCards(figures) {
       ? [
           ['Redis', stats.remote.isConnected ? 'connected' : (stats.remote.problem ?? 'not asked')],
           ['Changes to send', count.format(stats.remote.pendingChanges)],
-          // Before the first contact it is no number.
+          // Before the first contact it is no number, in JSON a text.
           ['Behind Redis at most', formatMs(Number(stats.remote.contactAgeMs))],
         ]
       : []),
@@ -354,11 +359,13 @@ function pointsOf(now, then, elapsed) {
   if (!now || !then) return {};
   const [a, b] = [callsOf(now), callsOf(then)];
   const calls = a.calls - b.calls;
-  const fromCache = a.hits + now.coalesced - b.hits - then.coalesced;
+  const lookups = a.lookups - b.lookups;
+  // By the rate itself, which knows that a call that joined a failing load was answered by none.
+  const fromCache = now.hitRate * a.lookups - then.hitRate * b.lookups;
   const loads = now.loadTime.count - then.loadTime.count;
   const loadMs = now.loadTime.count * now.loadTime.mean - then.loadTime.count * then.loadTime.mean;
   return {
-    rate: calls > 0 ? Math.max(0, Math.min(100, (100 * fromCache) / calls)) : null,
+    rate: lookups > 0 ? Math.max(0, Math.min(100, (100 * fromCache) / lookups)) : null,
     calls: Math.max(0, (1000 * calls) / elapsed),
     loads: loads > 0 ? Math.max(0, loadMs / loads) : null,
     saved: Math.max(0, (now.savedMs - then.savedMs) / elapsed),
