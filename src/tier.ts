@@ -161,8 +161,8 @@ export interface SlowTier {
   flush(): Promise<void>;
   /** Flushes and releases everything; rejects, having released, when something could not be written. */
   close(): Promise<void>;
-  /** All entries that have not expired. What changes meanwhile may or may not be seen. */
-  entries(): AsyncIterable<TierRecord>;
+  /** All entries that have not expired, at least those of `method` where it is given. What changes meanwhile may or may not be seen. */
+  entries(method?: string): AsyncIterable<TierRecord>;
 }
 
 /** A key that was set, deleted or renewed. */

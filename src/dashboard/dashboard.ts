@@ -18,10 +18,11 @@ import {
   trueOrFalse,
 } from '../option-checks.js';
 import { type AccessRules, hasToken, refusalOf } from './access.js';
-import { entryDetails, searchEntries } from './entry-search.js';
+import { entryDetails } from './entry-details.js';
 import { countedBy, type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
 import type { Counted } from './history.js';
 import { pageFiles } from './page.js';
+import { PausedSearches } from './paused-searches.js';
 import {
   bodyOf,
   field,
@@ -115,10 +116,12 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
     const files = await partitions?.();
     return figuresOf(core, { title, isReadOnly: readOnly, partitions: files, ...(await watch.read()) });
   };
+  const searches = new PausedSearches(core);
   const forStreams = sharedFigures(figures, interval);
   const asks: Readonly<Record<string, Answer>> = {
     figures,
-    search: (body) => searchEntries(core, { method: field(body, 'method'), text: field(body, 'text') }),
+    search: (body) => searches.begin({ method: field(body, 'method'), text: field(body, 'text') }),
+    'search-on': (body) => searches.continue(field(body, 'cursor')),
     entry: async (body) =>
       (await entryDetails(core, { method: field(body, 'method'), key: field(body, 'key') })) ?? null,
   };
@@ -159,6 +162,7 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
     close() {
       isClosed = true;
       watch.stop();
+      searches.close();
       for (const end of streams) end();
     },
   };

@@ -1,18 +1,16 @@
-/** Single entries for the page: found by method and text, and all that is known of one. */
+/** Entries found by method and text, in steps of bounded time: each goes on where the last one has ended. */
 
-import { inspect } from 'node:util';
-import { messageOf } from '../errors.js';
 import type { CacheCore } from '../manager/cache-context.js';
-import { metadataOf } from '../manager/lookup.js';
+import { cacheStats } from '../manager/statistics.js';
+import { TierUsages } from '../manager/tier-usages.js';
 import type { Held } from '../manager/tiers/held-entries.js';
-import type { TierRecord } from '../tier.js';
-import { deepest, excerptOf, mostItems } from './excerpt.js';
+import { cut, paramsText } from './entry-text.js';
 
 /** What a search is told. */
 export interface EntryQuery {
   /** Exactly so called; empty: any. */
   readonly method: string;
-  /** What key or params hold; empty: anything. */
+  /** What the key, or the params as JSON, hold, in any case of letters; empty: anything. */
   readonly text: string;
 }
 
@@ -25,132 +23,143 @@ export interface FoundEntry {
   readonly params: string | undefined;
 }
 
-/** What a search came to. */
+/** What a step of a search came to. */
 export interface FoundEntries {
+  /** Those that the steps before have not told. */
   readonly entries: readonly FoundEntry[];
-  /** Of the method. */
+  /** Of the method, by all steps together. */
   readonly lookedAt: number;
-  /** Whether there is more to look at, or to list. */
+  /** How many there are to look at, about; `undefined` where nobody knows. */
+  readonly total: number | undefined;
+  /** Whether there is more to look at. */
   readonly isCut: boolean;
 }
 
-/** All that is known of an entry, for people. */
-export interface EntryDetails extends FoundEntry {
-  readonly value: string;
-  /** Names and values in the order in which they are shown. */
-  readonly facts: readonly (readonly [name: string, value: string])[];
-}
-
+/** Of one step. */
 const mostListed = 100;
-const longestSearchMs = 1000;
-/** Of a value: a page is no place for more. */
-const longestText = 100_000;
-/** Of a text that shows a value: few values have less. */
-const charactersByPart = 5;
+/** Characters of params. */
+const longestParams = 1000;
 
-/** Entries of a method whose key or params hold a text. */
-export async function searchEntries(core: CacheCore, { method, text }: EntryQuery): Promise<FoundEntries> {
-  const entries: FoundEntry[] = [];
-  const { clock } = core.options;
-  const until = clock.elapsed() + longestSearchMs;
-  const wanted = text.toLowerCase();
-  let lookedAt = 0;
-  let isOver = false;
-  const entriesUntil = core.tiers.entries(method === '' ? undefined : method, {
-    isOver() {
-      isOver = clock.elapsed() > until;
-      return isOver;
-    },
-  });
-  for await (const held of entriesUntil) {
-    if (entries.length === mostListed) return { entries, lookedAt, isCut: true };
-    lookedAt += 1;
-    const found = summaryOf(core, held);
-    if (found.key.includes(wanted) || found.params?.toLowerCase().includes(wanted)) entries.push(found);
+/** One search from its beginning to its end. */
+export class EntrySearch {
+  readonly #core: CacheCore;
+  readonly #query: EntryQuery;
+  readonly #matches: (text: string) => boolean;
+  readonly #total: Promise<number | undefined>;
+  /** Goes through all entries, and pauses after each step. */
+  readonly #walk: Promise<void>;
+  #found: FoundEntry[] = [];
+  #lookedAt = 0;
+  #until = 0;
+  #isStopped = false;
+  #isOver = false;
+  #pause = latch();
+  #resume = latch();
+
+  constructor(core: CacheCore, query: EntryQuery) {
+    this.#core = core;
+    this.#query = query;
+    this.#matches = matcher(query.text);
+    this.#total = totalOf(core, query.method);
+    this.#walk = this.#goThrough().finally(() => {
+      this.#isOver = true;
+    });
+    // It may fail between two steps: the next one tells.
+    this.#walk.catch(() => undefined);
   }
-  return { entries, lookedAt, isCut: isOver };
+
+  /** Looks for so many ms, or until a page is full. Others run meanwhile. @throws what the tiers throw */
+  async next(forMs: number): Promise<FoundEntries> {
+    const total = await this.#total;
+    this.#until = performance.now() + forMs;
+    this.#pause = latch();
+    this.#resume.open();
+    // A tier that does not answer holds nobody up: what it has comes with a later step.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, forMs + 100);
+    });
+    await Promise.race([this.#walk, this.#pause.opened, late]).finally(() => clearTimeout(timer));
+    const entries = this.#found;
+    this.#found = [];
+    const isCut = !this.#isOver;
+    // Tiers hold some entries together.
+    const least = isCut ? this.#lookedAt + 1 : this.#lookedAt;
+    return { entries, lookedAt: this.#lookedAt, total: total && Math.max(total, least), isCut };
+  }
+
+  /** Nobody will go on with it. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#resume.open();
+  }
+
+  async #goThrough(): Promise<void> {
+    const { method } = this.#query;
+    await this.#resume.opened;
+    const held = this.#core.tiers.entries(method === '' ? undefined : method, {
+      isOver: () => this.#isStopped,
+    });
+    let inStep = 0;
+    for await (const each of held) {
+      // Only once there is more, and each step looks at something.
+      const isStepOver = this.#found.length >= mostListed || performance.now() >= this.#until;
+      if (isStepOver && inStep > 0) {
+        this.#resume = latch();
+        this.#pause.open();
+        await this.#resume.opened;
+        inStep = 0;
+      }
+      inStep += 1;
+      await this.#look(each);
+    }
+  }
+
+  async #look(held: Held): Promise<void> {
+    const { method, key } = 'entry' in held ? held.entry : held.record;
+    const encoded = 'entry' in held ? held.entry.origin?.encodedParams : held.record.encodedParams;
+    this.#lookedAt += 1;
+    const isByKey = this.#matches(key);
+    if (!isByKey && encoded === undefined) return;
+    const params = encoded && (await paramsText(this.#core.codec, encoded));
+    if (!isByKey && !this.#matches(params ?? '')) return;
+    this.#found.push({ method, key, tier: held.tier, params: params && cut(params, longestParams) });
+  }
 }
 
-/** The entry of a key: that of memory, else that of the first slower tier that has it. */
-export async function entryDetails(
-  core: CacheCore,
-  { method, key }: { readonly method: string; readonly key: string },
-): Promise<EntryDetails | undefined> {
-  const held = await findEntry(core, method, key);
-  if (held === undefined) return undefined;
-  const own = held.tier === 'memory' ? held.entry : held.record;
-  const times = 'record' in held ? held.record.metadata : metadataOf(held.entry);
-  const origin = 'record' in held ? held.record : held.entry.origin;
-  const time = (ms: number | null | undefined) => (ms === null || ms === undefined ? 'never' : isoTime(ms));
-  const facts: [string, string | undefined][] = [
-    ['tier', held.tier],
-    ['created', time(times.createdAt)],
-    ['stale from', time(times.staleAt)],
-    ['expires', time(times.expiresAt)],
-    ['load took', `${times.loadMs} ms`],
-    ['used', `${times.accessCount} times`],
-    ['last used', time(times.lastAccess)],
-    ['bytes', String('entry' in held ? held.entry.bytes : held.record.encoded.byteLength)],
-    ['tags', own.tags?.join(', ')],
-    ['scope', origin?.scope],
-    ['version', origin?.version === undefined ? undefined : String(origin.version)],
-    ['task', origin?.task],
-    ['rollout', origin?.rollout],
-    ['written by', own.stamp.writer],
-  ];
-  return {
-    ...summaryOf(core, held),
-    value: valueText(core, held),
-    facts: facts.filter((fact): fact is [string, string] => fact[1] !== undefined),
+/** Whether a text holds what is wanted, as it was written or as JSON writes it within a string. */
+function matcher(text: string): (text: string) => boolean {
+  const wanted = text.toLowerCase();
+  const escaped = JSON.stringify(text).slice(1, -1).toLowerCase();
+  if (escaped === wanted) return (given) => given.toLowerCase().includes(wanted);
+  return (given) => {
+    const lower = given.toLowerCase();
+    return lower.includes(wanted) || lower.includes(escaped);
   };
 }
 
-async function findEntry(core: CacheCore, method: string, key: string): Promise<Held | undefined> {
-  const entry = core.tiers.peek(key);
-  if (entry !== undefined) return entry.method === method ? { entry, tier: 'memory' } : undefined;
-  for (const tier of core.tiers.slow) {
-    const record: TierRecord | undefined = await tier.lookup(key, method);
-    if (record !== undefined) return { record, tier: tier.name };
-  }
-  return undefined;
+/** The most that one tier holds: the others mostly hold the same. */
+async function totalOf(core: CacheCore, method: string): Promise<number | undefined> {
+  const inMemory = cacheStats(core, method === '' ? undefined : method).entries;
+  const usages = await new TierUsages(core).read();
+  const counts = core.tiers.slow.map(({ name }) => {
+    const own = usages.filter(({ tier }) => tier === name);
+    const isKnown = own.length > 0 && (method === '' || own.every((usage) => usage.method !== undefined));
+    if (!isKnown) return undefined;
+    return own.reduce(
+      (sum, usage) => (method === '' || usage.method === method ? sum + usage.entries : sum),
+      0,
+    );
+  });
+  if (counts.includes(undefined)) return undefined;
+  return Math.max(inMemory, ...counts.map(Number));
 }
 
-function summaryOf(core: CacheCore, held: Held): FoundEntry {
-  const { method, key } = 'entry' in held ? held.entry : held.record;
-  const encoded = 'entry' in held ? held.entry.origin?.encodedParams : held.record.encodedParams;
-  const params = encoded === undefined ? undefined : textOf(() => core.codec.decode(encoded), 1000);
-  return { method, key, tier: held.tier, params };
-}
-
-function valueText(core: CacheCore, held: Held): string {
-  return textOf(
-    () => ('entry' in held ? core.keeper.decode(held.entry.stored) : core.codec.decode(held.record.encoded)),
-    longestText,
-  );
-}
-
-/** JSON where it says all, else as Node shows it. Nothing of the value's own code runs: what is decoded has none. */
-function textOf(read: () => unknown, longest: number): string {
-  try {
-    const { value, isWhole } = excerptOf(read(), longest / charactersByPart);
-    const text =
-      typeof value === 'string'
-        ? value
-        : inspect(value, {
-            depth: deepest,
-            maxArrayLength: mostItems,
-            maxStringLength: 10_000,
-            breakLength: 100,
-            customInspect: false,
-          });
-    if (!isWhole) return `${text.slice(0, longest)}… (too large to show all of it)`;
-    return text.length > longest ? `${text.slice(0, longest)}… (${text.length} characters)` : text;
-  } catch (error) {
-    return `It can't be read: ${messageOf(error)}`;
-  }
-}
-
-function isoTime(ms: number): string {
-  const date = new Date(ms);
-  return Number.isNaN(date.getTime()) ? String(ms) : date.toISOString();
+/** A promise and what resolves it. */
+function latch(): { readonly opened: Promise<void>; readonly open: () => void } {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
 }

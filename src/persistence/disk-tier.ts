@@ -257,7 +257,7 @@ export class DiskTier implements SlowTier {
     return this.#folder.mergeFrom(folders);
   }
 
-  async *entries(): AsyncGenerator<TierRecord> {
+  async *entries(method?: string): AsyncGenerator<TierRecord> {
     this.#refuseClosed();
     await this.#opening.open();
     const pending = this.#flushes.entries();
@@ -265,7 +265,7 @@ export class DiskTier implements SlowTier {
       const record = this.#bufferedRecord(key);
       if (record !== undefined && record !== 'deleted') yield record;
     }
-    for await (const records of this.#reader.all()) {
+    for await (const records of this.#reader.all(method)) {
       for (const record of records) {
         if (!pending.has(record.key) && this.#bufferedRecord(record.key) === undefined) yield record;
       }

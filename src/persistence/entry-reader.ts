@@ -96,11 +96,11 @@ export class EntryReader {
 
   /**
    * All entries whose method is known, some of one member at a time; each is looked at as it is taken. Damage is reported
-   * and passed over.
+   * and passed over. Files of other methods than `method` are left out.
    */
-  async *all(): AsyncGenerator<Iterable<TierRecord>> {
+  async *all(method?: string): AsyncGenerator<Iterable<TierRecord>> {
     const { index } = this.#folder;
-    const groups = groupsByMember(index);
+    const groups = groupsByMember(index, method === undefined ? undefined : hashMethod(method));
     const run = this.#folder.reader.run();
     const ahead: Uint32Array[] = [];
     const slice = new TimeSlice();
@@ -259,14 +259,15 @@ function hasMoved(error: unknown): boolean {
   return error instanceof FileChangedError || hasCode(error, 'ENOENT');
 }
 
-/** The records that are values now, member by member. */
-function* groupsByMember(index: PartitionIndex): Generator<Uint32Array> {
+/** The records that are values now, member by member: all, or those of files that may hold entries of a method. */
+function* groupsByMember(index: PartitionIndex, methodHash?: string): Generator<Uint32Array> {
   const records = index.valueRecords();
   for (let start = 0; start < records.length; ) {
     const member = index.memberOf(records[start]!);
     let end = start + 1;
     while (end < records.length && index.memberOf(records[end]!) === member) end += 1;
-    yield records.subarray(start, end);
+    const { isPlain, methodHash: own } = index.fileOf(member);
+    if (methodHash === undefined || isPlain || own === methodHash) yield records.subarray(start, end);
     start = end;
   }
 }

@@ -106,8 +106,8 @@ export class ReadOnlyTier implements SlowTier {
     return this.#tier.close();
   }
 
-  async *entries(): AsyncGenerator<TierRecord> {
-    for await (const record of this.#tier.entries()) if (!this.#changes.cover(record)) yield record;
+  async *entries(method?: string): AsyncGenerator<TierRecord> {
+    for await (const record of this.#tier.entries(method)) if (!this.#changes.cover(record)) yield record;
   }
 
   /** Reads the given files again, or further ones. */

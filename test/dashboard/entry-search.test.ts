@@ -4,46 +4,129 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, test } from 'vitest';
-import { entryDetails, searchEntries } from '../../src/dashboard/entry-search.js';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { entryDetails } from '../../src/dashboard/entry-details.js';
+import type { EntryQuery } from '../../src/dashboard/entry-search.js';
 import { excerptOf } from '../../src/dashboard/excerpt.js';
 import { countedBy, figuresOf } from '../../src/dashboard/figures.js';
+import { PausedSearches } from '../../src/dashboard/paused-searches.js';
 import { CacheManager } from '../../src/index.js';
 import { coreOf } from '../../src/manager/cache-context.js';
 import { FakeClock } from '../../src/testing/index.js';
 
-/** Goes on by so many ms whenever it is asked. */
-class SteppingClock extends FakeClock {
-  step = 0;
-  asked = 0;
-
-  override elapsed(): number {
-    this.asked += 1;
-    this.advance(this.step);
-    return super.elapsed();
+/** All steps of a search, each of which is over after so many ms. */
+async function searchAll(cache: CacheManager, query: EntryQuery, forMs = 1000) {
+  const searches = new PausedSearches(coreOf(cache)!);
+  try {
+    const answers = [await searches.begin(query, forMs)];
+    for (let { cursor } = answers[0]!; cursor !== undefined; cursor = answers.at(-1)!.cursor)
+      answers.push(await searches.continue(cursor, forMs));
+    return { answers, entries: answers.flatMap(({ entries }) => entries) };
+  } finally {
+    searches.close();
   }
 }
 
-test('a search ends when its time is over, also among entries of other methods', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'toolstash-search-'));
-  const clock = new SteppingClock();
-  const cache = await CacheManager.open({ persist: true, persistDir: folder, clock });
-  try {
-    for (let id = 0; id < 50; id += 1) await cache.set('search', id, id);
+describe('a search', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'toolstash-search-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  test('leaves nothing out, however short its steps are, and tells how far it is', async () => {
+    await using cache = await CacheManager.open({
+      ...{ persist: true, persistDir: folder, maxSize: 50, keepParams: true },
+    });
+    for (let id = 0; id < 350; id += 1) await cache.set('search', { id }, id);
+    for (let id = 0; id < 9; id += 1) await cache.set('another', { id }, id);
+    await cache.flush();
+    const { answers, entries } = await searchAll(cache, { method: 'search', text: '' }, 0);
+    expect(new Set(entries.map(({ key }) => key)).size).toBe(350);
+    expect(entries).toHaveLength(350);
+    expect(entries.every(({ method }) => method === 'search')).toBe(true);
+    expect(answers.length).toBeGreaterThan(300);
+    for (const [at, { lookedAt, total, isCut }] of answers.entries()) {
+      expect(total).toBe(350);
+      expect(isCut).toBe(at < answers.length - 1);
+      expect(lookedAt).toBe(Math.min(350, at + 1));
+    }
+    // A page at a time where there is time enough.
+    const inTime = await searchAll(cache, { method: '', text: '' }, 60_000);
+    expect(inTime.answers.map((each) => each.entries.length)).toEqual([100, 100, 100, 59]);
+    const one = await searchAll(cache, { method: '', text: '{"id":349}' }, 60_000);
+    expect(one.answers).toMatchObject([{ entries: [{ method: 'search' }], lookedAt: 359, isCut: false }]);
+  });
+
+  test('of a method reads no files of others', async () => {
+    await using cache = await CacheManager.open({ persist: true, persistDir: folder, maxSize: 1 });
+    for (let id = 0; id < 20; id += 1)
+      for (const method of ['search', 'another']) await cache.set(method, id, 'x'.repeat(100));
     await cache.flush();
     const core = coreOf(cache)!;
-    const ofAnother = { method: 'another', text: '' };
-    expect(await searchEntries(core, ofAnother)).toEqual({ entries: [], lookedAt: 0, isCut: false });
-    Object.assign(clock, { step: 300, asked: 0 });
-    expect(await searchEntries(core, ofAnother)).toEqual({ entries: [], lookedAt: 0, isCut: true });
-    expect(clock.asked).toBeLessThan(10);
-    const { entries, isCut } = await searchEntries(core, { method: 'search', text: '' });
-    expect(isCut).toBe(true);
-    expect(entries.length).toBeLessThan(10);
-  } finally {
-    await cache.close();
-    rmSync(folder, { recursive: true });
-  }
+    const told = async (method?: string) => {
+      const methods = new Map<string, number>();
+      for await (const record of core.tiers.slow[0]!.entries(method))
+        methods.set(record.method, (methods.get(record.method) ?? 0) + 1);
+      return Object.fromEntries(methods);
+    };
+    expect(await told()).toEqual({ search: 20, another: 20 });
+    expect(await told('search')).toEqual({ search: 20 });
+  });
+
+  test('finds what params say as JSON, as it was written or escaped, to their end', async () => {
+    await using cache = new CacheManager({ keepParams: true });
+    const all: Record<string, unknown> = {
+      long: { q: `${'x'.repeat(150_000)}needle` },
+      quotes: { q: "say 'hi'\nthere", z: '"' },
+      person: { id: 42, name: 'Bob' },
+      numbers: { limit: Number.POSITIVE_INFINITY, least: null },
+      date: { at: new Date(0), of: { deep: true } },
+    };
+    for (const [id, params] of Object.entries(all)) cache.setSync('m', params, id);
+    const keyOf = (id: string) => cache.method('m').key(all[id]);
+    for (const [text, id] of [
+      ['needle', 'long'],
+      ["'hi'\nthere", 'quotes'],
+      ["'hi'\\nthere", 'quotes'],
+      ['"z":"\\""', 'quotes'],
+      ['"name":"bob"', 'person'],
+      ['"ID":42', 'person'],
+      ['"limit":"infinity","least":null', 'numbers'],
+      ['1970-01-01', 'date'],
+      ['deep: true', 'date'],
+      [keyOf('person').slice(3, 15).toUpperCase(), 'person'],
+    ] as const)
+      expect(
+        (await searchAll(cache, { method: 'm', text })).entries.map(({ key }) => key),
+        text,
+      ).toEqual([keyOf(id)]);
+    const [found] = (await searchAll(cache, { method: '', text: 'needle' })).entries;
+    expect(found!.params).toMatch(/^{"q":"x{900,1000}… \(150014 characters\)$/);
+    expect((await searchAll(cache, { method: 'm', text: 'no such text' })).entries).toEqual([]);
+  });
+
+  test('is forgotten for later ones, when it is over, and when the dashboard is closed', async () => {
+    await using cache = new CacheManager();
+    for (let id = 0; id < 300; id += 1) cache.setSync('m', id, id);
+    const searches = new PausedSearches(coreOf(cache)!);
+    const query = { method: 'm', text: '' };
+    const cursors: string[] = [];
+    for (let more = 0; more < 5; more += 1) cursors.push((await searches.begin(query)).cursor!);
+    await expect(searches.continue(cursors[0]!)).rejects.toThrow('search again');
+    const next = await searches.continue(cursors[1]!);
+    expect(next).toMatchObject({ lookedAt: 200, total: 300, isCut: true });
+    await expect(searches.continue(cursors[1]!)).rejects.toThrow('search again');
+    expect(await searches.continue(next.cursor!)).toMatchObject({
+      lookedAt: 300,
+      isCut: false,
+      cursor: undefined,
+    });
+    const underWay = searches.continue(cursors[2]!);
+    searches.close();
+    await expect(searches.continue((await underWay).cursor!)).rejects.toThrow('search again');
+    await expect(searches.continue(cursors[3]!)).rejects.toThrow('search again');
+  });
 });
 
 test('an entry that slides expires when it has gone unread for long enough', async () => {

@@ -192,7 +192,7 @@ test('finds entries by method and parameter, shows one, and deletes it', async (
   await work();
   await open();
   await page.fill('#search-method', 'search');
-  await page.fill('#search-text', 'id: 7,');
+  await page.fill('#search-text', '"id":7,');
   await page.press('#search-text', 'Enter');
   await expect.poll(() => page.locator('#found tbody tr').count()).toBe(1);
   // All by keyboard from here.
@@ -225,11 +225,31 @@ test('finds entries by method and parameter, shows one, and deletes it', async (
   expect(problems).toEqual([]);
 });
 
+test('goes on with a search until all has been looked at', async () => {
+  await cache.close();
+  cache = new CacheManager({ keepParams: true });
+  board.close();
+  board = dashboard(cache, { token });
+  server.removeAllListeners('request').on('request', board.handler);
+  for (let id = 0; id < 250; id += 1) cache.setSync('search', { id }, id);
+  await open();
+  await page.fill('#search-method', 'search');
+  await page.press('#search-text', 'Enter');
+  await expect
+    .poll(() => page.textContent('#search-note'))
+    .toBe('100 found, searched 100 of 250; there is more to search');
+  await page.press('#search-on', 'Enter');
+  await expect.poll(() => page.locator('#found tbody tr').count()).toBe(200);
+  await page.press('#search-on', 'Enter');
+  await expect.poll(() => page.textContent('#search-note')).toBe('250 found, searched 250');
+  expect(await page.locator('#search-on').isVisible()).toBe(false);
+});
+
 test('leaves the keyboard where it is among what was found', async () => {
   await work();
   for (let more = 0; more < 9; more += 1) await cache.get('search', { id: 7, text: hostile });
   await open();
-  await page.fill('#search-text', 'id: 7,');
+  await page.fill('#search-text', '"id":7,');
   await page.press('#search-text', 'Enter');
   await expect.poll(() => page.locator('#found tbody tr').count()).toBe(3);
   const place = () => page.evaluate('document.activeElement.closest("table")?.id');

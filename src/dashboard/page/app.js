@@ -57,7 +57,14 @@ function callsOf(stats) {
   return { lookups, calls: lookups + stats.uncached };
 }
 
+/** What tables show. */
+const shownIn = new WeakMap();
+
 function fillTable(table, head, rows) {
+  // Drawn anew it would take the button away that somebody is about to press.
+  const shown = JSON.stringify([head, rows], (_, cell) => (cell instanceof Node ? cell.dataset.id : cell));
+  if (shownIn.get(table) === shown) return;
+  shownIn.set(table, shown);
   const focused = table.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
   const header = element('tr');
   for (const title of head) header.append(element('th', title, { scope: 'col' }));
@@ -492,20 +499,37 @@ async function listen() {
   }
 }
 
+/** Entries found so far, and how to go on where there is more to look at. */
+let found = [];
+let cursor;
+/** Counts searches: what an earlier one comes to late is not shown. */
+let searches = 0;
+
 async function search(event) {
   event?.preventDefault();
+  found = [];
+  cursor = undefined;
+  await searchStep('search', { method: byId('search-method').value, text: byId('search-text').value });
+}
+
+async function searchStep(name, body) {
+  searches += 1;
+  const own = searches;
+  byId('search-on').disabled = true;
   byId('search-note').textContent = 'Searching …';
   try {
-    const { entries, lookedAt, isCut } = await askJson('search', {
-      method: byId('search-method').value,
-      text: byId('search-text').value,
-    });
+    const { entries, lookedAt, total, isCut, cursor: next } = await askJson(name, body);
+    if (own !== searches) return;
+    found.push(...entries);
+    cursor = next;
+    const among =
+      total > lookedAt ? `${count.format(lookedAt)} of ${count.format(total)}` : count.format(lookedAt);
     byId('search-note').textContent =
-      `${count.format(entries.length)} found among ${count.format(lookedAt)}${isCut ? '; there is more: narrow the search' : ''}`;
+      `${count.format(found.length)} found, searched ${among}${isCut ? '; there is more to search' : ''}`;
     fillTable(
       byId('found'),
       ['Method', 'Key', 'Tier', 'Params'],
-      entries.map(({ method, key, tier, params }) => [
+      found.map(({ method, key, tier, params }) => [
         method,
         entryButton(method, key),
         tier,
@@ -513,8 +537,12 @@ async function search(event) {
       ]),
     );
   } catch (error) {
+    if (own !== searches) return;
+    cursor = undefined;
     byId('search-note').textContent = error.message;
   }
+  byId('search-on').hidden = cursor === undefined;
+  byId('search-on').disabled = false;
 }
 
 async function showEntry(method, key) {
@@ -555,6 +583,7 @@ byId('theme').onclick = () => {
   root.dataset.theme = isDark ? 'light' : 'dark';
 };
 byId('search').onsubmit = search;
+byId('search-on').onclick = () => searchStep('search-on', { cursor });
 byId('invalidate').onsubmit = (event) => {
   event.preventDefault();
   const tag = byId('invalidate-tag').value;

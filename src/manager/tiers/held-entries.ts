@@ -41,12 +41,13 @@ export async function* heldEntries(sources: HeldSources, method?: string): Async
     yield { entry, tier: 'memory' };
   }
   for (const tier of slow) {
-    for await (const record of tier.entries()) {
+    for await (const record of tier.entries(method)) {
       if (isOver()) return;
       if (slice.isOver) await slice.next();
       if (method !== undefined && record.method !== method) continue;
       if (seen.has(record.key) || isInvalid(record)) continue;
-      seen.add(record.key);
+      // A remote tier may tell of a key twice, a disk does not: the keys of a million entries take 100 MB.
+      if (tier.name === 'remote' || tier !== slow.at(-1)) seen.add(record.key);
       yield { record, tier: tier.name };
     }
   }

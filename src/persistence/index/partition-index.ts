@@ -247,7 +247,7 @@ export class PartitionIndex {
     await this.#sweepCleared();
     let hasLost = false;
     await this.#records.eachValueInSlices((chunk, at) => {
-      hasLost ||= this.#fileOf(chunk.member[at]!).isGone;
+      hasLost ||= this.fileOf(chunk.member[at]!).isGone;
     });
     return hasLost;
   }
@@ -260,7 +260,7 @@ export class PartitionIndex {
   /** Forgets every entry of files that have gone. */
   async forgetGone(): Promise<void> {
     await this.#records.eachValueInSlices((chunk, at) => {
-      if (!this.#fileOf(chunk.member[at]!).isGone) return;
+      if (!this.fileOf(chunk.member[at]!).isGone) return;
       chunk.kind[at] = lost;
       this.#live -= 1;
     });
@@ -273,7 +273,8 @@ export class PartitionIndex {
     );
   }
 
-  #fileOf(member: number): PartitionFile {
+  /** The file that a member lies in. */
+  fileOf(member: number): PartitionFile {
     return this.files[this.#members.file[member]!]!;
   }
 
@@ -294,7 +295,7 @@ export class PartitionIndex {
         return order;
       }
       if (chunk.kind[at] === entryKind.value) {
-        if (order === 0 && isPreferred(this.#fileOf(chunk.member[at]!), this.#fileOf(next.member)))
+        if (order === 0 && isPreferred(this.fileOf(chunk.member[at]!), this.fileOf(next.member)))
           return order;
         this.#live -= 1;
       }
@@ -323,7 +324,7 @@ export class PartitionIndex {
   }
 
   #sweep(chunk: RecordChunk, at: number): void {
-    const { methodHash } = this.#fileOf(chunk.member[at]!);
+    const { methodHash } = this.fileOf(chunk.member[at]!);
     if (!this.#isClearedBy(methodHash, chunk.time[at]!, chunk.writer[at]!)) return;
     chunk.kind[at] = entryKind.tombstone;
     this.#live -= 1;
