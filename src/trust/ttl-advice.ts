@@ -33,11 +33,11 @@ export interface TtlAdvice {
   readonly method: string;
   /** The ttl its values have, in ms, on average where they differ a little; `null` for ever, `undefined` where they differ much. */
   readonly ttl: number | null | undefined;
-  /** What to do with it; `'unknown'` while too little was seen. */
+  /** What to do with it; `'unknown'` while of fewer than 20 answers it is known whether they had changed by `now`, or by `then`. */
   readonly verdict: 'longer' | 'shorter' | 'right' | 'unknown';
   /** The ttl to take, in ms; `undefined` unless another one is better. */
   readonly suggested: number | undefined;
-  /** By the end of the present ttl, of an endless one by the greatest age that was seen; `undefined` where nothing is known. */
+  /** By the end of the present ttl, of an endless one by the greatest age of which enough is known; `undefined` where nothing is known. */
   readonly now: ChangedAnswers | undefined;
   /** By the end of the ttl that is suggested: what it would risk. */
   readonly then: ChangedAnswers | undefined;
@@ -86,7 +86,7 @@ export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): 
   const remarks = (say: Wording) =>
     advice().flatMap((each) => {
       const meanLoadMs = core.knownState(each.method)?.counters.loadTimes.meanMs ?? 0;
-      return sentenceOn(each, meanLoadMs, say);
+      return sentenceOn(each, { mostChanged, meanLoadMs }, say);
     });
   core.remarks.add(remarks);
   const stopLearning = ages.start();
@@ -97,30 +97,40 @@ export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): 
   return { advice, stop };
 }
 
+/** Answers of which it must be known whether they had changed, by the end of the present ttl and of the one that is suggested. */
+const leastKnown = 20;
+
 function adviceOn(method: string, ages: MethodAges, most: number): TtlAdvice {
   const survival = ages.survival();
   const curve = survival.curve();
   const ttl = ttlOf(ages.ttls);
   const changed = curve.map(changedAt);
-  const now = ttl === undefined ? undefined : ttl === null ? changed.at(-1) : near(changed, ttl);
-  const isTooLong = now !== undefined && now.interval[0] > most;
-  const better = isTooLong
-    ? changed.findLast(({ share, ageMs }) => share <= most && ageMs < now.ageMs)
-    : ttl === null || ttl === undefined
-      ? undefined
-      : changed.findLast(({ ageMs, interval }) => ageMs >= 2 * ttl && interval[1] <= most);
-  const isRight = now !== undefined && now.interval[1] <= 2 * most;
-  const then = isTooLong ? (better ?? changed[0]) : better;
-  const spared =
-    ttl === null || ttl === undefined || then === undefined
-      ? 0
-      : ages.renewals.filter(({ afterMs }) => afterMs < then.ageMs).length;
-  return {
-    ...{ method, ttl, now, then, curve, suggested: then?.ageMs, spared },
-    verdict: isTooLong ? 'shorter' : then !== undefined ? 'longer' : isRight ? 'right' : 'unknown',
+  const now = ttl === undefined ? undefined : ttl === null ? oldest(changed) : near(changed, ttl);
+  const advise = (verdict: TtlAdvice['verdict'], then?: ChangedAnswers, spared = 0): TtlAdvice => ({
+    ...{ method, ttl, verdict, suggested: then?.ageMs, now, then, spared, curve },
     renewals: ages.renewals.length,
     answers: survival.count,
-  };
+  });
+  if (now === undefined || !isKnown(now)) return advise('unknown');
+  if (isTooLong(now, most)) {
+    const shorter = changed.filter((each) => each.ageMs < now.ageMs && isKnown(each));
+    const then = shorter.findLast(({ share }) => share <= most) ?? shorter[0];
+    return advise(then === undefined ? 'unknown' : 'shorter', then);
+  }
+  const then =
+    typeof ttl === 'number'
+      ? changed.findLast((each) => each.ageMs >= 2 * ttl && each.interval[1] <= most && isKnown(each))
+      : undefined;
+  if (then === undefined) return advise(now.interval[1] <= 2 * most ? 'right' : 'unknown');
+  return advise('longer', then, ages.renewals.filter(({ afterMs }) => afterMs < then.ageMs).length);
+}
+
+function isKnown({ known }: ChangedAnswers): boolean {
+  return known >= leastKnown;
+}
+
+function isTooLong({ interval }: ChangedAnswers, most: number): boolean {
+  return interval[0] > most;
 }
 
 function ttlOf({ sumMs, finite, endless, least, most }: MethodAges['ttls']): number | null | undefined {
@@ -133,43 +143,58 @@ function changedAt({ ageMs, unchanged, known }: SurvivalPoint): ChangedAnswers {
   return { ageMs, share, interval: wilsonInterval(share * known, known), known };
 }
 
-/** The last that is not later, or so little that it is the same; `undefined` where nothing is known of that age. */
+/** The last of which enough is known. */
+function oldest(changed: readonly ChangedAnswers[]): ChangedAnswers | undefined {
+  return changed.findLast(isKnown) ?? changed.at(-1);
+}
+
+/** What is best known of the points that are as good as at an age: cells are a fifth wide. `undefined` where nothing is known. */
 function near(changed: readonly ChangedAnswers[], ageMs: number): ChangedAnswers | undefined {
-  const last = changed.at(-1);
-  // Its cells are a fifth wide.
-  if (last === undefined || last.ageMs < ageMs / 1.2) return undefined;
-  return changed.findLast((each) => each.ageMs <= ageMs * 1.001) ?? changed[0];
+  return changed
+    .filter((each) => each.ageMs >= ageMs / 1.2 && each.ageMs <= ageMs * 1.2)
+    .reduce<ChangedAnswers | undefined>(
+      (best, each) => (best !== undefined && best.known >= each.known ? best : each),
+      undefined,
+    );
 }
 
 /** A line of the report; none where nothing was seen. */
 function sentenceOn(
   { method, ttl, verdict, now, then, spared, renewals, answers }: TtlAdvice,
-  meanLoadMs: number,
+  { mostChanged, meanLoadMs }: { readonly mostChanged: number; readonly meanLoadMs: number },
   say: Wording,
 ): string[] {
   const { formatCount, formatDuration, plural, printable } = say;
   if (answers === 0) return [];
   const name = printable(method);
   const present = ttl === undefined ? 'its ttls' : ttl === null ? 'no ttl' : `ttl ${formatDuration(ttl)}`;
-  if (verdict === 'unknown' || now === undefined)
+  if (now === undefined || (verdict === 'unknown' && !(isKnown(now) && isTooLong(now, mostChanged))))
     return [`${name}: ${present}, ${plural(answers, 'answer')} say too little of it so far`];
   if (verdict === 'right') return [`${name}: ${present} is right: ${told(now, say)}`];
-  if (then === undefined) return [];
+  if (then === undefined)
+    return [`${name}: ${present} is too long, and too little is known of shorter ones: ${told(now, say)}`];
   const other = formatDuration(then.ageMs);
   if (verdict === 'longer') {
     const saved = `${formatCount(spared)} of ${plural(renewals, 'renewal')} (${formatDuration(spared * meanLoadMs)})`;
-    return [`${name}: ${present} could be ${other}, which would have spared ${saved}: ${told(then, say)}`];
+    return [
+      `${name}: ${present} could be ${other}, which would have spared ${saved}: ${told(then, say)}, ${toldBriefly(now, say)}`,
+    ];
   }
   const most =
     typeof ttl === 'number' ? `, for at most ${Math.ceil(ttl / then.ageMs)} times as many loads` : '';
-  const changed = `when ${percent(then.share, say)} have changed${most}`;
-  return [`${name}: ${present} should be about ${other}, ${changed}: ${told(now, say)}`];
+  return [
+    `${name}: ${present} should be about ${other}${most}: ${told(now, say)}, ${toldBriefly(then, say)}`,
+  ];
 }
 
 function told({ ageMs, share, interval: [low, high], known }: ChangedAnswers, say: Wording): string {
   const range = `95 % CI ${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)} %`;
   const after = say.formatDuration(ageMs);
   return `${percent(share, say)} of ${say.plural(known, 'answer')} had changed after ${after} (${range})`;
+}
+
+function toldBriefly({ ageMs, share, known }: ChangedAnswers, say: Wording): string {
+  return `some ${percent(share, say)} after ${say.formatDuration(ageMs)} (${say.formatCount(known)} known)`;
 }
 
 function percent(share: number, { formatShare }: Wording): string {

@@ -49,7 +49,7 @@ describe('advice on ttls', () => {
     expect([renewals, spared]).toEqual([1000, 1000]);
     vi.spyOn(console, 'log').mockImplementation(() => {});
     expect(cache.report().replace(/\s+/g, ' ')).toMatch(
-      /search: ttl 10 m 00 s could be \d h \d\d m, which would have spared 1,000 of 1,000 renewals \(.*\):/,
+      /search: ttl 10 m 00 s could be \d h \d\d m, .* 1,000 of 1,000 renewals \(.*\): .* 100 answers .*, some 0 % after .* \(100 known\)/,
     );
   });
 
@@ -80,6 +80,40 @@ describe('advice on ttls', () => {
     expect(only(adviser.advice())).toMatchObject({ verdict: 'right', suggested: undefined });
   });
 
+  it('is nothing on a few answers, however much they differ, and whatever may change', async () => {
+    for (const [keys, verdict] of [
+      [1, 'unknown'],
+      [19, 'unknown'],
+      [80, 'shorter'],
+    ] as const) {
+      const cache = new CacheManager({ clock, ttl: 65_000 });
+      const adviser = adviseTtl(cache, { mostChanged: 0.1 });
+      await use(cache, { keys, rounds: 2, every: 66_000, changes: 0.6 });
+      const advice = only(adviser.advice());
+      expect(advice.verdict, `${keys} keys`).toBe(verdict);
+      if (verdict === 'unknown') expect([advice.suggested, advice.then]).toEqual([undefined, undefined]);
+      else expect(Math.min(advice.now!.known, advice.then!.known)).toBeGreaterThanOrEqual(20);
+    }
+    const cache = new CacheManager({ clock, ttl: minute });
+    const adviser = adviseTtl(cache, { mostChanged: 0.9 });
+    await use(cache, { keys: 1, rounds: 9, every: 2 * minute, changes: 0 });
+    expect(only(adviser.advice()).verdict).toBe('unknown');
+  });
+
+  it('names no shorter ttl where nothing was seen to last', async () => {
+    const cache = new CacheManager({ clock, ttl: minute });
+    const adviser = adviseTtl(cache);
+    await use(cache, { keys: 50, rounds: 4, every: minute + 1000, changes: 1 });
+    expect(only(adviser.advice())).toMatchObject({
+      ...{ verdict: 'unknown', suggested: undefined },
+      now: { share: expect.closeTo(1, 3), known: 150 },
+    });
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(cache.report().replace(/\s+/g, ' ')).toMatch(
+      /search: ttl 1 m 00 s is too long, and too little is known of shorter ones: 100 % of 150 answers had changed/,
+    );
+  });
+
   it('counts hits that are verified, at their age', async () => {
     const cache = new CacheManager({ clock });
     const adviser = adviseTtl(cache);
@@ -94,12 +128,21 @@ describe('advice on ttls', () => {
     const ask = async (id: number) => cache.getOrSet('search', id, () => ({ version }));
     for (let id = 0; id < 100; id += 1) await ask(id);
     await clock.advance(30 * minute);
-    version = 2;
     for (let id = 0; id < 100; id += 1) await ask(id);
     await vi.waitFor(() => expect(verification.stats()[0]!.compared).toBe(100));
-    const { verdict, ttl, now, answers } = only(adviser.advice());
+    await clock.advance(30 * minute);
+    version = 2;
+    for (let id = 0; id < 100; id += 1) await ask(id);
+    await vi.waitFor(() => expect(verification.stats()[0]!.compared).toBe(200));
+    const { verdict, ttl, now, then, answers } = only(adviser.advice());
     expect({ verdict, ttl, answers }).toEqual({ verdict: 'shorter', ttl: null, answers: 100 });
     expect(now!.share).toBeCloseTo(1, 3);
+    expect(then).toMatchObject({ share: expect.closeTo(0, 3), known: 100 });
+    expect(then!.ageMs).toBeGreaterThan(20 * minute);
+    vi.spyOn(console, 'log').mockImplementation(() => {});
+    expect(cache.report().replace(/\s+/g, ' ')).toMatch(
+      /search: no ttl should be about 2\d m .*: 100 % of 100 answers .*, some 0 % after 2\d m \d\d s \(100 known\)/,
+    );
   });
 
   it('counts an answer that was found changed once, until another one is stored', async () => {
