@@ -34,21 +34,13 @@ export interface Renewal {
 /** What is known of one method. */
 export class MethodAges {
   readonly #keys = new Map<string, Watched>();
-  /** Those that are not watched any more. */
-  readonly #past = new Survival();
+  /** All that was seen of answers, those under way as unchanged so far. */
+  readonly survival = new Survival();
   /** Keys are a sample: those whose hash is below this. All at first, half as many each time there are too many. */
   #limit = 2 ** 32;
   readonly renewals: Renewal[] = [];
   /** The ttls that values were stored with. */
   readonly ttls = { sumMs: 0, finite: 0, endless: 0, least: Number.POSITIVE_INFINITY, most: 0 };
-
-  /** All that was seen of answers, those under way as unchanged so far. */
-  survival(): Survival {
-    const all = new Survival();
-    all.addAll(this.#past);
-    for (const { unchangedMs } of this.#keys.values()) if (unchangedMs > 0) all.add(unchangedMs);
-    return all;
-  }
 
   isSampled(key: string): boolean {
     return Number.parseInt(key.slice(0, 8), 16) < this.#limit;
@@ -67,13 +59,11 @@ export class MethodAges {
     if (ttl !== null && afterMs >= 0.9 * ttl && this.renewals.push({ afterMs }) > mostRenewals)
       this.renewals.shift();
     if (known.digest === digest) {
-      known.unchangedMs = age;
+      this.#stayed(known, age);
       known.loadedAt = now;
       return;
     }
-    if (known.digest !== undefined) this.#past.add(known.unchangedMs, Math.max(age, known.unchangedMs));
-    else if (known.unchangedMs > 0) this.#past.add(known.unchangedMs);
-    this.#keys.delete(key);
+    if (known.digest !== undefined) this.#changed(known, age);
     this.#watch(key, { digest, since: now, loadedAt: now, unchangedMs: 0, isTagged });
   }
 
@@ -86,25 +76,36 @@ export class MethodAges {
         : last;
     const age = now - known.since;
     if (isEqual) {
-      known.unchangedMs = Math.max(known.unchangedMs, age);
+      this.#stayed(known, age);
       if (known !== last) this.#watch(key, known);
       return;
     }
-    this.#past.add(known.unchangedMs, Math.max(age, known.unchangedMs));
+    this.#changed(known, age);
     // What the cache has is of the past: the next load begins anew.
     this.#watch(key, { ...known, digest: undefined, unchangedMs: 0, changedOf: createdAt });
   }
 
   /** It was said to have changed: what comes next says nothing of its ttl. */
   forget(key: string): void {
-    const known = this.#keys.get(key);
-    if (known === undefined) return;
-    if (known.unchangedMs > 0) this.#past.add(known.unchangedMs);
     this.#keys.delete(key);
   }
 
   forgetAll({ isTagged }: { readonly isTagged: boolean }): void {
     for (const [key, known] of this.#keys) if (!isTagged || known.isTagged) this.forget(key);
+  }
+
+  #stayed(known: Watched, age: number): void {
+    // The clock may have been set back.
+    const ageMs = Math.max(age, known.unchangedMs);
+    if (known.unchangedMs > 0) this.survival.extend(known.unchangedMs, ageMs);
+    else if (ageMs > 0) this.survival.add(ageMs);
+    known.unchangedMs = ageMs;
+  }
+
+  #changed({ unchangedMs }: Watched, ageMs: number): void {
+    const changedMs = Math.max(ageMs, unchangedMs);
+    if (unchangedMs > 0) this.survival.extend(unchangedMs, unchangedMs, changedMs);
+    else this.survival.add(0, changedMs);
   }
 
   #watch(key: string, watched: Watched): void {

@@ -47,7 +47,7 @@ export interface TtlAdvice {
   readonly spared: number;
   /** Answers of which more is known than that they were loaded. */
   readonly answers: number;
-  /** The survival curve. */
+  /** The survival curve; the same array until more is known. */
   readonly curve: readonly SurvivalPoint[];
 }
 
@@ -101,15 +101,14 @@ export function adviseTtl(cache: CacheManager, options: TtlAdviceOptions = {}): 
 const leastKnown = 20;
 
 function adviceOn(method: string, ages: MethodAges, most: number): TtlAdvice {
-  const survival = ages.survival();
-  const curve = survival.curve();
+  const curve = ages.survival.curve();
   const ttl = ttlOf(ages.ttls);
   const changed = curve.map(changedAt);
   const now = ttl === undefined ? undefined : ttl === null ? oldest(changed) : near(changed, ttl);
   const advise = (verdict: TtlAdvice['verdict'], then?: ChangedAnswers, spared = 0): TtlAdvice => ({
     ...{ method, ttl, verdict, suggested: then?.ageMs, now, then, spared, curve },
     renewals: ages.renewals.length,
-    answers: survival.count,
+    answers: ages.survival.count,
   });
   if (now === undefined || !isKnown(now)) return advise('unknown');
   if (isTooLong(now, most)) {

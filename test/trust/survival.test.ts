@@ -73,6 +73,36 @@ describe('the survival curve', () => {
     }
   });
 
+  it('is the same for what was seen in steps, and is not worked out again until more is seen', () => {
+    const [atOnce, inSteps] = [new Survival(), new Survival()];
+    for (let index = 1; index <= 60; index += 1) {
+      const [seen, later] = [edge(index), edge(index + 3)];
+      inSteps.add(edge(1));
+      inSteps.extend(edge(1), seen);
+      atOnce.add(seen, index % 3 === 0 ? later : undefined);
+      if (index % 3 === 0) inSteps.extend(seen, seen, later);
+    }
+    const before = inSteps.curve();
+    for (const [at, point] of atOnce.curve().entries()) {
+      expect(before[at]!.unchanged).toBeCloseTo(point.unchanged, 9);
+      expect(before[at]!.known).toBe(point.known);
+    }
+    expect([inSteps.count, before.length]).toEqual([60, atOnce.curve().length]);
+    inSteps.extend(edge(1), edge(1) * 1.05);
+    expect(inSteps.curve()).toBe(before);
+    inSteps.add(edge(9));
+    expect(inSteps.curve()).not.toBe(before);
+  });
+
+  it('tells of each age what is known by it', () => {
+    const survival = new Survival();
+    survival.add(edge(8), edge(16));
+    survival.add(edge(12));
+    survival.add(edge(20));
+    const known = [0, 8, 9, 12, 13, 16, 20].map((number) => survival.curve()[number]!.known);
+    expect(known).toEqual([3, 3, 2, 2, 1, 2, 2]);
+  });
+
   it('says nothing of ages that were not seen', () => {
     const survival = new Survival();
     expect(survival.curve()).toEqual([]);

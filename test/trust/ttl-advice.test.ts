@@ -205,6 +205,17 @@ describe('advice on ttls', () => {
     expect(answers).toBeLessThanOrEqual(1000);
   });
 
+  it('is not worked out again until more is known of a tool', async () => {
+    const cache = new CacheManager({ clock, ttl: minute });
+    const adviser = adviseTtl(cache);
+    await use(cache, { keys: 30, rounds: 3, every: 2 * minute, changes: 0.3 });
+    const { curve } = only(adviser.advice());
+    await cache.getOrSet('search', 'new', () => 1);
+    expect(only(adviser.advice()).curve).toBe(curve);
+    await use(cache, { keys: 30, rounds: 1, every: 2 * minute, changes: 0.3 });
+    expect(only(adviser.advice()).curve).not.toBe(curve);
+  });
+
   it('is learnt by nobody at a hit, and by nobody at all once it is stopped', async () => {
     const cache = new CacheManager({ clock, ttl: minute });
     const adviser = adviseTtl(cache);
