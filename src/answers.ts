@@ -99,6 +99,8 @@ export interface AnswerObserver {
   answered?(answer: CacheAnswer, value: unknown): void;
   /** A call was answered without its tool. */
   hit?(hit: RepeatableHit): void;
+  /** Whether it compares the answers of a tool by a function of the user's, which alone knows what is equal. */
+  judges?(method: string): boolean;
   /** A rollout asks for a key, which holds these chains. */
   asked?(key: string, chains: Readonly<Record<string, string>>): void;
 }

@@ -2,8 +2,10 @@
 
 import type { AgeObserver, LoadedValue } from '../answers.js';
 import type { CacheEvents } from '../index.js';
+import { createKeyHasher } from '../key/key-hasher.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import { nodeCrypto } from '../node-crypto.js';
+import { bulkyBytes } from '../value/bulky-value.js';
 import { Survival } from './survival.js';
 
 /** Methods that are watched, and keys of each at once: some 200 bytes a key. */
@@ -12,9 +14,12 @@ const mostKeys = 1_000;
 /** Renewals of each method that are remembered, the latest. */
 const mostRenewals = 1_000;
 
+/** By the canonical form that keys have. */
+const digestOf = createKeyHasher('answer');
+
 /** An answer that is watched. */
 interface Watched {
-  /** Of its bytes; `undefined` where it was loaded before. */
+  /** `undefined` where it was loaded before, or is not compared by it. */
   readonly digest: string | undefined;
   /** When it was loaded first, and last, epoch ms. */
   readonly since: number;
@@ -46,7 +51,7 @@ export class MethodAges {
     return Number.parseInt(key.slice(0, 8), 16) < this.#limit;
   }
 
-  loaded({ key, ttl, isTagged }: LoadedValue, digest: string, now: number): void {
+  loaded({ key, ttl, isTagged }: LoadedValue, digest: string | undefined, now: number): void {
     this.#noteTtl(ttl);
     const known = this.#keys.get(key);
     if (known === undefined) {
@@ -58,12 +63,13 @@ export class MethodAges {
     // What memory had no more room for is loaded again before its time: a longer ttl would not spare that.
     if (ttl !== null && afterMs >= 0.9 * ttl && this.renewals.push({ afterMs }) > mostRenewals)
       this.renewals.shift();
-    if (known.digest === digest) {
+    const isComparable = known.digest !== undefined && digest !== undefined;
+    if (isComparable && known.digest === digest) {
       this.#stayed(known, age);
       known.loadedAt = now;
       return;
     }
-    if (known.digest !== undefined) this.#changed(known, age);
+    if (isComparable) this.#changed(known, age);
     this.#watch(key, { digest, since: now, loadedAt: now, unchangedMs: 0, isTagged });
   }
 
@@ -169,8 +175,8 @@ export class AnswerAges implements AgeObserver {
     const ages = this.#of(value.method);
     if (ages?.isSampled(value.key) !== true) return;
     try {
-      const bytes = this.#core.keeper.toMsgpack(value.stored);
-      ages.loaded(value, nodeCrypto().hash('md5', bytes, 'base64'), this.#core.options.clock.now());
+      const digest = this.#isJudged(value.method) ? undefined : this.#digestOf(value.stored);
+      ages.loaded(value, digest, this.#core.options.clock.now());
     } catch {
       // What can't be encoded was told where it was stored.
     }
@@ -180,6 +186,22 @@ export class AnswerAges implements AgeObserver {
     const ages = this.#of(method);
     if (ages?.isSampled(key) === true)
       ages.verified(key, createdAt, { isEqual, now: this.#core.options.clock.now() });
+  }
+
+  #isJudged(method: string): boolean {
+    return this.#core.observers?.some((observer) => observer.judges?.(method) === true) === true;
+  }
+
+  /** Of values below 64 KiB whatever the order of their fields, as those are compared who verify hits; of others, for time's sake, by their bytes. */
+  #digestOf(stored: unknown): string {
+    const { keeper } = this.#core;
+    const bytes = keeper.toMsgpack(stored);
+    try {
+      if (bytes.byteLength < bulkyBytes) return digestOf(keeper.decode(stored));
+    } catch {
+      // Instances of classes have no canonical form.
+    }
+    return nodeCrypto().hash('md5', bytes);
   }
 
   #of(method: string): MethodAges | undefined {

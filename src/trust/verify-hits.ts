@@ -221,6 +221,11 @@ class Verifier implements AnswerObserver {
     return Array.from(this.#methods.values(), ({ trust }) => trust);
   }
 
+  judges(method: string): boolean {
+    const equals = this.#methods.get(method)?.equals;
+    return equals !== undefined && equals !== isDeepStrictEqual;
+  }
+
   hit(hit: RepeatableHit): void {
     const method = this.#methods.get(hit.method);
     if (method === undefined) return;

@@ -174,6 +174,64 @@ describe('advice on ttls', () => {
     expect(only(adviser.advice()).answers).toBe(3);
   });
 
+  it('takes for equal what those do who verify hits, whatever the order of fields', async () => {
+    class Point {
+      constructor(readonly x: number) {}
+    }
+    const codecs = [
+      {
+        tag: 'Point',
+        test: (value: unknown) => value instanceof Point,
+        encode: ({ x }: Point) => x,
+        decode: (x: unknown) => new Point(x as number),
+      },
+    ];
+    for (const values of ['copy', 'reference'] as const) {
+      const cache = new CacheManager({ clock, ttl: minute, values, codecs });
+      const adviser = adviseTtl(cache);
+      for (let round = 0; round < 6; round += 1) {
+        for (let id = 0; id < 60; id += 1) {
+          await cache.getOrSet('fields', id, () =>
+            round % 2 ? { x: 1, y: [{ a: 1, b: 2 }] } : { y: [{ b: 2, a: 1 }], x: 1 },
+          );
+          await cache.getOrSet('order', id, () => (round % 2 ? [1, 2] : [2, 1]));
+          await cache.getOrSet('dates', id, () => ({ at: new Date(0), x: new Map([[1, round]]) }));
+          await cache.getOrSet('points', id, () => [new Point(id)]);
+        }
+        await clock.advance(minute + 1000);
+      }
+      const shares = adviser.advice().map(({ method, now }) => [method, Math.round(now!.share)]);
+      expect(Object.fromEntries(shares), values).toEqual({ fields: 0, order: 1, dates: 1, points: 0 });
+    }
+  });
+
+  it('leaves it to the function of a tool what is equal, where it has one', async () => {
+    const cache = new CacheManager({ clock, ttl: 10 * minute });
+    const adviser = adviseTtl(cache);
+    const equals = (cached: unknown, fresh: unknown) =>
+      (cached as { id: number }).id === (fresh as { id: number }).id;
+    const verification = verifyHits(cache, { tools: { search: { equals } }, share: 1, concurrency: 100 });
+    const ask = (id: number) => cache.getOrSet('search', id, () => ({ id, askedAt: clock.now() }));
+    let compared = 0;
+    for (let round = 0; round < 4; round += 1) {
+      for (let id = 0; id < 50; id += 1) await ask(id);
+      // All are verified at half their time, half of them near its end.
+      for (const [at, every] of [
+        [5, 1],
+        [4.8, 2],
+      ] as const) {
+        await clock.advance(at * minute);
+        for (let id = 0; id < 50; id += every) await ask(id);
+        compared += 50 / every;
+        await vi.waitFor(() => expect(verification.stats()[0]!.compared).toBe(compared));
+      }
+      await clock.advance(minute);
+    }
+    const { verdict, now, answers } = only(adviser.advice());
+    expect({ verdict, answers }).toEqual({ verdict: 'right', answers: 200 });
+    expect(now).toMatchObject({ share: expect.closeTo(0, 3), known: 100 });
+  });
+
   it('does not count against a ttl what was deleted, cleared or invalidated', async () => {
     const cache = new CacheManager({ clock, ttl: 60 * minute });
     const adviser = adviseTtl(cache);
