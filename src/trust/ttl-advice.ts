@@ -112,8 +112,7 @@ function adviceOn(method: string, ages: MethodAges, most: number): TtlAdvice {
   });
   if (now === undefined || !isKnown(now)) return advise('unknown');
   if (isTooLong(now, most)) {
-    const shorter = changed.filter((each) => each.ageMs < now.ageMs && isKnown(each));
-    const then = shorter.findLast(({ share }) => share <= most) ?? shorter[0];
+    const then = changed.findLast((each) => each.ageMs < now.ageMs && each.share <= most && isKnown(each));
     return advise(then === undefined ? 'unknown' : 'shorter', then);
   }
   const then =
