@@ -146,7 +146,7 @@ function estimate(seen: readonly Seen[]): Float64Array {
     count,
   }));
   const prior = new Float64Array(groups[cells]! + 1);
-  for (const [at, share] of evenShares.entries()) prior[groups[at]!]! += share;
+  for (let at = 0; at < cells; at += 1) prior[groups[at]!]! += evenShares[at]!;
   const sums = new Float64Array(prior.length + 1);
   const steps = new Float64Array(prior.length + 1);
   /** One round. What comes out adds up to 1, whatever goes in. */
@@ -172,7 +172,7 @@ function estimate(seen: readonly Seen[]): Float64Array {
   for (let left = Math.min(mostRounds, mostSteps / seen.length); left > 0; left -= 3) {
     const once = improve(shares);
     const twice = improve(once);
-    if (once.every((share, at) => Math.abs(share - shares[at]!) < 1e-7)) break;
+    if (once.every((share, at) => Math.abs(share - shares[at]!) < 1e-5)) break;
     shares = improve(leap(shares, once, twice));
   }
   return evenShares.map((share, at) => (share * shares[groups[at]!]!) / prior[groups[at]!]!);
