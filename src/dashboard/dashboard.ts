@@ -21,6 +21,7 @@ import { type AccessRules, hasToken, refusalOf } from './access.js';
 import { entryDetails } from './entry-details.js';
 import { countedBy, type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
 import type { Counted } from './history.js';
+import { MemoryScan } from './memory-scan.js';
 import { pageFiles } from './page.js';
 import { PausedSearches } from './paused-searches.js';
 import {
@@ -177,7 +178,8 @@ export async function stillFigures(
   if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
   // Of when it was made, whatever clock the cache goes by.
   const now = { counted: countedBy(core), usage: await new TierUsages(core).read(), lookups: [] };
-  return { ...(await figuresOf(core, { title, isReadOnly: true, partitions, ...now })), time: Date.now() };
+  const memory = await new MemoryScan(core).whole();
+  return { ...figuresOf(core, { title, isReadOnly: true, partitions, memory, ...now }), time: Date.now() };
 }
 
 /** Whether the request is what is wrong: as such, or as an argument of the cache. */

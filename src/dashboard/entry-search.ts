@@ -111,18 +111,22 @@ export class EntrySearch {
         inStep = 0;
       }
       inStep += 1;
-      await this.#look(each);
+      const looking = this.#look(each);
+      if (looking !== undefined) await looking;
     }
   }
 
-  async #look(held: Held): Promise<void> {
-    const { method, key } = 'entry' in held ? held.entry : held.record;
+  #look(held: Held): void | Promise<void> {
     const encoded = 'entry' in held ? held.entry.origin?.encodedParams : held.record.encodedParams;
     this.#lookedAt += 1;
-    const isByKey = this.#matches(key);
-    if (!isByKey && encoded === undefined) return;
-    const params = encoded && (await paramsText(this.#core.codec, encoded));
-    if (!isByKey && !this.#matches(params ?? '')) return;
+    const params = encoded && paramsText(this.#core.codec, encoded);
+    if (!(params instanceof Promise)) return this.#compare(held, params);
+    return params.then((text) => this.#compare(held, text));
+  }
+
+  #compare(held: Held, params: string | undefined): void {
+    const { method, key } = 'entry' in held ? held.entry : held.record;
+    if (!this.#matches(key) && !this.#matches(params ?? '')) return;
     this.#found.push({ method, key, tier: held.tier, params: params && cut(params, longestParams) });
   }
 }

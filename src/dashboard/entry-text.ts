@@ -15,11 +15,12 @@ const atOnceBytes = 65_536;
 
 type Codec = CacheCore['codec'];
 
-/** The params, whole: what is searched. */
-export async function paramsText(codec: Codec, encoded: Uint8Array): Promise<string> {
+/** The params, whole: what is searched. A promise only where they are large. */
+export function paramsText(codec: Codec, encoded: Uint8Array): string | Promise<string> {
+  const textOf = (value: unknown) => jsonOf(value, encoded) ?? inspected(value, wholeTexts);
+  if (encoded.length > atOnceBytes) return codec.decodeInSlices(encoded).then(textOf).catch(unreadable);
   try {
-    const value = encoded.length > atOnceBytes ? await codec.decodeInSlices(encoded) : codec.decode(encoded);
-    return jsonOf(value, encoded) ?? inspected(value, wholeTexts);
+    return textOf(codec.decode(encoded));
   } catch (error) {
     return unreadable(error);
   }

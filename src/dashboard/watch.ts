@@ -6,6 +6,7 @@ import type { CacheCore } from '../manager/cache-context.js';
 import { type MethodUsage, TierUsages } from '../manager/tier-usages.js';
 import { type Counted, History, type PastFigures } from './history.js';
 import { type LookupFigures, LookupTimes } from './lookup-figures.js';
+import { type MemoryFigures, MemoryScan } from './memory-scan.js';
 
 /** Between two moments that are remembered, ms. */
 const everyMs = 5_000;
@@ -15,6 +16,7 @@ export interface Watched {
   readonly counted: Counted;
   readonly usage: readonly MethodUsage[];
   readonly lookups: readonly LookupFigures[];
+  readonly memory: MemoryFigures;
 }
 
 /** A cache that a dashboard watches, until it is stopped or nobody holds it any more. */
@@ -23,6 +25,7 @@ export class DashboardWatch {
   readonly #count: () => Promise<Counted>;
   readonly #lookups: LookupTimes;
   readonly #usages: TierUsages;
+  readonly #memory: MemoryScan;
   readonly #history = new History();
   #timer: Timer | undefined;
 
@@ -31,6 +34,7 @@ export class DashboardWatch {
     this.#count = count;
     this.#lookups = new LookupTimes(core);
     this.#usages = new TierUsages(core);
+    this.#memory = new MemoryScan(core);
     this.#schedule();
   }
 
@@ -41,11 +45,17 @@ export class DashboardWatch {
 
   async read(): Promise<Watched> {
     const counted = await this.#count();
-    return { counted, usage: await this.#usages.read(), lookups: await this.#lookups.read(counted.methods) };
+    return {
+      counted,
+      usage: await this.#usages.read(),
+      lookups: await this.#lookups.read(counted.methods),
+      memory: await this.#memory.read(),
+    };
   }
 
   stop(): void {
     this.#lookups.stop();
+    this.#memory.stop();
     this.#timer?.cancel();
     this.#timer = undefined;
   }

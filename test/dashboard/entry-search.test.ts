@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { entryDetails } from '../../src/dashboard/entry-details.js';
 import type { EntryQuery } from '../../src/dashboard/entry-search.js';
 import { excerptOf } from '../../src/dashboard/excerpt.js';
-import { countedBy, figuresOf } from '../../src/dashboard/figures.js';
+import { MemoryScan } from '../../src/dashboard/memory-scan.js';
 import { PausedSearches } from '../../src/dashboard/paused-searches.js';
 import { CacheManager } from '../../src/index.js';
 import { coreOf } from '../../src/manager/cache-context.js';
@@ -141,9 +141,7 @@ test('an entry that slides expires when it has gone unread for long enough', asy
     return details?.facts.find(([name]) => name === 'expires')?.[1];
   };
   const due = async () =>
-    (
-      await figuresOf(core, { title: '', isReadOnly: true, counted: countedBy(core), usage: [], lookups: [] })
-    ).due.flatMap((each) => (each.entries > 0 ? each.label : []));
+    (await new MemoryScan(core).read()).due.flatMap((each) => (each.entries > 0 ? each.label : []));
   expect(await expires()).toBe('2026-01-01T00:00:40.000Z');
   expect(await due()).toEqual(['within a minute']);
   // In the end it is too old, however often it is read.

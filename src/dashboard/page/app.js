@@ -292,8 +292,7 @@ function showMemory({ top, due, lookedAt, stats }) {
     ['Expires', 'Entries'],
     due.map(({ label, entries }) => [label, count.format(entries)]),
   );
-  byId('looked-at').textContent =
-    lookedAt < stats.entries ? `of the first ${count.format(lookedAt)} entries` : '';
+  byId('looked-at').textContent = lookedAt < stats.entries ? `of ${count.format(lookedAt)} entries` : '';
 }
 
 /** A line for all and one for each of some methods. */
