@@ -5,6 +5,7 @@ import { CacheError, messageOf } from '../errors.js';
 import type { CacheManager } from '../index.js';
 import { coreOf } from '../manager/cache-context.js';
 import { TierUsages } from '../manager/tier-usages.js';
+import { nextTurn } from '../next-turn.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
   type Defined,
@@ -113,12 +114,15 @@ export function createDashboard({ cache, options, partitions, counted }: Dashboa
   const streams = new Set<() => void>();
   let isClosed = false;
   const watch = new DashboardWatch(core, async () => (await counted?.()) ?? countedBy(core));
-  const figures = async () => {
-    const files = await partitions?.();
-    return figuresOf(core, { title, isReadOnly: readOnly, partitions: files, ...(await watch.read()) });
+  const figuresWith = async (files: typeof partitions) => {
+    const watched = await watch.read();
+    return figuresOf(core, { title, isReadOnly: readOnly, partitions: await files?.(), ...watched });
   };
+  const figures = () => figuresWith(partitions);
+  // Open pages get what is known at once: many files take a while, and the next figures tell of them.
+  const knownFiles = partitions && (() => Promise.race([partitions(), nextTurn().then(() => [])]));
   const searches = new PausedSearches(core);
-  const forStreams = sharedFigures(figures, interval);
+  const forStreams = sharedFigures(() => figuresWith(knownFiles), interval);
   const asks: Readonly<Record<string, Answer>> = {
     figures,
     search: (body) => searches.begin({ method: field(body, 'method'), text: field(body, 'text') }),

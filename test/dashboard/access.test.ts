@@ -300,3 +300,25 @@ test('a closed dashboard answers and streams nothing, also what was asked before
     expect((await ask(`/${name}`, { headers: withToken(), body: '{"method":"m"}' })).status, name).toBe(503);
   expect((await ask('/', { method: 'GET' })).status).toBe(200);
 });
+
+test('figures are streamed before the files are read, which come with later ones', async () => {
+  await serve();
+  board.close();
+  let finish = (_files: []) => {};
+  const files = new Promise<[]>((resolve) => {
+    finish = resolve;
+  });
+  board = createDashboard({ cache, options: { interval: 50 }, partitions: () => files });
+  server.removeAllListeners('request').on('request', board.handler);
+  const { port } = server.address() as AddressInfo;
+  const response = await fetch(`http://127.0.0.1:${port}/events`, { method: 'POST', headers: withToken() });
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const readUntil = async (wanted: string) => {
+    for (let text = ''; !text.includes(wanted); ) text += (await reader.read()).value;
+  };
+  await readUntil('"partitions":[]');
+  const asked = ask('/figures', { headers: withToken() });
+  finish([{ method: 'found' }] as never);
+  await readUntil('"partitions":[{"method":"found"}]');
+  expect((await asked).text).toContain('"partitions":[{"method":"found"}]');
+});

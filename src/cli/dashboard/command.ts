@@ -60,12 +60,16 @@ async function showFolder(
       : { loadCache: [folder] }),
   });
   cache.on('error', ({ error }) => errors.note(error));
+  // Meanwhile the browser takes the page.
+  const opening = cache.open();
+  opening.catch(() => undefined);
   const board = createDashboard({
     cache,
     options: { title: shownPath(folder), readOnly: !flags.allowChanges, interval: 2000 },
     partitions: folderFigures(folder),
     // What was counted, the processes know who had the calls.
     counted: async () => {
+      await opening;
       const { stats, methods, processes } = await sumInFolder(folder);
       if (processes.length === 0) return undefined;
       return { stats, methods: Array.from(methods, ([name, own]) => ({ name, stats: own })) };
@@ -73,11 +77,11 @@ async function showFolder(
   });
   const server = createServer(board.handler);
   try {
-    await cache.open();
     server.listen(flags.port, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     stdout.write(`http://127.0.0.1:${port}/#token=${board.token}\n`);
+    await opening;
     if (!interruption.signal.aborted) await once(interruption.signal, 'abort');
   } finally {
     board.close();

@@ -257,7 +257,8 @@ function showRemarks({ remarks }) {
 }
 
 function showPartitions({ partitions }) {
-  byId('partitions-section').hidden = !partitions;
+  // None yet, while they are read.
+  byId('partitions-section').hidden = !partitions?.length;
   if (!partitions) return;
   fillTable(
     byId('partitions'),
