@@ -11,14 +11,14 @@ import { run, withConsumer } from './consumer.mjs';
  * charts, is in the package three times: for ES modules, for CommonJS and in the command line.
  */
 const budgets = {
-  'packed, KB': 3_480,
-  'unpacked, KB': 12_600,
-  'import, own code gzipped, KB': 160,
+  'packed, KB': 3_650,
+  'unpacked, KB': 13_000,
+  'import, own code gzipped, KB': 165,
   'import, all code, KB': 580,
-  'import, files': 22,
-  'require, own code gzipped, KB': 162,
+  'import, files': 26,
+  'require, own code gzipped, KB': 166,
   'require, all code, KB': 600,
-  'require, files': 21,
+  'require, files': 25,
 };
 
 /** What importing loads, the first encoded value besides, and the first cache that persists besides. */
