@@ -80,7 +80,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   figures: ['index.ts', 'manager/', 'report/', 'stats/'],
   source: ['index.ts'],
   recording: ['index.ts'],
-  dashboard: ['index.ts', 'figures/process-figures.ts', 'manager/', 'stats/'],
+  dashboard: ['index.ts', 'figures/process-figures.ts', 'manager/', 'persistence/offline/', 'stats/'],
   wrap: ['options.ts', 'guard/'],
   report: ['stats/'],
   tools: ['options.ts', 'guard/', 'wrap/'],

@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CacheError, messageOf } from '../errors.js';
 import type { CacheManager } from '../index.js';
-import { coreOf } from '../manager/cache-context.js';
+import { type CacheCore, coreOf } from '../manager/cache-context.js';
 import { TierUsages } from '../manager/tier-usages.js';
 import { nextTurn } from '../next-turn.js';
 import { nodeCrypto } from '../node-crypto.js';
@@ -21,6 +21,7 @@ import {
 import { type AccessRules, hasToken, refusalOf } from './access.js';
 import { entryDetails } from './entry-details.js';
 import { countedBy, type DashboardFigures, figuresOf, type PartitionFigures } from './figures.js';
+import { folderFigures } from './folder-figures.js';
 import type { Counted } from './history.js';
 import { MemoryScan } from './memory-scan.js';
 import { pageFiles } from './page.js';
@@ -102,14 +103,23 @@ export function dashboard(cache: CacheManager, options: DashboardOptions = {}): 
 
 const done = { done: true };
 
+/** Those of the folder that a cache persists in, where there is one by now and it can be read: what fails, the cache counts. */
+function ownPartitions({ options }: CacheCore): DashboardSource['partitions'] {
+  const { persist, disk } = options;
+  if (!persist || disk === undefined) return undefined;
+  const read = folderFigures(disk.persistDir);
+  return () => read().catch(() => []);
+}
+
 /** What a request is answered with. */
 type Answer = (body: unknown) => Promise<unknown>;
 
 /** The same, of what the command line opens. @throws InvalidOptionError */
-export function createDashboard({ cache, options, partitions, counted }: DashboardSource): Dashboard {
+export function createDashboard({ cache, options, counted, ...source }: DashboardSource): Dashboard {
   const core = typeof cache === 'object' && cache !== null ? coreOf(cache) : undefined;
   if (core === undefined) throw expected('cache', 'a `CacheManager` of this build of the package', cache);
   const { token, readOnly, hosts, interval, title } = resolve(options);
+  const partitions = source.partitions ?? ownPartitions(core);
   const rules: AccessRules = { token, hosts };
   const streams = new Set<() => void>();
   let isClosed = false;

@@ -4,7 +4,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
-import { folderFigures } from '../../src/cli/dashboard/folder-figures.js';
+import { folderFigures } from '../../src/dashboard/folder-figures.js';
 import { type CommandLine, openCommandLine } from './open-command-line.js';
 
 let commandLine: CommandLine;

@@ -1,8 +1,11 @@
 /** Who is answered by a dashboard, asked by sockets that may say anything. */
 
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createDashboard } from '../../src/dashboard/dashboard.js';
 import { type Dashboard, type DashboardOptions, dashboard } from '../../src/dashboard/index.js';
@@ -54,6 +57,29 @@ const withToken = (headers: Record<string, string> = {}) => ({
 });
 
 describe('a dashboard', () => {
+  test('tells of the partition files that its cache has written, once there are any', async () => {
+    await cache.close();
+    const persistDir = join(mkdtempSync(join(tmpdir(), 'toolstash-dashboard-')), 'cache');
+    cache = await CacheManager.open({ persist: true, persistDir });
+    vi.useFakeTimers({ toFake: ['performance'] });
+    try {
+      await serve();
+      const partitions = async () => {
+        const { text } = await ask('/figures', { headers: withToken() });
+        return (JSON.parse(text) as { partitions: readonly object[] }).partitions;
+      };
+      expect(await partitions()).toEqual([]);
+      await cache.set('search', 1, 'found');
+      await cache.flush();
+      vi.advanceTimersByTime(11_000);
+      // Read in the background: who asks meanwhile gets what was known.
+      await expect.poll(partitions).toMatchObject([{ method: 'search', partitions: 1, values: 1 }]);
+    } finally {
+      vi.useRealTimers();
+      rmSync(join(persistDir, '..'), { recursive: true });
+    }
+  });
+
   test('shows its page to anybody here, and no figure without the token', async () => {
     await serve();
     const page = await ask('/', { method: 'GET' });

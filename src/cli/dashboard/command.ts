@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Command, Option } from 'commander';
 import { createDashboard } from '../../dashboard/dashboard.js';
+import { folderFigures } from '../../dashboard/folder-figures.js';
 import { CacheManager } from '../../index.js';
 import { findPartitionFiles } from '../../persistence/offline/inspection.js';
 import { plural, printable } from '../../report/format.js';
@@ -16,7 +17,6 @@ import { ErrorReport } from '../partitions/error-report.js';
 import { assertFound, givenPaths, shownPath } from '../partitions/given-paths.js';
 import { sumInFolder } from '../report/process-sum.js';
 import { UsageError } from '../usage-error.js';
-import { folderFigures } from './folder-figures.js';
 
 interface DashboardFlags {
   readonly port: number;

@@ -1,7 +1,7 @@
 /** The files of a folder by method, read again no more often than it takes. */
 
-import type { PartitionFigures } from '../../dashboard/figures.js';
-import { inspectFiles } from '../../persistence/offline/inspection.js';
+import { inspectFiles } from '../persistence/offline/inspection.js';
+import type { PartitionFigures } from './figures.js';
 
 /** Milliseconds for which figures count as they are, at least. */
 const leastAge = 10_000;
