@@ -6,6 +6,8 @@ import { eventOf } from './server-sent-events.js';
 
 /** How much of a stream may wait for its client to read it, in bytes, before something is done about it. */
 const mostUnread = 4 * 2 ** 20;
+/** A comment, which says nothing else. */
+const stillAlive = ':\n\n';
 
 /** One response under way. */
 export class Exchange {
@@ -16,11 +18,12 @@ export class Exchange {
   #onError: (() => void) | undefined;
   #onFull: ((isFull: boolean) => void) | undefined;
   #isFull = false;
+  #hasWaited = false;
 
   constructor(response: ServerResponse, owed = Number.POSITIVE_INFINITY) {
     this.#response = response;
     this.#owed = owed;
-    if (owed === Number.POSITIVE_INFINITY) this.keepAlive();
+    if (owed === Number.POSITIVE_INFINITY) this.#stream(stillAlive);
   }
 
   /** Sends a message, which holds so many of the answers. */
@@ -46,9 +49,11 @@ export class Exchange {
     if (this.#owed <= 0) this.end();
   }
 
-  /** Says that it is alive. */
+  /** Says that it is alive, where it does not do so the first time: most are answered sooner, and then by a JSON body. */
   keepAlive(): void {
-    if (!this.#isFull) this.#stream(':\n\n');
+    const isYoung = !this.#hasWaited && !this.#response.headersSent;
+    this.#hasWaited = true;
+    if (!isYoung && !this.#isFull) this.#stream(stillAlive);
   }
 
   /** Whether more can be said. */

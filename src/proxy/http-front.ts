@@ -42,7 +42,7 @@ export interface HttpFrontInit {
 
 const base = 'http://localhost';
 const [path, statsPath, metricsPath] = ['/mcp', '/stats', '/metrics'];
-/** A stream says that it is alive so often, in ms. */
+/** Streams, and requests that were open the time before, say that they are alive so often, in ms. */
 const keepAlive = 15_000;
 /** Headers that a server behind HTTP reads. */
 const relayed = /^mcp-(protocol-version|method|name|param-.*)$/;
