@@ -12,16 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LRUCache } from 'lru-cache';
+import { seeded } from './traffic.mjs';
 
 const accesses = Number(process.argv[2] ?? 1_000_000);
 const sizes = [0.01, 0.03, 0.1, 0.25, 0.5, 1];
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
-let state = 1;
-const random = () => {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return state / 2 ** 32;
-};
+const random = seeded(1);
 const keys = Array.from({ length: accesses }, (_, at) =>
   at % 10 === 0 ? `once${at}` : `key${Math.floor((accesses / 20) * random() ** 4)}`,
 );

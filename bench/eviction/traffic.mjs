@@ -1,6 +1,7 @@
 /** Generated lookups of agents, as keys. Always the same for one seed. */
 
-function seeded(seed) {
+/** Numbers in [0, 1): mulberry32. */
+export function seeded(seed) {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

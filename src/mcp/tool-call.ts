@@ -1,6 +1,7 @@
 /** A call of an MCP tool, as `callTool` of either version is given it. */
 
 import { randomUUID } from 'node:crypto';
+import { definedOnly } from '../option-checks.js';
 import { hintAgainst } from '../tools/hints.js';
 import type { Connection } from './connection.js';
 import { isRecord, type McpTool } from './mcp-client.js';
@@ -91,7 +92,7 @@ export class ToolCall {
     if (this.#place !== undefined) own['place'] = this.#place.key;
     const rest = schema ?? timeout ?? maxTotalTimeout ?? resetTimeoutOnProgress;
     if (rest === undefined) return own;
-    return { ...own, ...definedIn({ schema, timeout, maxTotalTimeout, resetTimeoutOnProgress }) };
+    return { ...own, ...definedOnly({ schema, timeout, maxTotalTimeout, resetTimeoutOnProgress }) };
   }
 
   /** The arguments of `callTool` under another signal. */
@@ -99,10 +100,6 @@ export class ToolCall {
     const { given, at, options } = this.shape;
     return signal === undefined ? given : Object.assign([...given], { [at]: { ...options, signal } });
   }
-}
-
-function definedIn(record: object): object {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
 
 /** Why a tool is not to be cached by what its server says of it; `undefined`: nothing speaks against it. */
