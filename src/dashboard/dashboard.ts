@@ -103,7 +103,7 @@ export function dashboard(cache: CacheManager, options: DashboardOptions = {}): 
 
 const done = { done: true };
 
-/** Those of the folder that a cache persists in, where there is one by now and it can be read: what fails, the cache counts. */
+/** Those of the folder that a cache persists in; none before it is made, or where it can't be read, which the cache's own look-ups tell. */
 function ownPartitions({ options }: CacheCore): DashboardSource['partitions'] {
   const { persist, disk } = options;
   if (!persist || disk === undefined) return undefined;

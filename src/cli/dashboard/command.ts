@@ -60,7 +60,7 @@ async function showFolder(
       : { loadCache: [folder] }),
   });
   cache.on('error', ({ error }) => errors.note(error));
-  // Meanwhile the browser takes the page.
+  // Meanwhile the browser takes the page. It is waited for below.
   const opening = cache.open();
   opening.catch(() => undefined);
   const board = createDashboard({
