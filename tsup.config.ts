@@ -8,7 +8,6 @@ import { chosenPersistence, persistenceIn, quickBuiltins, requiredPersistence } 
 export const shared = {
   target: 'node20',
   splitting: true,
-  sourcemap: true,
   treeshake: true,
   silent: true,
   esbuildOptions(options) {
@@ -37,7 +36,6 @@ const dts = {
 export const cli: Options = {
   ...shared,
   entry: { cli: 'src/cli/main.ts', 'simulation-worker': 'src/cli/simulate/simulation-worker.ts' },
-  sourcemap: false,
   format: ['esm'],
   dts: false,
   // Some of the bundled libraries are CommonJS and ask for Node's own modules by `require`.

@@ -66,7 +66,6 @@ export function persistenceIn(format: 'esm' | 'cjs'): Options {
     format: ['esm'],
     outExtension: () => ({ js: extension }),
     // One for both, which differ in their first lines: Node runs this one, the other is for bundlers.
-    sourcemap: format === 'cjs',
     splitting: false,
     treeshake: false,
     dts: false,
