@@ -21,6 +21,10 @@ export const apart = [
   'test/proxy/metrics.test.ts',
 ];
 
+/** Slow tests of servers and clients, which share modules; all but one, which mocks a module. */
+export const services =
+  'test/{frameworks,http,keyv,mcp,proxy,remote,session}/**/!(child-server).slow.test.ts';
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -71,7 +75,16 @@ export default defineConfig({
       {
         extends: true,
         // What takes long by its nature: other processes, and libraries to be installed.
-        test: { name: 'slow', include: [slow], exclude: ['**/node_modules/**'] },
+        test: { name: 'slow', include: [slow], exclude: [services, '**/node_modules/**'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'slow-services',
+          include: [services],
+          exclude: ['**/node_modules/**'],
+          isolate: false,
+        },
       },
       {
         extends: true,

@@ -1,10 +1,10 @@
 /** The import rules: the folders of src/ are the architecture, and this is what may know what. */
 
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, normalize, relative } from 'node:path';
+import { basename, dirname, join, normalize, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { apart } from '../vitest.config.js';
+import { apart, services } from '../vitest.config.js';
 
 const source = fileURLToPath(new URL('../src/', import.meta.url));
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) =>
@@ -267,12 +267,15 @@ describe('a test', () => {
   it('that mocks modules shares none with other tests', () => {
     const tests = fileURLToPath(new URL('./', import.meta.url));
     const mocking = readdirSync(tests, { recursive: true, encoding: 'utf8' })
-      .filter((file) => /(?<!\.(?:slow|long))\.test\.ts$/.test(file) && !file.includes('node_modules'))
+      .filter((file) => /(?<!\.long)\.test\.ts$/.test(file) && !file.includes('node_modules'))
       .filter((file) => /\bvi\.(?:mock|doMock|resetModules)\(/.test(readFileSync(join(tests, file), 'utf8')))
       .filter((file) => !file.startsWith('architecture'));
-    expect(mocking.length).toBeGreaterThan(3);
+    expect(mocking.length).toBeGreaterThan(6);
+    const isService = (file: string) => services.includes(`${file.split('/')[0]}`);
     const isApart = (file: string) =>
-      apart.some((pattern) => `test/${file}`.startsWith(pattern.replace('**/*.test.ts', '')));
+      file.endsWith('.slow.test.ts')
+        ? !isService(file) || services.includes(`!(${basename(file, '.slow.test.ts')})`)
+        : apart.some((pattern) => `test/${file}`.startsWith(pattern.replace('**/*.test.ts', '')));
     expect(mocking.filter((file) => !isApart(file))).toEqual([]);
   });
 });

@@ -135,7 +135,9 @@ export class RedisServer {
     const parts = args.map((arg) => `$${Buffer.byteLength(arg)}\r\n${arg}\r\n`);
     socket.write(`*${args.length}\r\n${parts.join('')}`);
     try {
-      const [reply] = (await once(socket, 'data')) as [Buffer];
+      // Sentinels end a server's clients as they promote it: without a reply then, and without an error.
+      const closed = once(socket, 'close').then(() => Promise.reject(new Error(`No reply to ${args[0]}`)));
+      const [reply] = (await Promise.race([once(socket, 'data'), closed])) as [Buffer];
       return reply.toString('latin1');
     } finally {
       socket.destroy();
