@@ -7,7 +7,7 @@ import { type BenchOptions, benchCoalescing, benchHits } from './calls.js';
 import { benchImports } from './imports.js';
 import { benchKeys } from './keys.js';
 import { benchSizes } from './sizes.js';
-import { benchStores } from './stores.js';
+import { benchPolicies, benchStores } from './stores.js';
 import { benchTools } from './tools.js';
 
 const sections: Readonly<Record<string, (options: BenchOptions) => Promise<void>>> = {
@@ -17,6 +17,7 @@ const sections: Readonly<Record<string, (options: BenchOptions) => Promise<void>
   coalescing: benchCoalescing,
   tools: benchTools,
   stores: benchStores,
+  policies: benchPolicies,
   imports: benchImports,
 };
 

@@ -2,7 +2,7 @@
 
 import { cpuTime, median, settleHeap } from '../rounds.js';
 import { freshKey, type Random, seededRandom, uniformNumbers, zipfNumbers } from '../workloads.js';
-import { type BenchedStore, storeContenders } from './store-contenders.js';
+import { type BenchedStore, policyContenders, storeContenders } from './store-contenders.js';
 
 /** What the parent asks for. */
 export interface StoreJob {
@@ -34,7 +34,7 @@ const batchLimitNs = 2e8;
 process.stdout.write(JSON.stringify(measure(JSON.parse(process.argv[2] as string))));
 
 function measure({ name, maxSize, seed, batches, batchSize }: StoreJob): StoreFigures {
-  const contender = storeContenders.find((each) => each.name === name);
+  const contender = [...storeContenders, ...policyContenders].find((each) => each.name === name);
   if (contender === undefined) throw new Error(`No store is called ${name}`);
   const random = seededRandom(seed);
   const before = heapBytes();

@@ -17,11 +17,13 @@ export interface BenchedStore {
   set(key: string, value: number): void;
 }
 
+type Policy = 'lru' | 'lfu' | 'fifo' | 'ttl' | 'sieve' | 's3-fifo' | 'w-tinylfu' | 'auto';
+
 /** One way to hold entries. */
 export interface StoreContender {
   readonly name: string;
   /** Contenders of one policy are compared with each other. `none` evicts nothing. */
-  readonly policy: 'none' | 'lru' | 'lfu' | 'fifo' | 'ttl';
+  readonly policy: 'none' | Policy;
   /** Ours, not a peer. */
   readonly isOurs?: boolean;
   /** `maxSize` entries; other bounds, where they are kept at all, are never reached. */
@@ -34,6 +36,19 @@ const LfuCache = lfuCache as unknown as typeof lfuCache.default;
 const ttlMs = 3_600_000;
 const plentyOfBytes = Number.MAX_SAFE_INTEGER;
 
+const lruCache: StoreContender = {
+  name: 'lru-cache',
+  policy: 'lru',
+  create: (max) => new LRUCache<string, number>({ max }),
+};
+
+/** All policies that are to keep up with lru-cache. */
+export const policyContenders: readonly StoreContender[] = [
+  lruCache,
+  lruCacheOfEntries(),
+  ...(['lru', 'sieve', 's3-fifo', 'w-tinylfu', 'auto'] as const).map(ours),
+];
+
 export const storeContenders: readonly StoreContender[] = [
   {
     name: 'Map, unbounded',
@@ -45,7 +60,7 @@ export const storeContenders: readonly StoreContender[] = [
     policy: 'none',
     create: () => new NodeCache({ stdTTL: ttlMs / 1000, checkperiod: 0, useClones: false }) as BenchedStore,
   },
-  { name: 'lru-cache', policy: 'lru', create: (max) => new LRUCache<string, number>({ max }) },
+  lruCache,
   {
     name: 'lru-cache, bytes too',
     policy: 'lru',
@@ -82,7 +97,7 @@ class NumberEntry implements StoreEntry {
 }
 
 /** One of our stores alone, as its contract has it: entries are objects, and bytes are bounded too. */
-function ours(policy: 'lru' | 'lfu' | 'fifo' | 'ttl'): StoreContender {
+function ours(policy: Policy): StoreContender {
   const expires = policy === 'ttl';
   return {
     name: `toolstash ${policy}`,
@@ -98,6 +113,21 @@ function ours(policy: 'lru' | 'lfu' | 'fifo' | 'ttl'): StoreContender {
       return {
         get: (key) => store.get(key)?.value,
         set: (key, value) => void store.set(new NumberEntry(key, value, expires ? Date.now() + ttlMs : null)),
+      };
+    },
+  };
+}
+
+/** lru-cache with what each store of ours has to do besides: hold the entries that it is given, and tell of those that leave. */
+function lruCacheOfEntries(): StoreContender {
+  return {
+    name: 'lru-cache of entries',
+    policy: 'lru',
+    create(max) {
+      const cache = new LRUCache<string, NumberEntry>({ max, dispose: () => undefined });
+      return {
+        get: (key) => cache.get(key)?.value,
+        set: (key, value) => void cache.set(key, new NumberEntry(key, value, null)),
       };
     },
   };

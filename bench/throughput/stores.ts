@@ -4,11 +4,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { printTable } from '../report.js';
-import { median } from '../rounds.js';
+import { median, quantile } from '../rounds.js';
 import { shuffled } from '../workloads.js';
 import type { BenchOptions } from './calls.js';
 import type { StoreFigures, StoreJob } from './store-child.js';
-import { type StoreContender, storeContenders } from './store-contenders.js';
+import { policyContenders, type StoreContender, storeContenders } from './store-contenders.js';
 
 const childPath = fileURLToPath(new URL('./store-child.js', import.meta.url));
 const run = promisify(execFile);
@@ -27,6 +27,42 @@ export async function benchStores({ isQuick, random }: BenchOptions): Promise<vo
     }
     printStores(maxSize, figures);
   }
+}
+
+/** Times what all policies take beside lru-cache, by the ratios within rounds. */
+export async function benchPolicies({ isQuick, random }: BenchOptions): Promise<void> {
+  for (const maxSize of isQuick ? [1000] : [1000, 10_000, 100_000]) {
+    const figures = await runPolicies(maxSize, isQuick, random);
+    const ratio = (name: string, field: 'hit' | 'insert' | 'mix') => {
+      const ratios = figures.map((each) => each.get(name)![field] / each.get('lru-cache')![field]);
+      const [low, middle, high] = [0, 0.5, 1].map((share) => quantile(ratios, share).toFixed(2));
+      return `${middle} (${low}–${high})`;
+    };
+    printTable({
+      title: `Policies at ${maxSize.toLocaleString('en')} entries`,
+      note: `Times lru-cache: median and range of the ratios within ${figures.length} rounds.`,
+      head: ['store', 'hit', 'insert', 'Zipf mix', 'hit rate'],
+      rows: policyContenders.map(({ name }) => [
+        name,
+        ...(['hit', 'insert', 'mix'] as const).map((field) => ratio(name, field)),
+        `${(100 * median(figures.map((each) => each.get(name)!.hitRate))).toFixed(1)} %`,
+      ]),
+    });
+  }
+}
+
+async function runPolicies(maxSize: number, isQuick: boolean, random: () => number) {
+  const rounds: Map<string, StoreFigures>[] = [];
+  for (let round = 0; round < (isQuick ? 1 : 7); round++) {
+    const figures = new Map<string, StoreFigures>();
+    const seed = Math.floor(random() * 2 ** 31);
+    for (const { name } of shuffled(policyContenders, random)) {
+      const job = { name, maxSize, seed, batches: isQuick ? 2 : 5, batchSize: isQuick ? 5000 : 50_000 };
+      figures.set(name, await runChild(job));
+    }
+    rounds.push(figures);
+  }
+  return rounds;
 }
 
 async function runChild(job: StoreJob): Promise<StoreFigures> {

@@ -1,78 +1,150 @@
 /**
- * Least recently used goes first: an order over `lru-cache`. Above `largestMap` entries our own queue takes its place,
- * because lru-cache keeps its keys in one Map, which can't serve that many.
+ * Least recently used goes first: `lru-cache`, bounded by bytes too. Above `largestMap` entries our own queue takes its
+ * place, because lru-cache keeps its keys in one Map, which can't serve that many.
  */
 
 import { LRUCache } from 'lru-cache';
-import { BoundedStore, type EvictionOrder, type OrderNode } from './bounded-store.js';
+import { BoundedStore } from './bounded-store.js';
 import { largestMap } from './key-map.js';
 import { QueueOrder } from './queue-order.js';
-import type { StoreEntry, StoreFactory } from './store.js';
+import type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
 
 /**
- * The order of entries by when they were last read or set. lru-cache holds nodes rather than entries, so that an overwrite
- * leaves its map alone: that takes a third of the time.
+ * lru-cache allocates for as many entries as it is told may come: some 30 bytes each, which is 4 MB here. Stores of more
+ * entries grow as they are filled, and count them themselves, which takes a further lookup for each insertion.
  */
-class LruOrder<E extends StoreEntry> implements EvictionOrder<E, OrderNode<E>> {
-  #nodes = emptyCache<E>();
+const mostAllocated = 2 ** 17;
 
-  peek(key: string): OrderNode<E> | undefined {
-    return this.#nodes.peek(key);
+/** The entries as lru-cache holds them. It tells of one that leaves while it holds it still, so that one is hidden meanwhile. */
+export class LruStore<E extends StoreEntry> implements Store<E> {
+  readonly #maxSize: number;
+  readonly #maxBytes: number;
+  readonly #onRemove: (entry: E, reason: RemovalReason) => void;
+  readonly #isAllocated: boolean;
+  #entries: LRUCache<string, E>;
+  #bytes = 0;
+  /** What `onRemove` is being told of. */
+  #leaving: E | undefined;
+  /** Why entries leave that are not overwritten. */
+  #reason: RemovalReason = 'evict';
+
+  /** @param most the most entries that are allocated for */
+  constructor({ maxSize, maxBytes, onRemove }: StoreOptions<E>, most = mostAllocated) {
+    this.#maxSize = maxSize;
+    this.#maxBytes = maxBytes;
+    this.#onRemove = onRemove;
+    this.#isAllocated = maxSize <= most;
+    this.#entries = this.#empty();
   }
 
-  use(key: string): OrderNode<E> | undefined {
-    return this.#nodes.get(key);
+  get size(): number {
+    return this.#entries.size - (this.#leaving === undefined ? 0 : 1);
   }
 
-  /** Makes the node the last to leave, so that `evict` meets all others first. */
-  reserve(key: string): OrderNode<E> | undefined {
-    return this.#nodes.get(key);
+  get bytes(): number {
+    return this.#bytes;
   }
 
-  insert(entry: E): void {
-    this.#nodes.set(entry.key, { entry }, oneOfMany);
+  get(key: string): E | undefined {
+    return this.#leaving?.key === key ? undefined : this.#entries.get(key);
   }
 
-  overwritten(): void {}
-
-  remove(key: string): OrderNode<E> | undefined {
-    const node = this.#nodes.peek(key);
-    if (node === undefined) return undefined;
-    // lru-cache deletes its only entry by wiping all the places it ever grew to; popping it is O(1).
-    if (this.#nodes.size === 1) return this.#nodes.pop();
-    this.#nodes.delete(key);
-    return node;
+  peek(key: string): E | undefined {
+    return this.#leaving?.key === key ? undefined : this.#entries.peek(key);
   }
 
-  evict(): OrderNode<E> | undefined {
-    return this.#nodes.pop();
+  has(key: string): boolean {
+    return this.peek(key) !== undefined;
   }
 
-  nodes(): IterableIterator<OrderNode<E>> {
-    return this.#nodes.values();
+  set(entry: E): boolean {
+    const { key, bytes } = entry;
+    if (bytes > this.#maxBytes) {
+      this.delete(key, 'refuse');
+      return false;
+    }
+    if (this.#bytes + bytes > this.#maxBytes || this.#isTooMany(key)) this.#makeRoom(key, bytes);
+    const bytesBefore = this.#bytes;
+    const sizeBefore = this.#entries.size;
+    this.#entries.set(key, entry, this.#isAllocated ? undefined : oneOfMany);
+    // lru-cache tells nothing of an entry that is overwritten with itself.
+    if (this.#bytes === bytesBefore && this.#entries.size === sizeBefore) this.#tell(entry, 'replace');
+    this.#bytes += bytes;
+    return true;
   }
 
-  clear(): IterableIterator<OrderNode<E>> {
-    const cleared = this.#nodes;
+  delete(key: string, reason: RemovalReason = 'delete'): boolean {
+    if (!this.has(key)) return false;
+    this.#reason = reason;
+    try {
+      this.#takeOut(key);
+    } finally {
+      this.#reason = 'evict';
+    }
+    return true;
+  }
+
+  clear(): void {
+    const cleared = this.#entries;
     // A new one, because lru-cache would keep the memory of all its places.
-    this.#nodes = emptyCache();
-    return cleared.values();
+    this.#entries = this.#empty();
+    this.#bytes = 0;
+    for (const entry of cleared.values()) this.#onRemove(entry, 'clear');
+  }
+
+  evict(): boolean {
+    return this.#entries.pop() !== undefined;
+  }
+
+  *entries(): IterableIterator<E> {
+    for (const entry of this.#entries.values()) if (entry !== this.#leaving) yield entry;
+  }
+
+  /** Without places allocated, lru-cache wants another bound, which is never reached. */
+  #empty(): LRUCache<string, E> {
+    const bound = this.#isAllocated ? { max: this.#maxSize } : { maxSize: Number.MAX_SAFE_INTEGER };
+    return new LRUCache<string, E>({
+      ...bound,
+      dispose: (entry, _, reason) => this.#tell(entry, reason === 'set' ? 'replace' : this.#reason),
+    });
+  }
+
+  #isTooMany(key: string): boolean {
+    return !this.#isAllocated && this.size >= this.#maxSize && !this.has(key);
+  }
+
+  #makeRoom(key: string, bytes: number): void {
+    this.delete(key, 'replace');
+    while (this.#bytes + bytes > this.#maxBytes || this.size >= this.#maxSize) if (!this.evict()) return;
+  }
+
+  /** lru-cache deletes its only entry by wiping all its places; popping it is O(1). */
+  #takeOut(key: string): void {
+    if (this.#entries.size === 1) this.#entries.pop();
+    else this.#entries.delete(key);
+  }
+
+  #tell(entry: E, reason: RemovalReason): void {
+    // Being taken out for good, after `onRemove` failed.
+    if (this.#leaving === entry) return;
+    this.#leaving = entry;
+    this.#bytes -= entry.bytes;
+    try {
+      this.#onRemove(entry, reason);
+    } catch (error) {
+      this.#takeOut(entry.key);
+      throw error;
+    } finally {
+      this.#leaving = undefined;
+    }
   }
 }
+
+/** lru-cache wants to be told of a size where it has a bound by size. */
+const oneOfMany = { size: 1 };
 
 /** Makes a store that evicts the entry not read or set for the longest time. */
 export const lru: StoreFactory = (options) =>
   options.maxSize <= largestMap
-    ? new BoundedStore(options, new LruOrder())
+    ? new LruStore(options)
     : new BoundedStore(options, new QueueOrder(options.maxSize, 'least recently used'));
-
-/**
- * A cache without a bound that is ever reached, though lru-cache wants one. It tells of evictions only once the new entry
- * is in, so the store makes room before; and its own `max` would allocate for that many entries at once.
- */
-function emptyCache<E>(): LRUCache<string, OrderNode<E>> {
-  return new LRUCache({ maxSize: Number.MAX_SAFE_INTEGER });
-}
-
-/** lru-cache wants to be told of a size where it has a bound, and has to have a bound. */
-const oneOfMany = { size: 1 };

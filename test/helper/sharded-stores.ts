@@ -4,6 +4,7 @@ import { autoRules } from '../../src/store/auto.js';
 import { BoundedStore } from '../../src/store/bounded-store.js';
 import { gdsfOrder } from '../../src/store/gdsf.js';
 import { GreedyDualOrder } from '../../src/store/greedy-dual.js';
+import { LruStore } from '../../src/store/lru.js';
 import { QueueOrder } from '../../src/store/queue-order.js';
 import { S3FifoOrder } from '../../src/store/s3-fifo.js';
 import { SieveOrder } from '../../src/store/sieve.js';
@@ -43,3 +44,8 @@ export const shardedStores = {
     return new BoundedStore(options, new AdaptiveWindowOrder<E>(options.maxSize, autoRules, largestMap));
   },
 } satisfies Record<string, StoreFactory>;
+
+/** LRU as it is where lru-cache would allocate too much ahead. */
+export function growingLru<E extends StoreEntry>(options: StoreOptions<E>): LruStore<E> {
+  return new LruStore(options, 0);
+}

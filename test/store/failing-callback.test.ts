@@ -1,15 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { createStore } from '../../src/store/registry.js';
 import type { RemovalReason, StoreEntry } from '../../src/store/store.js';
+import { growingLru } from '../helper/sharded-stores.js';
 
 const entryOf = (key: string, bytes = 10): StoreEntry => ({ key, bytes, expiresAt: null, loadMs: 0 });
 
-describe.each(['lru', 'lfu', 'fifo', 'ttl'])('the %s store, when onRemove throws', (name) => {
+const stores = [
+  ...['lru', 'lfu', 'fifo', 'ttl'].map((name) => ({ name, factory: name })),
+  { name: 'growing lru', factory: growingLru },
+];
+
+describe.each(stores)('the $name store, when onRemove throws', ({ factory }) => {
   test.each(['replace', 'evict', 'delete', 'refuse'] satisfies RemovalReason[])(
     'keeps its books and goes on after a failed %s',
     (failing) => {
       let failures = 1;
-      const store = createStore<StoreEntry>(name, {
+      const store = createStore<StoreEntry>(factory, {
         maxSize: 3,
         maxBytes: 30,
         random: Math.random,

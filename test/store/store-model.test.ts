@@ -5,7 +5,7 @@ import { createStore } from '../../src/store/registry.js';
 import type { RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
 import { inForm } from '../helper/form.js';
 import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
-import { shardedStores } from '../helper/sharded-stores.js';
+import { growingLru, shardedStores } from '../helper/sharded-stores.js';
 
 const runs = inForm({ short: 200, long: 1000 });
 const commandsPerRun = 200;
@@ -124,6 +124,7 @@ describe.each([
     kind: ', sharded',
     runs: runs / 4,
   })),
+  { policy: 'lru' as const, eviction: growingLru, kind: ', growing', runs },
 ])('the $policy store$kind', ({ policy, eviction, runs }) => {
   test(`does what an obvious array does, through ${runs} sequences of ${commandsPerRun} commands`, () => {
     fc.assert(
