@@ -253,10 +253,10 @@ export interface RemoteTier extends SlowTier {
    */
   takeTurn(load: LoadTurnRequest): LoadTurn;
   /**
-   * Whether a value from memory or disk may be answered at this moment: whether it would have been heard of by now if
-   * another machine had changed it.
+   * Whether a value from memory or disk may be answered at this moment, or a load under way be joined: whether it would have
+   * been heard of by now if another machine had changed it.
    *
-   * @param knownAt when it was loaded or last confirmed, by `Clock.elapsed()`
+   * @param knownAt when its load began or it was last confirmed, by `Clock.elapsed()`
    * @param stamp of a value on disk: it may be from before what this process knows of. Left out for memory
    */
   isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean;

@@ -166,8 +166,8 @@ export interface GuardOptions {
   readonly cost?: ((value: unknown) => number) | false | undefined;
   /**
    * With `remote`, what is answered from memory and disk while the shared tier can't be reached. `'bounded'`: a value only
-   * until a bound after it was loaded or known to be unchanged, then the tool is asked; `'available'`: whatever there is,
-   * checked once the tier is back.
+   * until a bound after its load began or it was known to be unchanged, then the tool is asked; `'available'`: whatever there
+   * is, checked once the tier is back.
    * @default 'bounded'
    */
   readonly coherence?: 'bounded' | 'available' | false | undefined;

@@ -119,6 +119,11 @@ export class MemoryEntry implements StoreEntry, EntryMetadata, Grouped<MemoryEnt
     return this.group?.isCleared === true;
   }
 
+  /** When its tool was called, by `Clock.elapsed()`: what others have changed since, it may not know. */
+  get knownElapsed(): number | undefined {
+    return this.createdElapsed === undefined ? undefined : this.createdElapsed - this.loadMs;
+  }
+
   /** Counts a use. */
   touch(now: number): void {
     this.accessCount += 1;

@@ -3,6 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
 import { wait } from '../helper/child-process.js';
+import { gate } from '../helper/gate.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
@@ -305,12 +306,28 @@ describe('while Redis', () => {
     await near.flush();
     for (const cache of [far, lax]) expect(await cache.get('search', 1)).toBe('old');
     proxy.mode = 'black hole';
+    const slow = gate<string>();
+    const early = [far, lax].map((cache) => cache.getOrSet('search', 'slow', () => slow.promise));
+    // They have called the tool: whoever comes now joins them.
+    await wait(250);
+    early.push(far.getOrSet('search', 'slow', () => 'joined too late'));
     await near.set('search', 1, 'new');
     await near.flush();
     // The bound is 100 + 100 + 400 ms.
-    await new Promise((resolve) => setTimeout(resolve, 650));
+    await wait(650);
     expect(await far.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
     expect(await lax.getOrSet('search', 1, () => 'loaded')).toBe('old');
+    // A load that began longer ago may have read what others have changed since.
+    expect(await far.getOrSet('search', 'slow', () => 'loaded')).toBe('loaded');
+    early.push(lax.getOrSet('search', 'slow', () => 'loaded'));
+    slow.open('early');
+    expect(await Promise.all(early)).toEqual(['early', 'early', 'early', 'early']);
+    expect(await far.get('search', 'slow')).toBe('loaded');
+    expect(await lax.get('search', 'slow')).toBe('early');
+    // Nor may what one came to be answered, though it was stored just now.
+    const late = () => wait(700).then(() => 'read long ago');
+    expect(await far.getOrSet('search', 3, late)).toBe('read long ago');
+    expect(await far.getOrSet('search', 3, () => 'loaded')).toBe('loaded');
     proxy.mode = 'open';
     proxy.cut();
     for (const cache of [far, lax]) {

@@ -47,7 +47,12 @@ export function joinable(
 ): Flight<Loaded> | undefined {
   const { loads, tiers, refreshes } = core;
   refreshes.adopt(flight);
-  if (!tiers.tags.mayLoadBeInvalidated(flight) && !isTooOld(core, flight, options)) return flight;
+  if (
+    !tiers.tags.mayLoadBeInvalidated(flight) &&
+    !isTooOld(core, flight, options) &&
+    isCurrent(core, flight, options)
+  )
+    return flight;
   loads.supersede(flight.node.key);
   if (flight.waiters === 0) {
     flight.abort(
@@ -65,6 +70,20 @@ function isTooOld(core: CacheCore, flight: Flight<Loaded>, { hardTimeout }: Boun
   const { boundMs, beganAt } = flight;
   if (hardTimeout === undefined || boundMs !== undefined || beganAt === undefined) return false;
   return core.options.clock.elapsed() - beganAt >= hardTimeout && !core.loads.isWaitedForHere(flight);
+}
+
+/**
+ * Whether a load that began before this caller came has what is true for it: out of touch with other machines, what they
+ * have changed since is not heard of, and a load is answered no longer than an entry made from it would be.
+ */
+function isCurrent(
+  { tiers, loads }: CacheCore,
+  flight: Flight<Loaded>,
+  options: ResolvedMethodOptions,
+): boolean {
+  const { remote } = tiers;
+  if (remote === undefined || options.coherence === 'available') return true;
+  return remote.isCurrent(flight.beganAt) || loads.isWaitedForHere(flight);
 }
 
 /** The error of a load that took too long. */

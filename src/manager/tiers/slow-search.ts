@@ -148,7 +148,7 @@ function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
 
 function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
   const age = Math.max(0, clock.now() - metadata.createdAt);
-  return remote.isCurrent(clock.elapsed() - age, stamp);
+  return remote.isCurrent(clock.elapsed() - age - metadata.loadMs, stamp);
 }
 
 /** Whether its ttl is over, for a reader with the options of its method. */

@@ -323,7 +323,7 @@ export class Tiers {
       this.#forget(entry);
       return undefined;
     }
-    if (this.remote === undefined || this.remote.isCurrent(entry.createdElapsed)) return entry;
+    if (this.remote === undefined || this.remote.isCurrent(entry.knownElapsed)) return entry;
     return this.#observer.state(entry.method).options.coherence === 'available' ? entry : undefined;
   }
 
