@@ -76,6 +76,9 @@ export function pagesOf(text, namesOn, extension) {
       if (name === undefined) throw new Error(`Expected a declaration, got \`${statement.getText()}\``);
       return { name, statement, page: pageOf(name), uses: namesUsedBy(statement) };
     });
+  for (const each of declarations) {
+    if (each.page === 'index' && !exported.has(each.name)) each.page = onlyPageUsing(each.name) ?? 'index';
+  }
   const fromLibraries = source.statements
     .filter(ts.isImportDeclaration)
     .flatMap(({ importClause, moduleSpecifier }) =>
@@ -97,6 +100,13 @@ export function pagesOf(text, namesOn, extension) {
 
   function isOn(page) {
     return (declaration) => declaration.page === page;
+  }
+
+  /** Of what nobody exports. */
+  function onlyPageUsing(name) {
+    const using = declarations.filter((each) => each.name !== name && each.uses.has(name));
+    const users = new Set(using.map(({ page }) => page));
+    return users.size === 1 ? [...users][0] : undefined;
   }
 
   function isUsedOn(page, { name }) {

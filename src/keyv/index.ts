@@ -51,7 +51,10 @@ abstract class KeyvAdapter extends EventEmitter {
   protected readonly method: string;
   readonly #onError: CacheListener<'error'>;
 
-  /** @throws InvalidArgumentError for what is no cache, or no name of a method; InvalidOptionError for other options */
+  /**
+   * An adapter that stores in a cache, under one method of it.
+   * @throws InvalidArgumentError for what is no cache, or no name of a method; InvalidOptionError for other options
+   */
   constructor(cache: CacheManager, options: KeyvAdapterOptions = {}) {
     super();
     const of = new.target.name;

@@ -46,7 +46,7 @@ export class CacheManager implements AsyncDisposable {
   readonly cachedSync: CachedSync;
   #closing: Promise<void> | undefined;
 
-  /** @throws InvalidOptionError naming the option, its value and the fix */
+  /** A cache, ready to use at once. @throws InvalidOptionError naming the option, its value and the fix */
   constructor(options?: CacheOptions);
   /** @internal @param tiers tiers below memory, fastest first */
   constructor(options: CacheOptions, tiers: SlowTiers);

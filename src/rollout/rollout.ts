@@ -60,7 +60,10 @@ export class Rollout {
   readonly #repeats: Repeats | undefined;
   readonly #reports: AnswerReports;
 
-  /** @throws InvalidOptionError naming the option, its value and the fix */
+  /**
+   * The calls of one trajectory, answered from a cache.
+   * @throws InvalidOptionError naming the option, its value and the fix
+   */
   constructor(cache: CacheManager, options: RolloutOptions) {
     if (typeof cache?.method !== 'function') {
       throw new InvalidArgumentError(

@@ -86,7 +86,10 @@ export class ToolEffects {
   readonly #declared: Map<string, ResolvedDeclaration> = new Map();
   readonly #patterns: readonly Pattern[];
 
-  /** @throws InvalidOptionError naming the tool, what is wrong, and the fix */
+  /**
+   * Checks what is declared of each tool, by name or pattern.
+   * @throws InvalidOptionError naming the tool, what is wrong, and the fix
+   */
   constructor(declarations: EffectDeclarations);
   /** @internal */
   constructor(declarations: EffectDeclarations, base: { readonly of: ToolEffects; readonly digest: string });

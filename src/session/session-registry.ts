@@ -82,7 +82,7 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
   readonly #events = new SessionEventHub();
   #closing: Promise<void> | undefined;
 
-  /** @throws InvalidOptionError naming the option, its value and the fix */
+  /** One server's part of the registry. @throws InvalidOptionError naming the option, its value and the fix */
   constructor(options: SessionOptions<T> = {}) {
     const resolved = resolveSessionOptions(options);
     const { redis, prefix, node, ttl, refresh, timeout, shards, wait, stateTtl, clock, serverTime } =

@@ -48,7 +48,10 @@ export class PagedLog<Event> {
   readonly #append: PagedLogOptions<Event>['append'];
   readonly #ttl: Duration | null;
 
-  /** @throws InvalidOptionError naming the option, its value and the fix */
+  /**
+   * A log that is read with `read` and written with `append`.
+   * @throws InvalidOptionError naming the option, its value and the fix
+   */
   constructor(options: PagedLogOptions<Event>) {
     refuseUnknown(objectOf(options, 'PagedLog', 'an object as `{ cache, method, read }`'), names, {
       of: 'PagedLog',

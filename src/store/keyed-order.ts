@@ -13,7 +13,7 @@ export abstract class KeyedOrder<E extends StoreEntry, N extends OrderNode<E>>
   /** The node that was evicted last, to be used again: a new one takes the garbage collector longer than all else. */
   #spare: N | undefined;
 
-  /** @param maxSize the most entries it is to hold */
+  /** An order without entries. @param maxSize the most entries it is to hold */
   constructor(maxSize: number);
   /** @internal @param largestMap see `createKeyMap` */
   constructor(maxSize: number, largestMap: number | undefined);

@@ -26,7 +26,7 @@ export class FakeClock implements Clock {
   #order = 0;
   readonly #timers = new Set<PendingTimer>();
 
-  /** @param start The wall time to start from, in epoch ms. */
+  /** A clock that stands until it is moved. @param start The wall time to start from, in epoch ms. */
   constructor(start = Date.UTC(2026, 0, 1)) {
     this.#wall = start;
   }

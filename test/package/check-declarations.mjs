@@ -6,6 +6,7 @@ import ts from 'typescript';
 import { subpaths } from '../../tsup.declarations.mjs';
 
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url));
+const sources = fileURLToPath(new URL('../../src/', import.meta.url));
 /** The most lines of each page. */
 const pages = {
   ...{ index: 1000, contract: 510, wrapped: 220, testing: 100 },
@@ -15,9 +16,10 @@ const pages = {
 };
 /** The pages that users import by name. */
 const entries = ['index', ...subpaths];
-/** What a page declares and the package does not export: the arithmetic of wrapped functions' types, never named by users. */
+/** What a page declares and the package does not export: the arithmetic of types, never named by users. */
 const helpers = {
   keyv: ['Held', 'KeyvAdapter'],
+  session: ['RedisPlace', 'ReplyOf'],
   wrapped: [
     ...[
       'AnyGenerator',
@@ -46,12 +48,18 @@ const helpers = {
 };
 
 const files = Object.keys(pages).map((page) => `${dist}${page}.d.ts`);
+const entryFiles = entries.map((entry) => `${sources}${entry === 'index' ? '' : `${entry}/`}index.ts`);
 const options = { module: ts.ModuleKind.NodeNext, strict: true, types: ['node'] };
-const program = ts.createProgram(files, { ...options, lib: ['lib.es2023.d.ts', 'lib.esnext.d.ts'] });
+const program = ts.createProgram([...files, ...entryFiles], {
+  ...options,
+  lib: ['lib.es2023.d.ts', 'lib.esnext.d.ts'],
+});
 const checker = program.getTypeChecker();
-const exportsOf = (page) =>
-  checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(`${dist}${page}.d.ts`)));
-const exported = new Set(entries.flatMap(exportsOf).map(({ name }) => name));
+const exportsOfFile = (file) =>
+  checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(file)));
+const exportsOf = (page) => exportsOfFile(`${dist}${page}.d.ts`);
+/** By the sources: a page may export more, by mistake. */
+const exported = new Set(entryFiles.flatMap(exportsOfFile).map(({ name }) => name));
 const problems = [];
 
 for (const [page, most] of Object.entries(pages)) {
@@ -68,6 +76,11 @@ for (const [page, most] of Object.entries(pages)) {
   console.log(`${page}.d.ts: ${lines} lines of at most ${most}`);
 }
 
+for (const page of entries) {
+  for (const { name } of exportsOf(page)) {
+    if (!exported.has(name)) problems.push(`${page}.d.ts: expected \`${name}\` not to be exported`);
+  }
+}
 for (const symbol of entries.flatMap(exportsOf)) {
   const own = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol;
   problems.push(...undocumented(own, own.name).map((name) => `Expected a text on \`${name}\``));
@@ -90,8 +103,12 @@ function membersOf(node) {
   return node.members ?? [];
 }
 
-/** A constructor and a call are shown with the text of what they belong to. */
+/** A constructor and a call are shown with the text of what they belong to, unless a comment of their own hides it. */
 function undocumentedMember(member, path) {
+  if (ts.isConstructorDeclaration(member)) {
+    const comments = ts.getJSDocCommentsAndTags(member).filter(ts.isJSDoc);
+    return comments.some(({ comment }) => comment === undefined) ? [`new ${path}()`] : [];
+  }
   if (member.name === undefined || ts.isPrivateIdentifier(member.name)) return [];
   const own = `${path}.${member.name.getText()}`;
   const inner = membersOf(member.type).flatMap((each) => undocumentedMember(each, own));
