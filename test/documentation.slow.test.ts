@@ -6,11 +6,21 @@
  * `<!-- given … -->`; what to do after it, and what that prints, behind it: `<!-- then … // prints: … -->`.
  */
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram } from '../src/cli/program.js';
 import { type CompiledPrograms, compilePrograms, problemsIn, root } from './helper/compiled-programs.js';
+import { librariesOf } from './helper/libraries.js';
 import { RedisServer, stopServers } from './helper/redis-server.js';
 
 const guides = readdirSync(join(root, 'examples'), { recursive: true, encoding: 'utf8' })
@@ -43,6 +53,8 @@ function shellLines(files: readonly string[]): string[] {
     .map((line) => line.replace(/#.*/, '').trim());
 }
 
+/** One block works with undici, which is installed nowhere else. */
+const httpLibraries = new URL('http/libraries/', import.meta.url);
 let sources: string;
 const fileOf = ({ name }: Block) => join(sources, `${name}.mts`);
 
@@ -51,6 +63,9 @@ beforeAll(async () => {
   process.env['REDIS_URL'] = (await RedisServer.start()).url;
   // Within the repository, so that the packages it takes for granted are found.
   sources = mkdtempSync(join(root, 'node_modules', '.documentation-'));
+  await librariesOf(httpLibraries);
+  mkdirSync(join(sources, 'node_modules'));
+  symlinkSync(new URL('node_modules/undici', httpLibraries), join(sources, 'node_modules/undici'));
   for (const block of blocks) writeFileSync(fileOf(block), block.program);
 });
 afterAll(async () => {
@@ -62,6 +77,8 @@ afterAll(async () => {
 it('has a block to try in the README and in most guides, each with what it prints', () => {
   expect(blocks.length).toBeGreaterThan(10);
   expect(blocks.filter(({ prints }) => prints.length === 0).map(({ name }) => name)).toEqual([]);
+  // Plain JavaScript is TypeScript too: a block in another name would not be tried.
+  expect(documents.filter((file) => /^```(?:js|javascript|typescript)\b/m.test(textOf(file)))).toEqual([]);
 });
 
 describe.each([

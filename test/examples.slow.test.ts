@@ -17,6 +17,8 @@ const files = readdirSync(join(root, 'examples'), { recursive: true, encoding: '
   )
   .map((file) => join(root, 'examples', file));
 const names = files.map((file) => basename(file));
+// What they start in threads: plain JavaScript, for Node.js 20.
+const threads = [join(root, 'examples/arena/worker.mjs')];
 
 const expected: Readonly<Record<string, RegExp>> = {
   'codecs.ts': /^true 1970-01-01T00:00:00.000Z true\n.*true\n.*true\n/,
@@ -44,7 +46,10 @@ describe.each([
   let programs: CompiledPrograms;
 
   beforeAll(async () => {
-    programs = await compilePrograms(files, { experimentalDecorators, formats: ['esm', 'cjs'] });
+    programs = await compilePrograms([...files, ...threads], {
+      experimentalDecorators,
+      formats: ['esm', 'cjs'],
+    });
   });
   afterAll(() => programs.remove());
 

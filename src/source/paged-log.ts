@@ -16,7 +16,10 @@ export interface PagedLogOptions<Event> {
    * there must be there: an append is one step, or takes its place last.
    */
   readonly read: (from: number, limit: number) => Promise<readonly Event[]>;
-  /** Appends events, and gives the index of the first. */
+  /**
+   * Stores each event of a list, which may hold several, and gives the index of the first: `(events) => db.insertAll(events)`.
+   * One that stores the list as a single event is told so after the first `append()`.
+   */
   readonly append?: ((events: readonly Event[]) => Promise<number>) | undefined;
   /**
    * Events on a page. Pages begin at its multiples.
@@ -37,7 +40,7 @@ const names = ['cache', 'method', 'read', 'append', 'pageSize', 'ttl'];
  * asks the store for `ceil(n / pageSize)` pages at most.
  *
  * @example
- * const log = new PagedLog({ cache, method: 'events', read: (from, limit) => db.events(from, limit), append: (e) => db.append(e) });
+ * const log = new PagedLog({ cache, method: 'events', read: (from, limit) => db.events(from, limit), append: (events) => db.appendAll(events) });
  * for await (const event of log.events(100)) console.log(event);
  */
 export class PagedLog<Event> {
@@ -47,6 +50,8 @@ export class PagedLog<Event> {
   readonly #read: PagedLogOptions<Event>['read'];
   readonly #append: PagedLogOptions<Event>['append'];
   readonly #ttl: Duration | null;
+  /** Whether `append` is known to store events one by one. */
+  #hasChecked = false;
 
   /**
    * A log that is read with `read` and written with `append`.
@@ -90,7 +95,10 @@ export class PagedLog<Event> {
     }
   }
 
-  /** Appends events; readers in this process see them from when it resolves. Gives the index of the first. */
+  /**
+   * Appends events; readers in this process see them from when it resolves. Gives the index of the first.
+   * @throws InvalidArgumentError where the option `append` is missing or stores the list itself; what that throws
+   */
   async append(...events: Event[]): Promise<number> {
     if (this.#append === undefined) {
       throw new InvalidArgumentError('Expected the option `append` of PagedLog for `append()`, got none');
@@ -99,7 +107,22 @@ export class PagedLog<Event> {
     checkIndex(first, 'what `append` gives');
     // No page that was not full is stored, but one may be on its way to others who read.
     await this.#forget(first, first + events.length);
+    await this.#checkAppended(first, events);
     return first;
+  }
+
+  /** Looks once at what was stored. Where that fails, the next `append()` looks: this one has stored its events. */
+  async #checkAppended(first: number, events: readonly Event[]): Promise<void> {
+    if (this.#hasChecked || events.length === 0 || Array.isArray(events[0])) return;
+    const found = await this.#read(first, 1).catch(() => undefined);
+    if (!Array.isArray(found) || found.length === 0) return;
+    if (Array.isArray(found[0])) {
+      throw new InvalidArgumentError(
+        'Expected the option `append` of PagedLog to store each event of the list it is given, got one that stored ' +
+          'the list as a single event: `append: (events) => db.insertAll(events)`',
+      );
+    }
+    this.#hasChecked = true;
   }
 
   /**

@@ -15,6 +15,9 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 const run = promisify(execFile);
 
+const requireOfNode =
+  "import { createRequire as createNodeRequire } from 'node:module'; const require = createNodeRequire(import.meta.url);";
+
 /** Programs in a folder of their own. */
 export interface CompiledPrograms {
   readonly folder: string;
@@ -34,7 +37,7 @@ export async function compilePrograms(
   const folder = mkdtempSync(join(tmpdir(), 'toolstash-programs-'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   await build({
-    entry: Object.fromEntries(files.map((file) => [basename(file).replace(/\.m?ts$/, ''), file])),
+    entry: Object.fromEntries(files.map((file) => [basename(file).replace(/\.(?:m?ts|mjs)$/, ''), file])),
     outDir: folder,
     format: [...formats],
     outExtension: ({ format }) => ({ js: format === 'cjs' ? '.cjs' : '.mjs' }),
@@ -46,6 +49,8 @@ export async function compilePrograms(
     // Finds its WebAssembly beside its own file.
     external: ['node-sqlite3-wasm'],
     esbuildPlugins: [textFiles()],
+    // What is bundled may be CommonJS, and ask for Node's own modules by `require`.
+    banner: ({ format }) => (format === 'esm' ? { js: requireOfNode } : undefined),
     esbuildOptions(options) {
       delete options.tsconfig;
       options.tsconfigRaw = { compilerOptions: { experimentalDecorators } };

@@ -1,6 +1,6 @@
 /** Packs the package, installs it into an empty folder, and uses it there as a stranger would: ESM, CJS, the CLI. */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import typescript from 'typescript';
 import { install, run as runAnywhere, withConsumer } from './consumer.mjs';
@@ -120,6 +120,9 @@ await withConsumer((folder) => {
     (file) => file.endsWith('.ts') && !/^(?:agents|langchain|recording.suite|redis|sessions)\b/.test(file),
   );
   mkdirSync(join(folder, 'examples'));
+  copyFileSync(join(examples, 'arena/worker.mjs'), join(folder, 'examples/worker.mjs'));
+  // As its guide has it: the loader is not in worker threads of every Node.
+  run(process.execPath, ['--import', 'tsx', join(examples, 'arena/threads.ts')]);
   const target = typescript.ScriptTarget.ES2022;
   for (const path of exampleFiles) {
     const text = readFileSync(join(examples, path), 'utf8');

@@ -173,3 +173,25 @@ it('rejects with what the store throws, and refuses what makes no sense', async 
   );
   expect(() => new PagedLog({ ...wrong, pagesize: 5 } as never)).toThrow(/did you mean `pageSize`/);
 });
+
+it('says so where `append` stores the list that it is given as one event', async () => {
+  const events: unknown[] = [];
+  let fails = true;
+  const read = async (from: number, limit: number) => {
+    if (fails) throw new Error('disk');
+    return events.slice(from, from + limit);
+  };
+  const logWith = (append: (more: readonly unknown[]) => Promise<number>) =>
+    new PagedLog<unknown>({ cache: newCache(), method: 'events', read, append });
+  const wrong = logWith(async (more) => events.push(more) - 1);
+  // What can't be looked at was stored all the same.
+  expect(await wrong.append('opened')).toBe(0);
+  fails = false;
+  await expect(wrong.append('closed')).rejects.toThrow(
+    /to store each event of the list it is given, got one that stored the list as a single event/,
+  );
+  const right = logWith(async (more) => events.push(...more) - more.length);
+  expect(await right.append(['a', 'list'])).toBe(2);
+  expect(await right.append('closed', 'opened')).toBe(3);
+  expect(await right.read(2, 9)).toEqual([['a', 'list'], 'closed', 'opened']);
+});
