@@ -279,3 +279,19 @@ describe('a test', () => {
     expect(mocking.filter((file) => !isApart(file))).toEqual([]);
   });
 });
+
+describe('the changelog', () => {
+  const text = readFileSync(join(source, '../CHANGELOG.md'), 'utf8');
+
+  it('says nothing twice, as a merge by union makes it do', () => {
+    const begins = Array.from(text.matchAll(/^- (.*)$/gm), ([, line = '']) => line.slice(0, 40));
+    expect(begins.filter((each, at) => begins.indexOf(each) < at)).toEqual([]);
+  });
+
+  it('has each change in one of three lists', () => {
+    const unreleased = text.split('\n## ')[1] ?? '';
+    const titles = Array.from(unreleased.matchAll(/^### (.*)$/gm), ([, title = '']) => title);
+    expect(titles.sort()).toEqual(['Added', 'Changed', 'Fixed']);
+    expect(unreleased.split('\n### ')[0]).not.toMatch(/^- /m);
+  });
+});
