@@ -10,6 +10,7 @@ export { KeyedOrder } from './store/keyed-order.js';
 export type { MemoryOptions, MemoryPressure } from './store/memory-options.js';
 export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store/store.js';
 export type {
+  DiskStatus,
   KeyChange,
   LoadTicket,
   LoadTurn,

@@ -14,10 +14,6 @@ export class Heap<N extends HeapNode> {
     this.#goesBefore = goesBefore;
   }
 
-  get size(): number {
-    return this.#nodes.length;
-  }
-
   /** The node that goes before all others. */
   get first(): N | undefined {
     return this.#nodes[0];

@@ -224,6 +224,26 @@ export interface RemoteWiring {
   readonly flushFaster: () => Promise<void>;
 }
 
+/** What the disk tier has done since its cache was made. */
+export interface DiskStatus {
+  /** Times that what waited was written. */
+  readonly flushes: number;
+  /** Times that this failed: it is tried again. */
+  readonly failedFlushes: number;
+  readonly writtenEntries: number;
+  readonly writtenBytes: number;
+  /** Entries that could not be written and were given up. */
+  readonly droppedEntries: number;
+  /** Damaged files that were set aside. */
+  readonly quarantinedFiles: number;
+  /** Members that could still be read in those, and were kept. */
+  readonly salvagedMembers: number;
+  /** Keys that the index holds in memory, deleted ones included. */
+  readonly indexedKeys: number;
+  /** Failures, each of which was emitted too. */
+  readonly errors: number;
+}
+
 /** How a remote tier stands now. */
 export interface RemoteStatus {
   /** Whether calls ask it at present. */

@@ -107,10 +107,6 @@ class SampledCounter implements FailureCounter {
   }
 }
 
-function _isPositiveInteger(value: number): boolean {
-  return Number.isSafeInteger(value) && value > 0;
-}
-
 function check(name: string, value: number, isRight: (value: number) => boolean, what: string): void {
   if (typeof value === 'number' && isRight(value)) return;
   throw expected(`circuitBreaker.${name}`, what, value);

@@ -18,21 +18,6 @@ export interface StaleWindows {
  */
 export type Freshness = 'fresh' | 'stale-while-revalidate' | 'stale-if-error-only' | 'expired';
 
-/** When a value set now goes stale and when it expires, in epoch ms. A ttl of `null` is never. */
-export function lifetime({
-  now,
-  ttl,
-  staleWhileRevalidate,
-  staleIfError,
-}: StaleWindows & { readonly now: number; readonly ttl: number | null }): {
-  staleAt: number | null;
-  expiresAt: number | null;
-} {
-  if (ttl === null) return { staleAt: null, expiresAt: null };
-  const staleAt = now + ttl;
-  return { staleAt, expiresAt: staleAt + Math.max(staleWhileRevalidate, staleIfError) };
-}
-
 /** What a value is good for now. Each limit is the first moment at which it no longer holds; `null` is never. */
 export function freshness({
   now,

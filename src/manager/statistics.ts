@@ -14,7 +14,8 @@ export function cacheStats(core: CacheCore, method: string | undefined): CacheSt
   const states = [...core.states()];
   if (method !== undefined) return statsOf(states.filter(({ name }) => name === method));
   const sum = statsOf(states, core.unattributed.counters.cacheErrors);
-  return { ...sum, ...core.tiers.sharedMemory?.counts(), remote: core.tiers.remote?.status?.() };
+  const [disk, remote] = [core.disk?.counters, core.tiers.remote?.status?.()];
+  return { ...sum, ...core.tiers.sharedMemory?.counts(), disk, remote };
 }
 
 /** Prints what the cache did to the standard output, and returns it as plain text. */

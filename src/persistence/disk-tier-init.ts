@@ -1,14 +1,12 @@
-/** What a disk tier is made from, and what it counts. */
+/** What a disk tier is made from. */
 
 import type { Clock } from '../clock.js';
 import type { CacheError } from '../errors.js';
 import type { ClockOffset, Stamp } from '../stamp.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
 import type { FileSystem } from './file-system.js';
-import type { FolderCounters } from './folder-context.js';
 import type { IndexChanges } from './index/partition-index.js';
 import type { FolderAccess } from './lock/folder-access.js';
-import type { FlushCounters } from './write/flush-scheduler.js';
 
 /** What a disk tier is made from. */
 export interface DiskTierInit {
@@ -35,11 +33,4 @@ export interface DiskTierInit {
   readonly files?: FileSystem;
   /** How it enters the folder: as `mode` says, but on a file system of another making without asking. */
   readonly access?: FolderAccess;
-}
-
-/** What the disk tier has done since it was made. */
-export interface DiskCounters extends FlushCounters, FolderCounters {
-  /** Entries that could not be written and were given up. */
-  readonly droppedEntries: number;
-  readonly errors: number;
 }

@@ -4,14 +4,14 @@ import type { Clock } from '../clock.js';
 import { CacheClosedError, CacheError } from '../errors.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { compareStamps, type Stamp } from '../stamp.js';
-import type { LoadWatch, LoadWatchListener, SlowTier, TierRecord, TierUsage } from '../tier.js';
+import type { DiskStatus, LoadWatch, LoadWatchListener, SlowTier, TierRecord, TierUsage } from '../tier.js';
 import type { ConsolidationReport } from './consolidate/consolidation.js';
 import type { FolderMergeReport } from './consolidate/merge-folders.js';
 import { ConsolidationQueue } from './consolidation-queue.js';
 import { toStorageError } from './disk-errors.js';
 import { DiskFolder } from './disk-folder.js';
 import type { ResolvedDiskOptions } from './disk-options.js';
-import type { DiskCounters, DiskTierInit } from './disk-tier-init.js';
+import type { DiskTierInit } from './disk-tier-init.js';
 import { EntryReader } from './entry-reader.js';
 import { nodeFileSystem } from './file-system.js';
 import type { Flights } from './flight/flights.js';
@@ -145,7 +145,8 @@ export class DiskTier implements SlowTier {
 
   usage = (): Promise<readonly TierUsage[]> => methodUsage(this.#folder.index, this.#clock.now());
 
-  get counters(): DiskCounters {
+  /** What `stats().disk` tells. */
+  get counters(): DiskStatus {
     const { droppedEntries } = this.#admission;
     return { ...this.#flushes.counters, ...this.#folder.counters, droppedEntries, errors: this.#errors };
   }

@@ -2,7 +2,7 @@
 
 import { InvalidArgumentError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
-import type { SlowTier, TierRecord, TierUsage } from '../tier.js';
+import type { DiskStatus, SlowTier, TierRecord, TierUsage } from '../tier.js';
 import { DiskTier } from './disk-tier.js';
 import type { DiskTierInit } from './disk-tier-init.js';
 import { type FileSystem, nodeFileSystem } from './file-system.js';
@@ -57,6 +57,11 @@ export class ReadOnlyTier implements SlowTier {
 
   get size(): number {
     return this.#tier.size;
+  }
+
+  /** What `stats().disk` tells. */
+  get counters(): DiskStatus {
+    return this.#tier.counters;
   }
 
   usage(): Promise<readonly TierUsage[]> {

@@ -71,11 +71,6 @@ export class HeldSessions {
     return this.#sessions.get(id);
   }
 
-  /** The leases of all sessions. */
-  sessions(): SessionLease[] {
-    return [...this.#sessions.values()];
-  }
-
   addSession(lease: SessionLease): void {
     this.#sessions.set(lease.id, lease);
     this.#add(`s${lease.id}`, String(lease.fence), (cause, why) => lease.lose(cause, why));

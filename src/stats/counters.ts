@@ -2,7 +2,7 @@
 
 import type { RemovalReason } from '../entry.js';
 import type { CircuitStateName } from '../events.js';
-import type { RemoteStatus } from '../tier.js';
+import type { DiskStatus, RemoteStatus } from '../tier.js';
 import { LoadTimeRecorder, type LoadTimes } from './load-times.js';
 
 /** What happened since the cache was made. Counts, but for `bytes`, `hitRate`, `savedMs` and `loadTime`. */
@@ -76,6 +76,8 @@ export interface CacheStats {
   readonly running: number;
   /** Loads that wait for one now. */
   readonly queued: number;
+  /** What the disk tier has done; `undefined` without `persist`, and in the statistics of one method. */
+  readonly disk: DiskStatus | undefined;
   /** How the remote tier stands; `undefined` without one, and in the statistics of one method. */
   readonly remote: RemoteStatus | undefined;
 }
@@ -196,6 +198,13 @@ export class MethodCounters {
     const answered = this.hits + this.staleHits - inPlaceOfLoads + coalesced - failedJoins;
     const lookups = answered + failedJoins + this.misses;
     const hitRate = lookups === 0 ? 0 : answered / lookups;
-    return { ...counts, hitRate, loadTime: loadTimes.summary(), ...guards, remote: undefined };
+    return {
+      ...counts,
+      hitRate,
+      loadTime: loadTimes.summary(),
+      ...guards,
+      disk: undefined,
+      remote: undefined,
+    };
   }
 }

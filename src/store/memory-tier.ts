@@ -146,11 +146,6 @@ export class MemoryTier {
     return isOver ? this.#letGo(entry) : entry;
   }
 
-  /** Whether there is an entry of this key; not counted as a use. */
-  has(key: string): boolean {
-    return this.peek(key) !== undefined;
-  }
-
   /**
    * Puts an entry in, evicting others as needed; an older one of its key leaves with the reason `replace`. An entry
    * above `maxEntryBytes` is refused: the result is `false` and the older entry leaves with the reason `refuse`.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { freshness, lifetime, refreshBackoff } from '../../src/guard/stale.js';
+import { freshness, refreshBackoff } from '../../src/guard/stale.js';
 
 const windows = { staleWhileRevalidate: 100, staleIfError: 500 };
 
@@ -53,29 +53,6 @@ describe('freshness', () => {
           expect(at(now + later)).toBeGreaterThanOrEqual(at(now));
         },
       ),
-    );
-  });
-});
-
-describe('lifetime', () => {
-  it('keeps a value as long as the longer window needs it', () => {
-    expect(lifetime({ now: 1000, ttl: 60, ...windows })).toEqual({ staleAt: 1060, expiresAt: 1560 });
-    expect(lifetime({ now: 1000, ttl: 60, staleWhileRevalidate: 700, staleIfError: 500 })).toEqual({
-      staleAt: 1060,
-      expiresAt: 1760,
-    });
-    expect(lifetime({ now: 1000, ttl: null, ...windows })).toEqual({ staleAt: null, expiresAt: null });
-  });
-
-  it('agrees with freshness: never expired before, always expired at, the expiry', () => {
-    fc.assert(
-      fc.property(fc.nat(1000), fc.nat(1000), fc.nat(1000), (ttl, staleWhileRevalidate, staleIfError) => {
-        const given = { staleWhileRevalidate, staleIfError };
-        const life = lifetime({ now: 5000, ttl, ...given });
-        expect(freshness({ now: life.expiresAt!, ...life, ...given })).toBe('expired');
-        if (life.expiresAt! > 5000)
-          expect(freshness({ now: life.expiresAt! - 1, ...life, ...given })).not.toBe('expired');
-      }),
     );
   });
 });

@@ -215,3 +215,17 @@ describe('sliding expiry on disk', () => {
     );
   });
 });
+
+it('tells in `stats().disk` what the disk tier has done', async () => {
+  const cache = await start({});
+  await cache.set('search', 'otters', 2);
+  await cache.flush();
+  expect(cache.stats().disk).toMatchObject({
+    writtenEntries: 1,
+    droppedEntries: 0,
+    quarantinedFiles: 0,
+    errors: 0,
+  });
+  expect(cache.stats('search').disk).toBeUndefined();
+  expect(new CacheManager().stats().disk).toBeUndefined();
+});

@@ -15,7 +15,7 @@ const command = fc.record({
   type: fc.oneof(
     { weight: 80, arbitrary: fc.constant('set' as const) },
     { weight: 60, arbitrary: fc.constant('get' as const) },
-    { weight: 15, arbitrary: fc.constantFrom('peek' as const, 'has' as const) },
+    { weight: 15, arbitrary: fc.constant('peek' as const) },
     { weight: 15, arbitrary: fc.constant('delete' as const) },
     { weight: 25, arbitrary: fc.constant('advance' as const) },
     { weight: 4, arbitrary: fc.constant('jump' as const) },
@@ -102,10 +102,6 @@ class TierModel {
 
   peek({ key }: Command): void {
     assert.equal(this.#tier.peek(key), this.#expectedAt(key));
-  }
-
-  has({ key }: Command): void {
-    assert.equal(this.#tier.has(key), this.#expectedAt(key) !== undefined);
   }
 
   delete({ key }: Command): void {

@@ -14,7 +14,7 @@ describe('MemoryTier', () => {
     expect(tier.size).toBe(0);
   });
 
-  test.each(['peek', 'has', 'delete'] as const)('treats an expired entry as absent in %s', (operation) => {
+  test.each(['peek', 'get', 'delete'] as const)('treats an expired entry as absent in %s', (operation) => {
     const { clock, removed, tier, put } = setUp();
     put('a', { ttl: 100 });
     clock.advance(100);
@@ -28,7 +28,6 @@ describe('MemoryTier', () => {
     const created = clock.now();
     clock.advance(5);
     tier.peek('a');
-    tier.has('a');
     expect(tier.peek('a')).toMatchObject({ accessCount: 0, lastAccess: created });
     clock.advance(5);
     tier.get('a');
