@@ -220,7 +220,7 @@ export interface RemoteWiring {
   readonly onChange: (change: RemoteChange) => void;
   /** A value that was loaded under a ticket was not stored, since its key was changed meanwhile. */
   readonly onRefused: (record: Pick<TierRecord, 'key' | 'method' | 'stamp'>) => void;
-  /** Resolves when the tiers between have written all that they were told of. */
+  /** Resolves when the tiers between are open, and have written all that they were told of. */
   readonly flushFaster: () => Promise<void>;
 }
 

@@ -6,7 +6,6 @@
 import { systemClock, type Timer } from '../clock.js';
 import { CacheError } from '../errors.js';
 import type { RedisChanges } from './redis-changes.js';
-import type { Cursor } from './redis-space.js';
 import type { RedisSpaces } from './redis-spaces.js';
 import { RemoteFolder } from './remote-folder.js';
 
@@ -19,7 +18,7 @@ export interface FollowUpInit {
   readonly of: string;
   readonly space: RedisSpaces;
   readonly changes: RedisChanges;
-  /** Resolves when what was taken in before lies on disk. */
+  /** Resolves when the folder is open, and what was taken in before lies on disk. */
   readonly flushFaster: () => Promise<void>;
   readonly onError: (error: CacheError) => void;
 }
@@ -45,10 +44,12 @@ export class FollowUp {
   /** Takes over what earlier processes have left, before the first connection is used. */
   async resume(): Promise<void> {
     if (this.#folder === undefined || this.#isResumed) return;
-    const { of, space, changes } = this.#init;
+    const { of, space, changes, flushFaster } = this.#init;
+    // What lies on disk must be known: of that, others may have changed anything.
+    await this.#attempt(flushFaster());
     const left = await this.#folder.read(of);
     this.#isResumed = true;
-    space.resume(left.cursor);
+    space.resume(left);
     for (const change of left.changes) changes.adopt(change);
     this.#hasStoredChanges ||= left.changes.length > 0;
   }
@@ -83,17 +84,17 @@ export class FollowUp {
     this.#timer?.cancel();
     if (this.#folder === undefined) return;
     await this.storeChanges();
-    await this.#storeCursor();
+    await this.#storeProgress();
   }
 
   /** How far the log is known and what was made of it, once that lies on disk. */
-  async #storeCursor(): Promise<void> {
+  async #storeProgress(): Promise<void> {
     const { space, of, flushFaster } = this.#init;
-    const cursor: Cursor | undefined = space.cursor;
-    if (cursor === undefined || this.#folder === undefined || !this.#isResumed) return;
+    const { progress } = space;
+    if (progress === undefined || this.#folder === undefined || !this.#isResumed) return;
     await this.#attempt(
       flushFaster().then(async () => {
-        await this.#folder?.storeCursor(of, cursor);
+        await this.#folder?.storeProgress(of, progress);
         await this.#folder?.forgetOthers('cursor');
       }),
     );
@@ -104,7 +105,7 @@ export class FollowUp {
     // Whoever has asked for it may have waited meanwhile.
     if (this.#isClosed) return;
     this.#timer = systemClock.schedule(() => {
-      void this.#storeCursor().then(() => this.#schedule(cursorMs));
+      void this.#storeProgress().then(() => this.#schedule(cursorMs));
     }, ms);
   }
 

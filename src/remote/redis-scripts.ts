@@ -183,7 +183,9 @@ return {'marked', time .. ARGV[5]}
   /**
    * What every connection begins with. KEYS 1: the markers. ARGV: 1 the epoch to begin where there is none that can be
    * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
-   * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch.
+   * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
+   * server's run, if it is known. The last of the reply: for how many microseconds this run has been met, where no epoch has
+   * begun in it.
    */
   hello: script(`${common}
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
@@ -204,13 +206,18 @@ if not isWhole then
   redis.call('DEL', KEYS[1], KEYS[3])
   redis.call('HDEL', KEYS[2], 'watermark', 'log')
   local time = text(now(tonumber(ARGV[7])))
-  redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'stamp', time)
+  redis.call('HSET', KEYS[2], 'epoch', ARGV[1], 'stamp', time, 'run', ARGV[10], 'met', '')
   tell('e' .. time .. ARGV[8] .. ARGV[1])
   epoch = ARGV[1]
   last = redis.call('HGET', KEYS[2], 'log')
   history = 'other'
 end
 local time = redis.call('TIME')
-return {epoch, last, history, text(time[1] * 1000000 + time[2]), redis.call('HGET', KEYS[2], 'watermark') or ''}
+local micros = time[1] * 1000000 + time[2]
+local isOtherRun = ARGV[10] ~= '' and redis.call('HGET', KEYS[2], 'run') ~= ARGV[10]
+if isOtherRun and ARGV[9] ~= '1' then redis.call('HSET', KEYS[2], 'run', ARGV[10], 'met', text(micros)) end
+local met = redis.call('HGET', KEYS[2], 'met') or ''
+if met ~= '' then met = string.format('%.0f', math.max(0, micros - tonumber(met))) end
+return {epoch, last, history, text(micros), redis.call('HGET', KEYS[2], 'watermark') or '', met}
 `),
 } as const;

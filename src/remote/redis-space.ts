@@ -5,7 +5,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../clock.js';
+import { type Clock, systemClock } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
 import type { ClockOffset, Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
@@ -13,6 +13,7 @@ import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom, stampText } from './redis-value.js';
+import type { LeftBehind } from './remote-folder.js';
 
 /** How far a machine has followed the log. */
 export interface Cursor {
@@ -20,6 +21,12 @@ export interface Cursor {
   readonly id: string;
   /** The server's run, where it is known. */
   readonly run: string;
+}
+
+/** How far what lies on disk is known, for the process that goes on with it. */
+export interface Progress extends Cursor {
+  /** What has a stamp up to this may have been changed without that process having heard of it, in microseconds. */
+  readonly doubtfulUpTo: number;
 }
 
 /** What a space is made from. */
@@ -48,8 +55,13 @@ export interface RedisSpaceInit {
 
 /** So many entries of the log, or markers, are read at once: more would hold the server up. */
 const chunk = 1_000;
-/** How far apart the clocks of machines that go by the server's may be, in microseconds. */
+/** How far apart the clocks of processes that go by the server's, and share a folder, may be, in microseconds. */
 const clockSlack = 1_000_000;
+/**
+ * For so many ms after a restart of the server nobody goes by what it holds, unless a new epoch begins: it may have come back
+ * as it was before, which only a machine can tell that knows what came later. By then all have tried to connect again.
+ */
+const settlingMs = 2_500;
 /** Above every writer's id. */
 const lastWriter = 'f'.repeat(16);
 
@@ -67,8 +79,10 @@ export class RedisSpace {
   #serverTime = { time: 0, atMs: 0, tookMs: 0 };
   /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
   #doubtfulUpTo = Number.POSITIVE_INFINITY;
-  /** Whether that is still to be found out: what lies on disk may have been stamped by a clock that was ahead. */
-  #isDoubtOpen = false;
+  /** By how much what lies there may be ahead of what this process knows of, in microseconds. */
+  #doubtSlack = 0;
+  /** Ends the wait after a restart of the server. */
+  #settle: (() => void) | undefined;
 
   constructor(init: RedisSpaceInit) {
     const { prefix, database, tag } = init;
@@ -80,26 +94,22 @@ export class RedisSpace {
   }
 
   /** How far the log is followed; `undefined` before the first time. */
-  get cursor(): Cursor | undefined {
-    return this.#cursor;
+  get progress(): Progress | undefined {
+    return this.#cursor && { ...this.#cursor, doubtfulUpTo: this.#doubtfulUpTo };
   }
 
   get epoch(): string {
     return this.#cursor?.epoch ?? '';
   }
 
-  /** Goes on from where an earlier process has come to with what lies on disk. */
-  resume(cursor: Cursor | undefined): void {
-    this.#cursor = cursor;
-    if (cursor !== undefined) this.#doubtfulUpTo = 0;
+  /** Goes on from where an earlier process has come to with what lies on disk, whose newest stamp is known by now. */
+  resume({ progress, hasOthers }: Pick<LeftBehind, 'progress' | 'hasOthers'>): void {
+    this.#cursor = progress;
+    if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
+    if (hasOthers) this.#doubtSlack = clockSlack;
   }
 
   isDoubtful({ time }: Stamp): boolean {
-    if (this.#isDoubtOpen) {
-      // Whoever asks has found something, so the newest stamp on disk is known by now.
-      this.#isDoubtOpen = false;
-      this.#doubtfulUpTo = Math.max(this.#doubtfulUpTo, this.#init.newestStamp().time) + clockSlack;
-    }
     return time <= this.#doubtfulUpTo;
   }
 
@@ -133,10 +143,15 @@ export class RedisSpace {
     const reply = await session.run(redisScripts.hello, keys, [
       ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
-      ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0'],
+      ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0', run],
     ]);
-    const [epoch, last, history, time, watermark] = texts(reply, 5);
+    const [epoch, last, history, time, watermark, metMicros] = texts(reply, 6);
     this.#followClock(Number(time), clock.elapsed() - sentAt);
+    const settlesIn = metMicros === '' ? 0 : settlingMs - Number(metMicros) / 1_000;
+    if (settlesIn > 0) {
+      await this.#settled(settlesIn);
+      return this.begin(session);
+    }
     if (history === 'whole') {
       this.#cursor = { epoch: known!.epoch, id: known!.id, run };
       if (!(await this.#readLog(session))) return this.begin(session);
@@ -154,14 +169,29 @@ export class RedisSpace {
   hear(message: Buffer): void {
     const text = message.toString('utf8');
     if (text.startsWith('w')) this.#init.onWake(text.slice(1));
-    else if (this.#early !== undefined) this.#early.push(text);
-    else this.#take(text);
+    else if (this.#early === undefined) this.#take(text);
+    else {
+      this.#early.push(text);
+      if (/^c\S* \S+ e/.test(text)) this.#settle?.();
+    }
   }
 
   /** The connection is gone: what comes before `begin` is kept. */
   pause(): void {
     this.#early = [];
     this.#session = undefined;
+    this.#settle?.();
+  }
+
+  /** Resolves after so many ms, or as a new epoch begins. */
+  async #settled(ms: number): Promise<void> {
+    const settled = new Promise<void>((resolve) => {
+      this.#settle = resolve;
+    });
+    const timer = systemClock.schedule(() => this.#settle?.(), ms);
+    await settled;
+    timer.cancel();
+    this.#settle = undefined;
   }
 
   #take(message: string): void {
@@ -241,8 +271,7 @@ export class RedisSpace {
 
   /** What was known before says nothing any more. */
   #forget(time: number): void {
-    this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time);
-    this.#isDoubtOpen = true;
+    this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time) + this.#doubtSlack;
     this.#init.onChange({ kind: 'unknown' });
   }
 

@@ -8,7 +8,8 @@ import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import type { RedisSpaceInit } from './redis-space.js';
-import { type Cursor, RedisSpace } from './redis-space.js';
+import { type Progress, RedisSpace } from './redis-space.js';
+import type { LeftBehind } from './remote-folder.js';
 
 /** The keys and first arguments of a script about one key. */
 export interface KeyArguments {
@@ -59,8 +60,8 @@ export class RedisSpaces {
   }
 
   /** How far the log is followed, where there is only one. */
-  get cursor(): Cursor | undefined {
-    return this.isCluster ? undefined : this.#all.cursor;
+  get progress(): Progress | undefined {
+    return this.isCluster ? undefined : this.#all.progress;
   }
 
   /** What the values of a key must say to count: of the epochs of its part and of the markers. */
@@ -70,8 +71,8 @@ export class RedisSpaces {
     return own === '' || all === '' ? '' : `${own.slice(0, 8)}${all.slice(0, 8)}`;
   }
 
-  resume(cursor: Cursor | undefined): void {
-    if (!this.isCluster) this.#all.resume(cursor);
+  resume(left: Pick<LeftBehind, 'progress' | 'hasOthers'>): void {
+    if (!this.isCluster) this.#all.resume(left);
   }
 
   isDoubtful(stamp: Stamp): boolean {

@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NewChange } from './redis-outbox.js';
-import type { Cursor } from './redis-space.js';
+import type { Progress } from './redis-space.js';
 
 /** A file that was not rewritten for so long is a dead process's. */
 const deadAfterMs = 60_000;
@@ -17,8 +17,10 @@ type Kind = 'cursor' | 'outbox';
 
 /** What earlier processes have left behind. */
 export interface LeftBehind {
-  /** The one that has followed the log the least far; `undefined` where nothing, or nothing that agrees, is known. */
-  readonly cursor: Cursor | undefined;
+  /** Of the one that has followed the log the least far; `undefined` where nothing, or nothing that agrees, is known. */
+  readonly progress: Progress | undefined;
+  /** Whether others have written to the folder, or do so now. */
+  readonly hasOthers: boolean;
   readonly changes: readonly NewChange[];
 }
 
@@ -37,7 +39,7 @@ export class RemoteFolder {
   /** @param of which server and prefix: what was followed elsewhere says nothing here */
   async read(of: string): Promise<LeftBehind> {
     const names = await readdir(this.#path).catch(() => []);
-    const cursors: Cursor[] = [];
+    const all: Progress[] = [];
     const changes: NewChange[] = [];
     let isUnclear = false;
     for (const name of names) {
@@ -45,8 +47,8 @@ export class RemoteFolder {
       const path = join(this.#path, name);
       try {
         const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-        const said = JSON.parse(text) as { of?: unknown; cursor?: Cursor; changes?: NewChange[] };
-        if (said.of === of && isCursor(said.cursor)) cursors.push(said.cursor);
+        const said = JSON.parse(text) as { of?: unknown; progress?: Progress; changes?: NewChange[] };
+        if (said.of === of && isProgress(said.progress)) all.push(said.progress);
         else if (name.endsWith('.cursor')) isUnclear = true;
         if (said.of === of && Array.isArray(said.changes)) changes.push(...said.changes.filter(isChange));
         if (Date.now() - mtimeMs > deadAfterMs || name.endsWith('.outbox')) this.#others.push(name);
@@ -55,13 +57,13 @@ export class RemoteFolder {
         isUnclear ||= name.endsWith('.cursor');
       }
     }
-    const isOne = new Set(cursors.map(({ epoch }) => epoch)).size === 1;
-    const cursor = isUnclear || !isOne ? undefined : cursors.reduce(earlier);
-    return { cursor, changes };
+    const isOne = new Set(all.map(({ epoch }) => epoch)).size === 1;
+    const progress = isUnclear || !isOne ? undefined : all.reduce(least);
+    return { progress, hasOthers: isUnclear || all.length > 0, changes };
   }
 
-  storeCursor(of: string, cursor: Cursor): Promise<void> {
-    return this.#store('cursor', { of, cursor });
+  storeProgress(of: string, progress: Progress): Promise<void> {
+    return this.#store('cursor', { of, progress });
   }
 
   /** No changes: the file goes. */
@@ -95,9 +97,10 @@ export class RemoteFolder {
   }
 }
 
-function isCursor(value: Cursor | undefined): value is Cursor {
-  const { epoch, id, run } = value ?? {};
-  return /^[0-9a-f]{16}$/.test(epoch ?? '') && idPattern.test(id ?? '') && typeof run === 'string';
+function isProgress(value: Progress | undefined): value is Progress {
+  const { epoch, id, run, doubtfulUpTo } = value ?? {};
+  const isCursor = /^[0-9a-f]{16}$/.test(epoch ?? '') && idPattern.test(id ?? '') && typeof run === 'string';
+  return isCursor && Number.isSafeInteger(doubtfulUpTo);
 }
 
 function isChange(change: NewChange): boolean {
@@ -107,10 +110,12 @@ function isChange(change: NewChange): boolean {
   return kind === 'tag' ? typeof change.tag === 'string' : kind === 'method';
 }
 
-function earlier(a: Cursor, b: Cursor): Cursor {
+/** What is known of a folder that two processes have written to. */
+function least(a: Progress, b: Progress): Progress {
   const [[aMs = 0, aNumber = 0], [bMs = 0, bNumber = 0]] = [
     a.id.split('-').map(Number),
     b.id.split('-').map(Number),
   ];
-  return aMs - bMs || aNumber - bNumber ? ((aMs - bMs || aNumber - bNumber) < 0 ? a : b) : a;
+  const doubtfulUpTo = Math.max(a.doubtfulUpTo, b.doubtfulUpTo);
+  return { ...((aMs - bMs || aNumber - bNumber) < 0 ? a : b), doubtfulUpTo };
 }

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CacheManager } from '../../src/index.js';
 import type { RedisOptions } from '../../src/redis/index.js';
+import { wait } from '../helper/child-process.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 
 let persistDir: string;
@@ -26,6 +28,12 @@ const withDisk = (more: RedisOptions = {}) =>
   openMachine(server, { persist: true, persistDir, maxSize: 1 }, more);
 const isFlushed = (cache: CacheManager) => () =>
   cache.flush().then(
+    () => true,
+    () => false,
+  );
+
+const isOpen = (cache: CacheManager) => () =>
+  cache.open().then(
     () => true,
     () => false,
   );
@@ -76,6 +84,70 @@ describe('a folder that was away', () => {
     await away.close();
     await server.command('FLUSHALL');
     expect(await (await withDisk()).get('search', 1)).toBeUndefined();
+  });
+
+  it('confirms what lay there when an epoch began, also in the next process', async () => {
+    const proxy = await RedisProxy.before(server.port);
+    const far = { url: `redis://127.0.0.1:${proxy.port}`, remoteTimeout: 100 };
+    const first = await withDisk(far);
+    await first.set('search', 1, 'old');
+    await first.flush();
+    const other = await openMachine(server);
+    proxy.mode = 'black hole';
+    await server.command('FLUSHALL');
+    await other.set('search', 1, 'new');
+    await expect.poll(isFlushed(other), { timeout: 10_000 }).toBe(true);
+    for (const key of [1, 2]) await other.set('search', key, 'new');
+    await other.flush();
+    proxy.mode = 'open';
+    proxy.cut();
+    await expect.poll(() => first.get('search', 2), { timeout: 10_000 }).toBe('new');
+    await first.close();
+    expect(await (await withDisk(far)).get('search', 1)).toBe('new');
+    await closeMachines();
+    await proxy.close();
+  });
+
+  it('trusts no Redis that has come back until those had the time to who may know what it has lost', async () => {
+    const soon = { remoteTimeout: 100 };
+    const proxy = await RedisProxy.before(server.port);
+    const other = await openMachine(server, {}, { ...soon, url: `redis://127.0.0.1:${proxy.port}` });
+    const first = await withDisk(soon);
+    for (const key of [1, 2]) await other.set('search', key, 'old');
+    await other.flush();
+    expect(await first.get('search', 1)).toBe('old');
+    await first.close();
+    await server.command('SAVE');
+    for (const key of [1, 2]) await other.set('search', key, 'new');
+    await other.flush();
+    proxy.mode = 'black hole';
+    await server.stop();
+    // Beyond the bound.
+    await wait(800);
+    await server.start();
+    const back = machineOf(server, { persist: true, persistDir, maxSize: 1 }, soon);
+    // It is the first that connects, on disk lies the one value, and in Redis are both.
+    const opened = back.open();
+    for (const key of [1, 2]) expect(await back.get('search', key)).toBeUndefined();
+    await wait(300);
+    for (const key of [1, 2]) expect(await back.get('search', key)).toBeUndefined();
+    proxy.mode = 'open';
+    proxy.cut();
+    await opened;
+    for (const key of [1, 2]) expect(await back.get('search', key)).toBeUndefined();
+    await closeMachines();
+    await proxy.close();
+  });
+
+  it('trusts a Redis that has come back and lost nothing', async () => {
+    const first = await withDisk();
+    await first.set('search', 1, 'old');
+    await first.flush();
+    await server.command('SAVE');
+    await server.stop();
+    await server.start();
+    await expect.poll(isOpen(first), { timeout: 10_000 }).toBe(true);
+    expect(await (await openMachine(server)).get('search', 1)).toBe('old');
   });
 
   it('confirms each entry of a folder that never knew this Redis', async () => {

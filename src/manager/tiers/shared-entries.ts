@@ -64,9 +64,15 @@ export class SharedEntries {
     this.#forget({ ...refused, stamp: { time: time + 1, writer } });
   }
 
-  /** Resolves when the tiers between have written what they were told of. */
+  /** Resolves when the tiers between are open, and have written what they were told of. */
   async flush(): Promise<void> {
-    await Promise.all(this.faster.map((tier) => tier.flush()));
+    await Promise.all(
+      this.faster.map(async (tier) => {
+        // One that can't be opened, or is being closed, may have things to write all the same.
+        await tier.open().catch(() => undefined);
+        await tier.flush();
+      }),
+    );
   }
 
   /** Drops what is older than a change: a value that was set is no older than the message of it. */

@@ -77,13 +77,18 @@ async function main(): Promise<void> {
         },
       }),
   };
+  /** Where the last answer of each key came from. */
+  const sources = new Map<string, string>();
   const hits = { memory: 0, disk: 0, remote: 0, recording: 0 };
   const begin = () => {
     const begun = new CacheManager({ remote, persist: true, persistDir, maxSize: 200, flushInterval: 100 });
     begun.on('error', () => undefined);
-    begun.on('hit', ({ tier }) => {
+    begun.on('hit', ({ tier, key }) => {
       hits[tier] += 1;
+      sources.set(key, tier);
     });
+    begun.on('coalesced', ({ key }) => void sources.set(key, 'another call'));
+    begun.on('load', ({ key }) => void sources.set(key, 'the tool'));
     return begun;
   };
   let cache = begin();
@@ -113,7 +118,7 @@ async function main(): Promise<void> {
     reads += 1;
     if (now() - began > slowMs) slowReads += 1;
     if (version === 'hung') tell('hung', key);
-    else tell('read', key, version, began);
+    else tell('read', key, version, began, `${sources.get(name)} of machine ${own}`);
   }
 
   async function change(): Promise<void> {

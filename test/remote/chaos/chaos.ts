@@ -119,16 +119,17 @@ function judge(children: readonly Child[]): Omit<ChaosOutcome, 'counts'> {
     changes.set(key, [...(changes.get(key) ?? []), [version, at]]);
   }
   const stale: string[] = [];
-  for (const [, key, version, began] of children.flatMap((child) => child.of('read')) as [
+  for (const [, key, version, began, source] of children.flatMap((child) => child.of('read')) as [
     string,
     number,
     number,
     number,
+    string,
   ][]) {
     const missed = (changes.get(key) ?? []).filter(([newer, at]) => newer > version && at + boundMs < began);
     const [newer, at] = missed[0] ?? [];
     if (newer !== undefined)
-      stale.push(`key ${key}: ${version}, ${newer} was acknowledged ${began - at!} ms before`);
+      stale.push(`key ${key}: ${version}, ${newer} was acknowledged ${began - at!} ms before (from ${source})`);
   }
   const finals = children.flatMap((child) => child.of('final')) as [string, number, number, number][];
   return {
