@@ -13,7 +13,6 @@ import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom, stampText } from './redis-value.js';
-import type { LeftBehind } from './remote-folder.js';
 
 /** How far a machine has followed the log. */
 export interface Cursor {
@@ -27,6 +26,13 @@ export interface Cursor {
 export interface Progress extends Cursor {
   /** What has a stamp up to this may have been changed without that process having heard of it, in microseconds. */
   readonly doubtfulUpTo: number;
+}
+
+/** What earlier processes of a folder have left. */
+export interface Left {
+  readonly progress: Progress | undefined;
+  /** Whether others have written to the folder, or do so now. */
+  readonly hasOthers: boolean;
 }
 
 /** What a space is made from. */
@@ -103,7 +109,7 @@ export class RedisSpace {
   }
 
   /** Goes on from where an earlier process has come to with what lies on disk, whose newest stamp is known by now. */
-  resume({ progress, hasOthers }: Pick<LeftBehind, 'progress' | 'hasOthers'>): void {
+  resume({ progress, hasOthers }: Left): void {
     this.#cursor = progress;
     if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
     if (hasOthers) this.#doubtSlack = clockSlack;

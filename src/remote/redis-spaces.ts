@@ -8,8 +8,7 @@ import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import type { RedisSpaceInit } from './redis-space.js';
-import { type Progress, RedisSpace } from './redis-space.js';
-import type { LeftBehind } from './remote-folder.js';
+import { type Left, type Progress, RedisSpace } from './redis-space.js';
 
 /** The keys and first arguments of a script about one key. */
 export interface KeyArguments {
@@ -71,7 +70,7 @@ export class RedisSpaces {
     return own === '' || all === '' ? '' : `${own.slice(0, 8)}${all.slice(0, 8)}`;
   }
 
-  resume(left: Pick<LeftBehind, 'progress' | 'hasOthers'>): void {
+  resume(left: Left): void {
     if (!this.isCluster) this.#all.resume(left);
   }
 

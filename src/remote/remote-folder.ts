@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NewChange } from './redis-outbox.js';
-import type { Progress } from './redis-space.js';
+import type { Left, Progress } from './redis-space.js';
 
 /** A file that was not rewritten for so long is a dead process's. */
 const deadAfterMs = 60_000;
@@ -15,12 +15,8 @@ const idPattern = /^\d+-\d+$/;
 
 type Kind = 'cursor' | 'outbox';
 
-/** What earlier processes have left behind. */
-export interface LeftBehind {
-  /** Of the one that has followed the log the least far; `undefined` where nothing, or nothing that agrees, is known. */
-  readonly progress: Progress | undefined;
-  /** Whether others have written to the folder, or do so now. */
-  readonly hasOthers: boolean;
+/** What earlier processes have left behind: the progress of the one that has followed the log the least far, where that is clear. */
+export interface LeftBehind extends Left {
   readonly changes: readonly NewChange[];
 }
 

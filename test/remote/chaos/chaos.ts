@@ -129,7 +129,9 @@ function judge(children: readonly Child[]): Omit<ChaosOutcome, 'counts'> {
     const missed = (changes.get(key) ?? []).filter(([newer, at]) => newer > version && at + boundMs < began);
     const [newer, at] = missed[0] ?? [];
     if (newer !== undefined)
-      stale.push(`key ${key}: ${version}, ${newer} was acknowledged ${began - at!} ms before (from ${source})`);
+      stale.push(
+        `key ${key}: ${version}, ${newer} was acknowledged ${began - at!} ms before (from ${source})`,
+      );
   }
   const finals = children.flatMap((child) => child.of('final')) as [string, number, number, number][];
   return {
