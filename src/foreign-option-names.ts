@@ -83,6 +83,7 @@ const instead: Readonly<Record<string, string>> = {
   deleteOnExpire: 'what has expired leaves by itself: leave it out',
   dispose: "listen to what leaves with `cache.on('remove', …)`",
   disposeAfter: "listen to what leaves with `cache.on('remove', …)`",
+  onEvict: "listen to what leaves with `cache.on('remove', …)`",
   onEviction: "listen to what leaves with `cache.on('remove', …)`",
   fetchMethod: 'give the loader to `getOrSet`, or the function to `wrap`',
   loader: 'give the loader to `getOrSet`, or the function to `wrap`',

@@ -131,7 +131,7 @@ function unknownName(name: string, known: readonly string[], owner: NamesOwner):
   // What is advised is about calls of a cache.
   const isOfCalls = elsewhere !== undefined || known.includes('staleIfError');
   const advice = isOfCalls ? insteadOf(name) : undefined;
-  if (advice !== undefined) return new Refusal(`${named}: ${advice}. ${list}`);
+  if (advice !== undefined) return new Refusal(`${named}: ${advice}`);
   const placed = own.filter((each) => elsewhere?.(each) !== undefined);
   const place = placed[0] && elsewhere?.(placed[0]);
   if (place === undefined) return new Refusal(`${named}. ${list}`);

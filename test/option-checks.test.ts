@@ -74,6 +74,7 @@ describe('an unknown option', () => {
     ['cache', 'cacheDir', 'here it is called `persistDir`'],
     ['cache', 'checkperiod', 'what has expired leaves by itself'],
     ['cache', 'dispose', "`cache.on('remove', …)`"],
+    ['cache', 'onEvict', "`cache.on('remove', …)`"],
     ['method', 'swr', 'here it is called `staleWhileRevalidate`'],
     ['method', 'stale', 'here it is called `staleIfError` or `staleWhileRevalidate`'],
     ['method', 'timeout', 'here it is called `hardTimeout` or `softTimeout`'],
@@ -93,6 +94,12 @@ describe('an unknown option', () => {
     ['BloomFilter', 'errorRate', 'here it is called `falsePositiveRate`'],
   ])('of %s that other caches call `%s` is told our name', async (place, name, advice) => {
     expect(await refusal(place, name)).toMatchObject({ message: expect.stringContaining(advice) });
+  });
+
+  it('is told what to do instead, without all that is known', async () => {
+    expect(await refusal('cache', 'dispose')).not.toMatchObject({
+      message: expect.stringContaining('Known:'),
+    });
   });
 
   it.each([

@@ -263,8 +263,8 @@ export function refuseIdleDiskOptions(
     const idle = names.find((name) => !hasGiven || !readingOptions.includes(name));
     if (idle !== undefined) {
       throw readingOptions.includes(idle)
-        ? missing('`persist` or `loadCache`', idle, 'without them nothing is read')
-        : missing('`persist`', idle, 'without it nothing is written');
+        ? missing('`persist: true` or `loadCache`', idle, 'without them nothing is read')
+        : missing('`persist: true`', idle, 'without it nothing is written');
     }
   }
   if (options.mode !== undefined) return;

@@ -3,6 +3,7 @@
 import { notPromised } from '../at-once.js';
 import { InvalidOptionError } from '../errors.js';
 import { evaluationCalling, isEvaluatedAgain, type ModuleEvaluation } from '../module-evaluation.js';
+import { nearestName } from '../near-name.js';
 import { shown } from '../option-checks.js';
 import { auto } from './auto.js';
 import { fifo } from './fifo.js';
@@ -89,10 +90,13 @@ function findFactory(eviction: string | StoreFactory): StoreFactory {
   if (typeof eviction === 'function') return eviction;
   const factory = factories.get(eviction);
   if (factory) return factory;
+  const nearest = typeof eviction === 'string' ? nearestName(eviction, storeNames()) : undefined;
   throw new InvalidOptionError(
     `Expected \`eviction\` to be ${storeNames()
       .map((name) => `'${name}'`)
-      .join(', ')} or a store factory, got ${shown(eviction)}. ` +
+      .join(
+        ', ',
+      )} or a store factory, got ${shown(eviction)}${nearest === undefined ? '' : `: did you mean '${nearest}'?`}. ` +
       'Name your own store with `registerStore(name, factory)` or pass its factory.',
   );
 }

@@ -45,7 +45,7 @@ describe('options of methods that are never used', () => {
 });
 
 const needsPersist = (name: string) =>
-  `Expected \`persist\` with \`${name}\`, got none: without it nothing is written`;
+  `Expected \`persist: true\` with \`${name}\`, got none: without it nothing is written`;
 
 describe('options of the disk', () => {
   it.each<[string, CacheOptions]>([
@@ -68,7 +68,7 @@ describe('options of the disk', () => {
   it('for reading do something with `loadCache` too', async () => {
     await using _ = new CacheManager({ loadCache: tmpdir(), maxMemberBytes: 2_000, openTimeout: 10 });
     expect(() => new CacheManager({ openTimeout: 10 })).toThrow(
-      'Expected `persist` or `loadCache` with `openTimeout`, got none: without them nothing is read',
+      'Expected `persist: true` or `loadCache` with `openTimeout`, got none: without them nothing is read',
     );
   });
 

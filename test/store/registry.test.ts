@@ -15,7 +15,9 @@ describe('createStore', () => {
     expect(() => createStore('lur', options)).toThrow(
       expect.objectContaining({
         code: 'ERR_INVALID_OPTION',
-        message: expect.stringMatching(/'lru', 'lfu', 'fifo', 'ttl'.*got `'lur'`.*registerStore/s),
+        message: expect.stringMatching(
+          /'lru', 'lfu', 'fifo', 'ttl'.*got `'lur'`: did you mean 'lru'\?.*registerStore/s,
+        ),
       }),
     );
   });
