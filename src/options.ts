@@ -148,7 +148,7 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
    */
   readonly clock?: Clock | undefined;
   /**
-   * Random numbers in [0, 1), for stores and guards that draw lots. Where it gives none, `Math.random` does.
+   * Random numbers in [0, 1), for stores and guards that sample at random. Where it gives none, `Math.random` does.
    * @default Math.random
    */
   readonly random?: (() => number) | undefined;

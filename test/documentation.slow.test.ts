@@ -145,8 +145,16 @@ describe('what it refers to', () => {
     expect(dead).toEqual([]);
   });
 
+  it('has the pitfalls of each guide under one heading', () => {
+    const topics = guides.filter((guide) => guide.split('/').length === 3);
+    expect(topics.filter((guide) => !headingsOf(guide).includes('pitfalls'))).toEqual([]);
+  });
+
   it('is short enough for a newcomer', () => {
-    expect(textOf('README.md').split('\n').length).toBeLessThanOrEqual(251);
+    const text = textOf('README.md');
+    expect(text.split('\n').length).toBeLessThanOrEqual(241);
+    const visible = text.replace(/<!--.*?-->/gs, '').replace(/\]\([^)]*\)/g, ']');
+    expect(visible.split(/\s+/).filter((word) => /\w/.test(word)).length).toBeLessThanOrEqual(1700);
   });
 });
 

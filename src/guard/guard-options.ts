@@ -133,7 +133,7 @@ export interface GuardOptions {
    */
   readonly hardTimeout?: Duration | false | undefined;
   /**
-   * How many loads of a method may run at once, as a number or with the length of the line.
+   * How many loads of a method may run at once, as a number or with the limit of the queue.
    * @default false
    */
   readonly concurrency?: number | ConcurrencyRule | false | undefined;

@@ -3,9 +3,9 @@
 /**
  * The stores that `eviction` takes by name. First to leave is under `lru` what was used least recently, `lfu` least often,
  * `fifo` what was stored first, `ttl` what expires first, `gdsf` what costs least to load again for its size and use;
- * `sieve` the oldest not used since it was last in question; `s3-fifo` what was used once, soon;
- * `w-tinylfu` what is used least of late, once a window has passed; `auto` takes of `lru`, that and a kin of `s3-fifo` what answers most. Add
- * your own:
+ * `sieve` the oldest not used since it was last considered; `s3-fifo` what was used once, soon;
+ * `w-tinylfu` what is used least of late, once a window has passed; `auto` picks whichever of LRU, W-TinyLFU or an S3-FIFO
+ * variant has the best hit rate on sampled keys. Add your own:
  *
  * @example
  * declare module 'toolstash' {

@@ -49,11 +49,11 @@ interface AnyAsyncGenerator extends AnyGenerator {
   next(...args: never): PromiseLike<unknown>;
 }
 
-/** `never` for a function that returns a promise, and for a generator. */
+/** `unknown`, but for a function that returns a promise or a generator what its caller is to be told. */
 export type SyncOnly<F extends FunctionObject> = [ResultOf<F>] extends [never]
   ? unknown
   : ResultOf<F> extends PromiseLike<unknown> | AnyGenerator
-    ? never
+    ? 'Use `wrap` or `cached`: this is for functions that return their result at once'
     : unknown;
 
 /** What every wrapped function carries. `this` matters to them only where a `scope` function reads it. */

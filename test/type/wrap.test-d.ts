@@ -1,7 +1,7 @@
 /** What `wrap` and `wrapSync` compile to, and what they don't compile. Checked by the compiler alone. */
 
 import { expectTypeOf } from 'vitest';
-import type { CacheManager, Wrapped, WrappedSync } from '../../src/index.js';
+import type { CacheManager, SyncOnly, Wrapped, WrappedSync } from '../../src/index.js';
 
 declare const cache: CacheManager;
 declare function search(query: string, limit?: number): Promise<string[]>;
@@ -110,6 +110,10 @@ cache.wrapSync(parse, { ttl: '5m', staleIfError: '1h', circuitBreaker: true });
 cache.wrapSync(parse, { hardTimeout: '5s' });
 // @ts-expect-error it returns a promise
 cache.wrapSync(search);
+expectTypeOf<
+  SyncOnly<typeof search>
+>().toEqualTypeOf<'Use `wrap` or `cached`: this is for functions that return their result at once'>();
+expectTypeOf<SyncOnly<typeof parse>>().toEqualTypeOf<unknown>();
 
 // Functions written in place keep the types they have by themselves.
 const withDefault = cache.wrap(async (query: string, limit = 10) => [query, limit] as const, { name: 'a' });
