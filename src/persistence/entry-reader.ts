@@ -15,7 +15,8 @@ import { hashTag } from './format/tombstone.js';
 import type { MemberPlace } from './index/partition-file.js';
 import type { EntryPlace, PartitionIndex } from './index/partition-index.js';
 import { FileChangedError } from './read/member-reader.js';
-import { MemberRun } from './read/member-run.js';
+import type { MemberRun } from './read/member-run.js';
+import { isSmall } from './read/small-member.js';
 
 /** Members that are read and inflated ahead for whoever goes through all entries. */
 const membersAhead = 4;
@@ -149,7 +150,7 @@ export class EntryReader {
   #readAhead(place: EntryPlace | undefined): void {
     if (place === undefined) return;
     const member = memberOf(place);
-    if (MemberRun.isAlone(member)) void this.#attempt(() => this.#folder.reader.body(member));
+    if (!isSmall(member)) void this.#attempt(() => this.#folder.reader.body(member));
   }
 
   /** The bytes of a member, or nothing where reading fails: then each of its entries is tried, and tells why. */

@@ -3,14 +3,11 @@
 import { Command, Option } from 'commander';
 import { CacheManager, type CacheOptions } from '../../index.js';
 import { formatBytes, plural } from '../../report/format.js';
-import { formatBlocks, reportColumns, sentenceColumns } from '../../report/layout.js';
-import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
-import { formatJson } from '../lossless-json.js';
 import { byteSize } from '../option-value.js';
 import { ErrorReport } from './error-report.js';
 import { givenPaths, shownPath } from './given-paths.js';
-import { summaryLines } from './merge-summary.js';
+import { printSummary } from './merge-summary.js';
 
 type ConsolidateFlags = Pick<
   CacheOptions,
@@ -44,7 +41,7 @@ export function consolidateCommand(io: CommandIo, exit: (code: number) => void):
 async function consolidate(
   folder: string,
   { json, ...bounds }: ConsolidateFlags,
-  { stdout, stderr }: CommandIo,
+  io: CommandIo,
 ): Promise<number> {
   const persistDir = (await givenPaths([folder])).join('');
   const cache = new CacheManager({
@@ -60,21 +57,9 @@ async function consolidate(
   try {
     await cache.open();
     const report = await cache.consolidate();
-    const columns = reportColumns(stdout.columns);
-    const paint = paintFor(stdout);
-    const isWhole = report.failures === 0 && errors.count === 0;
-    const sign = isWhole ? paint('green', '✓') : paint('red', '✗ Not everything could be read or merged.');
     const merged = `${plural(report.merged, 'group')} of files merged in ${shownPath(persistDir)}, which takes ${formatBytes(report.bytes)}.`;
-    stdout.write(
-      json
-        ? `${formatJson(report, 2)}\n`
-        : formatBlocks(
-            [[`${paint('bold', sign)} ${merged}`, ...summaryLines(report, columns, paint)]],
-            sentenceColumns(stdout.columns),
-          ),
-    );
-    errors.print(stderr);
-    return isWhole ? 0 : 1;
+    const isWhole = report.failures === 0 && errors.count === 0;
+    return printSummary(report, { merged, isWhole, errors, json }, io);
   } finally {
     await cache.close();
   }

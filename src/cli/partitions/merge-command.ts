@@ -3,13 +3,10 @@
 import { Command } from 'commander';
 import { mergeDirectories } from '../../persistence/offline/merge-directories.js';
 import { plural, printable } from '../../report/format.js';
-import { formatBlocks, reportColumns, sentenceColumns } from '../../report/layout.js';
-import { paintFor } from '../../report/paint.js';
 import type { CommandIo } from '../command-io.js';
-import { formatJson } from '../lossless-json.js';
 import { ErrorReport } from './error-report.js';
 import { givenPaths, shownPath } from './given-paths.js';
-import { summaryLines } from './merge-summary.js';
+import { printSummary } from './merge-summary.js';
 
 interface MergeFlags {
   readonly into: string;
@@ -27,11 +24,7 @@ export function mergeCommand(io: CommandIo, exit: (code: number) => void): Comma
     .action(async (folders: readonly string[], flags: MergeFlags) => exit(await merge(folders, flags, io)));
 }
 
-async function merge(
-  folders: readonly string[],
-  { into, json }: MergeFlags,
-  { stdout, stderr }: CommandIo,
-): Promise<number> {
+async function merge(folders: readonly string[], { into, json }: MergeFlags, io: CommandIo): Promise<number> {
   const given = await givenPaths(folders);
   const errors = new ErrorReport();
   const report = await mergeDirectories(given, into, { onError: errors.note });
@@ -41,19 +34,6 @@ async function merge(
         '`toolstash verify` finds fault with',
     );
   }
-  const columns = reportColumns(stdout.columns);
-  const paint = paintFor(stdout);
-  const sign =
-    errors.count === 0 ? paint('green', '✓') : paint('red', '✗ Not everything could be read or merged.');
   const merged = `${plural(given.length, 'folder')} merged into ${printable(into)}.`;
-  stdout.write(
-    json
-      ? `${formatJson(report, 2)}\n`
-      : formatBlocks(
-          [[`${paint('bold', sign)} ${merged}`, ...summaryLines(report, columns, paint)]],
-          sentenceColumns(stdout.columns),
-        ),
-  );
-  errors.print(stderr);
-  return errors.count === 0 ? 0 : 1;
+  return printSummary(report, { merged, isWhole: errors.count === 0, errors, json }, io);
 }

@@ -6,18 +6,13 @@
 import { assertReadableLength, damageAt, PartitionDamagedError, TooLargeError } from '../disk-errors.js';
 import { type OpenFile, readFully } from '../file-system.js';
 import { TableRoom } from '../format/header-entries.js';
-import {
-  atOnceBytes,
-  claimedBodyLength,
-  inflateMember,
-  inflateMemberSync,
-  inflatePlain,
-} from '../format/member-body.js';
+import { atOnceBytes, claimedBodyLength, inflateMember, inflatePlain } from '../format/member-body.js';
 import { assertWhole, type MemberHeader, readHeader } from '../format/member-header.js';
 import type { MemberPlace } from '../index/partition-file.js';
 import { LoopTime } from './loop-time.js';
 import { MemberRun } from './member-run.js';
 import { OpenFiles, type OpenFilesInit } from './open-files.js';
+import { isSmall, smallBody } from './small-member.js';
 
 /** Holds the largest header. */
 const headBytes = 72 * 1024;
@@ -100,8 +95,8 @@ export class MemberReader {
 
   /** The body of a small member, unless it has to be waited for or anything is wrong: then waiting tells what. */
   #bodyAtOnce(place: MemberPlace): Buffer | undefined {
-    const { path, isPlain, position, length, fileId } = place;
-    if (isPlain || length > atOnceBytes || !this.#loopTime.isLeft) return undefined;
+    const { path, position, length, fileId } = place;
+    if (!isSmall(place) || !this.#loopTime.isLeft) return undefined;
     const file = this.#files.near(path);
     if (file?.readSync === undefined) return undefined;
     const began = performance.now();
@@ -110,13 +105,7 @@ export class MemberReader {
       this.#room ??= Buffer.allocUnsafeSlow(atOnceBytes);
       const bytes = file.readSync(length, position, this.#room);
       hadBytes = performance.now();
-      this.#tables.empty();
-      const reading = readHeader(bytes, 0, this.#tables);
-      if (reading.kind !== 'member' || reading.header.fileId !== fileId) return undefined;
-      assertWhole(reading.header, bytes);
-      if (claimedBodyLength(bytes) > atOnceBytes) return undefined;
-      const { headerLength } = reading.header;
-      return inflateMemberSync(bytes, { headerLength, maxBytes: this.#maxMemberBytes });
+      return smallBody(bytes, { fileId, tables: this.#tables, maxBytes: this.#maxMemberBytes });
     } catch {
       return undefined;
     } finally {

@@ -3,10 +3,9 @@
 import { PartitionDamagedError } from '../disk-errors.js';
 import type { OpenFile } from '../file-system.js';
 import { TableRoom } from '../format/header-entries.js';
-import { atOnceBytes, claimedBodyLength, inflateMemberSync } from '../format/member-body.js';
-import { assertWhole, readHeader } from '../format/member-header.js';
 import type { MemberPlace } from '../index/partition-file.js';
 import { ReadAhead } from './read-ahead.js';
+import { isSmall, smallBody } from './small-member.js';
 
 /** What a run reads with. */
 export interface MemberRunInit {
@@ -26,11 +25,6 @@ export class MemberRun {
     this.#init = init;
   }
 
-  /** Whether a member is not read among others. */
-  static isAlone({ isPlain, length }: MemberPlace): boolean {
-    return isPlain || length > atOnceBytes;
-  }
-
   /** The inflated body of a member, whole and checked. */
   async body(place: MemberPlace): Promise<Buffer> {
     return (await this.#among(place)) ?? this.#init.alone(place);
@@ -39,17 +33,11 @@ export class MemberRun {
   /** Nothing where it has to be read alone: that tells what is wrong. */
   async #among(place: MemberPlace): Promise<Buffer | undefined> {
     const { path, position, length, fileId } = place;
-    if (MemberRun.isAlone(place)) return undefined;
+    if (!isSmall(place)) return undefined;
     try {
       const ahead = await this.#aheadIn(path);
       const bytes = ahead.at(length, position) ?? (await ahead.read(length, position));
-      this.#tables.empty();
-      const reading = readHeader(bytes, 0, this.#tables);
-      if (reading.kind !== 'member' || reading.header.fileId !== fileId) return undefined;
-      assertWhole(reading.header, bytes);
-      if (claimedBodyLength(bytes) > atOnceBytes) return undefined;
-      const { headerLength } = reading.header;
-      return inflateMemberSync(bytes, { headerLength, maxBytes: this.#init.maxMemberBytes });
+      return smallBody(bytes, { fileId, tables: this.#tables, maxBytes: this.#init.maxMemberBytes });
     } catch (error) {
       // The file may have been closed meanwhile, as others were read.
       if (!(error instanceof PartitionDamagedError)) this.#path = undefined;
