@@ -177,6 +177,6 @@ export interface FoundAnswer {
 }
 
 /** The options of a call whose asker is known. */
-export interface AskedOptions {
+export interface CallOptions {
   readonly [asker]?: Asker;
 }

@@ -8,7 +8,7 @@ import ts from 'typescript';
 
 /** Used by a name that was computed or by a library, or looked at by tests of what is bounded. */
 const usedOtherwise =
-  /^(?:KeyvAdapter\.|TimedPolicy\.now$|AutoStore\.policy$|ServerRequests\.(?:asked|cancelled)$|(?:ArgumentIndex|MemoryTier|TagMarkers)\.size$|ArgumentIndex\.bytes$|KeyOrders\.slots$|BulkyValue\.isReady$|TagMarkers\.watermark$)/;
+  /^(?:KeyvAdapter\.|TimedPolicy\.now$|AutoStore\.policy$|ServerRequests\.(?:asked|cancelled)$|(?:ArgumentIndex|MemoryTier|TagMarkers)\.size$|ArgumentIndex\.bytes$|KeyOrders\.slots$|LargeValue\.isReady$|TagMarkers\.watermark$)/;
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile);

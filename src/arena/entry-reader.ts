@@ -1,10 +1,10 @@
 /** Reading entries out of an arena, while other threads may be changing them. */
 
 import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
-import { bulkyBytes } from '../value/bulky-value.js';
 import type { ValueCodec } from '../value/codec.js';
 import { binaryOverhead, stringBytes } from '../value/heap-size.js';
 import { storeBytes } from '../value/keeper.js';
+import { largeValueBytes } from '../value/large-value.js';
 import { ShortStrings } from '../value/msgpack/short-strings.js';
 import { type Extras, flag, places } from './entry-bytes.js';
 import { entry as head, roundUp, type StripeMemory } from './layout.js';
@@ -96,7 +96,9 @@ export class EntryReader implements EntryTaker {
       method: this.#method,
       // Small values need no wrapping: a keeper of copies decodes them as they are.
       stored:
-        typeof value === 'string' || value.byteLength < bulkyBytes ? value : storeBytes(value, codec).stored,
+        typeof value === 'string' || value.byteLength < largeValueBytes
+          ? value
+          : storeBytes(value, codec).stored,
       bytes: entryBytes(valueBytes, tags, origin),
       stamp: { time: this.#stamp, writer },
       createdAt: this.#createdAt,

@@ -148,8 +148,9 @@ export class CacheCore implements TierObserver {
       assertThere('loadCache', options.disk.loadCache);
       const Tier = options.persist ? DiskTier : ReadOnlyTier;
       const disk = options.disk;
-      const isUnheard = () => options.persist && !this.#isOpenAwaited && !this.events.isHeard('error');
-      this.disk = inBackground(() => new Tier({ options: disk, isUnheard, ...wiring }));
+      const hasNoErrorListener = () =>
+        options.persist && !this.#isOpenAwaited && !this.events.isHeard('error');
+      this.disk = inBackground(() => new Tier({ options: disk, hasNoErrorListener, ...wiring }));
     }
     this.recorded = openRecording(options, {
       decode: (encoded) => this.codec.decode(encoded),

@@ -4,7 +4,7 @@
  */
 
 import { performance } from 'node:perf_hooks';
-import { BulkyValue } from '../value/bulky-value.js';
+import { LargeValue } from '../value/large-value.js';
 import type { CacheCore } from './cache-context.js';
 import type { TierLookup } from './tiers/slow-reads.js';
 
@@ -47,7 +47,7 @@ async function someKeys(core: CacheCore, method: string): Promise<string[]> {
   const keys: string[] = [];
   let left = tried + Math.floor(Math.random() * among);
   for await (const held of core.tiers.entries(method, { slow: [] })) {
-    if (held.tier !== 'memory' || held.entry.stored instanceof BulkyValue) continue;
+    if (held.tier !== 'memory' || held.entry.stored instanceof LargeValue) continue;
     if (keys.push(held.entry.key) > tried) keys.shift();
     left -= 1;
     if (left === 0) break;

@@ -8,8 +8,8 @@ import type { ResolvedMethodOptions } from '../options.js';
 import type { RecordedCall, RecordedTools, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import { storeFailure } from '../store/memory-tier.js';
-import { BulkyValue } from '../value/bulky-value.js';
 import type { DecodedValue } from '../value/keeper.js';
+import { LargeValue } from '../value/large-value.js';
 import { reportEntry, reportRecorded } from './answer-reports.js';
 import { asCacheError, type CacheCore } from './cache-context.js';
 import { keepsForever } from './create-entry.js';
@@ -88,7 +88,7 @@ export class MethodLookups {
       this.#core.failed(error, this.#state, key);
       return { outcome: 'error', key, error };
     }
-    if (entry === undefined || (!atOnce && entry.stored instanceof BulkyValue)) return undefined;
+    if (entry === undefined || (!atOnce && entry.stored instanceof LargeValue)) return undefined;
     return this.#answer<T>({ entry, tier: 'memory' });
   }
 
@@ -106,7 +106,7 @@ export class MethodLookups {
   async below<T>(key: string): Promise<Lookup<T>> {
     const { tiers } = this.#core;
     const held = this.held(key);
-    if (held !== undefined && held.stored instanceof BulkyValue && this.isAnswered(held)) {
+    if (held !== undefined && held.stored instanceof LargeValue && this.isAnswered(held)) {
       const isStill = await prepareCopy(this.#core, { entry: held, stored: held.stored });
       const answer = isStill ? this.#answer<T>({ entry: held, tier: 'memory' }) : this.inMemory<T>(key, true);
       if (answer !== undefined) return answer;
@@ -179,7 +179,7 @@ export class MethodLookups {
    */
   fresh(entry: MemoryEntry | undefined, options: ResolvedMethodOptions, atOnce = false): unknown {
     if (entry === undefined || !this.isFresh(entry, options)) return absent;
-    if (!atOnce && entry.stored instanceof BulkyValue) return absent;
+    if (!atOnce && entry.stored instanceof LargeValue) return absent;
     const value = this.decode(entry);
     if (value === unreadable) return absent;
     this.countHit(entry, 'memory');

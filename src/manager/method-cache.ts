@@ -10,7 +10,7 @@ import {
   resolveCallOptions,
   type SetOptions,
 } from '../options.js';
-import { type AskedOptions, asker } from '../recorded-tools.js';
+import { asker, type CallOptions } from '../recorded-tools.js';
 import type { CacheStats } from '../stats/counters.js';
 import type { CacheCore } from './cache-context.js';
 import {
@@ -154,7 +154,7 @@ export class MethodCache {
       });
       const { stored, bytes } = this.#core.keeper.encode(value);
       addKnownKey(this.#core, { state: this.#state, key, options: resolved }, value);
-      const { scope, [asker]: by } = options as SetOptions & AskedOptions;
+      const { scope, [asker]: by } = options as SetOptions & CallOptions;
       const origin = storedOrigin(this.#core, this.#state, { params, scope, key, asker: by });
       return this.#core.tiers.put(this.#state, key, {
         ...{ stored, bytes, loadMs: 0, lifetime, origin },
@@ -290,7 +290,7 @@ export class MethodCache {
   #below<T>(key: string, params: unknown, options: LookupOptions = noOptions): Promise<Lookup<T>> {
     const { replay } = this.#core;
     if (replay === undefined) return this.#lookups.below<T>(key);
-    const { scope, [asker]: by } = options as LookupOptions & AskedOptions;
+    const { scope, [asker]: by } = options as LookupOptions & CallOptions;
     const origin = storedOrigin(this.#core, this.#state, { params, scope, key, asker: by });
     return this.#lookups.recorded<T>(replay, { key, origin, isExact: by?.isExact });
   }

@@ -2,7 +2,7 @@
 
 import type { AbortSource } from '../guard/shared-abort.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
-import { BulkyValue } from '../value/bulky-value.js';
+import { LargeValue } from '../value/large-value.js';
 import type { CacheCore } from './cache-context.js';
 import type { Found } from './tiers/slow-reads.js';
 
@@ -13,7 +13,7 @@ import type { Found } from './tiers/slow-reads.js';
  */
 export async function prepareCopy(
   { tiers, options }: CacheCore,
-  { entry, stored, caller }: { entry: MemoryEntry; stored: BulkyValue; caller?: AbortSource | undefined },
+  { entry, stored, caller }: { entry: MemoryEntry; stored: LargeValue; caller?: AbortSource | undefined },
 ): Promise<boolean> {
   const watch = tiers.reads.watch(entry.key, entry.method);
   try {
@@ -32,6 +32,6 @@ export function prepareFound(
   caller?: AbortSource,
 ): Promise<boolean> | undefined {
   const { stored } = entry;
-  if (!(stored instanceof BulkyValue) || decoded?.claim()) return undefined;
+  if (!(stored instanceof LargeValue) || decoded?.claim()) return undefined;
   return prepareCopy(core, { entry, stored, caller });
 }

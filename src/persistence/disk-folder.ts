@@ -17,10 +17,10 @@ import { LoadWatches } from './index/load-watches.js';
 import { PartitionIndex } from './index/partition-index.js';
 import { membershipFolder, writerIn } from './lock/membership.js';
 import { isOnNetwork } from './lock/network-volume.js';
+import { FolderChangeCheck } from './read/folder-change-check.js';
 import { FolderLoader, type LoadReport } from './read/folder-loader.js';
 import { MemberReader } from './read/member-reader.js';
-import { MethodNews } from './read/method-news.js';
-import { NearStatus } from './read/near-status.js';
+import { SyncStat } from './read/sync-stat.js';
 import { TaskQueue } from './task-queue.js';
 import { writeByMethod } from './write/batch-encoding.js';
 import { PartitionFiles } from './write/partition-files.js';
@@ -37,8 +37,8 @@ export class DiskFolder {
   readonly #writer: PartitionWriter;
   readonly #loader: FolderLoader;
   readonly #repairs: FolderRepair;
-  readonly #news: MethodNews;
-  readonly nearStatus: NearStatus;
+  readonly #news: FolderChangeCheck;
+  readonly syncStat: SyncStat;
   #index = new PartitionIndex();
   /** Loads, flushes and repairs don't overlap: each finds the index and the files as one. */
   readonly #turns = new TaskQueue();
@@ -83,10 +83,10 @@ export class DiskFolder {
       now: () => clock.now(),
       watches: this.watches,
     });
-    this.nearStatus = new NearStatus({ files, isOnNetwork: () => isOnNetwork(files, options.persistDir) });
-    this.#news = new MethodNews({
+    this.syncStat = new SyncStat({ files, isOnNetwork: () => isOnNetwork(files, options.persistDir) });
+    this.#news = new FolderChangeCheck({
       files,
-      statusOf: (path) => this.nearStatus.of(path),
+      statusOf: (path) => this.syncStat.of(path),
       folder: options.persistDir,
       membersFolder: join(options.persistDir, membershipFolder),
       writerIn,

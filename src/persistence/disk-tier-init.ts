@@ -15,7 +15,7 @@ export interface DiskTierInit {
   /** Gets every failure. They are counted too, and none is thrown at a tool call. */
   readonly onError: (error: CacheError) => void;
   /** Whether nobody would hear that the folder can't be opened, so that a process warning has to say it. @default no */
-  readonly isUnheard?: () => boolean;
+  readonly hasNoErrorListener?: () => boolean;
   /** Gets the newest stamp of what was read, so that new ones are newer. */
   readonly onStamp?: (stamp: Stamp) => void;
   /**

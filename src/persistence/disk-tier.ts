@@ -111,7 +111,7 @@ export class DiskTier implements SlowTier {
         for (const task of this.#tasks) task.start();
       },
       onError: (error) => this.#report(error),
-      isUnheard: init.isUnheard ?? (() => false),
+      hasNoErrorListener: init.hasNoErrorListener ?? (() => false),
     });
     this.#flights = folderFlights({
       ...{ options: init.options, clock: init.clock, files, onError },

@@ -30,7 +30,7 @@ export function folderFlights(tier: {
     clock,
     folder: new FlightFolder({
       ...{ ...options, files, isTrustedOwner: trustedOwners(options.fileMode) },
-      statusOf: (path) => folder.nearStatus.of(path),
+      statusOf: (path) => folder.syncStat.of(path),
     }),
     timeout: options.shareLoadsTimeout,
     isOpen: tier.isOpen,

@@ -14,7 +14,7 @@ export interface FolderOpeningInit {
   readonly onOpened: () => void;
   readonly onError: (error: CacheError) => void;
   /** Whether a process warning has to say what went wrong. */
-  readonly isUnheard: () => boolean;
+  readonly hasNoErrorListener: () => boolean;
 }
 
 export class FolderOpening {
@@ -33,7 +33,7 @@ export class FolderOpening {
   }
 
   open(): Promise<void> {
-    const { options, clock, enter, onOpened, onError, isUnheard } = this.#init;
+    const { options, clock, enter, onOpened, onError, hasNoErrorListener } = this.#init;
     if (this.#isClosed) return Promise.reject(new CacheClosedError('The disk tier is closed'));
     this.#running ??= enter().then(
       () => {
@@ -45,7 +45,7 @@ export class FolderOpening {
         this.#failedAt = clock.elapsed();
         const failure = toStorageError(error, `Opening ${options.persistDir} failed`);
         onError(failure);
-        if (isUnheard()) warnOfUnopened(options.persistDir, failure);
+        if (hasNoErrorListener()) warnOfUnopened(options.persistDir, failure);
         throw failure;
       },
     );

@@ -1,6 +1,7 @@
 /** A server behind Streamable HTTP: each message is a request of its own, whose answer may be a stream of messages. */
 
 import { isRecord } from '../mcp/mcp-client.js';
+import { type Deferred, deferred } from './deferred.js';
 import { always, ask, causeOf, type HttpAnswer, Stop } from './http-request.js';
 import {
   harmless,
@@ -17,9 +18,8 @@ import {
 import { routingHeaders } from './routing-headers.js';
 import type { LinkListener, ServerLink } from './server-link.js';
 import { serverSentEvents } from './server-sent-events.js';
-import { ToldMessages } from './told-messages.js';
+import { SessionSetupMessages } from './session-setup-messages.js';
 import { Turns } from './turns.js';
-import { type Waited, waited } from './waited.js';
 
 /** Where a server is. */
 export interface HttpServer {
@@ -49,7 +49,7 @@ export class HttpServerLink implements ServerLink {
   readonly #server: HttpServer;
   readonly #listener: LinkListener;
   readonly #place: URL;
-  readonly #told = new ToldMessages();
+  readonly #told = new SessionSetupMessages();
   #isClosed = false;
   /** What ends all that is under way. */
   readonly #stops = new Set<Stop>();
@@ -61,7 +61,7 @@ export class HttpServerLink implements ServerLink {
   #welcome: Promise<unknown> | undefined;
   readonly #turns = new Turns();
   /** What waits until the client takes more. */
-  #held: Waited | undefined;
+  #held: Deferred | undefined;
   #isReviving = false;
   /** The server has forgotten the session, and has begun no other. */
   #isForgotten = false;
@@ -118,7 +118,7 @@ export class HttpServerLink implements ServerLink {
   }
 
   hold(isHeld: boolean): void {
-    if (isHeld) this.#held ??= waited();
+    if (isHeld) this.#held ??= deferred();
     else {
       this.#held?.end();
       this.#held = undefined;

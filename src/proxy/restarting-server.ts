@@ -5,7 +5,7 @@ import { messageOf } from '../errors.js';
 import { ChildServer, type Program } from './child-server.js';
 import { idKey, kindOf, type Message, parsedMessages, ServerLostError } from './message.js';
 import type { LinkListener, ServerLink } from './server-link.js';
-import { ToldMessages } from './told-messages.js';
+import { SessionSetupMessages } from './session-setup-messages.js';
 
 /** Times in ms. */
 const [firstDelay, longestDelay, soundAfter, startTimeout] = [100, 30_000, 10_000, 30_000];
@@ -28,7 +28,7 @@ export class RestartingServer implements ServerLink {
   readonly #program: Program;
   readonly #listener: LinkListener;
   readonly #closing = new AbortController();
-  readonly #told = new ToldMessages();
+  readonly #told = new SessionSetupMessages();
   #state: State;
   #child: ChildServer | undefined;
   /** Starts that have failed one after the other, or came to nothing soon. */

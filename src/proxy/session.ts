@@ -4,7 +4,6 @@ import type { CacheManager, ToolRules } from '../index.js';
 import type { CacheAnswer } from '../mcp/cached-calls.js';
 import type { CacheClientOptions } from '../mcp/client-options.js';
 import type { CallShape } from '../mcp/tool-call.js';
-import { AskedRequests } from './asked-requests.js';
 import { CachedServer, type Tracking } from './cached-server.js';
 import { type Edit, edited, jsonText } from './json-text.js';
 import {
@@ -20,6 +19,7 @@ import {
   requestIds,
   ServerLostError,
 } from './message.js';
+import { PendingClientRequests } from './pending-client-requests.js';
 import { type Pending, PendingRequests } from './pending-requests.js';
 import type { LinkListener, OpenLink, ServerLink, ToClient } from './server-link.js';
 import { ServerRequests } from './server-requests.js';
@@ -50,7 +50,7 @@ export class Session implements LinkListener {
   readonly #cached: CachedServer;
   readonly #worlds: Tracking['worlds'] | undefined;
   readonly #pending = new PendingRequests();
-  readonly #asked = new AskedRequests();
+  readonly #asked = new PendingClientRequests();
   /** What aborts the next call: of one that was answered from memory, and that nobody has looked at. */
   #spare: AbortController | undefined;
   readonly #askedByServer = new ServerRequests(this.#pending.prefix);

@@ -1,15 +1,15 @@
 /** Messages that nothing may overtake, and that are answered by nothing but being taken: notifications over HTTP. */
 
-import { type Waited, waited } from './waited.js';
+import { type Deferred, deferred } from './deferred.js';
 
 /** Those that wait to be taken, at most, before more has to wait elsewhere. */
 const mostUntaken = 100;
 
 /** The turns of one server. */
 export class Turns {
-  #last: Waited | undefined;
+  #last: Deferred | undefined;
   #untaken = 0;
-  #room: Waited | undefined;
+  #room: Deferred | undefined;
 
   /** What has to be waited for; `undefined`: nothing. */
   get last(): Promise<void> | undefined {
@@ -18,7 +18,7 @@ export class Turns {
 
   /** Begins one; what ends it. */
   begin(): () => void {
-    const own = waited();
+    const own = deferred();
     this.#last = own;
     this.#untaken += 1;
     return () => {
@@ -35,7 +35,7 @@ export class Turns {
   /** Resolves once there are fewer; `undefined`: now. */
   room(): Promise<void> | undefined {
     if (this.#untaken < mostUntaken) return undefined;
-    this.#room ??= waited();
+    this.#room ??= deferred();
     return this.#room.over;
   }
 }

@@ -1,7 +1,7 @@
 /** What the cache knows of a call of a rollout, without running its tool. */
 
 import type { Lookup, LookupOptions } from '../index.js';
-import { type AskedOptions, asker } from '../recorded-tools.js';
+import { asker, type CallOptions } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { plainCopy } from '../wrap/plain-copy.js';
 import type { Answer } from './answer.js';
@@ -68,6 +68,6 @@ function askedBy(
   { options }: RolloutTool,
   scope: string | undefined,
   isExact: boolean,
-): LookupOptions & AskedOptions {
+): LookupOptions & CallOptions {
   return { ...(scope !== undefined && { scope }), [asker]: { ...options?.[asker], isExact } };
 }

@@ -1,7 +1,7 @@
 /** The scopes of a tool's results: what it may be shared with, and where the chains of what it reads stand. */
 
 import type { LoadOptions } from '../index.js';
-import type { AskedOptions } from '../recorded-tools.js';
+import type { CallOptions } from '../recorded-tools.js';
 import { longestKnown, type ResourceTemplate, valueAt } from '../tools/resource.js';
 import { ownString } from '../value/own-string.js';
 import type { History } from './history.js';
@@ -17,16 +17,16 @@ const mostCalls = 1000;
  */
 export class ReadScope {
   /** The options of calls under this scope. */
-  readonly options: LoadOptions & AskedOptions;
+  readonly options: LoadOptions & CallOptions;
   readonly #scope: string;
-  readonly #own: (LoadOptions & AskedOptions) | undefined;
+  readonly #own: (LoadOptions & CallOptions) | undefined;
   readonly #remembered: { count: number };
   #next: Map<string, ReadScope> | undefined;
 
   /** @param own the options of all calls of the tool */
   constructor(
     scope: string,
-    own: (LoadOptions & AskedOptions) | undefined,
+    own: (LoadOptions & CallOptions) | undefined,
     remembered: { count: number } = { count: 0 },
   ) {
     // In one piece, which is compared faster than one that was put together.

@@ -1,7 +1,7 @@
 /** A call of a tool in a rollout, and what is known of the tool. */
 
 import type { LoadOptions, MethodCache } from '../index.js';
-import type { AskedOptions } from '../recorded-tools.js';
+import type { CallOptions } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import type { ReadPlaces, ReadScope } from './read-scope.js';
 
@@ -39,7 +39,7 @@ export interface RolloutTool {
   readonly effect: ResolvedEffect;
   readonly method: MethodCache;
   /** How its results are kept, over what the method says. */
-  readonly options: (LoadOptions & AskedOptions) | undefined;
+  readonly options: (LoadOptions & CallOptions) | undefined;
   /** What the scope of its results begins with; `undefined`: they are everybody's. */
   readonly reads: ReadScope | undefined;
   /** Where its results are by what it reads; `undefined` for a tool that writes, or has no state. */

@@ -5,7 +5,7 @@ import { hashKey, InvalidArgumentError, InvalidOptionError } from '../index.js';
 import { callListener } from '../listener.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { shown } from '../option-checks.js';
-import { type AskedOptions, asker, recordedTools } from '../recorded-tools.js';
+import { asker, type CallOptions, recordedTools } from '../recorded-tools.js';
 import type { ResolvedEffect } from '../tools/effect.js';
 import { AnswerReports } from '../trust/observed.js';
 import { plainCopy } from '../wrap/plain-copy.js';
@@ -192,7 +192,7 @@ export class Rollout {
   }
 
   /** The options of calls, which say who asks where that is kept. */
-  #askedBy(method: MethodCache, options: LoadOptions | undefined): (LoadOptions & AskedOptions) | undefined {
+  #askedBy(method: MethodCache, options: LoadOptions | undefined): (LoadOptions & CallOptions) | undefined {
     if (method.options.keepParams === undefined) return options;
     const { task, id } = this.#options;
     return { ...options, [asker]: { rollout: id, ...(task !== undefined && { task }) } };

@@ -5,7 +5,7 @@ import type { CacheEvents } from '../index.js';
 import { createKeyHasher } from '../key/key-hasher.js';
 import type { CacheCore } from '../manager/cache-context.js';
 import { nodeCrypto } from '../node-crypto.js';
-import { bulkyBytes } from '../value/bulky-value.js';
+import { largeValueBytes } from '../value/large-value.js';
 import { Survival } from './survival.js';
 
 /** Methods that are watched, and keys of each at once: some 200 bytes a key. */
@@ -197,7 +197,7 @@ export class AnswerAges implements AgeObserver {
     const { keeper } = this.#core;
     const bytes = keeper.toMsgpack(stored);
     try {
-      if (bytes.byteLength < bulkyBytes) return digestOf(keeper.decode(stored));
+      if (bytes.byteLength < largeValueBytes) return digestOf(keeper.decode(stored));
     } catch {
       // Instances of classes have no canonical form.
     }

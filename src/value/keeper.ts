@@ -1,10 +1,10 @@
 /** How the memory tier holds values: as private copies, or as references. */
 
-import { BulkyValue, bulkyBytes } from './bulky-value.js';
 import type { ValueCodec } from './codec.js';
 import { binaryOverhead, HeapMeter, stringBytes } from './heap-size.js';
+import { LargeValue, largeValueBytes } from './large-value.js';
 import { ownString } from './own-string.js';
-import { TextShell } from './text-shell.js';
+import { SplitText } from './split-text.js';
 
 /** What the memory tier holds for one value; only its keeper can read it. */
 export interface ValueKeeper {
@@ -82,16 +82,16 @@ export function copyingKeeper(codec: ValueCodec, holdsLong = true): ValueKeeper 
     decode(stored, decoded) {
       if (typeof stored !== 'object' || stored === null) return stored;
       if (decoded !== undefined && !decoded.isTaken) return decoded.take();
-      return stored instanceof TextShell || stored instanceof BulkyValue
+      return stored instanceof SplitText || stored instanceof LargeValue
         ? stored.decode()
         : codec.decode(stored as Uint8Array);
     },
     toMsgpack(stored) {
       if (!isEncoded(stored)) return codec.encode(stored);
-      return stored instanceof TextShell || stored instanceof BulkyValue ? stored.encoded() : stored;
+      return stored instanceof SplitText || stored instanceof LargeValue ? stored.encoded() : stored;
     },
     accept(encoded) {
-      if (encoded.byteLength < bulkyBytes) return accepted(encoded, codec.decode(encoded));
+      if (encoded.byteLength < largeValueBytes) return accepted(encoded, codec.decode(encoded));
       return codec.decodeInSlices(encoded).then((value) => accepted(encoded, value));
     },
   };
@@ -105,7 +105,7 @@ export function referenceKeeper(codec: ValueCodec): ValueKeeper {
     decode: (stored) => stored,
     toMsgpack: (stored) => codec.encode(stored),
     accept(encoded) {
-      if (encoded.byteLength < bulkyBytes) return encode(codec.decode(encoded));
+      if (encoded.byteLength < largeValueBytes) return encode(codec.decode(encoded));
       // Measured on the way: going through the value again would take as long, and in one piece.
       const meter = new HeapMeter();
       return codec
@@ -116,21 +116,21 @@ export function referenceKeeper(codec: ValueCodec): ValueKeeper {
 }
 
 /** Whether it is not a primitive. Not asked by class, which may be another realm's. */
-function isEncoded(stored: unknown): stored is Uint8Array | TextShell | BulkyValue {
+function isEncoded(stored: unknown): stored is Uint8Array | SplitText | LargeValue {
   return typeof stored === 'object' && stored !== null;
 }
 
 /** What a keeper of copies holds of encoded bytes, which become its own. */
 export function storeBytes(encoded: Uint8Array, codec: ValueCodec): Stored {
-  const shell = TextShell.of(encoded);
+  const shell = SplitText.of(encoded);
   const bytes = binaryOverhead + (shell?.bytes ?? encoded.byteLength);
-  if ((shell?.shellBytes ?? encoded.byteLength) < bulkyBytes) return { stored: shell ?? encoded, bytes };
+  if ((shell?.shellBytes ?? encoded.byteLength) < largeValueBytes) return { stored: shell ?? encoded, bytes };
   const source = shell ?? {
     decode: () => codec.decode(encoded),
     decodeInSlices: (check) => codec.decodeInSlices(encoded, { check }),
     encoded: () => encoded,
   };
-  return { stored: new BulkyValue(source), bytes };
+  return { stored: new LargeValue(source), bytes };
 }
 
 function storePrimitive(value: unknown, holdsLong = true): Stored | undefined {

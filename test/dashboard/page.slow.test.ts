@@ -10,7 +10,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { stillFigures } from '../../src/dashboard/dashboard.js';
 import { type Dashboard, dashboard } from '../../src/dashboard/index.js';
-import { stillPage } from '../../src/dashboard/still-page.js';
+import { staticPage } from '../../src/dashboard/static-page.js';
 import { CacheManager } from '../../src/index.js';
 import { coreOf } from '../../src/manager/cache-context.js';
 import { startBrowser } from '../helper/browser.js';
@@ -302,7 +302,7 @@ test('stays as one file that asks nobody for anything, hostile texts and all', a
   const folder = mkdtempSync(join(tmpdir(), 'toolstash-page-'));
   const path = join(folder, 'page.html');
   try {
-    writeFileSync(path, stillPage(await stillFigures(cache, { title: `</script>${hostile}` })));
+    writeFileSync(path, staticPage(await stillFigures(cache, { title: `</script>${hostile}` })));
     problems = [];
     page.removeAllListeners('request');
     const asked: string[] = [];

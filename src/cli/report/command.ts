@@ -9,7 +9,7 @@ import { Command, Option } from 'commander';
 import { stillFigures } from '../../dashboard/dashboard.js';
 import type { DashboardFigures } from '../../dashboard/figures.js';
 import { readFigures } from '../../dashboard/folder-figures.js';
-import { stillPage } from '../../dashboard/still-page.js';
+import { staticPage } from '../../dashboard/static-page.js';
 import { CacheManager, type Duration, hashKey } from '../../index.js';
 import { findPartitionFiles } from '../../persistence/offline/inspection.js';
 import { plural, printable } from '../../report/format.js';
@@ -104,7 +104,7 @@ async function writePage(
   const errors = new ErrorReport();
   await refuseOverwriting(path, html);
   const figures = isFolder ? await figuresOfFolder(path, errors) : await figuresOfTrace(path, flags);
-  await writeFile(html, stillPage(figures));
+  await writeFile(html, staticPage(figures));
   errors.print(stderr);
   const { methods, partitions = [] } = figures;
   stdout.write(`${plural(isFolder ? partitions.length : methods.length, 'method')} in ${printable(html)}.\n`);

@@ -16,7 +16,7 @@ import { enclosingLoad } from '../../guard/wait-graph.js';
 import { resolveCallOptions } from '../../options.js';
 import { asker } from '../../recorded-tools.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
-import { BulkyValue } from '../../value/bulky-value.js';
+import { LargeValue } from '../../value/large-value.js';
 import type { KnownCall } from '../../wrap/host.js';
 import {
   reportEntry,
@@ -105,7 +105,7 @@ export class LoadPipeline {
   }
 
   /** The value of a call for which memory has a large one, decoded in slices. */
-  async #answerLarge<T>(entry: MemoryEntry, stored: BulkyValue, asked: Asked<T>): Promise<T> {
+  async #answerLarge<T>(entry: MemoryEntry, stored: LargeValue, asked: Asked<T>): Promise<T> {
     const isStill = await prepareCopy(this.#core, { entry, stored, caller: asked.signal });
     // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
     const held = isStill ? entry : this.#core.tiers.get(asked.key, this.#state);
@@ -128,7 +128,7 @@ export class LoadPipeline {
     const asked = { key, options, signal, made, by, since: began };
     const freshness = entry && this.#lookups.freshness(entry, options);
     const isAnswer = !atOnce && (freshness === 'fresh' || freshness === 'stale-while-revalidate');
-    if (isAnswer && entry?.stored instanceof BulkyValue) return this.#answerLarge(entry, entry.stored, asked);
+    if (isAnswer && entry?.stored instanceof LargeValue) return this.#answerLarge(entry, entry.stored, asked);
     if (entry !== undefined && freshness === 'stale-while-revalidate') {
       const value = this.#lookups.decode(entry);
       if (value !== unreadable) {
@@ -311,7 +311,7 @@ export class LoadPipeline {
       }
       return value as T;
     };
-    return stored instanceof BulkyValue ? stored.prepare(asked.signal).then(take) : take();
+    return stored instanceof LargeValue ? stored.prepare(asked.signal).then(take) : take();
   }
 
   #refreshAhead<T>(entry: MemoryEntry, asked: CallToLoad<T>): void {

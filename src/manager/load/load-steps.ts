@@ -2,7 +2,7 @@
 
 import type { Flight } from '../../guard/single-flight.js';
 import type { LoadTurn } from '../../tier.js';
-import { BulkyValue } from '../../value/bulky-value.js';
+import { LargeValue } from '../../value/large-value.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
 import type { MethodLookups } from '../lookup.js';
 import type { MethodState } from '../method-context.js';
@@ -129,7 +129,7 @@ export class LoadSteps {
     if (loaded.shared === undefined) return undefined;
     const { stored } = loaded.shared;
     try {
-      if (stored instanceof BulkyValue) await stored.prepare(flight.signal);
+      if (stored instanceof LargeValue) await stored.prepare(flight.signal);
       return { ...loaded, value: this.#core.keeper.decode(stored) };
     } catch (error) {
       flight.throwIfAborted();

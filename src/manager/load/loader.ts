@@ -6,7 +6,7 @@ import type { AbortSource } from '../../guard/shared-abort.js';
 import type { Flight } from '../../guard/single-flight.js';
 import type { KeyOrigin } from '../../key/key-origin.js';
 import { type LoadOptions, type ResolvedMethodOptions, resolveTtl } from '../../options.js';
-import type { AskedOptions, Asker, RecordedAnswer } from '../../recorded-tools.js';
+import type { Asker, CallOptions, RecordedAnswer } from '../../recorded-tools.js';
 import type { Stored } from '../../value/keeper.js';
 import type { MethodState } from '../method-context.js';
 import type { Found } from '../tiers/slow-reads.js';
@@ -15,7 +15,7 @@ import type { Found } from '../tiers/slow-reads.js';
 export type Loader<T> = (context: LoaderContext) => T | PromiseLike<T>;
 
 /** The options of one call, and what it has to do at once when a load starts for it: its loader may run later. */
-export interface LoadCall extends Omit<LoadOptions, 'signal'>, AskedOptions {
+export interface LoadCall extends Omit<LoadOptions, 'signal'>, CallOptions {
   readonly signal?: AbortSource | undefined;
   /** Never throws. */
   prepare?(key: string): void;

@@ -4,7 +4,7 @@ import { InvalidArgumentError, InvalidOptionError } from '../../errors.js';
 import { warnOfIdleSoftTimeout } from '../../guard/idle-options.js';
 import type { KeyOrigin } from '../../key/key-origin.js';
 import { shown } from '../../option-checks.js';
-import { type AskedOptions, asker } from '../../recorded-tools.js';
+import { asker, type CallOptions } from '../../recorded-tools.js';
 import type { KnownCall } from '../../wrap/host.js';
 import type { CacheCore } from '../cache-context.js';
 import type { MethodLookups } from '../lookup.js';
@@ -87,7 +87,7 @@ export class MethodLoads {
   /** How to take down what the key was made from, once a load starts. */
   #originOf(
     params: unknown,
-    call: { readonly scope?: string | undefined } & AskedOptions,
+    call: { readonly scope?: string | undefined } & CallOptions,
     key: string,
   ): () => KeyOrigin | undefined {
     const { scope, [asker]: by } = call;

@@ -2,7 +2,7 @@
 
 import type { Flight } from '../../guard/single-flight.js';
 import { compareStamps, type Stamp } from '../../stamp.js';
-import { BulkyValue } from '../../value/bulky-value.js';
+import { LargeValue } from '../../value/large-value.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
 import { type MethodLookups, unreadable } from '../lookup.js';
 import type { MethodState } from '../method-context.js';
@@ -96,7 +96,7 @@ export class SlowAnswers {
   /** Decodes in slices what `writtenMeanwhile` will find, where that is large. */
   prepareWritten(key: string): Promise<void> | undefined {
     const entry = this.#lookups.held(key);
-    return entry?.stored instanceof BulkyValue && this.#lookups.isFresh(entry)
+    return entry?.stored instanceof LargeValue && this.#lookups.isFresh(entry)
       ? entry.stored.prepare()
       : undefined;
   }

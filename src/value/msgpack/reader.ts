@@ -12,7 +12,7 @@ const maxLevels = maxDepth + 2;
 /** Longer arrays grow as their items turn up, so that a lie about the length takes no memory. */
 const longestTrusted = 1024;
 
-/** Shorter texts are decoded in less time than it takes to hold them apart, see `TextShell`. */
+/** Shorter texts are decoded in less time than it takes to hold them apart, see `SplitText`. */
 export const shortestApart = 2048;
 
 /**

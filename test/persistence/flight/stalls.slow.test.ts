@@ -201,7 +201,7 @@ describe('the tests notice', () => {
     },
     {
       name: 'a result that is taken over without a look at what was deleted',
-      file: 'read/method-news.ts',
+      file: 'read/folder-change-check.ts',
       from: /const root = await this\.#list\(folder\);/,
       to: 'return [];\n    const root = await this.#list(folder);',
       isRight: async (built) => (await changeMeanwhile(['delete', 1], built)).every((one) => one === right),

@@ -3,7 +3,7 @@
 import { type Message, recordIn } from './message.js';
 
 /** The messages of a session that are sent again. Answers to them are nobody's then. */
-export class ToldMessages {
+export class SessionSetupMessages {
   initialize: Message | undefined;
   readonly #others = new Map<string, Message>();
 

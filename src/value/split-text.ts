@@ -11,7 +11,7 @@ import { readMsgpackInSlices } from './msgpack/sliced-reading.js';
 const [text16, text32] = [0xda, 0xdb];
 
 /** A value without its long texts, and those. */
-export class TextShell {
+export class SplitText {
   /** The msgpack of the value, where long texts are left out behind their heads, which tell their length. */
   readonly #shell: Buffer;
   /** Where they are left out. */
@@ -25,7 +25,7 @@ export class TextShell {
   }
 
   /** Holds the long texts of one complete msgpack value apart; `undefined` where it has none, or is no plain msgpack. */
-  static of(encoded: Uint8Array): TextShell | undefined {
+  static of(encoded: Uint8Array): SplitText | undefined {
     if (encoded.byteLength < shortestApart) return undefined;
     const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
     // Most values of many small parts are told by this alone.
@@ -51,7 +51,7 @@ export class TextShell {
     const shell = Buffer.allocUnsafeSlow(length + bytes.length - start);
     let at = 0;
     for (const piece of pieces) at += piece.copy(shell, at);
-    return new TextShell(shell, places, texts);
+    return new SplitText(shell, places, texts);
   }
 
   /** Bytes to decode for each copy. */

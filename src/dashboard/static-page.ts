@@ -6,7 +6,7 @@ import { pageFiles } from './page.js';
 import { asJson } from './responses.js';
 
 /** A page that needs no server: what it may do is its own script and style, which their hashes name. */
-export function stillPage(figures: DashboardFigures): string {
+export function staticPage(figures: DashboardFigures): string {
   const [page, script, style] = ['', 'app.js', 'style.css'].map((name) => pageFiles[name]?.text ?? '');
   const policy = [
     "default-src 'none'",

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
-import { BulkyValue } from '../../src/value/bulky-value.js';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper, referenceKeeper } from '../../src/value/keeper.js';
+import { LargeValue } from '../../src/value/large-value.js';
 import { isCollected } from '../helper/garbage.js';
 
 const codec = createValueCodec();
@@ -18,7 +18,7 @@ function makeBulky(value: object = { a: 1 }) {
     }),
     encoded: () => new Uint8Array(),
   };
-  return { bulky: new BulkyValue(source), source };
+  return { bulky: new LargeValue(source), source };
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -30,15 +30,15 @@ describe('a large value', () => {
     ['rich', { at: new Date(5), rows: rows() }],
   ])('that is %s is held so that it can be decoded in slices, and comes back whole', async (_kind, value) => {
     const { stored } = keeper.encode(value);
-    expect(stored).toBeInstanceOf(BulkyValue);
-    await (stored as BulkyValue).prepare();
-    expect((stored as BulkyValue).isReady).toBe(true);
+    expect(stored).toBeInstanceOf(LargeValue);
+    await (stored as LargeValue).prepare();
+    expect((stored as LargeValue).isReady).toBe(true);
     expect(keeper.decode(stored)).toEqual(value);
-    expect((stored as BulkyValue).isReady).toBe(false);
+    expect((stored as LargeValue).isReady).toBe(false);
     expect(keeper.decode(stored)).toEqual(value);
     expect(Buffer.compare(keeper.toMsgpack(stored), codec.encode(value))).toBe(0);
     const accepted = await keeper.accept(keeper.toMsgpack(stored));
-    expect(accepted.stored).toBeInstanceOf(BulkyValue);
+    expect(accepted.stored).toBeInstanceOf(LargeValue);
     expect(keeper.decode(accepted.stored, accepted.decoded)).toEqual(value);
     expect(keeper.decode(accepted.stored, accepted.decoded)).toEqual(value);
   });
@@ -48,7 +48,7 @@ describe('a large value', () => {
     ['a long text', 'x'.repeat(1_000_000)],
     ['a small one with a long text', { text: 'x'.repeat(1_000_000) }],
   ])('is not %s', (_kind, value) => {
-    expect(keeper.encode(value).stored).not.toBeInstanceOf(BulkyValue);
+    expect(keeper.encode(value).stored).not.toBeInstanceOf(LargeValue);
   });
 
   it('is refused from slower tiers where it is damaged', async () => {

@@ -8,7 +8,7 @@ import { type FileStatus, type FileSystem, hasCode, isSameStatus } from '../file
 import { isMonthFolder, parsePartitionFileName } from '../format/partition-name.js';
 
 /** What looking for news takes. */
-export interface MethodNewsInit {
+export interface FolderChangeCheckInit {
   readonly files: Pick<FileSystem, 'list'>;
   /** The status of a file, at once where that can be had. */
   readonly statusOf: (path: string) => FileStatus | Promise<FileStatus>;
@@ -49,13 +49,13 @@ interface Candidate {
   readonly isClosed: boolean;
 }
 
-export class MethodNews {
-  readonly #init: MethodNewsInit;
+export class FolderChangeCheck {
+  readonly #init: FolderChangeCheckInit;
   readonly #listings = new Map<string, Listing>();
   /** Files that were as they had been read when nobody appended to them any more. */
   readonly #settled = new Set<string>();
 
-  constructor(init: MethodNewsInit) {
+  constructor(init: FolderChangeCheckInit) {
     this.#init = init;
   }
 

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper } from '../../src/value/keeper.js';
-import { TextShell } from '../../src/value/text-shell.js';
+import { SplitText } from '../../src/value/split-text.js';
 import { measured, usedBytes } from '../helper/used-memory.js';
 import { jsonValue } from '../key/arbitrary.js';
 import { isSameValue } from './same-value.js';
@@ -32,7 +32,7 @@ describe('a value with long texts', () => {
     fc.assert(
       fc.property(withLongTexts, (value) => {
         const encoded = codec.encode(value);
-        const shell = TextShell.of(encoded);
+        const shell = SplitText.of(encoded);
         if (shell === undefined) return;
         apart++;
         expect(Buffer.compare(shell.encoded(), encoded)).toBe(0);
@@ -49,7 +49,7 @@ describe('a value with long texts', () => {
     ['a Buffer of the bytes that long texts begin with', Buffer.alloc(5000, 0xda)],
     ['a rich value', { at: new Date(), text: 'x'.repeat(5000) }],
   ])('is one only where texts are long: %s', (_, value) => {
-    expect(TextShell.of(codec.encode(value))).toBeUndefined();
+    expect(SplitText.of(codec.encode(value))).toBeUndefined();
     expect(isSameValue(keeper.decode(keeper.encode(value).stored), value)).toBe(true);
   });
 

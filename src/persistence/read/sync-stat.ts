@@ -4,18 +4,18 @@ import type { FileStatus, FileSystem } from '../file-system.js';
 import { LoopTime } from './loop-time.js';
 
 /** What asking takes. */
-export interface NearStatusInit {
+export interface SyncStatInit {
   readonly files: Pick<FileSystem, 'status' | 'statusSync'>;
   /** Whether the files lie on a network file system: there asking may take for ever. */
   readonly isOnNetwork: () => Promise<boolean>;
 }
 
-export class NearStatus {
-  readonly #init: NearStatusInit;
+export class SyncStat {
+  readonly #init: SyncStatInit;
   readonly #loopTime = new LoopTime();
   #isNear: boolean | undefined;
 
-  constructor(init: NearStatusInit) {
+  constructor(init: SyncStatInit) {
     this.#init = init;
   }
 

@@ -1,14 +1,14 @@
 /** What is waited for before something can go on. */
 
 /** A wait, and its end. */
-export interface Waited {
+export interface Deferred {
   readonly over: Promise<void>;
   readonly isOver: boolean;
   end(): void;
 }
 
 /** Begins one. */
-export function waited(): Waited {
+export function deferred(): Deferred {
   let resolve = () => {};
   const over = new Promise<void>((end) => {
     resolve = end;

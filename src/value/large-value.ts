@@ -3,10 +3,10 @@
 import { onNextTurn } from '../next-turn.js';
 
 /** Encoded bytes from which on a value is decoded in slices: those that are decoded in a millisecond or two. */
-export const bulkyBytes = 2 ** 16;
+export const largeValueBytes = 2 ** 16;
 
 /** How the encoded value is read. */
-export interface BulkySource {
+export interface LargeValueSource {
   decode(): unknown;
   /** `decode` in slices; `check` throws where the value is not wanted any more. */
   decodeInSlices(check: () => void): Promise<unknown>;
@@ -20,11 +20,11 @@ interface Caller {
 }
 
 /** An encoded value, and copies of it that were decoded in slices for who is about to take them. */
-export class BulkyValue {
-  readonly #source: BulkySource;
+export class LargeValue {
+  readonly #source: LargeValueSource;
   readonly #ready: { readonly copy: unknown }[] = [];
 
-  constructor(source: BulkySource) {
+  constructor(source: LargeValueSource) {
     this.#source = source;
   }
 

@@ -10,7 +10,7 @@ export interface Asked {
 }
 
 /** The requests of one session. */
-export class AskedRequests {
+export class PendingClientRequests {
   readonly #asked = new Map<string, Asked>();
   readonly #idle = new Set<() => void>();
 
