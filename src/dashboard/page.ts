@@ -4,10 +4,14 @@
 import chartScript from '../../node_modules/uplot/dist/uPlot.iife.min.js?raw';
 import chartStyle from '../../node_modules/uplot/dist/uPlot.min.css?raw';
 import chartLicence from '../../node_modules/uplot/LICENSE?raw';
-import script from './page/app.js?raw';
+import entries from './page/entries.js?raw';
+import format from './page/format.js?raw';
 import icon from './page/icon.svg?raw';
 import page from './page/index.html?raw';
+import live from './page/live.js?raw';
+import overTime from './page/over-time.js?raw';
 import style from './page/style.css?raw';
+import tables from './page/tables.js?raw';
 
 /** A file as it is served. */
 export interface PageFile {
@@ -16,6 +20,9 @@ export interface PageFile {
 }
 
 const charts = `/*! uPlot\n${chartLicence.replaceAll('*/', '')}*/\n${chartScript}`;
+
+/** One script, whose parts share their names; the last begins to work. */
+const script = [format, tables, overTime, live, entries].join('\n');
 
 /** By the last part of their path. */
 export const pageFiles: Readonly<Record<string, PageFile>> = {

@@ -143,13 +143,12 @@ export class CacheCore implements TierObserver {
         return this.tiers.dropReplaced(keys);
       },
     };
-    if (options.disk !== undefined) {
+    const { disk, persist } = options;
+    if (disk !== undefined) {
       const { assertThere, DiskTier, ReadOnlyTier } = diskCode();
-      assertThere('loadCache', options.disk.loadCache);
-      const Tier = options.persist ? DiskTier : ReadOnlyTier;
-      const disk = options.disk;
-      const hasNoErrorListener = () =>
-        options.persist && !this.#isOpenAwaited && !this.events.isHeard('error');
+      assertThere('loadCache', disk.loadCache);
+      const Tier = persist ? DiskTier : ReadOnlyTier;
+      const hasNoErrorListener = () => persist && !this.#isOpenAwaited && !this.events.isHeard('error');
       this.disk = inBackground(() => new Tier({ options: disk, hasNoErrorListener, ...wiring }));
     }
     this.recorded = openRecording(options, {
