@@ -80,6 +80,8 @@ it('gives nobody what a call under way may change, or has changed', async () => 
   expect([now('get', { key: 'a' }), now('get', { key: 'b' })]).toEqual(['memory', 'memory']);
   send('tools/call', { name: 'put_slowly', arguments: { key: 'a', value: 1 } });
   expect([now('get', { key: 'a' }), now('get', { key: 'b' })]).toEqual([undefined, 'memory']);
+  // It has come to where it waits.
+  await ask('ping');
   await ask('test/go');
   expect(now('get', { key: 'a' })).toBeUndefined();
   expect((await call('get', { key: 'a' })).result.content[0].text).toBe('1');
