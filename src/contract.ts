@@ -12,9 +12,10 @@ export type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } fro
 export type {
   DiskStatus,
   KeyChange,
+  LeaseVerdict,
+  LoadLease,
+  LoadLeaseRequest,
   LoadTicket,
-  LoadTurn,
-  LoadTurnRequest,
   LoadWatch,
   LoadWatchListener,
   MethodChange,
@@ -28,7 +29,6 @@ export type {
   TagChange,
   TierMetadata,
   TierRecord,
-  TurnVerdict,
   UnknownChange,
 } from './tier.js';
 export type { ClassCodec } from './value/class-codec.js';

@@ -65,28 +65,28 @@ export interface LoadTicket {
   readonly isVoid: boolean;
 }
 
-/** A load that asks for its turn among those of everybody who shares a tier. */
-export interface LoadTurnRequest extends Pick<TierRecord, 'key' | 'method'> {
+/** A load that asks for the lease of its key among those of everybody who shares a tier. */
+export interface LoadLeaseRequest extends Pick<TierRecord, 'key' | 'method'> {
   /** Aborted once nobody waits for the load any more. */
   readonly signal: AbortSignal;
-  /** Whether another load waits for this one now: two that wait for each other's turn would never end. */
+  /** Whether another load waits for this one now: two that wait for each other's lease would never end. */
   readonly isNested: boolean;
   /** The entry that it has found already and is to replace: only a newer one is worth looking for again. */
   readonly known: Stamp | undefined;
-  /** It loads whatever there is, and whoever loads it: only a `RemoteTier` is asked for such a turn. */
+  /** It loads whatever there is, and whoever loads it: only a `RemoteTier` is asked for such a lease. */
   readonly isForced?: boolean;
 }
 
-/** What a load is to do next: `load-alone` where it can't have the turn, or has waited for it in vain. */
-export type TurnVerdict = 'load' | 'load-alone' | 'look-again';
+/** What a load is to do next: `load-alone` where it can't have the lease, or has waited for it in vain. */
+export type LeaseVerdict = 'load' | 'load-alone' | 'look-again';
 
-/** One load's turn: of all who share a tier one loads a key, the others wait for what comes of it. */
-export interface LoadTurn {
+/** The lease of one load: of all who share a tier one loads a key, the others wait for what comes of it. */
+export interface LoadLease {
   /**
    * Waits until it is known what this load is to do: `look-again` as another has loaded or written the key meanwhile. If
    * what it finds then won't do, it asks again. Never rejects, and waits for a bounded time.
    */
-  next(): Promise<TurnVerdict>;
+  next(): Promise<LeaseVerdict>;
   /**
    * What a `RemoteTier` stores the result under, once `next` has said what to do: with `load` the right to, with
    * `load-alone` only the stamp.
@@ -153,8 +153,8 @@ export interface SlowTier {
    * meanwhile, whatever their stamps. Where there are no other processes, there may be no watch.
    */
   watch?(load: Pick<TierRecord, 'key' | 'method'>, onChange: LoadWatchListener): LoadWatch;
-  /** Takes a turn to load a key, after `lookup` has found nothing. Where nobody is to wait for others, there is none. */
-  readonly takeTurn?: ((load: LoadTurnRequest) => LoadTurn) | undefined;
+  /** Asks for the lease to load a key, after `lookup` has found nothing. Where nobody is to wait for others, there is none. */
+  readonly takeLease?: ((load: LoadLeaseRequest) => LoadLease) | undefined;
   /** Whether it may hold a value of this key. Who can't tell leaves it out. */
   holds?(key: string, method: string): boolean;
   /** Resolves when everything taken in before is written; rejects when the attempt failed (it is kept and tried again). */
@@ -230,7 +230,9 @@ export interface DiskStatus {
   readonly flushes: number;
   /** Times that this failed: it is tried again. */
   readonly failedFlushes: number;
+  /** Entries that were written. */
   readonly writtenEntries: number;
+  /** Bytes that this took in files. */
   readonly writtenBytes: number;
   /** Entries that could not be written and were given up. */
   readonly droppedEntries: number;
@@ -268,10 +270,10 @@ export interface ProcessNotes {
 export interface RemoteTier extends SlowTier {
   readonly name: 'remote';
   /**
-   * Takes a turn to load a key. With `load` its ticket is the right to store the result here, which `end` gives back; while
+   * Asks for the lease to load a key. With `load` its ticket is the right to store the result here, which `end` gives back; while
    * another machine loads it, `next` waits, for a bounded time.
    */
-  takeTurn(load: LoadTurnRequest): LoadTurn;
+  takeLease(load: LoadLeaseRequest): LoadLease;
   /**
    * Whether a value from memory or disk may be answered at this moment, or a load under way be joined: whether it would have
    * been heard of by now if another machine had changed it.

@@ -5,7 +5,7 @@ import type { Stamp } from '../stamp.js';
 import type { ArenaWiring, SharedCounts, SharedMemory } from '../store/arena-options.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
 import type { RemovalReason } from '../store/store.js';
-import type { LoadTurn, LoadTurnRequest } from '../tier.js';
+import type { LoadLease, LoadLeaseRequest } from '../tier.js';
 import type { ChangeLog, LoggedChange } from './change-log.js';
 import { EntryWriter, places } from './entry-bytes.js';
 import { EntryReader } from './entry-reader.js';
@@ -135,7 +135,7 @@ export class ArenaMemory implements SharedMemory {
     for (const tag of tags) this.#log.append('tag', stamp.time, tag);
   }
 
-  takeTurn(load: LoadTurnRequest): LoadTurn {
+  takeLease(load: LoadLeaseRequest): LoadLease {
     this.#begin(load.key);
     return new ThreadTurn(load, { arena: this.#arena, key: this.#key.slice(), clock: this.#wiring.clock });
   }

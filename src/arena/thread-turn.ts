@@ -1,7 +1,7 @@
 /** Loading in turn: of all threads one loads a key, and the others wait for what comes of it. */
 
 import type { Clock } from '../clock.js';
-import type { LoadTurn, LoadTurnRequest, TurnVerdict } from '../tier.js';
+import type { LeaseVerdict, LoadLease, LoadLeaseRequest } from '../tier.js';
 import type { KeyWords } from './key-words.js';
 import { counter } from './members.js';
 import type { SharedArena } from './shared-arena.js';
@@ -24,8 +24,8 @@ type WaitAsync = (
 ) => { readonly value: Promise<unknown> | string };
 
 /** One load's turn. A thread that is dead has none: who waits for it takes its place. */
-export class ThreadTurn implements LoadTurn {
-  readonly #load: LoadTurnRequest;
+export class ThreadTurn implements LoadLease {
+  readonly #load: LoadLeaseRequest;
   readonly #arena: SharedArena;
   readonly #key: KeyWords;
   readonly #clock: Clock;
@@ -36,7 +36,7 @@ export class ThreadTurn implements LoadTurn {
   #known: number;
 
   constructor(
-    load: LoadTurnRequest,
+    load: LoadLeaseRequest,
     init: { readonly arena: SharedArena; readonly key: KeyWords; readonly clock: Clock },
   ) {
     this.#load = load;
@@ -47,7 +47,7 @@ export class ThreadTurn implements LoadTurn {
     this.#known = load.known?.time ?? 0;
   }
 
-  async next(): Promise<TurnVerdict> {
+  async next(): Promise<LeaseVerdict> {
     let hasWaited = false;
     while (!this.#arena.isOver) {
       const change = this.#arena.stripeOf(this.#key).loadChange();

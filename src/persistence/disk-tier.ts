@@ -50,7 +50,7 @@ export class DiskTier implements SlowTier {
   readonly #opening: FolderOpening;
   readonly #flights: Flights | undefined;
   /** Where processes share their loads. */
-  readonly takeTurn: SlowTier['takeTurn'];
+  readonly takeLease: SlowTier['takeLease'];
   #isClosed = false;
   readonly #time: FolderTime;
   readonly #stopExitFlush: () => void;
@@ -119,7 +119,7 @@ export class DiskTier implements SlowTier {
       isOpen: () => this.#opening.isOpen,
       aheadMs: () => this.#time.aheadMs,
     });
-    this.takeTurn = this.#flights?.takeTurn;
+    this.takeLease = this.#flights?.takeLease;
     const { mode, syncInterval, consolidateInterval } = init.options;
     if (mode === 'multi') this.#every(syncInterval, () => this.#pull());
     if (consolidateInterval !== null) this.#every(consolidateInterval, () => this.#lookBack());

@@ -3,9 +3,9 @@
 import { CacheClosedError, CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
 import type {
+  LoadLease,
+  LoadLeaseRequest,
   LoadTicket,
-  LoadTurn,
-  LoadTurnRequest,
   LoadWatch,
   LoadWatchListener,
   RemoteChange,
@@ -154,7 +154,7 @@ export class RedisTier implements RemoteTier {
     }
   }
 
-  takeTurn(load: LoadTurnRequest): LoadTurn {
+  takeLease(load: LoadLeaseRequest): LoadLease {
     // What came too late just now is not asked for again.
     const isLate = this.#late.delete(load.key);
     return this.#turns.take(load, () => isLate || this.#isClosed || !this.#link.isUsable);

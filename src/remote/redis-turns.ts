@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock, type Timer } from '../clock.js';
 import type { Stamp } from '../stamp.js';
-import type { LoadTicket, LoadTurn, LoadTurnRequest, TurnVerdict } from '../tier.js';
+import type { LeaseVerdict, LoadLease, LoadLeaseRequest, LoadTicket } from '../tier.js';
 import { stampFrom } from './redis-value.js';
 
 /** What turns are taken with. */
@@ -93,7 +93,7 @@ export class RedisTurns {
     if (this.#unreadable.size < 10_000) this.#unreadable.add(key);
   }
 
-  take(load: LoadTurnRequest, maySkip: () => boolean): LoadTurn {
+  take(load: LoadLeaseRequest, maySkip: () => boolean): LoadLease {
     const turn = new RedisTurn(this, load, maySkip);
     return turn;
   }
@@ -139,7 +139,7 @@ export class RedisTurns {
   }
 
   /** One attempt to get the token of a key. */
-  async attempt(load: LoadTurnRequest, known: Stamp | undefined): Promise<Attempt> {
+  async attempt(load: LoadLeaseRequest, known: Stamp | undefined): Promise<Attempt> {
     const { key, method, isForced = false } = load;
     const { writer } = this.#init;
     const token = `T0${randomBytes(8).toString('hex')}${(++this.#number).toString(36)}`;
@@ -211,15 +211,15 @@ export class RedisTurns {
   }
 }
 
-class RedisTurn implements LoadTurn {
+class RedisTurn implements LoadLease {
   ticket: RedisTicket | undefined;
   readonly #turns: RedisTurns;
-  readonly #load: LoadTurnRequest;
+  readonly #load: LoadLeaseRequest;
   readonly #maySkip: () => boolean;
   #known: Stamp | undefined;
   readonly #until: number;
 
-  constructor(turns: RedisTurns, load: LoadTurnRequest, maySkip: () => boolean) {
+  constructor(turns: RedisTurns, load: LoadLeaseRequest, maySkip: () => boolean) {
     this.#turns = turns;
     this.#load = load;
     this.#maySkip = maySkip;
@@ -228,7 +228,7 @@ class RedisTurn implements LoadTurn {
     this.#until = clock.elapsed() + waitTimeout;
   }
 
-  async next(): Promise<TurnVerdict> {
+  async next(): Promise<LeaseVerdict> {
     const { key, signal, isNested } = this.#load;
     const listening = this.#turns.listen(key, signal);
     try {

@@ -4,7 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../clock.js';
 import { InvalidOptionError } from '../errors.js';
 import type { Stamp, StampSequence } from '../stamp.js';
-import type { LoadTurn, LoadTurnRequest, RemoteChange } from '../tier.js';
+import type { LoadLease, LoadLeaseRequest, RemoteChange } from '../tier.js';
 import type { ValueCodec } from '../value/codec.js';
 import type { ValueKeeper } from '../value/keeper.js';
 import type { MemoryEntry } from './memory-entry.js';
@@ -29,7 +29,7 @@ export interface SharedMemory extends Memory, StampSequence {
   /** Makes void in all threads what carries one of the tags. */
   invalidateTags(tags: readonly string[], stamp: Stamp): void;
   /** Takes a turn to load a key among all threads. */
-  takeTurn(load: LoadTurnRequest): LoadTurn;
+  takeLease(load: LoadLeaseRequest): LoadLease;
   /** What all threads hold and have counted. */
   counts(): SharedCounts;
 }

@@ -4,9 +4,9 @@ import { type Clock, systemClock } from '../clock.js';
 import { CacheClosedError } from '../errors.js';
 import { compareStamps, type Stamp } from '../stamp.js';
 import type {
+  LoadLease,
+  LoadLeaseRequest,
   LoadTicket,
-  LoadTurn,
-  LoadTurnRequest,
   LoadWatch,
   LoadWatchListener,
   Remote,
@@ -117,7 +117,7 @@ export class MemoryRemote implements Remote {
   }
 
   /** @internal */
-  takeTurn(node: MemoryRemoteTier, load: LoadTurnRequest): LoadTurn {
+  takeLease(node: MemoryRemoteTier, load: LoadLeaseRequest): LoadLease {
     const { key, isForced = false, isNested, signal } = load;
     const until = this.#clock.elapsed() + this.#waitTimeout;
     let { known } = load;
@@ -252,8 +252,8 @@ class MemoryRemoteTier implements RemoteTier {
     return this.#remote.find(key);
   }
 
-  takeTurn(load: LoadTurnRequest): LoadTurn {
-    return this.#remote.takeTurn(this, load);
+  takeLease(load: LoadLeaseRequest): LoadLease {
+    return this.#remote.takeLease(this, load);
   }
 
   isCurrent(): boolean {

@@ -91,7 +91,7 @@ const checks: readonly (readonly [name: string, run: (space: Space) => Promise<v
       const [one, other] = [await space.join(), await space.join()];
       const ticket = await one.ticket();
       assert.equal(ticket.isVoid, false);
-      const waiting = other.turn().next();
+      const waiting = other.lease().next();
       await one.fill(3, ticket);
       assert.equal(await waiting, 'look-again', 'who waits gets the value');
       const found = await other.tier.lookup(key, method);
@@ -107,7 +107,7 @@ const checks: readonly (readonly [name: string, run: (space: Space) => Promise<v
     'passes the right on when it is given back',
     async (space) => {
       const [one, other] = [await space.join(), await space.join()];
-      const [first, second] = [one.turn(), other.turn()];
+      const [first, second] = [one.lease(), other.lease()];
       assert.equal(await first.next(), 'load');
       const waiting = second.next();
       const { stamp } = first.ticket!;
@@ -122,10 +122,10 @@ const checks: readonly (readonly [name: string, run: (space: Space) => Promise<v
       const [one, other] = [await space.join(), await space.join()];
       await one.ticket();
       const controller = new AbortController();
-      const waiting = other.turn({ signal: controller.signal }).next();
+      const waiting = other.lease({ signal: controller.signal }).next();
       controller.abort();
       await waiting;
-      assert.equal(await other.turn({ isNested: true }).next(), 'load-alone');
+      assert.equal(await other.lease({ isNested: true }).next(), 'load-alone');
     },
   ],
   ...(['set', 'delete'] as const).map(

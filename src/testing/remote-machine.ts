@@ -5,9 +5,9 @@ import { systemClock } from '../clock.js';
 import type { CacheError } from '../errors.js';
 import type { Stamp } from '../stamp.js';
 import type {
+  LoadLease,
+  LoadLeaseRequest,
   LoadTicket,
-  LoadTurn,
-  LoadTurnRequest,
   Remote,
   RemoteChange,
   RemoteTier,
@@ -82,17 +82,17 @@ export class Machine {
     return (await this.tier.lookup(of, method))?.encoded[0];
   }
 
-  turn(more: Partial<LoadTurnRequest> = {}): LoadTurn {
+  lease(more: Partial<LoadLeaseRequest> = {}): LoadLease {
     const { signal } = new AbortController();
-    return this.tier.takeTurn({ key, method, signal, isNested: false, known: undefined, ...more });
+    return this.tier.takeLease({ key, method, signal, isNested: false, known: undefined, ...more });
   }
 
   /** The right to load what is not there. */
-  async ticket(more: Partial<LoadTurnRequest> = {}): Promise<LoadTicket> {
-    const turn = this.turn(more);
-    assert.equal(await turn.next(), 'load', 'what is not there is to be loaded');
-    assert.ok(turn.ticket !== undefined, 'who is to load has a ticket');
-    return turn.ticket;
+  async ticket(more: Partial<LoadLeaseRequest> = {}): Promise<LoadTicket> {
+    const lease = this.lease(more);
+    assert.equal(await lease.next(), 'load', 'what is not there is to be loaded');
+    assert.ok(lease.ticket !== undefined, 'who is to load has a ticket');
+    return lease.ticket;
   }
 }
 

@@ -205,7 +205,7 @@ describe('a cache that shares a remote tier', () => {
   it('goes on without it when it fails, counted as an error, and the load as a miss', async () => {
     const failing = altered(new MemoryRemote(), () => ({
       lookup: () => Promise.reject(new Error('gone')),
-      takeTurn: () => ({ next: () => Promise.reject(new Error('gone')), end: () => undefined }),
+      takeLease: () => ({ next: () => Promise.reject(new Error('gone')), end: () => undefined }),
     }));
     const cache = machine(failing);
     expect(await cache.getOrSet('search', 1, () => 'loaded')).toBe('loaded');

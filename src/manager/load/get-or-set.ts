@@ -5,7 +5,7 @@
  * load under way or a new one. While it waits, `load-wait.ts`: a value below memory, soft timeout, hard timeout, a
  * stale value in place of an error.
  *
- * For each load, `load-steps.ts`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a turn, the tool.
+ * For each load, `load-steps.ts`: slower tiers (fresh; stale while revalidate), known keys, circuit breaker, a lease, the tool.
  * Then `load.ts` and `store-result.ts`: errors among results, ttl, jitter, tags, all tiers.
  */
 

@@ -1,14 +1,14 @@
 /** What a load goes through before its tool is called. */
 
 import type { Flight } from '../../guard/single-flight.js';
-import type { LoadTurn } from '../../tier.js';
+import type { LoadLease } from '../../tier.js';
 import { LargeValue } from '../../value/large-value.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
 import type { MethodLookups } from '../lookup.js';
 import type { MethodState } from '../method-context.js';
 import { callTool, enterQueue, isUnknownKey, type LoadRequest } from './load.js';
 import { outlasts } from './load-bound.js';
-import { awaitTurn, turnOf } from './load-turn.js';
+import { awaitLease, leaseOf } from './load-lease.js';
 import { type Loaded, nothingFound } from './loader.js';
 import type { SlowAnswers } from './slow-answers.js';
 import type { StaleAnswers } from './stale-fallback.js';
@@ -37,41 +37,45 @@ export class LoadSteps {
 
   /** One load: slower tiers and known keys where there are any, then the tool. */
   run<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
-    if (this.#core.tiers.turnGivers.length > 0 || request.options.knownKeys !== undefined)
+    if (this.#core.tiers.leaseGivers.length > 0 || request.options.knownKeys !== undefined)
       return this.#searchAndCall(request, flight);
     if (!request.isRefresh) this.#lookups.missed(request.key);
     // With nothing to wait for, and nothing written so far, what is true now is true when the tool is called.
     const isAtOnce = this.#state.limiter === undefined && !flight.superseded && !flight.isAborted;
-    return isAtOnce ? callTool(this.#core, request, flight) : this.#callInTurn(request, flight);
+    return isAtOnce ? callTool(this.#core, request, flight) : this.#callOncePermitted(request, flight);
   }
 
-  /** What lies below memory, or that nothing can; else the tool, when it is this load's turn among those of others. */
+  /** What lies below memory, or that nothing can; else the tool, when this load has the lease. */
   async #searchAndCall<T>(request: LoadRequest<T>, flight: Flight<Loaded>): Promise<Loaded> {
     const { tiers } = this.#core;
     const { key, isRefresh } = request;
     if (isRefresh) this.#stales.note(flight, 'not searched');
-    const hasTurns = tiers.turnGivers.length > 0;
-    const searched = isRefresh || !hasTurns ? undefined : await this.#answers.find(request, flight);
+    const hasLeases = tiers.leaseGivers.length > 0;
+    const searched = isRefresh || !hasLeases ? undefined : await this.#answers.find(request, flight);
     if (searched !== undefined && !('known' in searched)) return searched;
-    const turn = hasTurns ? turnOf(this.#core, request, flight, searched?.known) : undefined;
+    const lease = hasLeases ? leaseOf(this.#core, request, flight, searched?.known) : undefined;
     const missed = () => {
       if (!isRefresh) this.#lookups.missed(key);
     };
-    // With a turn it may be found yet.
-    if (turn === undefined) missed();
+    // With a lease it may be found yet.
+    if (lease === undefined) missed();
     if (!isRefresh && request.options.knownKeys !== undefined && isUnknownKey(this.#core, request)) {
-      if (turn !== undefined) missed();
+      if (lease !== undefined) missed();
       return nothingFound;
     }
-    if (turn !== undefined) {
-      const found = await awaitTurn(this.#core, turn, { request, flight, answers: this.#answers, missed });
+    if (lease !== undefined) {
+      const found = await awaitLease(this.#core, lease, { request, flight, answers: this.#answers, missed });
       if (found !== undefined) return found;
     }
-    return this.#callInTurn(request, flight, turn);
+    return this.#callOncePermitted(request, flight, lease);
   }
 
   /** Calls the tool once it has a permit, unless that has become needless meanwhile. */
-  async #callInTurn<T>(request: LoadRequest<T>, flight: Flight<Loaded>, turn?: LoadTurn): Promise<Loaded> {
+  async #callOncePermitted<T>(
+    request: LoadRequest<T>,
+    flight: Flight<Loaded>,
+    lease?: LoadLease,
+  ): Promise<Loaded> {
     const { loads } = this.#core;
     const { key, isRefresh } = request;
     const { limiter } = this.#state;
@@ -94,7 +98,7 @@ export class LoadSteps {
             this.#stales.forget(flight);
             loads.reinstate(flight);
           }
-          return await callTool(this.#core, request, flight, turn?.ticket);
+          return await callTool(this.#core, request, flight, lease?.ticket);
         }
       } finally {
         permit?.leave();

@@ -101,7 +101,7 @@ export class SlowAnswers {
       : undefined;
   }
 
-  /** What was set while a load waited for its turn, so that the tool need not be called. */
+  /** What was set while a load waited for its lease, so that the tool need not be called. */
   writtenMeanwhile(key: string): Loaded | undefined {
     const entry = this.#lookups.held(key);
     if (entry === undefined || !this.#lookups.isFresh(entry)) return undefined;

@@ -14,6 +14,6 @@ export interface TierObserver {
 }
 
 /** Who lets one of all loads of a key go first. */
-export interface TurnGiver extends Pick<SlowTier, 'takeTurn'> {
+export interface LeaseGiver extends Pick<SlowTier, 'takeLease'> {
   readonly name: TierName;
 }

@@ -20,7 +20,7 @@ import { SharedEntries } from './shared-entries.js';
 import { inMemory, type Search, SlowReads } from './slow-reads.js';
 import { type SearchPlace, searchSlowTiers } from './slow-search.js';
 import { SlowTiers } from './slow-tiers.js';
-import type { TierObserver, TurnGiver } from './tier-observer.js';
+import type { LeaseGiver, TierObserver } from './tier-observer.js';
 
 export { connectArena } from './memory.js';
 export type { TierObserver } from './tier-observer.js';
@@ -37,7 +37,7 @@ export class Tiers {
   readonly slow: readonly SlowTier[];
   readonly #slowTiers: SlowTiers;
   /** Whose turns a load takes before it calls its tool. */
-  readonly turnGivers: readonly TurnGiver[];
+  readonly leaseGivers: readonly LeaseGiver[];
   /** Whether there is anything below memory. */
   readonly hasSlow: boolean;
   readonly #stamps: StampClock;
@@ -67,7 +67,7 @@ export class Tiers {
     this.keeper = init.keeper;
     this.slow = remote === undefined ? init.slow : [...init.slow, remote];
     this.hasSlow = this.slow.length > 0;
-    this.turnGivers = init.arena === undefined ? this.slow : [init.arena];
+    this.leaseGivers = init.arena === undefined ? this.slow : [init.arena];
     this.#slowTiers = new SlowTiers(this.slow, (error, key) => init.observer.failed(error, undefined, key));
     this.remote = remote;
     this.#records = options.recording !== undefined;

@@ -1,7 +1,7 @@
 /** One load's turn: it makes the key's flight file, or waits for what comes of another process's load. */
 
 import { compareStamps, type Stamp } from '../../stamp.js';
-import type { LoadTurn, LoadTurnRequest, TierRecord, TurnVerdict } from '../../tier.js';
+import type { LeaseVerdict, LoadLease, LoadLeaseRequest, TierRecord } from '../../tier.js';
 import { type Changes, type ChangeWatch, isOwnPast, withChange } from '../changes.js';
 import { hasEnded } from '../lock/holder-note.js';
 import type { FlightFile } from './flight-file.js';
@@ -31,7 +31,7 @@ export interface TurnHost {
   refresh(method: string): Promise<void>;
   /** The stamp of the newest value of a key in the files, unless it has expired. */
   stampOf(key: string, method: string): Stamp | undefined;
-  watch(load: Pick<LoadTurnRequest, 'key' | 'method'>, onChange: (stamp: Stamp) => void): ChangeWatch;
+  watch(load: Pick<LoadLeaseRequest, 'key' | 'method'>, onChange: (stamp: Stamp) => void): ChangeWatch;
   /** Resolves after so many ms, or once the signal is aborted or the tier closed. */
   pause(ms: number, signal: AbortSignal): Promise<void>;
   failed(error: unknown): void;
@@ -49,9 +49,9 @@ const maxFailures = 2;
 /** How often a file is looked at, in ms: after an eighth of what was waited for, within bounds. */
 const pauses = { least: 5, most: 200, share: 1 / 8 } as const;
 
-export class FlightTurn implements LoadTurn {
+export class FlightTurn implements LoadLease {
   readonly #host: TurnHost;
-  readonly #load: LoadTurnRequest;
+  readonly #load: LoadLeaseRequest;
   /** The newest value that was found and would not do. */
   #known: Stamp | undefined;
   #lease: Lease | undefined;
@@ -70,13 +70,13 @@ export class FlightTurn implements LoadTurn {
   #overtaken: { readonly token: string | undefined; readonly changes: Changes } | undefined;
   #isOver = false;
 
-  constructor(host: TurnHost, load: LoadTurnRequest) {
+  constructor(host: TurnHost, load: LoadLeaseRequest) {
     this.#host = host;
     this.#load = load;
     this.#known = load.known;
   }
 
-  async next(): Promise<TurnVerdict> {
+  async next(): Promise<LeaseVerdict> {
     this.#takeBack();
     if (this.#lease !== undefined) return 'load';
     if (!this.#host.isWorking()) return 'load-alone';
@@ -101,7 +101,7 @@ export class FlightTurn implements LoadTurn {
     if (this.#lease !== undefined) this.#host.release(this.#lease, this.#load.known);
   }
 
-  async #next(): Promise<TurnVerdict> {
+  async #next(): Promise<LeaseVerdict> {
     const { key, signal } = this.#load;
     for (;;) {
       if (this.#isOver || signal.aborted || !this.#host.isWorking()) return 'load-alone';
@@ -122,7 +122,7 @@ export class FlightTurn implements LoadTurn {
   }
 
   /** Looks at the file of the process that loads the key, once; `undefined`: the turn is to be tried for again. */
-  async #lookOn(): Promise<TurnVerdict | undefined> {
+  async #lookOn(): Promise<LeaseVerdict | undefined> {
     if (this.#isOver) return 'load-alone';
     const { key, method, signal } = this.#load;
     const { folder, elapsed } = this.#host;
@@ -153,7 +153,7 @@ export class FlightTurn implements LoadTurn {
   }
 
   /** What another process's load came to, unless something newer is known, or arrived while that load ran. */
-  async #take(seen: FlightFile, record: TierRecord): Promise<TurnVerdict | undefined> {
+  async #take(seen: FlightFile, record: TierRecord): Promise<LeaseVerdict | undefined> {
     const { token } = seen.note!;
     if (token === this.#refused) return this.#takeAway(seen);
     this.#refused = token;

@@ -6,7 +6,7 @@
 import type { Clock, Timer } from '../../clock.js';
 import { inBackground } from '../../clock.js';
 import { compareStamps, type Stamp } from '../../stamp.js';
-import type { LoadTurn, LoadTurnRequest, TierRecord } from '../../tier.js';
+import type { LoadLease, LoadLeaseRequest, TierRecord } from '../../tier.js';
 import type { FileStatus, OpenFile } from '../file-system.js';
 import { randomId } from '../format/partition-name.js';
 import { type HolderNote, hasEnded, ownNote } from '../lock/holder-note.js';
@@ -92,7 +92,7 @@ export class Flights {
     };
   }
 
-  readonly takeTurn = (load: LoadTurnRequest): LoadTurn => new FlightTurn(this.#host, load);
+  readonly takeLease = (load: LoadLeaseRequest): LoadLease => new FlightTurn(this.#host, load);
 
   /** What another process has handed over, while a load looks for it. */
   given(key: string): TierRecord | undefined {

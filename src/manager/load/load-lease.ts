@@ -1,31 +1,31 @@
-/** Loading in turn: of all who share a tier one loads a key, and the others wait for what comes of it. */
+/** Leases of loads: of all who share a tier one loads a key, and the others wait for what comes of it. */
 
 import { inBackground } from '../../clock.js';
 import type { Flight } from '../../guard/single-flight.js';
-import type { LoadTurn, LoadTurnRequest } from '../../tier.js';
+import type { LoadLease, LoadLeaseRequest } from '../../tier.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
 import type { MethodState } from '../method-context.js';
 import { checkBreaker, type LoadRequest } from './load.js';
 import type { Loaded } from './loader.js';
 import type { SlowAnswers, Unanswered } from './slow-answers.js';
 
-type TurnGiver = CacheCore['tiers']['turnGivers'][number];
+type LeaseGiver = CacheCore['tiers']['leaseGivers'][number];
 
-/** The turn of a load that may wait for others'; `undefined` where it can't, or had nothing of it. */
-export function turnOf(
+/** The lease of a load that may wait for others'; `undefined` where it can't, or had nothing of it. */
+export function leaseOf(
   core: CacheCore,
   request: LoadRequest<unknown>,
   flight: Flight<Loaded>,
   known: Unanswered['known'],
-): LoadTurn | undefined {
+): LoadLease | undefined {
   const { state, key, options, isRefresh, renews } = request;
   // Who asks for a refresh is owed what the tool says; and what is not stored can be handed to nobody.
   const isForced = isRefresh && renews === undefined;
-  const tiers = core.tiers.turnGivers.filter(
-    (tier) => tier.takeTurn !== undefined && (!isForced || tier === core.tiers.remote),
+  const tiers = core.tiers.leaseGivers.filter(
+    (tier) => tier.takeLease !== undefined && (!isForced || tier === core.tiers.remote),
   );
   if (tiers.length === 0 || options.ttl === 0 || state.storability.isUnstorable) return undefined;
-  const load: LoadTurnRequest = {
+  const load: LoadLeaseRequest = {
     key,
     method: state.name,
     known: renews?.stamp ?? known,
@@ -37,16 +37,16 @@ export function turnOf(
       return flight.node.isWaitedFor;
     },
   };
-  return turnInAll(core, state, tiers, load);
+  return leaseInAll(core, state, tiers, load);
 }
 
 /**
- * Waits until a load is to call its tool; or what another has loaded meanwhile. From then on the turn lasts until the
+ * Waits until a load is to call its tool; or what another has loaded meanwhile. From then on the lease lasts until the
  * load has settled, or is aborted: its tool may go on for nobody.
  */
-export async function awaitTurn<T>(
+export async function awaitLease<T>(
   core: CacheCore,
-  turn: LoadTurn,
+  lease: LoadLease,
   load: {
     readonly request: LoadRequest<T>;
     readonly flight: Flight<Loaded>;
@@ -60,18 +60,18 @@ export async function awaitTurn<T>(
   try {
     // While the tool is not to be called there is nothing to wait for.
     checkBreaker(core, request.state, request.key);
-    while (found === undefined && (await turn.next()) === 'look-again') {
+    while (found === undefined && (await lease.next()) === 'look-again') {
       flight.throwIfAborted();
       found = await lookAgain(answers, request, flight);
     }
     flight.throwIfAborted();
-    const end = () => turn.end();
+    const end = () => lease.end();
     if (found === undefined) {
       flight.signal.addEventListener('abort', end, { once: true });
       flight.promise.then(end, end);
     } else end();
   } catch (error) {
-    turn.end();
+    lease.end();
     missed();
     throw error;
   }
@@ -89,28 +89,28 @@ async function lookAgain<T>(
   return 'known' in found ? undefined : found;
 }
 
-/** A turn in every tier that has them, fastest first. A tier that breaks the contract is counted, and passed over. */
-function turnInAll(
+/** A lease in every tier that has them, fastest first. A tier that breaks the contract is counted, and passed over. */
+function leaseInAll(
   core: CacheCore,
   state: MethodState,
-  tiers: readonly TurnGiver[],
-  load: LoadTurnRequest,
-): LoadTurn {
-  const turns: (LoadTurn | undefined)[] = [];
-  const failed = (error: unknown, tier: TurnGiver | undefined) => {
+  tiers: readonly LeaseGiver[],
+  load: LoadLeaseRequest,
+): LoadLease {
+  const leases: (LoadLease | undefined)[] = [];
+  const failed = (error: unknown, tier: LeaseGiver | undefined) => {
     const name = tier === undefined ? 'a slower' : `the ${tier.name}`;
-    core.failed(asCacheError(error, `A turn in ${name} tier failed`), state, load.key);
+    core.failed(asCacheError(error, `The lease of ${name} tier failed`), state, load.key);
   };
   let at = 0;
   return {
     get ticket() {
-      return turns.findLast((turn) => turn?.ticket !== undefined)?.ticket;
+      return leases.findLast((lease) => lease?.ticket !== undefined)?.ticket;
     },
     async next() {
       for (; at < tiers.length; at += 1) {
         try {
-          turns[at] ??= tiers[at]!.takeTurn?.(load);
-          if ((await inBackground(() => turns[at]?.next())) === 'look-again') return 'look-again';
+          leases[at] ??= tiers[at]!.takeLease?.(load);
+          if ((await inBackground(() => leases[at]?.next())) === 'look-again') return 'look-again';
         } catch (error) {
           failed(error, tiers[at]);
         }
@@ -118,9 +118,9 @@ function turnInAll(
       return 'load';
     },
     end() {
-      for (const [number, turn] of [...turns.entries()].reverse()) {
+      for (const [number, lease] of [...leases.entries()].reverse()) {
         try {
-          turn?.end();
+          lease?.end();
         } catch (error) {
           failed(error, tiers[number]);
         }

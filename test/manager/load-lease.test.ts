@@ -1,22 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { CacheManager, type CacheOptions } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import type { LoadTurn, LoadTurnRequest, TierRecord, TurnVerdict } from '../../src/tier.js';
+import type { LeaseVerdict, LoadLease, LoadLeaseRequest, TierRecord } from '../../src/tier.js';
 import { settle } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
 
 /** A load's turn that a test decides on. */
-class TestTurn implements LoadTurn {
-  readonly load: LoadTurnRequest;
+class TestTurn implements LoadLease {
+  readonly load: LoadLeaseRequest;
   asked = 0;
   ended = 0;
-  #answers: ((verdict: TurnVerdict) => void)[] = [];
+  #answers: ((verdict: LeaseVerdict) => void)[] = [];
 
-  constructor(load: LoadTurnRequest) {
+  constructor(load: LoadLeaseRequest) {
     this.load = load;
   }
 
-  next(): Promise<TurnVerdict> {
+  next(): Promise<LeaseVerdict> {
     this.asked += 1;
     return new Promise((resolve) => this.#answers.push(resolve));
   }
@@ -25,7 +25,7 @@ class TestTurn implements LoadTurn {
     this.ended += 1;
   }
 
-  async say(verdict: TurnVerdict): Promise<void> {
+  async say(verdict: LeaseVerdict): Promise<void> {
     for (const answer of this.#answers.splice(0)) answer(verdict);
     await settle();
   }
@@ -35,7 +35,7 @@ class TestTurn implements LoadTurn {
 class TurnTier extends MapTier {
   readonly taken: TestTurn[] = [];
 
-  takeTurn(load: LoadTurnRequest): LoadTurn {
+  takeLease(load: LoadLeaseRequest): LoadLease {
     this.taken.push(new TestTurn(load));
     return this.taken.at(-1)!;
   }
@@ -271,7 +271,7 @@ it('goes on without a turn where a tier breaks the contract, and counts it', asy
       this.#how = how;
     }
 
-    takeTurn(): LoadTurn {
+    takeLease(): LoadLease {
       if (this.#how === 0) throw new Error('no turns');
       return {
         next: () =>
@@ -289,6 +289,6 @@ it('goes on without a turn where a tier breaks the contract, and counts it', asy
     expect(await cache.getOrSet('tool', 1, () => 'mine')).toBe('mine');
     await settle();
     expect(errors.length, `broken in way ${how}`).toBeGreaterThan(0);
-    expect(errors[0]).toBe('A turn in the disk tier failed');
+    expect(errors[0]).toBe('The lease of the disk tier failed');
   }
 });
