@@ -66,10 +66,10 @@ export async function bareClient(url: string): Promise<RedisContender> {
   };
 }
 
-/** Ours; without memory it holds one entry, so that every hit is from Redis. */
+/** Ours; without memory it holds 64 entries, of the 2,000 that are asked for in turn: every hit is from Redis. */
 export async function toolstash(url: string, tool: Tool, hasMemory: boolean): Promise<RedisContender> {
   const remote = redis({ url, remoteTimeout: '10s' });
-  const cache = await CacheManager.open({ remote, maxSize: hasMemory ? 10_000 : 1 });
+  const cache = await CacheManager.open({ remote, maxSize: hasMemory ? 10_000 : 64 });
   return {
     name: 'toolstash',
     call: (n) => cache.getOrSet(method, n, () => tool(n)),

@@ -2,12 +2,15 @@
 
 import { ReentrantLoadError } from '../errors.js';
 import { ErrorSnapshot } from './error-snapshot.js';
+import { KeyedWork, type Watch } from './keyed-work.js';
 import { type AbortSource, onAbort } from './shared-abort.js';
 import { enclosingLoad, WaitNode } from './wait-graph.js';
 
 /** One load under way, and who waits for it. */
 export class Flight<T> implements Watch {
   readonly node: WaitNode;
+  readonly key: string;
+  readonly method: string;
   /** Callers still waiting. A load that nobody waits for any more is aborted. */
   waiters = 0;
   /** Everybody who has waited, those who left and the cache itself (for a background refresh) included. */
@@ -35,14 +38,8 @@ export class Flight<T> implements Watch {
 
   constructor(key: string, method: string) {
     this.node = new WaitNode(key, method);
-  }
-
-  get key(): string {
-    return this.node.key;
-  }
-
-  get method(): string {
-    return this.node.method;
+    this.key = key;
+    this.method = method;
   }
 
   /** Whether this is the error that it was ended with because it took too long. */
@@ -84,13 +81,13 @@ export class Flight<T> implements Watch {
       resolve = fulfil;
       this.#fail = (error) => {
         settle();
+        // Every waiter may have left by now; those who stay have promises of their own.
+        this.promise.then(undefined, () => undefined);
         // Before any of those who wait can write on it.
         if (this.callers > 1) this.#failure ??= { error, snapshot: new ErrorSnapshot(error) };
         reject(error);
       };
     });
-    // Every waiter may have left by the time the load fails; those who stay have promises of their own.
-    this.promise.then(undefined, () => undefined);
     // Whoever joins from within and leaves at once is not the last: the one who begins the load is yet to join.
     this.waiters++;
     let loading: Promise<T>;
@@ -134,34 +131,13 @@ export class Flight<T> implements Watch {
   }
 }
 
-/** A key of which something is under way that can't be joined, but can be overtaken: a load that returns at once, a decoding. */
-export interface Watch {
-  readonly key: string;
-  readonly method: string;
-  /** The key was written, deleted or cleared meanwhile: the result must not be stored. */
-  superseded: boolean;
-}
-
 /** All loads under way, at most one joinable a key. */
-export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
-  readonly #watches = new Set<Watch>();
-
-  /** Loads that may still be joined. */
-  get size(): number {
-    return this.#flights.size;
-  }
-
-  /** The load of this key that a caller may join. */
-  find(key: string): Flight<T> | undefined {
-    return this.#flights.get(key);
-  }
-
+export class SingleFlight<T> extends KeyedWork<Flight<T>> {
   /** Starts the load of a key that has none to join. It does not wait: `join` does. */
   start(key: string, method: string, load: (flight: Flight<T>) => Promise<T> | T): Flight<T> {
     const flight = new Flight<T>(key, method);
     // Known before it runs: a loader may ask for, or delete, its own key at once.
-    this.#flights.set(key, flight);
+    this.admit(flight);
     try {
       flight.begin(load, this);
     } catch (error) {
@@ -204,7 +180,7 @@ export class SingleFlight<T> {
   /** Makes a superseded load joinable and storable again: it has not read anything yet. */
   reinstate(flight: Flight<T>): void {
     flight.superseded = false;
-    this.#flights.set(flight.node.key, flight);
+    this.admit(flight);
   }
 
   /** Runs a load that returns before anybody else runs; told what was written or deleted from within it. */
@@ -217,36 +193,10 @@ export class SingleFlight<T> {
     }
   }
 
-  /** Watches a key until `end` is called. */
-  watch(key: string, method: string): Watch & { end(): void } {
-    const watch = { key, method, superseded: false, end: () => void this.#watches.delete(watch) };
-    this.#watches.add(watch);
-    return watch;
-  }
-
-  /** The key was written or deleted: its load may be awaited by who already does, but not joined or stored. */
-  supersede(key: string): void {
-    for (const watch of this.#watches) if (watch.key === key) watch.superseded = true;
-    const flight = this.#flights.get(key);
-    if (flight === undefined) return;
-    flight.superseded = true;
-    this.#flights.delete(key);
-  }
-
   /** Another process has changed what this load answers with: it may be awaited, but not joined or stored. */
   overtake(flight: Flight<T>): void {
     flight.superseded = true;
     this.retire(flight);
-  }
-
-  /** Supersedes every load of a method, or all. */
-  supersedeAll(method?: string): void {
-    for (const watch of this.#watches) {
-      if (method === undefined || watch.method === method) watch.superseded = true;
-    }
-    for (const flight of this.#flights.values()) {
-      if (method === undefined || flight.node.method === method) this.supersede(flight.node.key);
-    }
   }
 
   /** One who waited has gone; the load that nobody waits for any more is aborted and can't be joined. */
@@ -266,13 +216,7 @@ export class SingleFlight<T> {
   /** Nobody may join this load any more, but what is written or deleted overtakes it until it has settled. */
   close(flight: Flight<T>): void {
     this.retire(flight);
-    if (!flight.node.isSettled) this.#watches.add(flight);
-  }
-
-  /** Nobody may join this load any more: its value is in, or nobody waits for it. */
-  retire(flight: Flight<T>): void {
-    this.#watches.delete(flight);
-    if (this.#flights.get(flight.node.key) === flight) this.#flights.delete(flight.node.key);
+    if (!flight.node.isSettled) this.keepWatching(flight);
   }
 
   #joinUntilAborted(

@@ -50,6 +50,11 @@ export class TagMarkers {
     return this.#watermark;
   }
 
+  /** Whether nothing is invalid. */
+  get isEmpty(): boolean {
+    return this.#byTag.size === 0 && this.#watermark === undefined;
+  }
+
   /** Makes every entry of this tag invalid whose stamp is not newer. O(log markers). */
   mark(tag: string, stamp: Stamp): void {
     if (this.#isBelowWatermark(stamp)) return;

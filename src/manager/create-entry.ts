@@ -263,10 +263,10 @@ export function entryFrom(
 
 /** What a record knows of its key's origin, in memory of its own; `undefined`: nothing. */
 export function originOf(record: KeyOrigin): KeyOrigin | undefined {
-  const { encodedParams, ...others } = plainOrigin(record);
   // Whoever keeps the rollout keeps its scope.
-  if (encodedParams === undefined && others.scope === undefined && others.version === undefined)
+  if (record.encodedParams === undefined && record.scope === undefined && record.version === undefined)
     return undefined;
+  const { encodedParams, ...others } = plainOrigin(record);
   return { ...others, ...(encodedParams && { encodedParams: new Uint8Array(encodedParams) }) };
 }
 

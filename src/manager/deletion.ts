@@ -126,7 +126,7 @@ export async function expireEntry(core: CacheCore, state: MethodState, key: stri
   const watch = tiers.reads.watch(key, state.name);
   let found: Search;
   try {
-    found = tiers.hasSlow ? await tiers.search(key, state) : undefined;
+    [found] = tiers.hasSlow ? await tiers.search([key], state) : [];
   } finally {
     watch.end();
   }

@@ -4,6 +4,7 @@ import type { EntryMetadata, TierName } from '../entry.js';
 import type { CacheError } from '../errors.js';
 import type { CacheEvents } from '../events.js';
 import { type Freshness, freshness } from '../guard/stale.js';
+import { TimeSlice } from '../next-turn.js';
 import type { ResolvedMethodOptions } from '../options.js';
 import type { RecordedCall, RecordedTools, RecordedValue } from '../recorded-tools.js';
 import type { MemoryEntry } from '../store/memory-entry.js';
@@ -89,7 +90,7 @@ export class MethodLookups {
       return { outcome: 'error', key, error };
     }
     if (entry === undefined || (!atOnce && entry.stored instanceof LargeValue)) return undefined;
-    return this.#answer<T>({ entry, tier: 'memory' });
+    return this.answer<T>({ entry, tier: 'memory' });
   }
 
   /** What memory holds, fresh or not, not counted. A faulty store counts as an error and holds nothing. */
@@ -108,25 +109,51 @@ export class MethodLookups {
     const held = this.held(key);
     if (held !== undefined && held.stored instanceof LargeValue && this.isAnswered(held)) {
       const isStill = await prepareCopy(this.#core, { entry: held, stored: held.stored });
-      const answer = isStill ? this.#answer<T>({ entry: held, tier: 'memory' }) : this.inMemory<T>(key, true);
+      const answer = isStill ? this.answer<T>({ entry: held, tier: 'memory' }) : this.inMemory<T>(key, true);
       if (answer !== undefined) return answer;
     }
     if (!tiers.hasSlow) return this.missed(key);
-    const found = await this.search(key);
-    if (found === undefined) return this.missed(key);
-    if ('error' in found) return { outcome: 'error', key, error: found.error };
-    return this.#answer<T>(found) ?? this.missed(key);
+    return this.#told(key, await this.search(key));
+  }
+
+  /** `below` for many keys, which the slower tiers look for together. */
+  async manyBelow<T>(keys: readonly string[]): Promise<Lookup<T>[]> {
+    const { tiers } = this.#core;
+    const asked = keys.filter((key) => !(this.held(key)?.stored instanceof LargeValue));
+    const found = tiers.hasSlow && asked.length > 0 ? await tiers.search(asked, this.#state) : [];
+    const lookups: Lookup<T>[] = [];
+    const slice = new TimeSlice();
+    let at = 0;
+    for (const key of keys) {
+      if (slice.isOver) await slice.next();
+      if (key !== asked[at]) {
+        lookups.push(await this.below<T>(key));
+        continue;
+      }
+      const copied = this.#copied(key, found[at]);
+      lookups.push(this.#told(key, copied instanceof Promise ? await copied : copied));
+      at += 1;
+    }
+    return lookups;
   }
 
   /** What the slower tiers find, with a copy that is ready to be taken in this turn. */
   async search(key: string): Promise<Search> {
-    const { tiers } = this.#core;
-    const found = await tiers.search(key, this.#state);
+    const [found] = await this.#core.tiers.search([key], this.#state);
+    return this.#copied(key, found);
+  }
+
+  #copied(key: string, found: Search): Search | Promise<Search> {
     if (found === undefined || 'error' in found) return found;
-    const preparing = prepareFound(this.#core, found);
-    if (preparing === undefined || (await preparing)) return found;
-    // Written meanwhile. What is there now is decoded at once: else somebody who writes on and on would keep it away.
-    return tiers.search(key, this.#state);
+    // Written meanwhile? What is there then is decoded at once: else somebody who writes on and on would keep it away.
+    const again = async () => (await this.#core.tiers.search([key], this.#state))[0];
+    return prepareFound(this.#core, found)?.then((isStill) => (isStill ? found : again())) ?? found;
+  }
+
+  #told<T>(key: string, found: Search): Lookup<T> {
+    if (found === undefined) return this.missed(key);
+    if ('error' in found) return { outcome: 'error', key, error: found.error };
+    return this.answer<T>(found) ?? this.missed(key);
   }
 
   /**
@@ -239,7 +266,7 @@ export class MethodLookups {
   }
 
   /** `undefined` for a value that may only stand in for a failed load. */
-  #answer<T>({ entry, tier, decoded }: Found): Lookup<T> | undefined {
+  answer<T>({ entry, tier, decoded }: Found): Lookup<T> | undefined {
     const isFresh = this.isFresh(entry);
     if (!isFresh && !this.isAnswered(entry)) return undefined;
     let value: T;
@@ -269,6 +296,11 @@ export class MethodLookups {
     this.#core.tiers.drop(this.#state, entry.key);
     return error;
   }
+}
+
+/** What a lookup has found, or `undefined`. */
+export function valueIn<T>(lookup: Lookup<T>): T | undefined {
+  return 'value' in lookup ? lookup.value : undefined;
 }
 
 /** What is known of an entry at this moment, apart from the entry itself. */

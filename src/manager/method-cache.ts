@@ -37,7 +37,8 @@ import {
 import { type Loader, steady } from './load/loader.js';
 import { MethodLoads } from './load/method-loads.js';
 import { addKnownKey, storedOrigin } from './load/store-result.js';
-import { type Lookup, MethodLookups, unreadable } from './lookup.js';
+import { type Lookup, MethodLookups, unreadable, valueIn } from './lookup.js';
+import { getMany } from './lookup-many.js';
 import { type MethodState, statsOf } from './method-context.js';
 
 const noOptions: LoadOptions = Object.freeze({});
@@ -118,7 +119,7 @@ export class MethodCache {
     if (entry !== undefined && this.#lookups.isAnswered(entry)) return true;
     if (replay !== undefined) return replay.has(this.#state.name, key);
     if (!tiers.hasSlow) return false;
-    const found = await tiers.search(key, this.#state);
+    const [found] = await tiers.search([key], this.#state);
     return found !== undefined && 'entry' in found && this.#lookups.isAnswered(found.entry);
   }
 
@@ -249,7 +250,9 @@ export class MethodCache {
   async getMany<T = unknown>(params: Iterable<unknown>, options?: LookupOptions): Promise<(T | undefined)[]> {
     checkList('getMany', params);
     // All are read before the first is looked up: the list may change meanwhile.
-    return allInSlices(Array.from(params), (each) => this.get<T>(each, options));
+    const list = Array.from(params);
+    if (this.#core.replay !== undefined) return allInSlices(list, (each) => this.get<T>(each, options));
+    return getMany<T>(this.#lookups, list, (each) => this.#openKey(each, options));
   }
 
   /**
@@ -307,8 +310,4 @@ export class MethodCache {
       return error;
     }
   }
-}
-
-function valueIn<T>(lookup: Lookup<T>): T | undefined {
-  return 'value' in lookup ? lookup.value : undefined;
 }

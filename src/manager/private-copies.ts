@@ -25,13 +25,16 @@ export async function prepareCopy(
   return !entry.isExpired(entry.now(options.clock));
 }
 
-/** `prepareCopy` for what was found; `undefined` where that needs none, or has one for this caller already. */
+/**
+ * `prepareCopy` for what was found; `undefined` where that needs none, or has one for this caller already.
+ * @param asked its signal is asked for only where it is needed: that of a load is made then
+ */
 export function prepareFound(
   core: CacheCore,
   { entry, decoded }: Found,
-  caller?: AbortSource,
+  asked?: { readonly signal: AbortSource | undefined },
 ): Promise<boolean> | undefined {
   const { stored } = entry;
   if (!(stored instanceof LargeValue) || decoded?.claim()) return undefined;
-  return prepareCopy(core, { entry, stored, caller });
+  return prepareCopy(core, { entry, stored, caller: asked?.signal });
 }

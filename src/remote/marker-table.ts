@@ -35,6 +35,7 @@ export class MarkerTable {
     tags,
     stamp,
   }: Pick<TierRecord, 'method' | 'stamp'> & { tags?: readonly string[] | undefined }): boolean {
-    return this.#methods.isInvalid(['a', `m${method}`], stamp) || this.#tags.isInvalid(tags, stamp);
+    const isCleared = !this.#methods.isEmpty && this.#methods.isInvalid(['a', `m${method}`], stamp);
+    return isCleared || this.#tags.isInvalid(tags, stamp);
   }
 }

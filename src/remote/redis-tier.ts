@@ -8,6 +8,7 @@ import type {
   LoadTicket,
   LoadWatch,
   LoadWatchListener,
+  LookupOutcome,
   RemoteChange,
   RemoteStatus,
   RemoteTier,
@@ -17,33 +18,24 @@ import type {
 import { RedisChanges } from './redis-changes.js';
 import { FollowUp } from './redis-follow-up.js';
 import { RedisLeases } from './redis-leases.js';
-import { RedisLateError, RedisLink } from './redis-link.js';
-import { getMany, listValues } from './redis-listing.js';
+import { RedisLink } from './redis-link.js';
+import { listValues } from './redis-listing.js';
+import { RedisLookups } from './redis-lookups.js';
 import type { RedisPlace } from './redis-nodes.js';
 import { RedisNotes } from './redis-notes.js';
 import { type ResolvedRedisOptions, serverName } from './redis-options.js';
 import { RedisOutbox } from './redis-outbox.js';
-import { RedisReads } from './redis-reads.js';
 import { redisScripts } from './redis-scripts.js';
 import { texts } from './redis-space.js';
 import { RedisSpaces } from './redis-spaces.js';
 import { RedisTicket, RedisTurns } from './redis-turns.js';
-import {
-  encodeValue,
-  isOfThisVersion,
-  readValue,
-  stampedValue,
-  stampText,
-  type ValueFormat,
-} from './redis-value.js';
+import { encodeValue, readValue, stampedValue, stampText, type ValueFormat } from './redis-value.js';
 import { RemoteWatches } from './remote-watches.js';
 import { held, within } from './within.js';
 
 /** The most that a value may inflate to. */
 const maxBytes = 2 ** 30;
 const maxMarkers = 100_000;
-/** Keys whose reads were late, until their loads have begun. */
-const maxLate = 10_000;
 
 export class RedisTier implements RemoteTier {
   readonly name = 'remote';
@@ -57,10 +49,9 @@ export class RedisTier implements RemoteTier {
   readonly #changes: RedisChanges;
   readonly #followUp: FollowUp;
   readonly #turns: RedisTurns;
-  readonly #reads: RedisReads;
+  readonly #lookups: RedisLookups;
   readonly #watches = new RemoteWatches();
   readonly #format: ValueFormat;
-  readonly #late = new Set<string>();
   /** What was loaded while there was nobody to agree with on it. */
   readonly #alone: RedisOutbox;
   readonly #writes = new Set<Promise<void>>();
@@ -126,7 +117,10 @@ export class RedisTier implements RemoteTier {
         onError: (error, message) => this.#failed(error, message),
       }),
     });
-    this.#reads = new RedisReads((keys) => this.#link.inTime(() => this.#get(keys)));
+    this.#lookups = new RedisLookups({
+      ...{ link: this.#link, space: this.#space, changes: this.#changes, format: this.#format },
+      onUnreadable: (key) => this.#turns.noteUnreadable(key),
+    });
     this.#link.start();
   }
 
@@ -136,27 +130,19 @@ export class RedisTier implements RemoteTier {
   }
 
   async lookup(key: string, method: string): Promise<TierRecord | undefined> {
-    if (this.#isClosed) throw closed();
-    if (this.#link.starting !== undefined) await this.#link.starting;
-    // What this machine has changed itself must have got through before it is looked for.
-    if (this.#changes.ofKey(key) !== undefined) await this.#link.inTime(() => this.#changes.settled(key));
-    let bytes: Buffer | null = null;
-    try {
-      bytes = await this.#reads.read(key);
-      const epoch = this.#space.epochOf(key);
-      const found = readValue(bytes, { key, method, epoch }, this.#format);
-      if (typeof found === 'string' || this.#isOver(found)) return undefined;
-      return found;
-    } catch (error) {
-      if (error instanceof RedisLateError && this.#late.size < maxLate) this.#late.add(key);
-      if (bytes !== null && isOfThisVersion(bytes)) this.#turns.noteUnreadable(key);
-      throw error;
-    }
+    const [found] = await this.lookupMany([key], method);
+    if (found !== undefined && 'failure' in found) throw found.failure;
+    return found;
+  }
+
+  lookupMany(keys: readonly string[], method: string): Promise<readonly LookupOutcome[]> {
+    if (this.#isClosed) return Promise.reject(closed());
+    return this.#lookups.find(keys, method);
   }
 
   takeLease(load: LoadLeaseRequest): LoadLease {
     // What came too late just now is not asked for again.
-    const isLate = this.#late.delete(load.key);
+    const isLate = this.#lookups.wasLate(load.key);
     return this.#turns.take(load, () => isLate || this.#isClosed || !this.#link.isUsable);
   }
 
@@ -266,22 +252,11 @@ export class RedisTier implements RemoteTier {
       try {
         const epoch = this.#space.epochOf(key);
         const found = readValue(bytes, { key, method: undefined, epoch }, this.#format);
-        if (typeof found !== 'string' && !this.#isOver(found)) yield found;
+        if (typeof found !== 'string' && !this.#lookups.isOver(found)) yield found;
       } catch (error) {
         this.#wiring.onError(error as CacheError);
       }
     }
-  }
-
-  #isOver(record: TierRecord): boolean {
-    return this.#space.markers.covers(record) || this.#changes.covers(record);
-  }
-
-  /** What lies under some keys, by one command for those that share a part. */
-  async #get(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    const names = keys.map((key) => this.#space.valueKey(key));
-    if (names.length === 1) return [(await this.#link.command(['GET', names[0]!])) as Buffer | null];
-    return await getMany(this.#link, this.#space.isCluster, names);
   }
 
   #fill(record: TierRecord, ticket: RedisTicket): boolean {

@@ -18,7 +18,7 @@ import { hash } from 'node:crypto';
 import { crc32, gunzipSync, gzipSync } from 'node:zlib';
 import { CacheError } from '../errors.js';
 import { BodyScanner } from '../persistence/format/body-scanner.js';
-import { encodeValueBody, readEntryBody } from '../persistence/format/entry-body.js';
+import { encodeValueBody, readEntryBody, type ValueBody } from '../persistence/format/entry-body.js';
 import type { Stamp } from '../stamp.js';
 import type { TierRecord } from '../tier.js';
 
@@ -50,8 +50,19 @@ export function stampText({ time, writer }: Stamp): string {
 
 /** The stamp that a text of 32 characters says. */
 export function stampFrom(text: string): Stamp {
-  if (!/^\d{16}[0-9a-f]{16}$/.test(text)) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
+  if (!isStampText(text)) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
   return { time: Number(text.slice(0, 16)), writer: text.slice(16) };
+}
+
+/** Whether it is 16 digits, and 16 hex digits. By a loop, which takes a third of what a pattern does. */
+function isStampText(text: string): boolean {
+  if (text.length !== 32) return false;
+  for (let at = 0; at < 32; at += 1) {
+    const code = text.charCodeAt(at);
+    const isDigit = code >= 0x30 && code <= 0x39;
+    if (!isDigit && (at < 16 || code < 0x61 || code > 0x66)) return false;
+  }
+  return true;
 }
 
 /** The two parts of a value between which its stamp and the check of that are written. */
@@ -101,21 +112,44 @@ export function readValue(
   const body = bytes.subarray(bodyStart);
   const isWhole =
     bytes.toString('latin1', stampEnd, checkEnd) === checkOf(text) &&
-    bytes.readUInt32BE(checkEnd) === crc32(body, crc32(bytes.subarray(0, stampStart)));
+    bytes.readUInt32BE(checkEnd) === crc32(body, crcOfHead(bytes, asked.epoch));
   if (!isWhole) throw damaged('its checksum is another');
   const flags = bytes[1]!;
   if (flags > gzipFlag) throw damaged(`its flags are ${flags}`);
   const plain = flags === gzipFlag ? gunzipSync(body, { maxOutputLength: maxBytes }) : body;
   const entry = readEntryBody(new BodyScanner(plain));
   if (entry.kind !== 'value') throw damaged('there is no value in it');
-  const { kind: _, method, ...fields } = entry;
+  const { method } = entry;
   if (method === undefined || (asked.method ?? method) !== method) throw damaged('it is of another method');
-  return { ...fields, key: asked.key, method, stamp };
+  return recordOf(entry, { key: asked.key, method, stamp });
+}
+
+/** Written out: spreading objects takes longer than all the rest. */
+function recordOf(
+  entry: ValueBody,
+  { key, method, stamp }: Pick<TierRecord, 'key' | 'method' | 'stamp'>,
+): TierRecord {
+  const { encoded, metadata, tags, encodedParams, scope, version, task, rollout } = entry;
+  const record = { key, method, stamp, encoded, metadata };
+  const hasMore = tags ?? encodedParams ?? scope ?? version ?? task ?? rollout;
+  if (hasMore === undefined) return record;
+  const { kind: _, ...fields } = entry;
+  return { ...record, ...fields, method };
 }
 
 /** Whether it is a value that this release should be able to read. */
 export function isOfThisVersion(bytes: Buffer): boolean {
   return bytes[0] === version;
+}
+
+/** The checksum of the last head: those of one epoch are equal. */
+const lastHead = { epoch: '', flags: -1, crc: 0 };
+
+function crcOfHead(bytes: Buffer, epoch: string): number {
+  const flags = bytes[1]!;
+  if (lastHead.epoch !== epoch || lastHead.flags !== flags)
+    Object.assign(lastHead, { epoch, flags, crc: crc32(bytes.subarray(0, stampStart)) });
+  return lastHead.crc;
 }
 
 function checkOf(text: string): string {

@@ -54,6 +54,20 @@ const checks: readonly (readonly [name: string, run: (space: Space) => Promise<v
     },
   ],
   [
+    'finds many as it finds each, where it can look for many',
+    async (space) => {
+      const [one, other] = [await space.join(), await space.join()];
+      const keys = ['a', 'b', 'c'].map((digit) => digit.repeat(32));
+      await one.set(1, { key: keys[0]! });
+      await one.set(2, { key: keys[2]! });
+      const found = await other.tier.lookupMany?.(keys, method);
+      if (found === undefined) return;
+      const [first, none, last] = found.map((each) => each as TierRecord | undefined);
+      assert.deepEqual([first?.encoded[0], none, last?.encoded[0]], [1, undefined, 2]);
+      assert.deepEqual([first?.key, last?.key], [keys[0], keys[2]], 'in their order');
+    },
+  ],
+  [
     'does not find what has expired',
     async (space) => {
       const node = await space.join();

@@ -73,7 +73,8 @@ export class DecodedValue {
  */
 export function copyingKeeper(codec: ValueCodec, holdsLong = true): ValueKeeper {
   const accepted = (encoded: Uint8Array, value: unknown): Accepted =>
-    storePrimitive(value, holdsLong) ?? {
+    // A text that was just decoded has memory of its own.
+    storePrimitive(value, false) ?? {
       ...storeBytes(new Uint8Array(encoded), codec),
       decoded: new DecodedValue(value),
     };

@@ -23,7 +23,7 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     'single flight',
     singleFlight.stampede,
     [
-      ['guard/single-flight.ts', 'this.#flights.set(key, flight);', ''],
+      ['guard/keyed-work.ts', 'this.#joinable.set(work.key, { work });', 'void work;'],
       ['guard/single-flight.ts', 'if (--flight.waiters > 0 || ', 'if (--flight.waiters < 0 || '],
     ],
   ],
@@ -31,15 +31,11 @@ const guards: readonly (readonly [name: string, scenario: Scenario, mutants: rea
     'single flight',
     singleFlight.lateResult,
     [
+      ['guard/keyed-work.ts', 'place.work.superseded = true;\n', ''],
       [
-        'guard/single-flight.ts',
-        'flight.superseded = true;\n    this.#flights.delete(key);',
-        'this.#flights.delete(key);',
-      ],
-      [
-        'guard/single-flight.ts',
-        'flight.superseded = true;\n    this.#flights.delete(key);',
-        'flight.superseded = true;',
+        'guard/keyed-work.ts',
+        'place.work = undefined;\n    this.#joinable.delete(key);\n  }\n\n  /** Supersedes',
+        '}\n\n  /** Supersedes',
       ],
     ],
   ],

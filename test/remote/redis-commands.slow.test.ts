@@ -47,6 +47,27 @@ it('sends 1 command for a hit, 3 for a miss, none for a hit in memory', async ()
   expect(await commandsDuring(server, inMemory)).toEqual([]);
 });
 
+it('asks for many values by one command', async () => {
+  const server = await RedisServer.start();
+  const slow = { heartbeat: '30s' } as const;
+  const [one, other] = [await openMachine(server, {}, slow), await openMachine(server, {}, slow)];
+  const numbers = Array.from({ length: 100 }, (_, n) => n);
+  await one.setMany(
+    'search',
+    numbers.map((n) => [n, `value ${n}`]),
+  );
+  await one.flush();
+  const damaged = other.method('search').key(5);
+  await server.command('SETRANGE', `toolstash:{${damaged.slice(0, 2)}}:${damaged}`, '66', '???');
+  let found: unknown[] = [];
+  const sent = await commandsDuring(server, async () => {
+    found = await other.getMany('search', [...numbers, 'none']);
+  });
+  expect(sent).toEqual(['MGET']);
+  expect(found).toEqual([...numbers.map((n) => (n === 5 ? undefined : `value ${n}`)), undefined]);
+  expect(other.stats()).toMatchObject({ hits: 99, misses: 1, cacheErrors: 1 });
+});
+
 it('sends nothing but a sign of life when idle', async () => {
   const server = await RedisServer.start();
   await openMachine(server, {}, { heartbeat: 100 });

@@ -1,7 +1,7 @@
 /** Loading one method's values with loaders that return at once, from memory alone. */
 
+import type { Watch } from '../../guard/keyed-work.js';
 import type { AbortSource } from '../../guard/shared-abort.js';
-import type { Watch } from '../../guard/single-flight.js';
 import type { LoadOptions } from '../../options.js';
 import type { KnownCall } from '../../wrap/host.js';
 import { reportLoaded } from '../answer-reports.js';

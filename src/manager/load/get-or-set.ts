@@ -281,7 +281,7 @@ export class LoadPipeline {
       tellAsker(this.#core, asked.by, taken);
       return taken.value as T;
     };
-    return prepareFound(this.#core, found, asked.signal)?.then(take) ?? take();
+    return prepareFound(this.#core, found, asked)?.then(take) ?? take();
   }
 
   /** What a caller gets who joined a load. */

@@ -18,6 +18,8 @@ export interface Unanswered {
   readonly known: Stamp | undefined;
 }
 
+const passingStuck = { passesStuck: true };
+
 /** One method's answers from the slower tiers. */
 export class SlowAnswers {
   readonly #core: CacheCore;
@@ -42,7 +44,7 @@ export class SlowAnswers {
     const { key } = request;
     let searched: Search;
     // Invalidated on its way here: callers who came after that may have joined this load.
-    do searched = await tiers.search(key, this.#state, { passesStuck: true });
+    do [searched] = await tiers.search([key], this.#state, passingStuck);
     while (searched !== undefined && 'entry' in searched && tiers.tags.isInvalid(searched.entry));
     const found = searched;
     if (flight.isAborted) this.#lookups.missed(key);
@@ -57,8 +59,7 @@ export class SlowAnswers {
     }
     const { entry, tier, decoded } = found;
     // What is stale each caller takes from what was found.
-    const preparing =
-      inSlices && freshness === 'fresh' ? prepareFound(this.#core, found, flight.signal) : undefined;
+    const preparing = inSlices && freshness === 'fresh' ? prepareFound(this.#core, found, flight) : undefined;
     // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
     if (preparing !== undefined && !(await preparing)) return this.find(request, flight, { inSlices: false });
     let value: unknown;
@@ -83,12 +84,12 @@ export class SlowAnswers {
     known: Stamp,
   ): Promise<Loaded | undefined> {
     const { tiers } = this.#core;
-    const found = await tiers.search(request.key, this.#state, { passesStuck: true });
+    const [found] = await tiers.search([request.key], this.#state, passingStuck);
     if (found === undefined || 'error' in found || tiers.tags.isInvalid(found.entry)) return undefined;
     const isNewer = compareStamps(found.entry.stamp, known) > 0;
     if (!isNewer || !this.#lookups.isFresh(found.entry, request.options)) return undefined;
     tiers.tags.note(flight, found.entry);
-    const preparing = prepareFound(this.#core, found, flight.signal);
+    const preparing = prepareFound(this.#core, found, flight);
     if (preparing !== undefined && !(await preparing)) return undefined;
     return this.#loaded(found);
   }

@@ -96,7 +96,7 @@ export class StaleAnswers {
   ): Promise<boolean> | undefined {
     const found = this.#standIn(load);
     if (found === undefined || this.#lookups.freshness(found.entry, options) === 'expired') return undefined;
-    return prepareFound(this.#core, found, caller);
+    return prepareFound(this.#core, found, { signal: caller });
   }
 
   /** A value for a caller, and counted, if it is good enough for this reason and for these options. */

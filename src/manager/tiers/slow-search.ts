@@ -1,17 +1,17 @@
-/** Searching the slower tiers for the newest entry of a key, and bringing it into those above. */
+/** Searching the slower tiers for the newest entries of some keys, and bringing them into those above. */
 
 import type { Clock } from '../../clock.js';
 import { inBackground } from '../../clock.js';
 import { CacheError } from '../../errors.js';
-import type { Flight } from '../../guard/single-flight.js';
 import type { Tagged } from '../../guard/tag-invalidation.js';
+import { TimeSlice } from '../../next-turn.js';
 import { compareStamps, type Stamp } from '../../stamp.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
-import type { RemoteTier, SlowTier, TierRecord } from '../../tier.js';
-import type { ValueKeeper } from '../../value/keeper.js';
+import type { LookupOutcome, RemoteTier, SlowTier, TierRecord } from '../../tier.js';
+import type { Accepted, ValueKeeper } from '../../value/keeper.js';
 import { entryFrom, isOver, staleAtFor } from '../create-entry.js';
 import type { MethodState } from '../method-context.js';
-import type { Found, Read, SlowReads } from './slow-reads.js';
+import { type Found, inMemory, type Read, type Search, type SlowRead, type SlowReads } from './slow-reads.js';
 
 /** What a search works with. */
 export interface SearchPlace {
@@ -19,17 +19,130 @@ export interface SearchPlace {
   readonly remote: RemoteTier | undefined;
   readonly keeper: ValueKeeper;
   readonly clock: Clock;
-  readonly reads: Pick<SlowReads, 'listeners'>;
+  readonly reads: SlowReads;
   /** Takes note of a stamp that was read. */
   observe(stamp: Stamp): void;
   isInvalid(tagged: Tagged): boolean;
   /** What memory holds of a key. */
   peek(key: string): MemoryEntry | undefined;
+  /** The same, counted as a use. */
+  get(key: string, state: MethodState): MemoryEntry | undefined;
   /** Brings an entry into memory. */
   admit(state: MethodState, entry: MemoryEntry): void;
   isClosed(): boolean;
   /** Counts a failure. */
   failed(error: CacheError, state: MethodState, key: string): void;
+}
+
+/** Whose search it is. */
+export interface SearchOptions {
+  /** Goes past a read that a load has waited for in vain, with an error: there is a tool to ask. */
+  readonly passesStuck?: boolean;
+}
+
+/**
+ * The newest entries of the slower tiers, brought into memory, one for each key. Searches of a key that is being read share
+ * that; a write or deletion meanwhile makes it start over, and an older answer is never brought in.
+ */
+export async function searchBelow(
+  place: SearchPlace,
+  state: MethodState,
+  keys: readonly string[],
+  { passesStuck = false }: SearchOptions = {},
+): Promise<Search[]> {
+  const { reads } = place;
+  const found: Search[] = keys.map(() => undefined);
+  let open = keys.map((_, at) => at);
+  while (open.length > 0 && !place.isClosed()) {
+    const begun: SlowRead[] = [];
+    const asked: { readonly at: number; readonly read: SlowRead }[] = [];
+    for (const at of open) {
+      const key = keys[at]!;
+      const error = passesStuck ? reads.problemWith(key) : undefined;
+      if (error !== undefined) {
+        place.failed(error, state, key);
+        found[at] = { error };
+        continue;
+      }
+      let read = reads.find(key);
+      if (read === undefined) {
+        read = reads.start(key, state.name);
+        begun.push(read);
+      }
+      asked.push({ at, read });
+    }
+    if (begun.length > 0) await searchSlowTiers(place, state, begun);
+    open = [];
+    for (const { at, read } of asked) {
+      const outcome = read.isSettled ? (read.outcome as Read) : await read.outcome;
+      if (outcome === 'superseded') found[at] = inMemory(place.get(read.key, state));
+      else if (!isOutdated(place, outcome)) found[at] = outcome;
+      else open.push(at);
+      if (outcome === 'superseded' && found[at] === undefined) open.push(at);
+    }
+  }
+  return found;
+}
+
+/** Whether a tag of what was found was invalidated since. */
+function isOutdated(place: SearchPlace, found: Search): boolean {
+  return found !== undefined && 'entry' in found && place.isInvalid(found.entry);
+}
+
+/** One search of each tier for all keys that are still looked for. It settles their reads, and never rejects. */
+async function searchSlowTiers(
+  place: SearchPlace,
+  state: MethodState,
+  reads: readonly SlowRead[],
+): Promise<void> {
+  const { slow, clock } = place;
+  let open = reads.map((read) => new KeySearch(place, state, read));
+  for (let at = 0; at < slow.length && open.length > 0; at += 1) {
+    const tier = slow[at]!;
+    const began = clock.elapsed();
+    const outcomes = await lookUp(tier, open, state.name);
+    if (place.reads.listeners.size > 0 && !outcomes.every(isFailure)) {
+      const lookup = { method: state.name, tier: tier.name, ms: clock.elapsed() - began };
+      for (const listener of place.reads.listeners) listener(lookup);
+    }
+    const rest: KeySearch[] = [];
+    const slice = open.length > 1 ? new TimeSlice() : undefined;
+    for (let which = 0; which < open.length; which += 1) {
+      // Asked for some of them together: it reads the clock.
+      if (which % 16 === 15 && slice?.isOver) await slice.next();
+      const search = open[which]!;
+      const goesOn = search.take(outcomes[which], at);
+      if (goesOn === true || (goesOn !== false && (await goesOn))) rest.push(search);
+    }
+    open = rest;
+  }
+  for (const search of open) {
+    const ending = search.end();
+    if (ending !== undefined) await ending;
+  }
+}
+
+/** What a tier has of some keys. What fails for one of them concerns no other. */
+async function lookUp(
+  tier: SlowTier,
+  searches: readonly KeySearch[],
+  method: string,
+): Promise<readonly LookupOutcome[]> {
+  const keys = searches.map(({ key }) => key);
+  try {
+    return await inBackground(() => {
+      if (tier.lookupMany !== undefined) return tier.lookupMany(keys, method);
+      if (keys.length === 1) return tier.lookup(keys[0]!, method).then((record) => [record]);
+      const failed = (failure: unknown) => ({ failure });
+      return Promise.all(keys.map((key) => tier.lookup(key, method).then(undefined, failed)));
+    });
+  } catch (failure) {
+    return keys.map(() => ({ failure }));
+  }
+}
+
+function isFailure(outcome: LookupOutcome): boolean {
+  return outcome !== undefined && 'failure' in outcome;
 }
 
 /** A record, and the place of its tier. */
@@ -38,100 +151,122 @@ interface Candidate {
   readonly at: number;
 }
 
-/** Whose search it is. */
-interface SearchOf {
-  readonly state: MethodState;
-  readonly flight: Flight<Read>;
-}
-
-/** One search, which ends early once its key was written meanwhile. */
-export async function searchSlowTiers(
-  place: SearchPlace,
-  key: string,
-  { state, flight }: SearchOf,
-): Promise<Read> {
-  const { remote, clock } = place;
-  let failure: CacheError | undefined;
+/** The search for one key. */
+class KeySearch {
+  readonly #place: SearchPlace;
+  readonly #state: MethodState;
+  readonly #read: SlowRead;
+  #failure: CacheError | undefined;
   /** The newest that was found and will not do if there is anything newer. */
-  let candidate: Candidate | undefined;
-  let isConfirmed = true;
-  for (const [at, tier] of place.slow.entries()) {
+  #candidate: Candidate | undefined;
+  #isConfirmed = true;
+
+  constructor(place: SearchPlace, state: MethodState, read: SlowRead) {
+    this.#place = place;
+    this.#state = state;
+    this.#read = read;
+  }
+
+  get key(): string {
+    return this.#read.key;
+  }
+
+  /** Takes in what a tier has; tells whether the search goes on. It ends early once the key was written meanwhile. */
+  take(outcome: LookupOutcome, at: number): boolean | Promise<boolean> {
+    const place = this.#place;
+    const { remote, clock, slow } = place;
     try {
-      const began = clock.elapsed();
-      const record = await inBackground(() => tier.lookup(key, state.name));
-      for (const listener of place.reads.listeners)
-        listener({ method: state.name, tier: tier.name, ms: clock.elapsed() - began });
-      if (flight.superseded) return 'superseded';
-      if (record === undefined) continue;
+      if (outcome !== undefined && 'failure' in outcome) return this.#failed(outcome.failure, at);
+      if (this.#read.superseded) return this.#settle('superseded');
+      if (outcome === undefined) return true;
+      const record = outcome;
       place.observe(record.stamp);
-      if (isVoid(place, record, at)) continue;
-      const isOlder = candidate !== undefined && compareStamps(candidate.record.stamp, record.stamp) > 0;
-      if (isOlder) continue;
-      const found = { record, at };
+      if (isVoid(place, record, at)) return true;
+      const candidate = this.#candidate;
+      if (candidate !== undefined && compareStamps(candidate.record.stamp, record.stamp) > 0) return true;
       // What others may have changed is an answer only once the tier that all share has the same.
-      isConfirmed = remote === undefined || tier === remote || isCurrent(remote, clock, record);
-      if (isConfirmed && (at === place.slow.length - 1 || !isStale(record, state, clock)))
-        return await bringIn(place, { state, flight }, { found, above: candidate });
-      candidate = found;
+      this.#isConfirmed = remote === undefined || slow[at] === remote || isCurrent(remote, clock, record);
+      if (this.#isConfirmed && (at === slow.length - 1 || !isStale(record, this.#state, clock))) {
+        const brought = this.#bringIn({ record, at }, candidate);
+        if (!(brought instanceof Promise)) return this.#settle(brought);
+        return brought.then(
+          (read) => this.#settle(read),
+          (error: unknown) => this.#failed(error, at),
+        );
+      }
+      this.#candidate = { record, at };
+      return true;
     } catch (error) {
-      if (place.isClosed()) return 'superseded';
-      failure = countFailure(place, { state, key, tier }, error);
-      if (flight.superseded) return 'superseded';
+      return this.#failed(error, at);
     }
   }
-  // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
-  const isAnswer = isConfirmed || (failure !== undefined && state.options.coherence === 'available');
-  if (candidate !== undefined && isAnswer && !isVoid(place, candidate.record, candidate.at))
+
+  /** No tier is left to ask. */
+  end(): Promise<void> | undefined {
+    const place = this.#place;
+    const { coherence } = this.#state.options;
+    const candidate = this.#candidate;
+    // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
+    const isAnswer = this.#isConfirmed || (this.#failure !== undefined && coherence === 'available');
+    if (candidate !== undefined && isAnswer && !isVoid(place, candidate.record, candidate.at))
+      return this.#endWith(candidate);
+    this.#settleEmpty();
+    return undefined;
+  }
+
+  async #endWith(candidate: Candidate): Promise<void> {
     try {
-      return await bringIn(place, { state, flight }, { found: candidate, above: candidate });
+      this.#settle(await this.#bringIn(candidate, candidate));
     } catch (error) {
-      if (place.isClosed() || flight.superseded) return 'superseded';
-      failure = countFailure(place, { state, key, tier: place.slow[candidate.at]! }, error);
+      if (this.#failed(error, candidate.at)) this.#settleEmpty();
     }
-  return failure === undefined ? undefined : { error: failure };
-}
-
-function countFailure(
-  place: SearchPlace,
-  { state, key, tier }: { readonly state: MethodState; readonly key: string; readonly tier: SlowTier },
-  cause: unknown,
-): CacheError {
-  const failure = new CacheError(
-    'ERR_STORAGE',
-    `Reading ${state.name} (${key}) from the ${tier.name} tier failed`,
-    {
-      cause,
-    },
-  );
-  place.failed(failure, state, key);
-  return failure;
-}
-
-async function bringIn(
-  place: SearchPlace,
-  { state, flight }: SearchOf,
-  { found, above }: { readonly found: Candidate; readonly above: Candidate | undefined },
-): Promise<Read> {
-  const { record, at } = found;
-  const tier = place.slow[at]!;
-  const { keeper, clock } = place;
-  const { memoryTtl } = state.options;
-  let held = asNewInMemory(place, record);
-  if (held !== undefined) return held;
-  let accepted = keeper.accept(record.encoded);
-  if (accepted instanceof Promise) {
-    accepted = await accepted;
-    // While it was decoded others have run.
-    if (flight.superseded) return 'superseded';
-    if (isVoid(place, record, at) || place.slow.some((each) => each.isReplaced(record))) return undefined;
-    held = asNewInMemory(place, record);
-    if (held !== undefined) return held;
   }
-  const { entry, decoded } = entryFrom(record, accepted, { clock, memoryTtl });
-  place.admit(state, entry);
-  if (tier === place.remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0))
-    for (const faster of place.slow.slice(0, at)) faster.write(record);
-  return { entry, tier: tier.name, decoded };
+
+  #settleEmpty(): void {
+    this.#settle(this.#failure === undefined ? undefined : { error: this.#failure });
+  }
+
+  #settle(outcome: Read): false {
+    this.#place.reads.settle(this.#read, outcome);
+    return false;
+  }
+
+  /** Counts a failure, unless it is the end of the cache; tells whether the search goes on. */
+  #failed(cause: unknown, at: number): boolean {
+    const place = this.#place;
+    if (place.isClosed()) return this.#settle('superseded');
+    const { name } = this.#state;
+    const message = `Reading ${name} (${this.key}) from the ${place.slow[at]!.name} tier failed`;
+    this.#failure = new CacheError('ERR_STORAGE', message, { cause });
+    place.failed(this.#failure, this.#state, this.key);
+    return this.#read.superseded ? this.#settle('superseded') : true;
+  }
+
+  /** @param above the newest that the tiers above have */
+  #bringIn({ record, at }: Candidate, above: Candidate | undefined): Read | Promise<Read> {
+    const held = asNewInMemory(this.#place, record);
+    if (held !== undefined) return held;
+    const accepted = this.#place.keeper.accept(record.encoded);
+    if (!(accepted instanceof Promise)) return this.#admit({ record, at }, above, accepted);
+    return accepted.then((value) => {
+      const place = this.#place;
+      // While it was decoded others have run.
+      if (this.#read.superseded) return 'superseded';
+      if (isVoid(place, record, at) || place.slow.some((each) => each.isReplaced(record))) return undefined;
+      return asNewInMemory(place, record) ?? this.#admit({ record, at }, above, value);
+    });
+  }
+
+  #admit({ record, at }: Candidate, above: Candidate | undefined, accepted: Accepted): Read {
+    const { slow, remote, clock, admit } = this.#place;
+    const { memoryTtl } = this.#state.options;
+    const tier = slow[at]!;
+    const { entry, decoded } = entryFrom(record, accepted, { clock, memoryTtl });
+    admit(this.#state, entry);
+    if (tier === remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0))
+      for (let faster = 0; faster < at; faster += 1) slow[faster]!.write(record);
+    return { entry, tier: tier.name, decoded };
+  }
 }
 
 /** What memory holds, where that is as new: a stale entry is searched for below it, and may be the newest there too. */
@@ -142,7 +277,9 @@ function asNewInMemory(place: SearchPlace, { key, stamp }: TierRecord): Found | 
 
 /** Whether a record is to be passed over: its time is over, or something newer is known. */
 function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
-  if (place.isInvalid(record) || isOver(record.metadata, place.clock.now())) return true;
+  const { expiresAt } = record.metadata;
+  if (place.isInvalid(record) || (expiresAt !== null && isOver(record.metadata, place.clock.now())))
+    return true;
   return place.slow[at] === place.remote && place.slow.slice(0, at).some((tier) => tier.isReplaced(record));
 }
 

@@ -18,7 +18,7 @@ import { openMemory } from './memory.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
 import { inMemory, type Search, SlowReads } from './slow-reads.js';
-import { type SearchPlace, searchSlowTiers } from './slow-search.js';
+import { type SearchOptions, type SearchPlace, searchBelow } from './slow-search.js';
 import { SlowTiers } from './slow-tiers.js';
 import type { LeaseGiver, TierObserver } from './tier-observer.js';
 
@@ -135,31 +135,11 @@ export class Tiers {
     void this.#clearMemory();
   }
 
-  /**
-   * The newest entry of the slower tiers, brought into memory. Concurrent searches of one key share one; a write or
-   * deletion meanwhile makes it start over, and an older answer is never brought in.
-   * @param passesStuck goes past a read that a load has waited for in vain, with an error: there is a tool to ask
-   */
-  async search(key: string, state: MethodState, { passesStuck = false } = {}): Promise<Search> {
-    for (;;) {
-      if (this.#removalEvents.isClosed) return undefined;
-      if (this.sharedMemory !== undefined) return inMemory(this.peek(key));
-      const error = passesStuck ? this.reads.problemWith(key) : undefined;
-      if (error !== undefined) {
-        this.#observer.failed(error, state, key);
-        return { error };
-      }
-      const read =
-        this.reads.find(key) ??
-        this.reads.start(key, state.name, (flight) => searchSlowTiers(this.#place, key, { state, flight }));
-      const found = await read.promise;
-      if (found !== 'superseded') {
-        if (found === undefined || 'error' in found || !this.tags.isInvalid(found.entry)) return found;
-        continue;
-      }
-      const again = inMemory(this.get(key, state));
-      if (again !== undefined) return again;
-    }
+  /** The newest entries of the slower tiers, see `searchBelow`. Memory that threads share has nothing below it. */
+  search(keys: readonly string[], state: MethodState, options?: SearchOptions): Promise<Search[]> {
+    if (this.sharedMemory === undefined) return searchBelow(this.#place, state, keys, options);
+    const isClosed = this.#removalEvents.isClosed;
+    return Promise.resolve(keys.map((key) => (isClosed ? undefined : inMemory(this.peek(key)))));
   }
 
   /** Stores a value in every tier; tells whether any tier has taken it. */
@@ -310,6 +290,7 @@ export class Tiers {
       observe: (stamp) => this.#stamps.observe(stamp),
       isInvalid: (tagged) => this.tags.isInvalid(tagged),
       peek: (key) => this.peek(key),
+      get: (key, state) => this.get(key, state),
       admit: (state, entry) => void this.#admit(state, entry),
       isClosed: () => this.#removalEvents.isClosed,
       failed: (error, state, key) => this.#observer.failed(error, state, key),

@@ -19,7 +19,6 @@ const names = new ShortStrings();
 export class MsgpackScanner {
   readonly bytes: Buffer;
   position: number;
-  readonly #view: DataView;
   readonly #maxValues: number;
   #valuesLeft: number;
 
@@ -27,7 +26,6 @@ export class MsgpackScanner {
   constructor(bytes: Buffer, position = 0, maxValues = 4 * maxElements) {
     this.bytes = bytes;
     this.position = position;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#maxValues = maxValues;
     this.#valuesLeft = maxValues;
   }
@@ -95,8 +93,8 @@ export class MsgpackScanner {
     // A moment, as files carry it.
     if (type === 0xcf && this.position + 9 <= this.bytes.length) {
       this.position += 9;
-      const high = this.#view.getUint32(this.position - 8);
-      return high * 2 ** 32 + this.#view.getUint32(this.position - 4);
+      const high = this.bytes.readUInt32BE(this.position - 8);
+      return high * 2 ** 32 + this.bytes.readUInt32BE(this.position - 4);
     }
     const value = this.#numberHere();
     return value !== undefined && Number.isFinite(value) ? value : this.malformed('expected a finite number');
@@ -220,25 +218,25 @@ export class MsgpackScanner {
     const at = this.#advance(1 + size) + 1;
     switch (type) {
       case 0xca:
-        return this.#view.getFloat32(at);
+        return this.bytes.readFloatBE(at);
       case 0xcb:
-        return this.#view.getFloat64(at);
+        return this.bytes.readDoubleBE(at);
       case 0xcc:
-        return this.#view.getUint8(at);
+        return this.bytes.readUInt8(at);
       case 0xcd:
-        return this.#view.getUint16(at);
+        return this.bytes.readUInt16BE(at);
       case 0xce:
-        return this.#view.getUint32(at);
+        return this.bytes.readUInt32BE(at);
       case 0xcf:
-        return Number(this.#view.getBigUint64(at));
+        return Number(this.bytes.readBigUInt64BE(at));
       case 0xd0:
-        return this.#view.getInt8(at);
+        return this.bytes.readInt8(at);
       case 0xd1:
-        return this.#view.getInt16(at);
+        return this.bytes.readInt16BE(at);
       case 0xd2:
-        return this.#view.getInt32(at);
+        return this.bytes.readInt32BE(at);
       case 0xd3:
-        return Number(this.#view.getBigInt64(at));
+        return Number(this.bytes.readBigInt64BE(at));
       default:
         return type < 0x80 ? type : type - 0x100;
     }
@@ -254,8 +252,8 @@ export class MsgpackScanner {
 
   #unsigned(size: number): number {
     const at = this.#advance(size);
-    if (size === 1) return this.#view.getUint8(at);
-    return size === 2 ? this.#view.getUint16(at) : this.#view.getUint32(at);
+    if (size === 1) return this.bytes.readUInt8(at);
+    return size === 2 ? this.bytes.readUInt16BE(at) : this.bytes.readUInt32BE(at);
   }
 
   #pass(size: number): 0 {
