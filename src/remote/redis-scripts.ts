@@ -201,7 +201,7 @@ if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   elseif ARGV[6] == '1' then isWhole = false
   else history = 'trimmed' end
 end
-if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', ''} end
+if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', '', ''} end
 if not isWhole then
   redis.call('DEL', KEYS[1], KEYS[3])
   redis.call('HDEL', KEYS[2], 'watermark', 'log')
