@@ -114,6 +114,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'persistence/',
     'proxy/',
     'redis/',
+    'remote/redis-address.ts',
     'remote/redis-tools.ts',
     'report/',
     'rollout/',

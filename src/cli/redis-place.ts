@@ -2,10 +2,11 @@
 
 import { Option } from 'commander';
 import type { RedisOptions } from '../redis/index.js';
+import { redisUrl } from '../remote/redis-address.js';
 
 /** The flags that name it. */
 export interface RedisFlags {
-  /** The URL; empty where the environment says where Redis is; `undefined` where it is not asked for. */
+  /** The URL, or those of some nodes of a cluster with commas between; empty where the environment says where Redis is; `undefined` where it is not asked for. */
   readonly redis?: string;
   readonly redisPrefix?: string;
 }
@@ -18,7 +19,10 @@ const placed = ['report', 'inspect', 'get', 'export', 'import', 'delete'];
 /** `--redis` and `--redis-prefix`, as they are told of. */
 export function redisOptions(what: string): [url: Option, prefix: Option] {
   return [
-    new Option('--redis [url]', `${what}; without a url where REDIS_URL, or REDIS_HOST and the like, say`),
+    new Option(
+      '--redis [url]',
+      `${what}; several urls with commas between are nodes of a cluster; without a url where REDIS_URL, or REDIS_HOST and the like, say`,
+    ),
     new Option('--redis-prefix <text>', "what the keys of that cache begin with (default: 'toolstash')"),
   ];
 }
@@ -55,7 +59,22 @@ export function isUrl(text: string): boolean {
 /** What the flags come to. */
 export function redisOptionsOf({ redis = '', redisPrefix }: RedisFlags): RedisOptions {
   return {
-    ...(redis !== '' && { url: redis }),
+    ...(redis !== '' && placeOf(redis)),
     ...(redisPrefix !== undefined && { prefix: redisPrefix }),
   };
+}
+
+/** One server, or a cluster. A password may hold commas: a node begins with the scheme of its URL. */
+function placeOf(text: string): Pick<RedisOptions, 'url' | 'cluster'> {
+  const [url = '', ...others] = text.split(/,(?=rediss?:\/\/)/i);
+  if (others.length === 0) return { url };
+  // Nodes that these tell of have no URL: what they take is taken for what the first does.
+  const { socket, username, password } = redisUrl(url, '--redis');
+  const { tls } = socket as { readonly tls?: boolean };
+  const defaults = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls === true && { socket: { tls } }),
+  };
+  return { cluster: { rootNodes: [url, ...others].map((node) => ({ url: node })), defaults } };
 }
