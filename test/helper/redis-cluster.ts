@@ -59,8 +59,13 @@ export class RedisCluster {
     }
   }
 
-  /** Gives a slot, with what it holds, to another node. */
-  async migrate(slot: number, from: RedisServer, to: RedisServer): Promise<void> {
+  /** Gives a slot, with what it holds, to another node. @param halfWay runs when its keys have moved, and its owner not yet */
+  async migrate(
+    slot: number,
+    from: RedisServer,
+    to: RedisServer,
+    halfWay?: () => Promise<void>,
+  ): Promise<void> {
     const [source, target] = [await idOf(from), await idOf(to)];
     await to.command('CLUSTER', 'SETSLOT', String(slot), 'IMPORTING', source);
     await from.command('CLUSTER', 'SETSLOT', String(slot), 'MIGRATING', target);
@@ -69,6 +74,7 @@ export class RedisCluster {
     if (keys.length > 0) {
       await from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
     }
+    await halfWay?.();
     for (const node of [to, from, ...this.nodes]) {
       await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', target);
     }

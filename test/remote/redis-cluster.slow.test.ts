@@ -108,6 +108,36 @@ it('goes on where a slot has moved, and misses no change on the way', async () =
   await expect.poll(() => other.get('search', 'moved')).toBe('new');
 });
 
+it('answers from the tool while a slot is half-way, and loses no change that is made then', async () => {
+  const [one, other] = [await machine({ prefix: 'half' }), await machine({ prefix: 'half' })];
+  await one.set('search', 'half', 'old');
+  await one.flush();
+  expect(await other.get('search', 'half')).toBe('old');
+  const tag = hashKey('search', 'half').slice(0, 2);
+  const said = await cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', `half:{${tag}}:x`);
+  const slot = Number(said.slice(1));
+  let owner = -1;
+  for (const [at, node] of cluster.nodes.entries()) {
+    const keys = await node.command('CLUSTER', 'COUNTKEYSINSLOT', String(slot));
+    if (!keys.startsWith(':0') && !keys.startsWith('-')) owner = at;
+  }
+  const answers: unknown[] = [];
+  await cluster.migrate(slot, cluster.nodes[owner]!, cluster.nodes[(owner + 1) % 3]!, async () => {
+    // Its owner says where to ask for what it does not have any more: that is an error, and no answer.
+    await one.delete('search', 'half');
+    answers.push(await one.getOrSet('search', 'half', () => 'loaded'));
+  });
+  expect(answers).toEqual(['loaded']);
+  const isFlushed = () =>
+    one.flush().then(
+      () => true,
+      () => false,
+    );
+  await expect.poll(isFlushed, { timeout: 30_000 }).toBe(true);
+  await expect.poll(() => other.get('search', 'half'), { timeout: 30_000 }).not.toBe('old');
+  await expect.poll(isOpen(other), { timeout: 30_000 }).toBe(true);
+});
+
 it('answers from the tool while a node is gone, and agrees again once it is back', async () => {
   const short = { prefix: 'gone', remoteTimeout: 500 };
   const [one, other] = [await machine(short), await machine(short)];
