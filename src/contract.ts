@@ -18,6 +18,7 @@ export type {
   LoadTicket,
   LoadWatch,
   LoadWatchListener,
+  LookupOutcome,
   MethodChange,
   Remote,
   RemoteChange,

@@ -96,7 +96,7 @@ export interface LoadLease {
   end(): void;
 }
 
-/** @internal What `lookupMany` came to for one key. */
+/** What `lookupMany` came to for one key: its entry, why it could not be read, or nothing. */
 export type LookupOutcome = TierRecord | { readonly failure: unknown } | undefined;
 
 /** What every tier must have. */
@@ -126,11 +126,8 @@ export interface SlowTier {
   open(): Promise<void>;
   /** The newest entry of this key that has not expired. Rejects when it could not be read: an error, not a miss. */
   lookup(key: string, method: string): Promise<TierRecord | undefined>;
-  /** `lookup` for many keys, in their order, where that costs less than one by one: for one that could not be read, why. */
-  lookupMany?(
-    keys: readonly string[],
-    method: string,
-  ): Promise<readonly (TierRecord | { readonly failure: unknown } | undefined)[]>;
+  /** `lookup` for many keys, in their order, where that costs less than one by one. */
+  lookupMany?(keys: readonly string[], method: string): Promise<readonly LookupOutcome[]>;
   /**
    * Takes an entry in; returns whether it, or a newer one that is known, is kept. Never throws; visible to `lookup` at
    * once; ignored when a newer one is known.

@@ -1,6 +1,7 @@
 /** Lookups of many calls: what memory does not have, each slower tier is asked for once. */
 
 import { describe, expect, it } from 'vitest';
+import { coreOf } from '../../src/manager/cache-context.js';
 import { CacheManager } from '../../src/manager/cache-manager.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 import type { LookupOutcome } from '../../src/tier.js';
@@ -50,6 +51,33 @@ describe('`getMany`', () => {
     tier.damaged.add(cache.method('tool').key(1));
     expect(await cache.getMany('tool', [0, 1, 2])).toEqual(['value 0', undefined, 'value 2']);
     expect(cache.stats()).toMatchObject({ hits: 2, misses: 0, cacheErrors: 1 });
+  });
+
+  it('takes a tier that answers nonsense for an error, and keys of it can be asked for again', async () => {
+    const { tier, cache } = await withTier(new BatchTier());
+    const misses: unknown[] = [];
+    cache.on('error', ({ error }) => void misses.push(error.cause));
+    for (const nonsense of [undefined, [], null, [null, null, null]]) {
+      tier.lookupMany = async () => nonsense as never;
+      expect(await cache.getMany('tool', [0, 1])).toEqual([undefined, undefined]);
+      expect(await cache.getOrSet('tool', 'other', () => 'loaded', { ttl: 0 })).toBe('loaded');
+    }
+    expect(misses.map(String)).toContain('CacheError: Expected 2 outcomes of `lookupMany`, got 0');
+  });
+
+  it('lets go of every key where a search throws', async () => {
+    const { tier, cache } = await withTier(new BatchTier());
+    const listen = coreOf(cache)!.tiers.reads.listeners;
+    const fail = () => {
+      throw new RangeError('Maximum call stack size exceeded');
+    };
+    listen.add(fail);
+    const joined = [cache.getMany('tool', [0, 1]), cache.get('tool', 1)];
+    expect((await Promise.allSettled(joined)).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    listen.delete(fail);
+    expect(await cache.getMany('tool', [0, 1])).toEqual(['value 0', 'value 1']);
+    expect(await cache.get('tool', 1)).toBe('value 1');
+    expect(tier.batches.length).toBeGreaterThan(2);
   });
 
   it('takes a tier that fails for an error of each key', async () => {

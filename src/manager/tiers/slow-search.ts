@@ -56,22 +56,27 @@ export async function searchBelow(
   while (open.length > 0 && !place.isClosed()) {
     const begun: SlowRead[] = [];
     const asked: { readonly at: number; readonly read: SlowRead }[] = [];
-    for (const at of open) {
-      const key = keys[at]!;
-      const error = passesStuck ? reads.problemWith(key) : undefined;
-      if (error !== undefined) {
-        place.failed(error, state, key);
-        found[at] = { error };
-        continue;
+    try {
+      for (const at of open) {
+        const key = keys[at]!;
+        const error = passesStuck ? reads.problemWith(key) : undefined;
+        if (error !== undefined) {
+          place.failed(error, state, key);
+          found[at] = { error };
+          continue;
+        }
+        let read = reads.find(key);
+        if (read === undefined) {
+          read = reads.start(key, state.name);
+          begun.push(read);
+        }
+        asked.push({ at, read });
       }
-      let read = reads.find(key);
-      if (read === undefined) {
-        read = reads.start(key, state.name);
-        begun.push(read);
-      }
-      asked.push({ at, read });
+      if (begun.length > 0) await searchSlowTiers(place, state, begun);
+    } finally {
+      // Whatever was thrown, whoever has joined looks for itself.
+      for (const read of begun) if (!read.isSettled) reads.settle(read, 'superseded');
     }
-    if (begun.length > 0) await searchSlowTiers(place, state, begun);
     open = [];
     for (const { at, read } of asked) {
       const outcome = read.isSettled ? (read.outcome as Read) : await read.outcome;
@@ -89,7 +94,7 @@ function isOutdated(place: SearchPlace, found: Search): boolean {
   return found !== undefined && 'entry' in found && place.isInvalid(found.entry);
 }
 
-/** One search of each tier for all keys that are still looked for. It settles their reads, and never rejects. */
+/** One search of each tier for all keys that are still looked for. It settles their reads. */
 async function searchSlowTiers(
   place: SearchPlace,
   state: MethodState,
@@ -129,20 +134,30 @@ async function lookUp(
   method: string,
 ): Promise<readonly LookupOutcome[]> {
   const keys = searches.map(({ key }) => key);
+  const lookUpOne = async (key: string): Promise<LookupOutcome> => {
+    try {
+      return await tier.lookup(key, method);
+    } catch (failure) {
+      return { failure };
+    }
+  };
   try {
-    return await inBackground(() => {
-      if (tier.lookupMany !== undefined) return tier.lookupMany(keys, method);
-      if (keys.length === 1) return tier.lookup(keys[0]!, method).then((record) => [record]);
-      const failed = (failure: unknown) => ({ failure });
-      return Promise.all(keys.map((key) => tier.lookup(key, method).then(undefined, failed)));
-    });
+    const outcomes = await inBackground(
+      () => tier.lookupMany?.(keys, method) ?? Promise.all(keys.map(lookUpOne)),
+    );
+    if (outcomes.length !== keys.length)
+      throw new CacheError(
+        'ERR_STORAGE',
+        `Expected ${keys.length} outcomes of \`lookupMany\`, got ${outcomes.length}`,
+      );
+    return outcomes;
   } catch (failure) {
     return keys.map(() => ({ failure }));
   }
 }
 
 function isFailure(outcome: LookupOutcome): boolean {
-  return outcome !== undefined && 'failure' in outcome;
+  return typeof outcome === 'object' && outcome !== null && 'failure' in outcome;
 }
 
 /** A record, and the place of its tier. */
