@@ -86,7 +86,7 @@ export class RedisSpace {
   /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
   #doubtfulUpTo = Number.POSITIVE_INFINITY;
   /** By how much what lies there may be ahead of what this process knows of, in microseconds. */
-  #doubtSlack = 0;
+  #doubtSlack = clockSlack;
   /** Ends the wait after a restart of the server. */
   #settle: (() => void) | undefined;
 
@@ -112,7 +112,8 @@ export class RedisSpace {
   resume({ progress, hasOthers }: Left): void {
     this.#cursor = progress;
     if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
-    if (hasOthers) this.#doubtSlack = clockSlack;
+    // Of a folder that is new nothing is unknown yet. Others may come to it.
+    if (!hasOthers) this.#doubtSlack = 0;
   }
 
   isDoubtful({ time }: Stamp): boolean {
@@ -278,6 +279,7 @@ export class RedisSpace {
   /** What was known before says nothing any more. */
   #forget(time: number): void {
     this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time) + this.#doubtSlack;
+    this.#doubtSlack = clockSlack;
     this.#init.onChange({ kind: 'unknown' });
   }
 
