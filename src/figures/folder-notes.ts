@@ -68,6 +68,7 @@ export class FolderNotes implements ProcessNotes {
     const old = notes.filter(({ at }, index) => isOver(at, index)).map(({ name }) => name);
     for (const name of await readdir(folder)) {
       if (!name.endsWith('.half')) continue;
+      // Another process may have removed it meanwhile.
       const half = await lstat(join(folder, name)).catch(() => undefined);
       if (half !== undefined && now - half.mtimeMs > longestWrite) old.push(name);
     }

@@ -87,6 +87,7 @@ async function report(path: string, flags: ReportFlags, io: CommandIo): Promise<
     printSum(await sumInRedis(flags), 'Redis', { ...io, isJson });
     return 0;
   }
+  // What isn't there is told of as it is read.
   const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() === true;
   if (html !== undefined) return writePage(path, { ...flags, html, isFolder }, io);
   const [folder = ''] = await givenPaths([path]);
@@ -114,6 +115,7 @@ async function writePage(
 /** @throws UsageError where the page would take the place of what it is made from */
 async function refuseOverwriting(path: string, html: string): Promise<void> {
   const identityOf = ({ dev, ino }: BigIntStats) => `${dev} ${ino}`;
+  // What can't be looked at is no page that would be written over: writing it tells what is wrong.
   const target = await stat(html, { bigint: true }).catch(() => undefined);
   if (target === undefined) return;
   // What can't be read is told of when it is.
