@@ -97,7 +97,13 @@ export interface LoadLease {
 }
 
 /** What `lookupMany` came to for one key: its entry, why it could not be read, or nothing. */
-export type LookupOutcome = TierRecord | { readonly failure: unknown } | undefined;
+export type LookupOutcome =
+  | TierRecord
+  | {
+      /** Why it could not be read: what `lookup` would have rejected with. */
+      readonly failure: unknown;
+    }
+  | undefined;
 
 /** What every tier must have. */
 export const tierMethods = [
