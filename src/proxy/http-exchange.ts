@@ -1,4 +1,4 @@
-/** The answer to one HTTP request: a JSON body where that is all there is to say, else a stream of events. */
+/** The answer to one HTTP request: a JSON body where that is all there is to say and the server has said it so, else a stream of events. */
 
 import type { ServerResponse } from 'node:http';
 import { parsedMessages } from './message.js';
@@ -8,6 +8,8 @@ import { eventOf } from './server-sent-events.js';
 const mostUnread = 4 * 2 ** 20;
 /** A comment, which says nothing else. */
 const stillAlive = ':\n\n';
+
+const streamHead = { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' };
 
 /** One response under way. */
 export class Exchange {
@@ -19,6 +21,7 @@ export class Exchange {
   #onFull: ((isFull: boolean) => void) | undefined;
   #isFull = false;
   #hasWaited = false;
+  #isStream = false;
 
   constructor(response: ServerResponse, owed = Number.POSITIVE_INFINITY) {
     this.#response = response;
@@ -38,15 +41,19 @@ export class Exchange {
       // Of what was cancelled there is nothing to say.
       if (text === '') this.#response.writeHead(202).end();
       else {
-        const length = Buffer.byteLength(text);
-        this.#response
-          .writeHead(200, { 'content-type': 'application/json', 'content-length': length })
-          .end(text);
+        const body = this.#isStream ? eventOf(text) : text;
+        const type = this.#isStream ? streamHead : { 'content-type': 'application/json' };
+        this.#response.writeHead(200, { ...type, 'content-length': Buffer.byteLength(body) }).end(body);
       }
       return;
     }
     if (text !== '') this.#stream(eventOf(text));
     if (this.#owed <= 0) this.end();
+  }
+
+  /** What is to be said comes by a stream. */
+  asStream(): void {
+    this.#isStream = true;
   }
 
   /** Says that it is alive, where it does not do so the first time: most are answered sooner, and then by a JSON body. */
@@ -99,10 +106,7 @@ export class Exchange {
     const response = this.#response;
     if (this.#hasEnded || response.destroyed) return;
     if (!response.headersSent) {
-      response.writeHead(200, {
-        'content-type': 'text/event-stream',
-        'cache-control': 'no-cache, no-transform',
-      });
+      response.writeHead(200, streamHead);
     }
     response.write(event);
     if (this.#isFull || response.writableLength <= mostUnread) return;

@@ -205,6 +205,7 @@ export class HttpFront {
       origin: isShared ? `${++this.#origins}` : '',
       headers: headersIn(request),
       rollout: this.#init.rolloutOf?.(request.headers, names),
+      asStream: readsStreams(request) ? () => exchange.asStream() : undefined,
     });
     // Where there are no sessions, who goes away has cancelled.
     if (isShared)
@@ -313,6 +314,11 @@ export class HttpFront {
 function pathOf(url: string): string | undefined {
   if (/^(?:\/[\w-]+)+$/.test(url)) return url;
   return URL.canParse(url, base) ? new URL(url, base).pathname : undefined;
+}
+
+/** Whether a client takes a stream where JSON would do. */
+function readsStreams({ headers: { accept } }: IncomingMessage): boolean {
+  return accept?.includes('text/event-stream') === true;
 }
 
 function headersIn({ headers }: IncomingMessage): Readonly<Record<string, string>> {

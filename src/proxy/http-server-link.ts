@@ -179,6 +179,7 @@ export class HttpServerLink implements ServerLink {
       this.#sessionId = response.headers['mcp-session-id'] as string | undefined;
     const type = response.headers['content-type'] ?? '';
     if (type.includes('text/event-stream')) {
+      for (const id of open.values()) this.#listener.onStream(id);
       await this.#read(response, open, stop);
       if (open.size > 0) throw this.#lost('has ended the stream of an answer before the answer came');
       return;

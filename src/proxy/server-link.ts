@@ -13,6 +13,8 @@ export interface ToClient {
   readonly headers?: Readonly<Record<string, string>>;
   /** Which trajectory that says it is part of. */
   readonly rollout?: RolloutName | undefined;
+  /** The server answers by a stream: so it is answered itself, though there may be nothing more to say. */
+  readonly asStream?: (() => void) | undefined;
 }
 
 /** What comes from a server. */
@@ -22,6 +24,8 @@ export interface LinkListener {
    * `found`: what it says, where somebody has read it.
    */
   onMessage(text: string, answering?: string, found?: Messages): void;
+  /** A request, by its own id, is answered by a stream. */
+  onStream(id: unknown): void;
   /** A request, by its own id, has no answer. */
   onFailed(id: unknown, error: Error): void;
   /** What was asked has no answer any more. */

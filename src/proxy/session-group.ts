@@ -288,9 +288,11 @@ function nameIn(value: Value): { readonly name: string; readonly at: readonly st
 /** Stands for an answer that never comes. */
 const cancelled = new Error('The client has cancelled the request');
 
-function extras({ origin, headers, rollout }: ToClient): Pick<ToClient, 'origin' | 'headers' | 'rollout'> {
+type Extras = Pick<ToClient, 'origin' | 'headers' | 'rollout' | 'asStream'>;
+
+function extras({ origin, headers, rollout, asStream }: ToClient): Extras {
   return {
-    rollout,
+    ...{ rollout, asStream },
     ...(origin !== undefined && { origin }),
     ...(headers !== undefined && { headers }),
   };

@@ -120,6 +120,10 @@ export class Session implements LinkListener {
     for (const [to, { texts, answers }] of batches) to(`[${texts.join()}]`, answers);
   }
 
+  onStream(id: unknown): void {
+    this.#pending.get(id)?.to.asStream?.();
+  }
+
   onFailed(id: unknown, error: Error): void {
     const pending = this.#pending.take(id);
     if (this.#link.endsWork) pending?.change?.over();
