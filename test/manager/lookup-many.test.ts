@@ -139,6 +139,50 @@ describe('`getMany`', () => {
     expect(cache.stats()).toMatchObject({ hits: 1, staleHits: 1, misses: 1 });
   });
 
+  it('brings no stale value back that was deleted while another of the batch was decoded', async () => {
+    class Hook {}
+    let onDecode = () => {};
+    const codec = {
+      tag: 'hook',
+      test: (value: unknown) => value instanceof Hook,
+      encode: () => null,
+      decode: () => {
+        onDecode();
+        return new Hook();
+      },
+    };
+    const clock = new FakeClock();
+    const [fast, slow] = [new BatchTier(), new BatchTier()];
+    const options = { clock, ttl: '1m', staleWhileRevalidate: '1h', codecs: [codec] } as const;
+    const old = new CacheManager(options, [fast]);
+    for (const n of [0, 1, 2]) await old.set('tool', n, 'old', { tags: [`t${n}`] });
+    clock.advance(120_000);
+    await new CacheManager(options, [slow]).set('tool', 'hook', new Hook());
+    const cache = new CacheManager(options, [fast, slow]);
+    onDecode = () => {
+      void cache.delete('tool', 0);
+      void cache.invalidateTags(['t1']);
+      onDecode = () => {};
+    };
+    const [deleted, invalidated, left] = await cache.getMany('tool', [0, 1, 2, 'hook']);
+    expect([deleted, invalidated, left]).toEqual([undefined, undefined, 'old']);
+    for (const n of [0, 1]) expect(cache.peek('tool', n)).toBeUndefined();
+  });
+
+  it('passes over what its tier has learnt to be replaced while it read the others', async () => {
+    const { tier, cache } = await withTier(new MapTier());
+    const answer = gate();
+    tier.beforeAnswer = () => answer.promise;
+    const asked = cache.getMany('tool', [0, 1]);
+    await settle();
+    // As a folder does that reads what another process has deleted.
+    const gone = cache.key('tool', 0);
+    tier.isReplaced = ({ key }) => key === gone;
+    answer.open();
+    expect(await asked).toEqual([undefined, 'value 1']);
+    expect(cache.peek('tool', 0)).toBeUndefined();
+  });
+
   it('asks for each key where a tier has no lookup of many', async () => {
     const { tier, cache } = await withTier(new MapTier());
     expect(await cache.getMany('tool', [0, 1, 'none'])).toEqual(['value 0', 'value 1', undefined]);

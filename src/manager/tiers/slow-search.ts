@@ -216,24 +216,25 @@ class KeySearch {
     }
   }
 
-  /** No tier is left to ask. */
+  /** No tier is left to ask. Others may have run since the last one has answered. */
   end(): Promise<void> | undefined {
-    const place = this.#place;
     const { coherence } = this.#state.options;
     const candidate = this.#candidate;
     // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
     const isAnswer = this.#isConfirmed || (this.#failure !== undefined && coherence === 'available');
-    if (candidate !== undefined && isAnswer && !isVoid(place, candidate.record, candidate.at))
-      return this.#endWith(candidate);
-    this.#settleEmpty();
+    if (this.#read.superseded) this.#settle('superseded');
+    else if (candidate !== undefined && isAnswer) return this.#endWith(candidate);
+    else this.#settleEmpty();
     return undefined;
   }
 
   async #endWith(candidate: Candidate): Promise<void> {
+    const { record, at } = candidate;
     try {
-      this.#settle(await this.#bringIn(candidate, candidate));
+      if (isVoid(this.#place, record, at)) this.#settleEmpty();
+      else this.#settle(await this.#bringIn(candidate, candidate));
     } catch (error) {
-      if (this.#failed(error, candidate.at)) this.#settleEmpty();
+      if (this.#failed(error, at)) this.#settleEmpty();
     }
   }
 
@@ -290,12 +291,15 @@ function asNewInMemory(place: SearchPlace, { key, stamp }: TierRecord): Found | 
   return entry === undefined || compareStamps(entry.stamp, stamp) < 0 ? undefined : { entry, tier: 'memory' };
 }
 
-/** Whether a record is to be passed over: its time is over, or something newer is known. */
+/**
+ * Whether a record is to be passed over: its time is over, or something newer is known, to its own tier too, which may have
+ * learnt of that while other keys of the search were read.
+ */
 function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
   const { expiresAt } = record.metadata;
   if (place.isInvalid(record) || (expiresAt !== null && isOver(record.metadata, place.clock.now())))
     return true;
-  return place.slow[at] === place.remote && place.slow.slice(0, at).some((tier) => tier.isReplaced(record));
+  return place.slow.slice(0, at + 1).some((tier) => tier.isReplaced(record));
 }
 
 function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
