@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { CacheManager, type Clock } from '../../src/index.js';
+import { CacheManager } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
 import { closeMachines, openMachine } from '../helper/redis-caches.js';
 import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
@@ -74,43 +74,6 @@ it('sends nothing but a sign of life when idle', async () => {
   const idle = await commandsDuring(server, () => new Promise((resolve) => setTimeout(resolve, 450)));
   expect(new Set(idle)).toEqual(new Set(['PING']));
   expect(idle.length).toBeLessThanOrEqual(5);
-});
-
-it('goes by the clock of the server, whatever those of machines say', async () => {
-  const server = await RedisServer.start();
-  const off = (ms: number): Clock => ({
-    now: () => Date.now() + ms,
-    elapsed: () => performance.now(),
-    schedule: (callback, delay) => {
-      const timer = setTimeout(callback, delay).unref();
-      return { cancel: () => clearTimeout(timer) };
-    },
-  });
-  const [ahead, behind] = [
-    await openMachine(server, { clock: off(10_000) }),
-    await openMachine(server, { clock: off(-10_000) }),
-  ];
-  for (const [one, other] of [
-    [ahead, behind],
-    [behind, ahead],
-  ] as const) {
-    for (const change of ['set', 'delete', 'tag', 'clear', 'load'] as const) {
-      await one.set('search', change, 'old', { tags: ['t'] });
-      await one.flush();
-      expect(await other.get('search', change), change).toBe('old');
-      if (change === 'set') await other.set('search', change, 'new');
-      else if (change === 'tag') await other.invalidateTags(['t']);
-      else if (change === 'clear') await other.clear('search');
-      else await other.delete('search', change);
-      await other.flush();
-      const right = change === 'set' ? 'new' : change === 'load' ? 'loaded' : undefined;
-      if (change === 'load') expect(await other.getOrSet('search', change, () => 'loaded')).toBe('loaded');
-      await expect.poll(() => one.get('search', change)).toBe(right);
-      expect(await other.get('search', change), change).toBe(right);
-      await one.clear('search');
-      await one.flush();
-    }
-  }
 });
 
 it('connects over TLS with a password', async () => {

@@ -279,8 +279,10 @@ class KeySearch {
     const tier = slow[at]!;
     const { entry, decoded } = entryFrom(record, accepted, { clock, memoryTtl });
     admit(this.#state, entry);
-    if (tier === remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0))
-      for (let faster = 0; faster < at; faster += 1) slow[faster]!.write(record);
+    if (tier === remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0)) {
+      const received = asReceived(record, clock);
+      for (let faster = 0; faster < at; faster += 1) slow[faster]!.write(received);
+    }
     return { entry, tier: tier.name, decoded };
   }
 }
@@ -303,8 +305,17 @@ function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
 }
 
 function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
-  const age = Math.max(0, clock.now() - metadata.createdAt);
-  return remote.isCurrent(clock.elapsed() - age - metadata.loadMs, stamp);
+  const age = clock.now() - metadata.createdAt;
+  // Where the clock was set back since, nothing tells how long it has lain there.
+  const knownAt = age < 0 ? undefined : clock.elapsed() - age - metadata.loadMs;
+  return remote.isCurrent(knownAt, stamp);
+}
+
+/** What another machine has made, as of now where its clock is ahead: later its age tells how long ago it was confirmed here. */
+function asReceived(record: TierRecord, clock: Clock): TierRecord {
+  const now = clock.now();
+  const { metadata } = record;
+  return metadata.createdAt <= now ? record : { ...record, metadata: { ...metadata, createdAt: now } };
 }
 
 /** Whether its ttl is over, for a reader with the options of its method. */
