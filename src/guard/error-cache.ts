@@ -21,6 +21,16 @@ interface RememberedError extends Tagged {
   readonly until: number;
   /** By `Clock.elapsed()`. */
   readonly untilElapsed: number;
+  /** When its load began, by `Clock.elapsed()`. */
+  readonly knownAt: number;
+}
+
+/** What tells whether a remembered error still holds. */
+interface ErrorChecks {
+  /** Whether anything was invalidated that it may have to do with. */
+  mayBeInvalidated(tagged: Tagged): boolean;
+  /** Whether it would have been heard of by now if another machine had changed what was known at that time. */
+  isCurrent(knownAt: number): boolean;
 }
 
 /** More errors than this of one method are no few odd calls but an outage, which is the circuit breaker's business. */
@@ -103,16 +113,20 @@ function bytesOf({ snapshot }: RememberedError): number {
 export class RememberedErrors {
   readonly #clock: Clock;
   readonly #memory: ErrorMemory;
-  readonly #mayBeInvalidated: (tagged: Tagged) => boolean;
+  readonly #checks: ErrorChecks;
   readonly #errors = new Map<string, RememberedError>();
 
-  constructor(clock: Clock, memory: ErrorMemory, mayBeInvalidated: (tagged: Tagged) => boolean) {
+  constructor(clock: Clock, memory: ErrorMemory, checks: ErrorChecks) {
     this.#clock = clock;
     this.#memory = memory;
-    this.#mayBeInvalidated = mayBeInvalidated;
+    this.#checks = checks;
   }
 
-  remember(key: string, error: unknown, { ttlMs, tagged }: { ttlMs: number; tagged: Tagged }): void {
+  remember(
+    key: string,
+    error: unknown,
+    { ttlMs, tagged, knownAt }: { ttlMs: number; tagged: Tagged } & Pick<RememberedError, 'knownAt'>,
+  ): void {
     this.forget(key);
     if (this.#errors.size >= mostErrors) {
       for (const oldest of this.#errors.keys()) {
@@ -124,22 +138,28 @@ export class RememberedErrors {
     if (snapshot === undefined) return;
     const until = this.#clock.now() + ttlMs;
     const untilElapsed = this.#clock.elapsed() + ttlMs;
-    const remembered = { ...tagged, snapshot, until, untilElapsed };
+    const remembered = { ...tagged, snapshot, until, untilElapsed, knownAt };
     if (this.#memory.add(remembered, () => this.forget(key))) this.#errors.set(key, remembered);
   }
 
   /** The error to throw for this key, a copy of its own for each caller; none for one who wants none. */
   find(
     key: string,
-    { cacheErrors }: { readonly cacheErrors: CacheErrors | undefined },
+    {
+      cacheErrors,
+      coherence,
+    }: { readonly cacheErrors: CacheErrors | undefined; readonly coherence: 'bounded' | 'available' },
   ): { readonly error: unknown } | undefined {
     if (this.#errors.size === 0 || cacheErrors === undefined) return undefined;
     const found = this.#errors.get(key);
     if (found === undefined) return undefined;
-    if (!isOver(found, this.#clock) && !this.#mayBeInvalidated(found))
-      return { error: found.snapshot.copy() };
-    this.forget(key);
-    return undefined;
+    if (isOver(found, this.#clock) || this.#checks.mayBeInvalidated(found)) {
+      this.forget(key);
+      return undefined;
+    }
+    // As a value of that age, it counts again once all that others have changed is known.
+    const isAnswer = coherence === 'available' || this.#checks.isCurrent(found.knownAt);
+    return isAnswer ? { error: found.snapshot.copy() } : undefined;
   }
 
   forget(key: string): void {

@@ -226,7 +226,7 @@ export class CacheCore implements TierObserver {
     };
     return {
       counters: new MethodCounters(),
-      errors: new RememberedErrors(clock, this.errorMemory, (tagged) => tiers.tags.mayBeInvalidated(tagged)),
+      errors: new RememberedErrors(clock, this.errorMemory, tiers),
       gates: new ToolGates({ name: method, clock, onCircuit }),
       storability: new Storability(method),
       index: this.#index,

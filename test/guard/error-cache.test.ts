@@ -3,7 +3,9 @@ import { ErrorMemory, errorTtl, RememberedErrors } from '../../src/guard/error-c
 import { CacheManager } from '../../src/index.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 
-const tagged = { stamp: { time: 1, writer: 'a' } };
+const known = { tagged: { stamp: { time: 1, writer: 'a' } }, knownAt: 0 };
+const always = { mayBeInvalidated: () => false, isCurrent: () => true };
+const wanted = { cacheErrors: () => 1000, coherence: 'bounded' } as const;
 
 describe('the memory of errors', () => {
   it('leaves no timer behind when the cache is closed, and remembers no more', async () => {
@@ -22,19 +24,19 @@ describe('the memory of errors', () => {
   it('takes no more once it is closed, as from a load that was under way', () => {
     const clock = new FakeClock();
     const memory = new ErrorMemory(clock);
-    const errors = new RememberedErrors(clock, memory, () => false);
+    const errors = new RememberedErrors(clock, memory, always);
     memory.close();
-    errors.remember('key', new Error('failed'), { ttlMs: 1000, tagged });
-    expect(errors.find('key', { cacheErrors: () => 1000 })).toBeUndefined();
+    errors.remember('key', new Error('failed'), { ttlMs: 1000, ...known });
+    expect(errors.find('key', wanted)).toBeUndefined();
     expect(clock.pending).toBe(0);
   });
 
   it('holds on to no response of a remembered error, and remembers the rest', () => {
     const clock = new FakeClock();
-    const errors = new RememberedErrors(clock, new ErrorMemory(clock), () => false);
+    const errors = new RememberedErrors(clock, new ErrorMemory(clock), always);
     const error = Object.assign(new Error('failed'), { status: 503, response: new Response('body') });
-    errors.remember('key', error, { ttlMs: 1000, tagged });
-    const found = errors.find('key', { cacheErrors: () => 1000 });
+    errors.remember('key', error, { ttlMs: 1000, ...known });
+    const found = errors.find('key', wanted);
     expect(found?.error).toMatchObject({ message: 'failed', status: 503 });
     expect(found?.error).not.toHaveProperty('response');
   });

@@ -339,6 +339,39 @@ describe('while Redis', () => {
   });
 });
 
+it('throws no remembered error beyond the bound, but where what is known counts, or it is known again', async () => {
+  const server = await RedisServer.start();
+  const proxy = await RedisProxy.before(server.port);
+  const near = machineOf(server, {}, short);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  const options = { remote: redis({ url, ...short }), cacheErrors: () => '1h' as const };
+  const far = new CacheManager(options);
+  const lax = new CacheManager({ ...options, coherence: 'available' });
+  await Promise.all([near.open(), far.open(), lax.open()]);
+  const failing = () => Promise.reject(new Error('there is none'));
+  for (const cache of [far, lax]) {
+    for (const key of [1, 2])
+      await expect(cache.getOrSet('search', key, failing)).rejects.toThrow('there is none');
+    expect(cache.stats().loadErrors).toBe(2);
+  }
+  proxy.mode = 'black hole';
+  await near.set('search', 1, 'there it is');
+  await near.flush();
+  // The bound is 100 + 100 + 400 ms.
+  await wait(650);
+  expect(await far.getOrSet('search', 1, () => 'loaded')).toBe('loaded');
+  await expect(lax.getOrSet('search', 1, () => 'loaded')).rejects.toThrow('there is none');
+  proxy.mode = 'open';
+  proxy.cut();
+  for (const cache of [far, lax]) {
+    await expect.poll(isOpen(cache), back).toBe(true);
+    await expect.poll(() => cache.get('search', 1), back).toBe('there it is');
+    await expect(cache.getOrSet('search', 2, () => 'loaded')).rejects.toThrow('there is none');
+    await cache.close();
+  }
+  await proxy.close();
+});
+
 it('a deadline that only we have missed does not count against Redis', async () => {
   const server = await RedisServer.start();
   const [one, other] = [await openMachine(server), await openMachine(server, {}, { remoteTimeout: 100 })];

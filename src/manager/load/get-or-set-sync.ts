@@ -172,7 +172,7 @@ export class SyncLoads {
       const { tags } = place.options;
       const tagged = { tags: typeof tags === 'function' ? undefined : tags, stamp: began };
       const isWanted = () => !watch.superseded && !isWithheld && !this.#core.isClosed;
-      loadFailed(this.#core, place, { error, attempt, tagged, isWanted });
+      loadFailed(this.#core, place, { error, attempt, tagged, knownAt: started, isWanted });
       tiers.sharedMemory?.end(place.key, began);
       throw error;
     }

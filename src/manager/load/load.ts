@@ -77,7 +77,7 @@ export async function callTool<T>(
     if (flight.isExpired) throw error;
     flight.failsAlone = decision.isWithheld;
     const isWanted = () => flight.isStorable && !decision.isWithheld && !core.isClosed;
-    loadFailed(core, request, { error, attempt, tagged, isWanted });
+    loadFailed(core, request, { error, attempt, tagged, knownAt: started, isWanted });
     throw error;
   } finally {
     watch?.end();
@@ -101,6 +101,8 @@ export function loadFailed(
     readonly error: unknown;
     readonly attempt: ToolAttempt | undefined;
     readonly tagged: Tagged;
+    /** When it began, by `Clock.elapsed()`. */
+    readonly knownAt: number;
     readonly isWanted: () => boolean;
   },
 ): void {

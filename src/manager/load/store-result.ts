@@ -120,14 +120,19 @@ export function isErrorResult(
 export function rememberError(
   core: CacheCore,
   { state, key, options }: AnswerPlace,
-  thrown: { readonly error: unknown; readonly tagged: Tagged; readonly isWanted: () => boolean },
+  thrown: {
+    readonly error: unknown;
+    readonly tagged: Tagged;
+    readonly knownAt: number;
+    readonly isWanted: () => boolean;
+  },
 ): void {
-  const { error, tagged, isWanted } = thrown;
+  const { error, tagged, knownAt, isWanted } = thrown;
   // Whether there is a recording says nothing of the tool.
   if (options.cacheErrors === undefined || isNotRecorded(error)) return;
   try {
     const ttlMs = errorTtl(error, options.cacheErrors);
-    if (ttlMs > 0 && isWanted()) state.errors.remember(key, error, { ttlMs, tagged });
+    if (ttlMs > 0 && isWanted()) state.errors.remember(key, error, { ttlMs, tagged, knownAt });
   } catch (cause) {
     core.failed(asCacheError(cause, `\`cacheErrors\` of \`${state.name}\` failed`), state, key);
   }

@@ -142,6 +142,16 @@ export class Tiers {
     return Promise.resolve(keys.map((key) => (isClosed ? undefined : inMemory(this.peek(key)))));
   }
 
+  /** Whether anything was invalidated that may have to do with this. */
+  mayBeInvalidated(tagged: Tagged): boolean {
+    return this.tags.mayBeInvalidated(tagged);
+  }
+
+  /** Whether it would have been heard of by now if another machine had changed what was known at that time. */
+  isCurrent(knownAt: number): boolean {
+    return this.remote?.isCurrent(knownAt) ?? true;
+  }
+
   /** Stores a value in every tier; tells whether any tier has taken it. */
   put(state: MethodState, key: string, incoming: Incoming): boolean {
     this.reads.supersede(key);
