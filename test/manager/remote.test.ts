@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { CacheManager, type CacheOptions, type Remote, type RemoteTier } from '../../src/index.js';
 import { FakeClock, MemoryRemote } from '../../src/testing/index.js';
 import { gate as makeGate, settle } from '../helper/gate.js';
+import { MapTier } from '../helper/map-tier.js';
 
 const opened: CacheManager[] = [];
 const folders: string[] = [];
@@ -250,6 +251,21 @@ describe('a cache that shares a remote tier', () => {
     expect(await cache.get('search', 'changed')).toBe('new');
     await machine(shared).delete('search', 'kept');
     expect(await cache.get('search', 'kept')).toBeUndefined();
+  });
+
+  it('where it has answered is not stood in for by a value on disk, though a tier between them fails', async () => {
+    const shared = new MemoryRemote();
+    const persistDir = folder();
+    const first = machine(shared, { persist: true, persistDir });
+    await first.set('search', 1, 'old');
+    await first.close();
+    await machine(shared).delete('search', 1);
+    const remote = altered(shared, () => ({ isCurrent: (_, stamp) => stamp === undefined }));
+    const between = new MapTier();
+    between.beforeAnswer = () => Promise.reject(new Error('damaged'));
+    const cache = machine(remote, { persist: true, persistDir, tiers: [between], coherence: 'available' });
+    expect(await cache.get('search', 1)).toBeUndefined();
+    expect(cache.stats().cacheErrors).toBe(1);
   });
 
   it('takes a stale value on disk for a candidate only', async () => {

@@ -172,6 +172,8 @@ class KeySearch {
   readonly #state: MethodState;
   readonly #read: SlowRead;
   #failure: CacheError | undefined;
+  /** Whether the tier that all share has not answered. */
+  #isRemoteAway = false;
   /** The newest that was found and will not do if there is anything newer. */
   #candidate: Candidate | undefined;
   #isConfirmed = true;
@@ -221,7 +223,7 @@ class KeySearch {
     const { coherence } = this.#state.options;
     const candidate = this.#candidate;
     // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
-    const isAnswer = this.#isConfirmed || (this.#failure !== undefined && coherence === 'available');
+    const isAnswer = this.#isConfirmed || (this.#isRemoteAway && coherence === 'available');
     if (this.#read.superseded) this.#settle('superseded');
     else if (candidate !== undefined && isAnswer) return this.#endWith(candidate);
     else this.#settleEmpty();
@@ -254,6 +256,7 @@ class KeySearch {
     const { name } = this.#state;
     const message = `Reading ${name} (${this.key}) from the ${place.slow[at]!.name} tier failed`;
     this.#failure = new CacheError('ERR_STORAGE', message, { cause });
+    this.#isRemoteAway ||= place.slow[at] === place.remote;
     place.failed(this.#failure, this.#state, this.key);
     return this.#read.superseded ? this.#settle('superseded') : true;
   }
