@@ -116,7 +116,7 @@ async function searchSlowTiers(
       // Asked for some of them together: it reads the clock.
       if (which % 16 === 15 && slice?.isOver) await slice.next();
       const search = open[which]!;
-      const goesOn = search.take(outcomes[which], at);
+      const goesOn = search.take(outcomes[which], at, slice !== undefined);
       if (goesOn === true || (goesOn !== false && (await goesOn))) rest.push(search);
     }
     open = rest;
@@ -188,8 +188,11 @@ class KeySearch {
     return this.#read.key;
   }
 
-  /** Takes in what a tier has; tells whether the search goes on. It ends early once the key was written meanwhile. */
-  take(outcome: LookupOutcome, at: number): boolean | Promise<boolean> {
+  /**
+   * Takes in what a tier has; tells whether the search goes on. It ends early once the key was written meanwhile.
+   * @param isLater whether others may have run since the tier has answered
+   */
+  take(outcome: LookupOutcome, at: number, isLater: boolean): boolean | Promise<boolean> {
     const place = this.#place;
     const { remote, clock, slow } = place;
     try {
@@ -198,7 +201,7 @@ class KeySearch {
       if (outcome === undefined) return true;
       const record = outcome;
       place.observe(record.stamp);
-      if (isVoid(place, record, at)) return true;
+      if (isVoid(place, record, isLater ? at + 1 : at)) return true;
       const candidate = this.#candidate;
       if (candidate !== undefined && compareStamps(candidate.record.stamp, record.stamp) > 0) return true;
       // What others may have changed is an answer only once the tier that all share has the same.
@@ -233,7 +236,7 @@ class KeySearch {
   async #endWith(candidate: Candidate): Promise<void> {
     const { record, at } = candidate;
     try {
-      if (isVoid(this.#place, record, at)) this.#settleEmpty();
+      if (isVoid(this.#place, record, at + 1)) this.#settleEmpty();
       else this.#settle(await this.#bringIn(candidate, candidate));
     } catch (error) {
       if (this.#failed(error, at)) this.#settleEmpty();
@@ -271,7 +274,7 @@ class KeySearch {
       const place = this.#place;
       // While it was decoded others have run.
       if (this.#read.superseded) return 'superseded';
-      if (isVoid(place, record, at) || place.slow.some((each) => each.isReplaced(record))) return undefined;
+      if (isVoid(place, record, place.slow.length)) return undefined;
       return asNewInMemory(place, record) ?? this.#admit({ record, at }, above, value);
     });
   }
@@ -297,14 +300,14 @@ function asNewInMemory(place: SearchPlace, { key, stamp }: TierRecord): Found | 
 }
 
 /**
- * Whether a record is to be passed over: its time is over, or something newer is known, to its own tier too, which may have
- * learnt of that while other keys of the search were read.
+ * Whether a record is to be passed over: its time is over, or something newer is known.
+ * @param asked how many of the tiers may know that: those above its own, and its own too once it may have learnt of it since
  */
-function isVoid(place: SearchPlace, record: TierRecord, at: number): boolean {
+function isVoid(place: SearchPlace, record: TierRecord, asked: number): boolean {
   const { expiresAt } = record.metadata;
   if (place.isInvalid(record) || (expiresAt !== null && isOver(record.metadata, place.clock.now())))
     return true;
-  return place.slow.slice(0, at + 1).some((tier) => tier.isReplaced(record));
+  return place.slow.slice(0, asked).some((tier) => tier.isReplaced(record));
 }
 
 function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
