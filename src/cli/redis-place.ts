@@ -2,7 +2,6 @@
 
 import { Option } from 'commander';
 import type { RedisOptions } from '../redis/index.js';
-import { redisUrl } from '../remote/redis-address.js';
 
 /** The flags that name it. */
 export interface RedisFlags {
@@ -59,22 +58,7 @@ export function isUrl(text: string): boolean {
 /** What the flags come to. */
 export function redisOptionsOf({ redis = '', redisPrefix }: RedisFlags): RedisOptions {
   return {
-    ...(redis !== '' && placeOf(redis)),
+    ...(redis !== '' && { url: redis }),
     ...(redisPrefix !== undefined && { prefix: redisPrefix }),
   };
-}
-
-/** One server, or a cluster. A password may hold commas: a node begins with the scheme of its URL. */
-function placeOf(text: string): Pick<RedisOptions, 'url' | 'cluster'> {
-  const [url = '', ...others] = text.split(/,(?=rediss?:\/\/)/i);
-  if (others.length === 0) return { url };
-  // Nodes that these tell of have no URL: what they take is taken for what the first does.
-  const { socket, username, password } = redisUrl(url, '--redis');
-  const { tls } = socket as { readonly tls?: boolean };
-  const defaults = {
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(tls === true && { socket: { tls } }),
-  };
-  return { cluster: { rootNodes: [url, ...others].map((node) => ({ url: node })), defaults } };
 }

@@ -69,7 +69,7 @@ export function redisUrl(url: string, name: string): RedisClientOptions {
   const password = colon < 0 ? '' : decoded(login.slice(colon + 1));
   const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
   if (scheme === 'unix') return { socket: { path: place }, ...credentials };
-  const parts = /^(\[[0-9a-f:]+\]|[^:/?[\]]*)(?::(\d+))?(?:\/(\d*))?(?:\?.*)?$/i.exec(place);
+  const parts = /^(\[[0-9a-f:]+\]|[^:/?,[\]]*)(?::(\d+))?(?:\/(\d*))?(?:\?.*)?$/i.exec(place);
   if (parts === null) throw wrong('whose host, port or database can not be read');
   const [, host = '', port, database] = parts;
   if (port !== undefined && Number(port) > 65_535) throw wrong('with a port above 65535');
@@ -82,6 +82,11 @@ export function redisUrl(url: string, name: string): RedisClientOptions {
     ...credentials,
     ...(database !== undefined && database !== '' && { database: Number(database) }),
   };
+}
+
+/** The URLs in a text, with commas between. A password may hold commas: the next begins with its scheme. */
+export function nodeUrls(text: string | undefined): string[] {
+  return typeof text === 'string' ? text.split(/,\s*(?=rediss?:\/\/)/) : [];
 }
 
 /** What was percent-encoded; what was not stays as it is. */

@@ -23,7 +23,8 @@ export async function locateCluster({ rootNodes, defaults = {} }: RedisClusterOp
   let failure: unknown;
   for (const node of rootNodes) {
     try {
-      return placeOf(await askNode(rootOptions(node, defaults)), defaults as RedisClientOptions);
+      const options = rootOptions(node, defaults);
+      return placeOf(await askNode(options), withAccess(options, defaults as RedisClientOptions));
     } catch (error) {
       failure = error;
     }
@@ -38,6 +39,12 @@ function rootOptions(node: RedisClusterOptions['rootNodes'][number], defaults: o
   const { url, ...own } = node;
   const named = url === undefined ? {} : redisUrl(url, 'cluster.rootNodes');
   return withSocket(defaults as RedisClientOptions, withSocket(named, own as RedisClientOptions));
+}
+
+/** What every node takes: the same as the one that was asked, where nothing else is said. */
+function withAccess({ username, password, socket }: RedisClientOptions, defaults: RedisClientOptions) {
+  const { tls } = socket as { readonly tls?: unknown };
+  return withSocket({ username, password, socket: { tls } }, defaults);
 }
 
 async function askNode(options: RedisClientOptions): Promise<SlotRange[]> {

@@ -11,13 +11,14 @@ import {
   text,
   trueOrFalse,
 } from '../option-checks.js';
-import { type Environment, environmentAddress, redisUrl, withSocket } from './redis-address.js';
+import { type Environment, environmentAddress, nodeUrls, redisUrl, withSocket } from './redis-address.js';
 import type { RedisClientOptions } from './redis-library.js';
 
 /** Where the server is, and how the tier behaves. Without any of `url`, `client`, `cluster`, `sentinel`: what the environment says. */
 export interface RedisOptions {
   /**
-   * `redis://user:password@host:6379/0`, or `rediss://` for TLS. A password may hold any character, percent-encoded or not.
+   * `redis://user:password@host:6379/0`, or `rediss://` for TLS; several of them with commas between are nodes of a cluster. A
+   * password may hold any character, percent-encoded or not.
    * @default REDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_USERNAME, REDIS_PASSWORD, REDIS_DB and REDIS_TLS
    */
   readonly url?: string | undefined;
@@ -97,7 +98,10 @@ export interface RedisClientLike {
 export interface RedisClusterOptions {
   /** Nodes that are asked, one after the other, until one answers. */
   readonly rootNodes: readonly { readonly url?: string; readonly socket?: object }[];
-  /** Options of the connections to every node, such as `username`, `password` and `socket: { tls: true }`. */
+  /**
+   * Options of the connections to every node, such as `username`, `password` and `socket: { tls: true }`. What is left out of
+   * those three is for all nodes as it is for the named one that tells of them.
+   */
   readonly defaults?: object | undefined;
 }
 
@@ -183,7 +187,9 @@ export function resolveRedisOptions(
     );
   }
   const more = all.clientOptions === undefined ? {} : objectOf(all.clientOptions, 'clientOptions');
-  const client = withSocket(placeOf(options, environment), more as RedisClientOptions);
+  const cluster = clusterOf(options, environment, more as RedisClientOptions);
+  const place = cluster === undefined ? placeOf(options, environment) : {};
+  const client = withSocket(place, more as RedisClientOptions);
   const heartbeat = positiveDuration(all.heartbeat, 'heartbeat', 'a duration above 0');
   const remoteTimeout = positiveDuration(all.remoteTimeout, 'remoteTimeout', 'a duration above 0');
   const least = heartbeat + remoteTimeout;
@@ -198,7 +204,7 @@ export function resolveRedisOptions(
   return {
     client,
     sentinel: all.sentinel && checkedSentinel(all.sentinel),
-    cluster: all.cluster && checkedCluster(all.cluster, more as RedisClientOptions),
+    cluster,
     prefix,
     database: typeof client['database'] === 'number' ? client['database'] : 0,
     remoteTimeout,
@@ -221,8 +227,21 @@ function objectOf<T>(value: T, path: string, what = 'an object'): T & object {
   return value;
 }
 
+/** A cluster that is given, or the nodes of one in the place of a URL. */
+function clusterOf(
+  { cluster, client, sentinel, url }: RedisOptions,
+  environment: Environment,
+  more: RedisClientOptions,
+): RedisClusterOptions | undefined {
+  if (cluster !== undefined) return checkedCluster(cluster, more, 'cluster.rootNodes');
+  if (client !== undefined || sentinel !== undefined) return undefined;
+  const urls = nodeUrls(url ?? environment['REDIS_URL']);
+  if (urls.length < 2) return undefined;
+  const rootNodes = urls.map((each) => ({ url: each }));
+  return checkedCluster({ rootNodes }, more, url === undefined ? 'REDIS_URL' : 'url');
+}
+
 function placeOf(options: RedisOptions, environment: Environment): RedisClientOptions {
-  if (options.cluster !== undefined) return {};
   if (options.sentinel !== undefined) {
     return withSocket({}, (options.sentinel.nodeClientOptions ?? {}) as RedisClientOptions);
   }
@@ -251,7 +270,12 @@ function checkedSentinel(sentinel: RedisSentinelOptions): RedisSentinelOptions {
   return sentinel;
 }
 
-function checkedCluster(cluster: RedisClusterOptions, more: RedisClientOptions): RedisClusterOptions {
+/** @param path what holds the nodes */
+function checkedCluster(
+  cluster: RedisClusterOptions,
+  more: RedisClientOptions,
+  path: string,
+): RedisClusterOptions {
   const { rootNodes, defaults = {} } = objectOf(cluster, 'cluster');
   const isList = Array.isArray(rootNodes) && rootNodes.length > 0;
   if (!isList) {
@@ -259,7 +283,7 @@ function checkedCluster(cluster: RedisClusterOptions, more: RedisClientOptions):
   }
   for (const node of rootNodes) {
     const { url } = objectOf(node, 'cluster.rootNodes', 'a list of `{ url }` or `{ socket }`');
-    if (url !== undefined) redisUrl(url, 'cluster.rootNodes');
+    if (url !== undefined) redisUrl(url, path);
   }
   objectOf(defaults, 'cluster.defaults');
   return { rootNodes, defaults: withSocket(defaults as RedisClientOptions, more) };

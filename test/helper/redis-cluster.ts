@@ -2,20 +2,37 @@
 
 import { expect, vi } from 'vitest';
 import { freePort, RedisServer } from './redis-server.js';
+import type { RedisCertificate } from './redis-tls.js';
 
 const slots = 16_384;
+const count = 3;
+
+export interface RedisClusterInit {
+  /** The nodes listen for TLS too, and talk to each other by it. */
+  readonly certificate?: RedisCertificate;
+}
 
 export class RedisCluster {
   readonly nodes: readonly RedisServer[];
+  /** Where they listen for TLS. */
+  readonly tlsPorts: readonly number[];
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: readonly RedisServer[], tlsPorts: readonly number[]) {
     this.nodes = nodes;
+    this.tlsPorts = tlsPorts;
   }
 
-  static async start(count = 3): Promise<RedisCluster> {
+  static async start({ certificate }: RedisClusterInit = {}): Promise<RedisCluster> {
     const nodes: RedisServer[] = [];
+    const tlsPorts: number[] = [];
     for (let at = 0; at < count; at += 1) {
       const bus = await freePort();
+      const tls: string[] = [];
+      if (certificate !== undefined) {
+        const port = await freePort();
+        tlsPorts.push(port);
+        tls.push(...certificate.argsFor(port), '--tls-cluster', 'yes');
+      }
       const args = [
         '--cluster-enabled',
         'yes',
@@ -24,9 +41,9 @@ export class RedisCluster {
         '--cluster-port',
         String(bus),
       ];
-      nodes.push(await RedisServer.start({ args: [...args, '--appendonly', 'no'] }));
+      nodes.push(await RedisServer.start({ args: [...args, ...tls, '--appendonly', 'no'] }));
     }
-    const cluster = new RedisCluster(nodes);
+    const cluster = new RedisCluster(nodes, tlsPorts);
     const [first, ...others] = nodes;
     const firstBus = await busOf(first!);
     for (const [at, node] of nodes.entries()) {
@@ -43,6 +60,13 @@ export class RedisCluster {
   /** What `redis()` takes. */
   get options(): { rootNodes: { url: string }[] } {
     return { rootNodes: this.nodes.map(({ url }) => ({ url })) };
+  }
+
+  /** From now on nobody gets in but with a password, by TLS. */
+  async closeAllButTls(password: string): Promise<void> {
+    for (const node of this.nodes) {
+      await node.command('CONFIG', 'SET', 'requirepass', password, 'port', '0');
+    }
   }
 
   /** Resolves once every node takes the cluster for whole. */

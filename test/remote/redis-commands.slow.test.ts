@@ -1,15 +1,12 @@
 /** What a client sends, counted by MONITOR; clocks that are apart; TLS. */
 
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
 import { closeMachines, openMachine } from '../helper/redis-caches.js';
 import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
+import { RedisCertificate } from '../helper/redis-tls.js';
 
 afterEach(closeMachines);
 afterAll(stopServers);
@@ -77,27 +74,10 @@ it('sends nothing but a sign of life when idle', async () => {
 });
 
 it('connects over TLS with a password', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'toolstash-tls-'));
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  execFileSync(
-    'openssl',
-    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-keyout', key, '-out', cert, ...subject],
-    { stdio: 'ignore' },
-  );
+  const certificate = new RedisCertificate();
   const port = await freePort();
-  const tls = [
-    '--tls-port',
-    String(port),
-    '--tls-cert-file',
-    cert,
-    '--tls-key-file',
-    key,
-    '--tls-ca-cert-file',
-    cert,
-  ];
-  await RedisServer.start({ args: [...tls, '--tls-auth-clients', 'no', '--requirepass', 'pass word'] });
-  const ca = readFileSync(cert);
+  await RedisServer.start({ args: [...certificate.argsFor(port), '--requirepass', 'pass word'] });
+  const { ca } = certificate;
   const remote = redis({
     url: `rediss://:pass word@localhost:${port}`,
     clientOptions: { socket: { ca } },
@@ -110,5 +90,5 @@ it('connects over TLS with a password', async () => {
   await other.open();
   expect(await other.get('search', 1)).toBe('over TLS');
   await Promise.all([one.close(), other.close()]);
-  rmSync(folder, { recursive: true });
+  certificate.remove();
 });

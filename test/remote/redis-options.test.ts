@@ -26,6 +26,19 @@ describe('the options of redis()', () => {
     expect(at({}, { REDIS_URL: url, REDIS_HOST: 'elsewhere' })).toMatchObject(expected);
   });
 
+  it('read several URLs as nodes of a cluster', () => {
+    const [one, other] = ['rediss://me:a,b/c@one:7000', 'rediss://two'];
+    const cluster = { rootNodes: [{ url: one }, { url: other }], defaults: { socket: { ca: 'x' } } };
+    const more = { clientOptions: { socket: { ca: 'x' } } };
+    expect(resolveRedisOptions({ url: `${one},${other}`, ...more }, {})).toMatchObject({ cluster });
+    const environment = { REDIS_URL: `${one}, ${other}`, REDIS_DB: '3' };
+    expect(resolveRedisOptions(more, environment)).toMatchObject({ cluster, database: 0 });
+    // What is given in the program goes before what the environment says.
+    for (const given of [{ url: one }, { client: { options: { socket: { host: 'h' } } } }])
+      expect(resolveRedisOptions(given, environment).cluster).toBeUndefined();
+    expect(at({ url: one })).toMatchObject({ password: 'a,b/c', socket: { host: 'one' } });
+  });
+
   it('read the environment, in which what is empty is not there', () => {
     const environment = {
       REDIS_HOST: 'h',
@@ -85,6 +98,9 @@ describe('the options of redis()', () => {
       /`REDIS_PORT` to be an integer from 0 to 65535, got `'x'`/,
     );
     expect(() => at({}, { REDIS_URL: 'x' })).toThrow(/`REDIS_URL`/);
+    expect(() => at({}, { REDIS_URL: 'redis://a,redis://b:x' })).toThrow(
+      /`REDIS_URL` to be .* can not be read/,
+    );
     expect(() => at({}, { REDIS_TLS: 'maybe' })).toThrow(
       /`REDIS_TLS` to be `true` or `false`, got `'maybe'`/,
     );
@@ -114,7 +130,17 @@ describe('the options of redis()', () => {
   });
 
   it('show no password', () => {
-    for (const url of ['redis://:secret@host:port', 'xredis://:secret@host', 'redis://:secret@[']) {
+    const several = [
+      'redis://:secret@a,redis://:secret@b:port',
+      'redis://:secret@a,b',
+      'redis://:secret,redis://a',
+    ];
+    for (const url of [
+      'redis://:secret@host:port',
+      'xredis://:secret@host',
+      'redis://:secret@[',
+      ...several,
+    ]) {
       const failed = () => at({ url });
       try {
         failed();
