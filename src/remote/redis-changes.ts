@@ -76,11 +76,32 @@ export class RedisChanges {
   set(change: Extract<NewChange, { kind: 'key' }>, { head, tail }: ValueParts, life: number): void {
     const pending = this.#outbox.add(change);
     const { link, space } = this.#init;
-    const { keys, args } = space.ofKey(change.key);
-    const rest = [...callerOf(change.stamp), head, tail, String(life), `${change.key}${change.method}`];
-    pending.over = link.connections;
-    void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
+    const { connections } = link;
+    pending.over = connections;
+    const send = () => {
+      // Meanwhile it may have been changed again, or have become a deletion.
+      if (link.connections !== connections || !this.#outbox.has(pending)) return;
+      const { keys, args } = space.ofKey(change.key);
+      const stamp = { ...change.stamp, time: Math.max(change.stamp.time, space.markerTime() + 1) };
+      const rest = [...callerOf(stamp), head, tail, String(life), `${change.key}${change.method}`];
+      void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
+    };
+    const cleared = this.cleared();
+    if (cleared === undefined) send();
+    else void cleared.then(send);
     if (!link.isUsable) this.#outbox.bound();
+  }
+
+  /**
+   * Resolves once the clearings of this machine are made, `undefined` where none is under way. In a cluster other servers than
+   * theirs stamp values, which would be taken for older than a clearing that comes to its server later.
+   */
+  cleared(): Promise<void> | undefined {
+    return this.#init.space.isCluster && this.#outbox.hasClearing ? this.#allCleared() : undefined;
+  }
+
+  async #allCleared(): Promise<void> {
+    while (this.#outbox.hasClearing) await this.#outbox.progress();
   }
 
   /** Resolves when a key has no change left that Redis does not know. */

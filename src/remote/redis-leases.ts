@@ -1,5 +1,6 @@
 /** Tokens of loads, as the server gives, renews and takes them back. */
 
+import type { RedisChanges } from './redis-changes.js';
 import type { RedisLink } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
 import { texts } from './redis-space.js';
@@ -11,6 +12,7 @@ import { stampText } from './redis-value.js';
 export interface RedisLeasesInit {
   readonly link: RedisLink;
   readonly space: RedisSpaces;
+  readonly changes: RedisChanges;
   readonly leaseMs: number;
   readonly onLostEpoch: () => void;
   readonly onError: (cause: unknown, message: string) => void;
@@ -24,7 +26,24 @@ export class RedisLeases implements Leases {
   }
 
   async take({ key, token, mode, known }: LeaseArguments): Promise<LeaseReply> {
-    const { link, space, leaseMs, onLostEpoch, onError } = this.#init;
+    const { link, onLostEpoch, onError } = this.#init;
+    try {
+      const reply = await link.inTime(() => {
+        const cleared = this.#init.changes.cleared();
+        const take = () => this.#take({ key, token, mode, known });
+        return cleared === undefined ? take() : cleared.then(take);
+      });
+      const [outcome, stamp = ''] = texts(reply, 1);
+      if (outcome !== 'epoch') return { outcome: outcome as LeaseReply['outcome'], stamp };
+      onLostEpoch();
+    } catch (error) {
+      onError(error, `Asking Redis for the right to load ${key} failed`);
+    }
+    return { outcome: 'unknown', stamp: '' };
+  }
+
+  #take({ key, token, mode, known }: LeaseArguments): Promise<unknown> {
+    const { link, space, leaseMs } = this.#init;
     const { keys, args } = space.ofKey(key);
     // In a cluster another server has stamped the markers: what is loaded now is newer.
     const floor = Math.max(known?.time ?? 0, space.markerTime());
@@ -36,15 +55,7 @@ export class RedisLeases implements Leases {
       floor === 0 ? '' : String(floor),
       space.epochOf(key),
     ];
-    try {
-      const reply = await link.inTime(() => link.run(redisScripts.lease, keys, [...args, ...rest]));
-      const [outcome, stamp = ''] = texts(reply, 1);
-      if (outcome !== 'epoch') return { outcome: outcome as LeaseReply['outcome'], stamp };
-      onLostEpoch();
-    } catch (error) {
-      onError(error, `Asking Redis for the right to load ${key} failed`);
-    }
-    return { outcome: 'unknown', stamp: '' };
+    return link.run(redisScripts.lease, keys, [...args, ...rest]);
   }
 
   async release({ key, token }: RedisTicket): Promise<void> {

@@ -22,6 +22,8 @@ export class RedisOutbox {
   readonly #limit: number;
   readonly #changes = new Map<string, PendingChange>();
   readonly #settled = new Set<() => void>();
+  /** How many of them are clearings. */
+  #clearings = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -31,12 +33,18 @@ export class RedisOutbox {
     return this.#changes.size;
   }
 
+  /** Whether a method, a tag or everything is still to be cleared. */
+  get hasClearing(): boolean {
+    return this.#clearings > 0;
+  }
+
   /** Takes a change in; of one key or name the newest counts. */
   add(change: NewChange, isLate = false): PendingChange {
     const id = idOf(change);
     const known = this.#changes.get(id);
     if (known !== undefined && compareStamps(known.change.stamp, change.stamp) > 0) return known;
     const pending = { change, isLate, over: undefined };
+    if (known === undefined && change.kind !== 'key') this.#clearings += 1;
     // In the order in which they came.
     this.#changes.delete(id);
     this.#changes.set(id, pending);
@@ -49,7 +57,7 @@ export class RedisOutbox {
     if (first === undefined) return;
     let { stamp } = first.change;
     for (const { change } of others) if (compareStamps(change.stamp, stamp) > 0) ({ stamp } = change);
-    this.#changes.clear();
+    this.clear();
     this.add({ kind: 'method', method: undefined, stamp }, true);
   }
 
@@ -60,7 +68,10 @@ export class RedisOutbox {
 
   /** Redis has acknowledged a change. */
   acknowledge(pending: PendingChange): void {
-    if (this.has(pending)) this.#changes.delete(idOf(pending.change));
+    if (this.has(pending)) {
+      this.#changes.delete(idOf(pending.change));
+      if (pending.change.kind !== 'key') this.#clearings -= 1;
+    }
     this.#wake();
   }
 
@@ -81,6 +92,7 @@ export class RedisOutbox {
   /** Forgets all of them. */
   clear(): void {
     this.#changes.clear();
+    this.#clearings = 0;
   }
 
   /** Resolves when anything was acknowledged or has failed. */

@@ -112,7 +112,7 @@ export class RedisTier implements RemoteTier {
     this.#turns = new RedisTurns({
       ...{ writer, clock, leaseMs: options.leaseTtl, waitTimeout: options.waitTimeout },
       leases: new RedisLeases({
-        ...{ link: this.#link, space: this.#space, leaseMs: options.leaseTtl },
+        ...{ link: this.#link, space: this.#space, changes: this.#changes, leaseMs: options.leaseTtl },
         onLostEpoch: () => this.#lostEpoch(),
         onError: (error, message) => this.#failed(error, message),
       }),
