@@ -1,10 +1,11 @@
 /**
  * A 4.6 KB JSON response from a cache before Express and before a bare Node handler, beside a first middleware that ends
- * with the same bytes, and `apicache`. The load comes from this process, each server has its own; rounds alternate.
+ * with the same bytes, and `apicache`. The load comes from this process, each server has its own; where there is `taskset`
+ * the load has one core and the servers another. Rounds alternate.
  * `node bench/http/main.mjs [rounds] [seconds]`, then memory over 200,000 requests of 20,000 URLs.
  */
 
-import { fork } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { cpus } from 'node:os';
@@ -17,12 +18,36 @@ const kinds = ['first', 'toolstash', 'apicache'];
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
+/** What runs a program on a core, where the system has a way to say so. */
+const onCore = hasTaskset() ? (core) => ['taskset', '-c', String(core)] : () => [];
+
+function hasTaskset() {
+  try {
+    // The load's own: all threads of this process.
+    execFileSync('taskset', ['-a', '-c', '-p', '1', String(process.pid)]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function start(framework, kind) {
-  const child = fork(fileURLToPath(new URL('server.mjs', import.meta.url)), [framework, kind], {
-    execArgv: ['--expose-gc'],
+  const script = fileURLToPath(new URL('server.mjs', import.meta.url));
+  const [command, ...args] = [...onCore(0), process.execPath, '--expose-gc', script, framework, kind];
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // As on a real server: `apicache` adds headers elsewhere.
+    env: { ...process.env, NODE_ENV: 'production' },
   });
   const [{ port }] = await once(child, 'message');
   return { child, port };
+}
+
+/** What a server has used of its core and its memory. */
+async function usage({ child }) {
+  child.send('usage');
+  const [used] = await once(child, 'message');
+  return used;
 }
 
 /** Keeps connections busy, one request at a time each, until `isOver`; gives the microseconds that each took. */
@@ -72,46 +97,60 @@ const during = (ms) => {
 console.log(
   `Node ${process.versions.node} · ${cpus().length} × ${cpus()[0]?.model} · ${new Date().toISOString().slice(0, 10)}`,
 );
+const shown = ['content-type', 'content-length', 'content-encoding', 'etag', 'cache-control', 'age'];
 for (const framework of ['express', 'node']) {
   const servers = {};
+  const bodies = new Set();
   for (const kind of kinds) {
     servers[kind] = await start(framework, kind);
     await load(servers[kind].port, () => '/items', during(1_000));
+    const answer = await fetch(`http://127.0.0.1:${servers[kind].port}/items`);
+    bodies.add(await answer.text());
+    const headers = shown.flatMap((name) =>
+      answer.headers.has(name) ? [`${name}: ${answer.headers.get(name)}`] : [],
+    );
+    console.log(`${framework}, ${kind}: ${headers.join(', ')}`);
   }
-  const perSecond = Object.fromEntries(kinds.map((kind) => [kind, []]));
-  const slowest = Object.fromEntries(kinds.map((kind) => [kind, []]));
+  if (bodies.size !== 1) throw new Error(`Expected one body, got ${bodies.size}`);
+  const measured = Object.fromEntries(kinds.map((kind) => [kind, { perSecond: [], cpu: [], slowest: [] }]));
   for (let round = 0; round < rounds; round++) {
     for (const kind of round % 2 === 0 ? kinds : kinds.toReversed()) {
+      const { perSecond, cpu, slowest } = measured[kind];
+      const before = await usage(servers[kind]);
       const times = await load(servers[kind].port, () => '/items', during(seconds * 1000));
-      perSecond[kind].push(times.length / seconds);
-      slowest[kind].push(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]);
+      const after = await usage(servers[kind]);
+      perSecond.push(times.length / seconds);
+      cpu.push((after.cpu - before.cpu) / times.length);
+      slowest.push(times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.99)]);
     }
   }
   console.log(
-    `\n### ${framework}\n\n| before the route | requests/s | × first | × apicache | p99, µs |\n| --- | ---: | ---: | ---: | ---: |`,
+    `\n### ${framework}\n\n| before the route | requests/s | × first | × apicache | server's CPU time, µs | p99, µs |\n| --- | ---: | ---: | ---: | ---: | ---: |`,
   );
   for (const kind of kinds) {
+    const { perSecond, cpu, slowest } = measured[kind];
     const ratio = (other) =>
-      median(perSecond[kind].map((each, at) => each / perSecond[other][at])).toFixed(2);
+      median(perSecond.map((each, at) => each / measured[other].perSecond[at])).toFixed(2);
     console.log(
-      `| ${kind} | ${Math.round(median(perSecond[kind]))} | ${ratio('first')} | ${ratio('apicache')} | ${Math.round(median(slowest[kind]))} |`,
+      `| ${kind} | ${Math.round(median(perSecond))} | ${ratio('first')} | ${ratio('apicache')} | ${median(cpu).toFixed(1)} | ${Math.round(median(slowest))} |`,
     );
   }
   for (const { child } of Object.values(servers)) child.kill();
 }
 
-const { child, port } = await start('node', 'toolstash');
+const server = await start('node', 'toolstash');
 console.log(
-  '\n### Memory: 200,000 requests of 20,000 URLs, 5,000 entries\n\n| requests | heap, MB | rss, MB |\n| ---: | ---: | ---: |',
+  '\n### Memory: 200,000 requests of 20,000 URLs, 5,000 entries\n\n| requests | heap, MB | outside, MB | rss, MB |\n| ---: | ---: | ---: | ---: |',
 );
 for (let step = 1; step <= 5; step++) {
   await load(
-    port,
+    server.port,
     (at) => `/items?page=${at % 20_000}`,
     (count) => count >= 40_000,
   );
-  child.send('memory');
-  const [{ heap, rss }] = await once(child, 'message');
-  console.log(`| ${step * 40_000} | ${(heap / 1e6).toFixed(1)} | ${(rss / 1e6).toFixed(0)} |`);
+  const { heap, external, rss } = await usage(server);
+  console.log(
+    `| ${step * 40_000} | ${(heap / 1e6).toFixed(1)} | ${(external / 1e6).toFixed(1)} | ${(rss / 1e6).toFixed(0)} |`,
+  );
 }
-child.kill();
+server.child.kill();

@@ -49,9 +49,9 @@ const server = createServer(listener()).listen(0, '127.0.0.1', () =>
   process.send({ port: server.address().port }),
 );
 process.on('disconnect', () => process.exit());
-process.on('message', (message) => {
-  if (message === 'memory') {
-    globalThis.gc?.();
-    process.send({ heap: process.memoryUsage().heapUsed, rss: process.memoryUsage().rss });
-  }
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  globalThis.gc?.();
+  const { heapUsed: heap, external, rss } = process.memoryUsage();
+  process.send({ cpu: user + system, heap, external, rss });
 });

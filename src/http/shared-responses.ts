@@ -5,7 +5,7 @@
  * and the requests that it is not for are looked up again with those in the key.
  */
 
-import type { LoaderContext, LoadOptions, MethodCache } from '../index.js';
+import type { LoaderContext, MethodCache } from '../index.js';
 import type { Capture, Captured, Exchange } from './exchange.js';
 import { baseKey, isCacheable, pathTag, type RequestFacts, variantKey } from './request-key.js';
 import type { ResolvedResponseCacheOptions } from './response-cache-options.js';
@@ -31,12 +31,17 @@ type NoResponse = { readonly v: 0; readonly why: 'unshared' | 'error' | 'aborted
 
 type Found = StoredResponse | 'answered' | 'again' | 'pass';
 
+/** One client's wait for a load that it may come to lead. */
+interface Wait {
+  state: 'waiting' | 'leading' | 'gone';
+  led: Promise<Captured> | undefined;
+}
+
 /** The responses of one `responseCache`. */
 export class SharedResponses {
   readonly options: ResolvedResponseCacheOptions;
   readonly #method: MethodCache;
   readonly #tags = new WeakMap<object, readonly string[]>();
-  readonly #loadOptions: LoadOptions;
   /** Renewals under way, by key. */
   readonly #renewals = new Map<string, Promise<void>>();
   /** Until when (epoch ms) the responses of a key are taken for not shareable. */
@@ -44,13 +49,12 @@ export class SharedResponses {
 
   constructor(options: ResolvedResponseCacheOptions) {
     this.options = options;
-    this.#method = options.cache.method(options.method);
-    this.#loadOptions = Object.freeze({
+    this.#method = options.cache.method(options.method).under({
       // What a response says of itself decides, and a route can't be run behind its client's back.
       ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, softTimeout: false },
       ...{ jitter: 0, negativeTtl: false, sliding: false, cacheErrors: false, isError: false },
       tags: (value: unknown) => this.#tags.get(value as object) ?? [],
-    } as const);
+    });
   }
 
   /** Makes void what is stored of paths, and what is on its way there. */
@@ -78,7 +82,9 @@ export class SharedResponses {
     let hasWaited = false;
     for (let turn = 0; turn < mostTurns; turn++) {
       const key = names.length === 0 ? base : variantKey(base, names, facts);
-      const found = await this.#find(key, exchange);
+      const search = this.#find(key, exchange);
+      // What memory has is not awaited: its client is answered within the call.
+      const found = search instanceof Promise ? await search : search;
       if (found === 'answered') return;
       if (found === 'pass') return exchange.pass();
       if (found === 'again') continue;
@@ -112,33 +118,36 @@ export class SharedResponses {
     return exchange.pass();
   }
 
-  /** What the cache has under a key, else its route's answer. */
-  async #find(key: string, exchange: Exchange): Promise<Found> {
+  /** What the cache has under a key, else its route's answer; what memory has is no promise. */
+  #find(key: string, exchange: Exchange): Found | Promise<Found> {
     const { facts } = exchange;
     const until = this.#unshared.size === 0 ? undefined : this.#unshared.get(key);
     if (until !== undefined && this.options.clock.now() < until) return 'pass';
     const isOnlyCached = this.options.heedsClient && askedFor(facts)?.has('only-if-cached') === true;
-    if (facts.method === 'HEAD' || isOnlyCached) {
-      // A cache that fails or is closed has nothing: the route answers.
-      const found = await this.#method.get(key).catch(() => undefined);
-      if (isStoredResponse(found)) return found;
-      if (!isOnlyCached) return 'pass';
-      exchange.refuse();
-      return 'answered';
-    }
-    let state: 'waiting' | 'leading' | 'gone' = 'waiting';
-    let led: Promise<Captured> | undefined;
-    const answer = this.#method.getOrSet<unknown>(
-      key,
-      (context) => {
-        // Who has waited too long runs the route itself; a load that another call starts later is none of this client's.
-        if (state !== 'waiting') return this.#none(context, 'aborted');
-        state = 'leading';
-        led = exchange.lead(this.#capture(facts, undefined));
-        return this.#loaded(key, led, context);
-      },
-      this.#loadOptions,
-    );
+    if (facts.method === 'HEAD' || isOnlyCached) return this.#stored(key, exchange, isOnlyCached);
+    const wait: Wait = { state: 'waiting', led: undefined };
+    const answer = this.#method.getOrSetAtOnce<unknown>(key, (context) => {
+      // Who has waited too long runs the route itself; a load that another call starts later is none of this client's.
+      if (wait.state !== 'waiting') return this.#none(context, 'aborted');
+      wait.state = 'leading';
+      wait.led = exchange.lead(this.#capture(facts, undefined));
+      return this.#loaded(key, wait.led, context);
+    });
+    return answer instanceof Promise ? this.#awaited(answer, wait) : foundIn(answer);
+  }
+
+  /** What is stored under a key, for a client for whom no route is run. */
+  async #stored(key: string, exchange: Exchange, isOnlyCached: boolean): Promise<Found> {
+    // A cache that fails or is closed has nothing: the route answers.
+    const found = await this.#method.get(key).catch(() => undefined);
+    if (isStoredResponse(found)) return found;
+    if (!isOnlyCached) return 'pass';
+    exchange.refuse();
+    return 'answered';
+  }
+
+  /** What comes of a load that this client has begun or joined. */
+  async #awaited(answer: Promise<unknown>, wait: Wait): Promise<Found> {
     let isSettled = false;
     const settled = answer.then(
       (value) => {
@@ -153,17 +162,16 @@ export class SharedResponses {
     );
     await undefined;
     const value =
-      isSettled || state !== 'waiting'
+      isSettled || wait.state !== 'waiting'
         ? await settled
-        : await this.#inTime(settled, () => state === 'waiting');
-    if ((state as string) === 'leading') {
+        : await this.#inTime(settled, () => wait.state === 'waiting');
+    if (wait.state === 'leading') {
       // The cache may have given the load up, while the route goes on and may still fail.
-      await led;
+      await wait.led;
       return 'answered';
     }
-    state = 'gone';
-    if (isStoredResponse(value)) return value;
-    return (value as NoResponse | undefined)?.why === 'aborted' ? 'again' : 'pass';
+    wait.state = 'gone';
+    return foundIn(value);
   }
 
   /** A promise's value, or `undefined` where it takes longer than a client waits for another. */
@@ -183,14 +191,10 @@ export class SharedResponses {
   /** Runs the route for a client whose stored response may not be used, and replaces it. */
   async #replace(key: string, exchange: Exchange, fallback: StoredResponse | undefined): Promise<void> {
     let led: Promise<Captured> | undefined;
-    const refreshed = this.#method.refresh<unknown>(
-      key,
-      (context) => {
-        led = exchange.lead(this.#capture(exchange.facts, fallback));
-        return this.#loaded(key, led, context, true);
-      },
-      this.#loadOptions,
-    );
+    const refreshed = this.#method.refresh<unknown>(key, (context) => {
+      led = exchange.lead(this.#capture(exchange.facts, fallback));
+      return this.#loaded(key, led, context, true);
+    });
     this.#watch(key, refreshed);
     // What failed is counted by the cache; the client hears of it below, or from the route.
     await refreshed.catch(() => undefined);
@@ -202,7 +206,7 @@ export class SharedResponses {
   #renew(key: string, renew: NonNullable<Exchange['renew']>, facts: RequestFacts): void {
     const load = (context: LoaderContext) =>
       this.#loaded(key, renew(this.#capture(facts, undefined)), context, true);
-    this.#watch(key, this.#method.refresh<unknown>(key, load, this.#loadOptions));
+    this.#watch(key, this.#method.refresh<unknown>(key, load));
   }
 
   /** Notes a renewal until it has ended, or takes longer than anybody waits. Its failure is counted by the cache. */
@@ -277,4 +281,10 @@ export class SharedResponses {
       break;
     }
   }
+}
+
+/** What a value of the cache is to a client that has not led its load. */
+function foundIn(value: unknown): Found {
+  if (isStoredResponse(value)) return value;
+  return (value as NoResponse | undefined)?.why === 'aborted' ? 'again' : 'pass';
 }

@@ -6,8 +6,10 @@ import { allInSlices } from '../next-turn.js';
 import {
   type LoadOptions,
   type LookupOptions,
+  type MethodOptions,
   type ResolvedMethodOptions,
   resolveCallOptions,
+  resolveMethodOptions,
   type SetOptions,
 } from '../options.js';
 import { asker, type CallOptions } from '../recorded-tools.js';
@@ -39,7 +41,7 @@ import { MethodLoads } from './load/method-loads.js';
 import { addKnownKey, storedOrigin } from './load/store-result.js';
 import { type Lookup, MethodLookups, unreadable, valueIn } from './lookup.js';
 import { getMany } from './lookup-many.js';
-import { type MethodState, statsOf } from './method-context.js';
+import { type MethodState, stateUnder, statsOf } from './method-context.js';
 
 const noOptions: LoadOptions = Object.freeze({});
 
@@ -69,6 +71,14 @@ export class MethodCache {
   /** @internal */
   get options(): ResolvedMethodOptions {
     return this.#state.options;
+  }
+
+  /** The same method under options of a caller's own, read once for all its calls. @internal */
+  under(options: MethodOptions): MethodCache {
+    return new MethodCache(
+      this.#core,
+      stateUnder(this.#state, resolveMethodOptions(options, '', this.#state.options)),
+    );
   }
 
   /** The key of a call. @throws UnhashableParamsError */
@@ -177,6 +187,11 @@ export class MethodCache {
    * `CircuitOpenError`, `QueueFullError`.
    */
   getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): Promise<T> {
+    return Promise.resolve(this.getOrSetAtOnce(params, loader, options));
+  }
+
+  /** `getOrSet`, but what memory has fresh is no promise. @internal */
+  getOrSetAtOnce<T>(params: unknown, loader: Loader<T>, options: LoadOptions = noOptions): T | Promise<T> {
     const malformed = options === noOptions ? undefined : this.#problemWith(options);
     if (malformed !== undefined) return Promise.reject(malformed);
     return this.#loads.getOrSet(

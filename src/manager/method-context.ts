@@ -129,6 +129,13 @@ export class MethodState implements SharedMethodState {
   }
 }
 
+/** A method under options of one of its callers, who shares the rest with the others. */
+export function stateUnder(shared: MethodState, options: ResolvedMethodOptions): MethodState {
+  if (!haveSameTtl(options, shared.options)) shared.hasOtherTtls = true;
+  if (options.keepParams !== undefined) shared.hasOtherParams = true;
+  return new MethodState(shared.name, options, shared);
+}
+
 /** Longer params, in bytes, are held as they are: to look whether they are held already would take too long. */
 const mostShared = 16_384;
 

@@ -6,12 +6,11 @@ import type { CopyingCall, KnownArguments } from '../key/argument-index.js';
 import { type MethodOptions, type ResolvedMethodOptions, resolveMethodOptions } from '../options.js';
 import type { KnownCall, SyncToolCall, ToolCall, WhyUncached, WrapHost, WrapTarget } from '../wrap/host.js';
 import type { CacheCore } from './cache-context.js';
-import { haveSameTtl } from './create-entry.js';
 import { clearCache, deleteEntry } from './deletion.js';
 import { SyncLoads } from './load/get-or-set-sync.js';
 import { MethodLoads } from './load/method-loads.js';
 import { MethodLookups } from './lookup.js';
-import { MethodState } from './method-context.js';
+import { type MethodState, stateUnder } from './method-context.js';
 
 /** The manager's side of `WrapHost`. */
 export class ManagerHost implements WrapHost {
@@ -29,9 +28,7 @@ export class ManagerHost implements WrapHost {
     const shared = this.#core.state(name);
     const own = resolveMethodOptions(options, '', withErrors(shared.options, isError));
     refuseIdleOptions(options, '', own);
-    if (!haveSameTtl(own, shared.options)) shared.hasOtherTtls = true;
-    if (own.keepParams !== undefined) shared.hasOtherParams = true;
-    return new ManagerTarget(this.#core, new MethodState(name, own, shared));
+    return new ManagerTarget(this.#core, stateUnder(shared, own));
   }
 
   clear(name: string): void {
@@ -102,7 +99,7 @@ class ManagerTarget implements WrapTarget {
   }
 
   getOrSet<T>(params: unknown, call: ToolCall<T>): Promise<T> {
-    return this.#loads.getOrSet(params, (context) => call.run(context), call);
+    return Promise.resolve(this.#loads.getOrSet(params, (context) => call.run(context), call));
   }
 
   getOrSetSync<T>(params: unknown, call: SyncToolCall<T>): T {

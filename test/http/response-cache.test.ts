@@ -4,7 +4,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { responseCache } from '../../src/http/index.js';
 import { CacheManager } from '../../src/index.js';
 import { gate } from '../helper/gate.js';
-import { type Answer, closeSites, fetchSite, nodeSite, type Route, type SiteOptions } from './site.js';
+import {
+  type Answer,
+  askServer,
+  closeSites,
+  fetchSite,
+  listen,
+  nodeSite,
+  type Route,
+  type SiteOptions,
+} from './site.js';
 
 afterEach(closeSites);
 
@@ -539,4 +548,41 @@ it.each([
   [{ cache: new CacheManager(), maxBodyBytes: 0 }, /Expected `maxBodyBytes` to be a positive integer/],
 ])('refuses %o', (options, message) => {
   expect(() => responseCache(options as never)).toThrow(message);
+});
+
+it('answers what memory has fresh within the call, whatever it varies by, and lets the rest go its road', async () => {
+  const cache = new CacheManager();
+  const pages = responseCache({ cache, ttl: '1m' });
+  const endedAtOnce: boolean[] = [];
+  let runs = 0;
+  const port = await listen((request, response) => {
+    void pages(request, response, () => {
+      const { accept = '', cookie } = request.headers;
+      if (cookie !== undefined) response.setHeader('set-cookie', cookie);
+      response.setHeader('vary', 'accept');
+      setImmediate(() => response.end(Buffer.from(`${accept}\xff${++runs}`, 'latin1')));
+    });
+    endedAtOnce.push(response.writableEnded);
+  });
+  const asked: [headers: Record<string, string>, isAtOnce: boolean, status: number][] = [
+    [{ accept: 'a' }, false, 200],
+    [{ accept: 'b' }, false, 200],
+    [{ accept: 'a' }, true, 200],
+    [{ accept: 'b' }, true, 200],
+    [{ accept: 'b', 'if-none-match': '*' }, true, 304],
+    [{ accept: 'a', cookie: 'a=1' }, false, 200],
+    [{ accept: 'a', authorization: 'x' }, false, 200],
+    [{ accept: 'a', 'cache-control': 'no-cache' }, false, 200],
+    [{ accept: 'a', 'cache-control': 'max-age=60' }, true, 200],
+    [{ accept: 'a', range: 'bytes=0-1' }, false, 200],
+    [{}, false, 200],
+  ];
+  const got: unknown[] = [];
+  for (const [headers] of asked) got.push((await askServer(port, '/', { headers })).status);
+  expect(got).toEqual(asked.map(([, , status]) => status));
+  expect(endedAtOnce).toEqual(asked.map(([, isAtOnce]) => isAtOnce));
+  expect(runs).toBe(7);
+  await cache.close();
+  expect((await askServer(port, '/', { headers: { accept: 'a' } })).status).toBe(200);
+  expect(runs).toBe(8);
 });

@@ -8,6 +8,7 @@ import { responseCache } from '../../src/http/index.js';
 import type { NodeRequest } from '../../src/http/node-types.js';
 import { CacheManager } from '../../src/index.js';
 import { gate } from '../helper/gate.js';
+import { MapTier } from '../helper/map-tier.js';
 import { askServer, closeSites, fetchSite, listen, nodeSite } from './site.js';
 
 const caches: CacheManager[] = [];
@@ -155,30 +156,10 @@ it.each(['at once', 'in pieces'])(
 
 it('does not wait for a client that has left during the look-up', async () => {
   const held = gate();
-  const cache = new CacheManager();
-  let lookUps = 0;
-  const { method } = cache;
+  const tier = new MapTier();
   // A look-up that takes a while, as one in Redis.
-  cache.method = ((name: string) => {
-    const own = method.call(cache, name);
-    const getOrSet = own.getOrSet.bind(own) as (...args: unknown[]) => Promise<unknown>;
-    return new Proxy(own, {
-      get: (of, property) => {
-        if (property !== 'getOrSet') return Reflect.get(of, property).bind(of);
-        return async (key: unknown, load: (...args: unknown[]) => unknown, options: unknown) => {
-          lookUps++;
-          return getOrSet(
-            key,
-            async (...args: unknown[]) => {
-              await held.promise;
-              return load(...args);
-            },
-            options,
-          );
-        };
-      },
-    });
-  }) as typeof cache.method;
+  tier.beforeAnswer = () => held.promise;
+  const cache = new CacheManager({ tiers: [tier] });
   const pages = pagesWith({ cache, waitTimeout: '1h' });
   let closes = 0;
   const port = await listen((request, response) => {
@@ -187,11 +168,11 @@ it('does not wait for a client that has left during the look-up', async () => {
   });
   const client = connectSocket(port, '127.0.0.1');
   client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
-  await expect.poll(() => lookUps).toBe(1);
+  await expect.poll(() => tier.lookups).toBe(1);
   client.destroy();
   await expect.poll(() => closes).toBe(1);
   const waiting = askServer(port, '/', { headers: { host: 'a' } });
-  await expect.poll(() => lookUps).toBe(2);
+  await expect.poll(() => cache.stats('http').coalesced).toBe(1);
   held.open();
   expect((await waiting).text).toBe('answer');
 });

@@ -63,10 +63,10 @@ export class LoadPipeline {
   }
 
   /**
-   * The value of a call, from where it is had soonest.
+   * The value of a call, from where it is had soonest; what memory has is no promise.
    * @throws InvalidOptionError for a malformed option of the call
    */
-  answer<T>(key: string, toLoad: CallToLoad<T>): Promise<T> {
+  answer<T>(key: string, toLoad: CallToLoad<T>): T | Promise<T> {
     const { call } = toLoad;
     const entry = this.#core.tiers.get(key, this.#state);
     const value = this.#lookups.fresh(entry, ttlOptions(call, this.#state.options));
@@ -78,7 +78,7 @@ export class LoadPipeline {
     if (call[asker] !== undefined) tellAsker(this.#core, call[asker], { entry: entry!, tier: 'memory' });
     if (this.#core.observers !== undefined) reportHit(this.#core, this.#state, entry!, () => toLoad);
     this.#refreshAhead(entry!, toLoad);
-    return Promise.resolve(value as T);
+    return value as T;
   }
 
   /** `answer` for a call that has no options but a signal, and is made where more is needed of it; what memory has is no promise. */

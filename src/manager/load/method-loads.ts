@@ -32,7 +32,8 @@ export class MethodLoads {
     });
   }
 
-  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): Promise<T> {
+  /** The value of a call: a promise unless memory has it. */
+  getOrSet<T>(params: unknown, loader: Loader<T>, options: LoadCall): T | Promise<T> {
     const key = this.#keyOf(params, loader, options);
     if (typeof key !== 'string') return key;
     try {
