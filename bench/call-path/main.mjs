@@ -10,13 +10,13 @@
  * the same on every machine: they measure how far a reader has to walk, not time.
  */
 
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import typescript from 'typescript';
+import { build } from 'esbuild';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 mkdirSync(join(root, 'bench/dist'), { recursive: true });
@@ -32,18 +32,15 @@ try {
 }
 
 async function compile() {
-  const compilerOptions = {
-    module: typescript.ModuleKind.ESNext,
-    target: typescript.ScriptTarget.ES2022,
-    verbatimModuleSyntax: true,
-  };
-  for (const file of await readdir(join(root, 'src'), { recursive: true })) {
-    if (!file.endsWith('.ts') || file.startsWith('cli')) continue;
-    const target = join(compiled, file.replace(/\.ts$/, '.js'));
-    mkdirSync(dirname(target), { recursive: true });
-    const text = readFileSync(join(root, 'src', file), 'utf8');
-    writeFileSync(target, typescript.transpileModule(text, { compilerOptions }).outputText);
-  }
+  const files = await readdir(join(root, 'src'), { recursive: true });
+  const entryPoints = files.filter((file) => file.endsWith('.ts') && !file.startsWith('cli'));
+  await build({
+    absWorkingDir: join(root, 'src'),
+    entryPoints,
+    outdir: compiled,
+    target: 'node20',
+    format: 'esm',
+  });
 }
 
 async function measure() {

@@ -25,6 +25,8 @@ try {
   const own = ['check-declarations', 'check-size', 'try-package', 'try-bundlers', 'try-types'];
   // Most wait for installations, and then for one core.
   const trials = [
+    // Of the sources, which have just been built.
+    check('node', 'bench/call-path/main.mjs'),
     ...own.map((name) => check('node', `test/package/${name}.mjs`)),
     check('npx', 'publint', '--strict', tarball),
     // Data, which `moduleResolution: node10` finds by its file alone.
