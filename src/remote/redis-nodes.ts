@@ -70,9 +70,12 @@ class RedisNode {
     this.#onElsewhere = onEnd;
   }
 
-  send(args: readonly RedisArgument[], isBinary: boolean): Promise<unknown> {
+  /** @param isAsking whether the key is on its way to this server, and another serves its slot still */
+  send(args: readonly RedisArgument[], isBinary: boolean, isAsking = false): Promise<unknown> {
     const { client } = this.commands;
     this.#asked += 1;
+    // It is about the next command alone, and that one tells where it has failed.
+    if (isAsking) client.sendCommand(['ASKING']).catch(() => undefined);
     const answered = () => {
       this.#answers += 1;
       this.#onAnswer();
@@ -84,20 +87,6 @@ class RedisNode {
       if (/^(?:MOVED|READONLY) /.test(messageOf(error))) this.#onElsewhere(error);
     });
     return sent;
-  }
-
-  async run(
-    { sha1, text }: RedisScript,
-    keys: readonly string[],
-    args: readonly RedisArgument[],
-  ): Promise<unknown> {
-    const rest = [String(keys.length), ...keys, ...args];
-    try {
-      return await this.send(['EVALSHA', sha1, ...rest], false);
-    } catch (error) {
-      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
-      return await this.send(['EVAL', text, ...rest], false);
-    }
   }
 
   /** Sends a sign of life from time to time where nothing else is sent: servers may end what is idle. */
@@ -173,11 +162,42 @@ export class RedisNodes {
 
   /** Sends a command to who has its first key, or that name, or is of that index. */
   async command(args: readonly RedisArgument[], at: number | string = String(args[1])): Promise<unknown> {
-    return await this.#node(typeof at === 'number' ? at : this.#place.nodeOf(at)).send(args, true);
+    const node = this.#node(typeof at === 'number' ? at : this.#place.nodeOf(at));
+    try {
+      return await node.send(args, true);
+    } catch (error) {
+      if (args[0] !== 'MGET' || !/^(?:ASK|TRYAGAIN) /.test(messageOf(error)))
+        return await this.#ask(error, args, true);
+      // Their slot is half-way to another server: some may be there, some here.
+      return await Promise.all(args.slice(1).map((key) => this.command(['GET', key])));
+    }
   }
 
-  async run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown> {
-    return await this.#node(this.#place.nodeOf(keys[0] ?? '')).run(script, keys, args);
+  async run(
+    { sha1, text }: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const node = this.#node(this.#place.nodeOf(keys[0] ?? ''));
+    const rest = [String(keys.length), ...keys, ...args];
+    const send = (sent: readonly RedisArgument[]) =>
+      node.send(sent, false).catch((error: unknown) => this.#ask(error, sent, false));
+    try {
+      return await send(['EVALSHA', sha1, ...rest]);
+    } catch (error) {
+      if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+      return await send(['EVAL', text, ...rest]);
+    }
+  }
+
+  /** Asks the server to which a key is on its way, if that is what an error says, and it is known. */
+  #ask(error: unknown, args: readonly RedisArgument[], isBinary: boolean): Promise<unknown> {
+    const [, name] = /^ASK \d+ (\S+)$/.exec(messageOf(error)) ?? [];
+    const at = this.#place.nodes.findIndex(({ socket }) => {
+      const { host, port } = socket as { host?: string; port?: number };
+      return name === `${host}:${port}`;
+    });
+    return at < 0 ? Promise.reject(error) : this.#node(at).send(args, isBinary, true);
   }
 
   /** Asks all whether they are alive; what was published before has come once that resolves. */

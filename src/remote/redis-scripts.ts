@@ -181,7 +181,7 @@ return {'marked', time .. ARGV[5]}
 `),
 
   /**
-   * What every connection begins with. KEYS 1: the markers. ARGV: 1 the epoch to begin where there is none that can be
+   * What every connection begins with. KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be
    * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
    * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
    * server's run, if it is known. The last of the reply: for how many microseconds this run has been met, where no epoch has

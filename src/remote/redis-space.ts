@@ -143,7 +143,8 @@ export class RedisSpace {
     const known = this.#cursor;
     const info = String(await session.command(['INFO', 'server'], this.log).catch(unlessRefused));
     const run = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
-    const { keys } = this.ofMarkers();
+    // A key that is not there stands in the way of a script while its slot moves.
+    const keys = [this.#hasMarkers ? this.#markersKey : this.log, this.state, this.log];
     const { logLength, writer, newestStamp, clock } = this.#init;
     const isOtherRun = known === undefined || known.run !== run || run === '';
     const sentAt = clock.elapsed();

@@ -83,22 +83,40 @@ export class RedisCluster {
     }
   }
 
-  /** Gives a slot, with what it holds, to another node. @param halfWay runs when its keys have moved, and its owner not yet */
+  /** Which server has the slot of a key, and which slot that is. */
+  async ownerOf(key: string): Promise<{ slot: number; from: RedisServer; to: RedisServer }> {
+    const slot = Number((await this.nodes[0]!.command('CLUSTER', 'KEYSLOT', key)).slice(1));
+    for (const [at, from] of this.nodes.entries()) {
+      const said = await from.command('GET', key);
+      if (!said.startsWith('-MOVED')) return { slot, from, to: this.nodes[(at + 1) % count]! };
+    }
+    throw new Error(`No server has slot ${slot}`);
+  }
+
+  /**
+   * Gives a slot, with what it holds, to another node.
+   * @param halfWay runs when some of its keys have moved, and its owner not yet
+   * @param isMoved which have moved by then; by default all
+   */
   async migrate(
     slot: number,
     from: RedisServer,
     to: RedisServer,
     halfWay?: () => Promise<void>,
+    isMoved = (_key: string) => true,
   ): Promise<void> {
     const [source, target] = [await idOf(from), await idOf(to)];
     await to.command('CLUSTER', 'SETSLOT', String(slot), 'IMPORTING', source);
     await from.command('CLUSTER', 'SETSLOT', String(slot), 'MIGRATING', target);
-    const listed = await from.command('CLUSTER', 'GETKEYSINSLOT', String(slot), '1000');
-    const keys = listed.split('\r\n').filter((line) => line.includes('{'));
-    if (keys.length > 0) {
-      await from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
-    }
+    const moveKeys = async (isAmong: (key: string) => boolean) => {
+      const listed = await from.command('CLUSTER', 'GETKEYSINSLOT', String(slot), '1000');
+      const keys = listed.split('\r\n').filter((line) => line.includes('{') && isAmong(line));
+      if (keys.length > 0)
+        await from.command('MIGRATE', '127.0.0.1', String(to.port), '', '0', '5000', 'KEYS', ...keys);
+    };
+    await moveKeys(isMoved);
     await halfWay?.();
+    await moveKeys(() => true);
     for (const node of [to, from, ...this.nodes]) {
       await node.command('CLUSTER', 'SETSLOT', String(slot), 'NODE', target);
     }

@@ -1,6 +1,6 @@
 /** A cluster of three masters: what one machine changes another hears of, when slots move and when a node is gone too. */
 
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { CacheManager, type Clock, hashKey } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
@@ -106,12 +106,8 @@ it('goes on where a slot has moved, and misses no change on the way', async () =
   await one.set('search', 'moved', 'old');
   await one.flush();
   expect(await other.get('search', 'moved')).toBe('old');
-  const tag = key.slice(0, 2);
-  const [node] = cluster.nodes;
-  const slot = Number((await node!.command('CLUSTER', 'KEYSLOT', `moving:{${tag}}:x`)).slice(1));
-  const ranges = [0, 1, 2].map((at) => Math.floor(((at + 1) * 16_384) / 3));
-  const owner = ranges.findIndex((to) => slot < to);
-  await cluster.migrate(slot, cluster.nodes[owner]!, cluster.nodes[(owner + 1) % 3]!);
+  const { slot, from, to } = await cluster.ownerOf(`moving:{${key.slice(0, 2)}}:x`);
+  await cluster.migrate(slot, from, to);
   await one.set('search', 'moved', 'new');
   await expect
     .poll(
@@ -132,34 +128,80 @@ it('goes on where a slot has moved, and misses no change on the way', async () =
   await expect.poll(() => other.get('search', 'moved')).toBe('new');
 });
 
-it('answers from the tool while a slot is half-way, and loses no change that is made then', async () => {
-  const [one, other] = [await machine({ prefix: 'half' }), await machine({ prefix: 'half' })];
-  await one.set('search', 'half', 'old');
-  await one.flush();
-  expect(await other.get('search', 'half')).toBe('old');
-  const tag = hashKey('search', 'half').slice(0, 2);
-  const said = await cluster.nodes[0]!.command('CLUSTER', 'KEYSLOT', `half:{${tag}}:x`);
-  const slot = Number(said.slice(1));
-  let owner = -1;
-  for (const [at, node] of cluster.nodes.entries()) {
-    const keys = await node.command('CLUSTER', 'COUNTKEYSINSLOT', String(slot));
-    if (!keys.startsWith(':0') && !keys.startsWith('-')) owner = at;
-  }
-  const answers: unknown[] = [];
-  await cluster.migrate(slot, cluster.nodes[owner]!, cluster.nodes[(owner + 1) % 3]!, async () => {
-    // Its owner says where to ask for what it does not have any more: that is an error, and no answer.
-    await one.delete('search', 'half');
-    answers.push(await one.getOrSet('search', 'half', () => 'loaded'));
-  });
-  expect(answers).toEqual(['loaded']);
-  const isFlushed = () =>
-    one.flush().then(
+describe('a slot that is half-way to another node', () => {
+  /** Calls whose keys share a part. */
+  const calls = Array.from({ length: 3_000 }, (_, n) => n)
+    .filter((n) => hashKey('search', n).startsWith('5a'))
+    .slice(0, 6);
+  const isFlushed = (cache: CacheManager) => () =>
+    cache.flush().then(
       () => true,
       () => false,
     );
-  await expect.poll(isFlushed, { timeout: 30_000 }).toBe(true);
-  await expect.poll(() => other.get('search', 'half'), { timeout: 30_000 }).not.toBe('old');
-  await expect.poll(isOpen(other), { timeout: 30_000 }).toBe(true);
+
+  it.each([
+    ['none of its keys', () => false],
+    ['some values', (key: string) => /[0-7]$/.test(key)],
+    ['all values', (key: string) => /[0-9a-f]{32}$/.test(key)],
+    ['everything', () => true],
+  ])('of which has moved: %s, is read, also by who comes only then', async (what, isMoved) => {
+    const prefix = what.replaceAll(' ', '-');
+    const one = await machine({ prefix });
+    for (const n of calls) await one.set('search', n, `value ${n}`);
+    await one.flush();
+    const other = await machine({ prefix });
+    const { slot, from, to } = await cluster.ownerOf(`${prefix}:{5a}:x`);
+    const right = calls.map((n) => `value ${n}`);
+    await cluster.migrate(
+      slot,
+      from,
+      to,
+      async () => {
+        const late = await machine({ prefix });
+        for (const n of calls.slice(0, 3)) expect(await other.get('search', n)).toBe(`value ${n}`);
+        expect(await other.getMany('search', calls)).toEqual(right);
+        expect(await late.getMany('search', [...calls, 'none'])).toEqual([...right, undefined]);
+        expect(await late.get('search', 'none')).toBeUndefined();
+        expect(other.stats().cacheErrors + late.stats().cacheErrors).toBe(0);
+      },
+      isMoved,
+    );
+  });
+
+  it('is asked for no lease, and loses no change that is made then', async () => {
+    const more = { prefix: 'changed', remoteTimeout: 500 };
+    const [one, other] = [await machine(more), await machine(more)];
+    const [deleted, set, loaded, cold] = calls as [number, number, number, number];
+    for (const n of [deleted, set, loaded]) {
+      await one.set('search', n, 'old');
+      await one.flush();
+      expect(await other.get('search', n)).toBe('old');
+    }
+    const { slot, from, to } = await cluster.ownerOf('changed:{5a}:x');
+    await cluster.migrate(
+      slot,
+      from,
+      to,
+      async () => {
+        await one.delete('search', deleted);
+        await one.set('search', set, 'new');
+        await one.delete('search', loaded);
+        expect(await one.getOrSet('search', loaded, () => 'new')).toBe('new');
+        expect(await one.getOrSet('search', cold, () => 'new')).toBe('new');
+        expect(await one.get('search', set)).toBe('new');
+        expect(await one.get('search', deleted)).toBeUndefined();
+        expect(one.stats().cacheErrors).toBeGreaterThan(0);
+      },
+      (key) => /[0-7]$/.test(key),
+    );
+    await expect.poll(isFlushed(one), { timeout: 30_000 }).toBe(true);
+    await expect.poll(isOpen(other), { timeout: 30_000 }).toBe(true);
+    // What was set to where no script runs has become a deletion.
+    for (const n of [deleted, set, loaded])
+      await expect.poll(() => other.get('search', n), { timeout: 30_000 }).not.toBe('old');
+    expect(await other.get('search', deleted)).toBeUndefined();
+    expect(await (await machine(more)).getMany('search', calls.slice(0, 3))).not.toContain('old');
+  });
 });
 
 it('answers from the tool while a node is gone, and agrees again once it is back', async () => {
