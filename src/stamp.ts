@@ -30,6 +30,12 @@ export interface StampSequence {
   advance(now: number): number;
 }
 
+/** How far apart the clocks of processes that go by a shared one may be, in microseconds. */
+export const clockSlack = 1_000_000;
+
+/** By how much stamps of one's own are ahead that were given out at once, in microseconds. */
+const mostAhead = 10_000;
+
 /** Gives out stamps, each newer than every stamp this process has given out or seen. */
 export class StampClock {
   readonly writer: string;
@@ -56,6 +62,18 @@ export class StampClock {
   begin(): Stamp {
     const { ahead, uncertainty } = this.#offset;
     return this.#stamp(this.#wall.now() - ahead - uncertainty);
+  }
+
+  /**
+   * The same where others stamp their changes by the clock that is followed. What was given out before that, by a clock
+   * that is ahead, is no measure: all that they change for as long would be older.
+   */
+  beginAmongOthers(): Stamp {
+    const { ahead, uncertainty } = this.#offset;
+    const now = this.#wall.now() - ahead;
+    return this.#newest <= now + uncertainty + mostAhead
+      ? this.begin()
+      : { time: now - uncertainty, writer: this.writer };
   }
 
   /** Takes note of another writer's stamp, so that the next own one is newer. */

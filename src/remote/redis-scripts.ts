@@ -13,11 +13,12 @@ const common = `
 local function text(number) return string.format('%016.0f', number) end
 local function now(floor)
   local time = redis.call('TIME')
-  local micros = time[1] * 1000000 + time[2]
+  local real = time[1] * 1000000 + time[2]
+  local micros = real
   local newest = tonumber(redis.call('HGET', KEYS[2], 'stamp') or 0)
   if newest >= micros then micros = newest + 1 end
   if floor and floor >= micros then micros = floor + 1 end
-  return micros
+  return micros, micros == real
 end
 local function tell(payload)
   local previous = redis.call('HGET', KEYS[2], 'log') or ''
@@ -57,6 +58,7 @@ local stamp = time .. ARGV[5]
 
 export const redisScripts = {
   /**
+   * Its stamp is older than those of all later changes, also where the server's clock has to catch up with earlier ones.
    * ARGV: 4 token, 5 ms, 6 `n`: if there is nothing newer; `f`: whatever there is; `u`: in place of what can't be read,
    * 7 the stamp of what is known, 8 the newest time that is known of the key, 9 the epoch that values say.
    */
@@ -68,13 +70,13 @@ head = head or ''
 local floor = tonumber(ARGV[8])
 local kind = string.byte(head, 1)
 local function stamped()
-  local stamp = now(floor)
-  if floor and stamp == floor + 1 then redis.call('HSET', KEYS[2], 'stamp', text(stamp)) end
+  local stamp, isReal = now(floor)
+  if not isReal then redis.call('HSET', KEYS[2], 'stamp', text(stamp)) end
   return text(stamp)
 end
 local function held(key, found)
   if string.sub(found, 2, 2) == '0' then redis.call('SETRANGE', key, 1, '1') end
-  return {'held', text(now(floor))}
+  return {'held', stamped()}
 end
 if kind == 1 and mode ~= 'u' and string.sub(head, 3, 18) == ARGV[9] then
   local stored = string.sub(head, 19, 50)
@@ -185,7 +187,7 @@ return {'marked', time .. ARGV[5]}
    * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
    * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
    * server's run, if it is known. The last of the reply: for how many microseconds this run has been met, where no epoch has
-   * begun in it.
+   * begun in it, and the newest time of a change.
    */
   hello: script(`${common}
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
@@ -201,7 +203,7 @@ if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   elseif ARGV[6] == '1' then isWhole = false
   else history = 'trimmed' end
 end
-if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', '', ''} end
+if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', '', '', '0'} end
 if not isWhole then
   redis.call('DEL', KEYS[1], KEYS[3])
   redis.call('HDEL', KEYS[2], 'watermark', 'log')
@@ -218,6 +220,7 @@ local isOtherRun = ARGV[10] ~= '' and redis.call('HGET', KEYS[2], 'run') ~= ARGV
 if isOtherRun and ARGV[9] ~= '1' then redis.call('HSET', KEYS[2], 'run', ARGV[10], 'met', text(micros)) end
 local met = redis.call('HGET', KEYS[2], 'met') or ''
 if met ~= '' then met = string.format('%.0f', math.max(0, micros - tonumber(met))) end
-return {epoch, last, history, text(micros), redis.call('HGET', KEYS[2], 'watermark') or '', met}
+local newest = redis.call('HGET', KEYS[2], 'stamp') or '0'
+return {epoch, last, history, text(micros), redis.call('HGET', KEYS[2], 'watermark') or '', met, newest}
 `),
 } as const;

@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
-import type { ClockOffset, Stamp } from '../stamp.js';
+import { type ClockOffset, clockSlack, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
@@ -61,8 +61,6 @@ export interface RedisSpaceInit {
 
 /** So many entries of the log, or markers, are read at once: more would hold the server up. */
 const chunk = 1_000;
-/** How far apart the clocks of processes that go by the server's, and share a folder, may be, in microseconds. */
-const clockSlack = 1_000_000;
 /**
  * For so many ms after a restart of the server nobody goes by what it holds, unless a new epoch begins: it may have come back
  * as it was before, which only a machine can tell that knows what came later. By then all have tried to connect again.
@@ -81,8 +79,8 @@ export class RedisSpace {
   /** Messages that came while the log is read; `undefined` while it is not. */
   #early: string[] | undefined = [];
   #session: LinkSession | undefined;
-  /** What the server's clock said, when that was known, and how long it took to be told. */
-  #serverTime = { time: 0, atMs: 0, tookMs: 0 };
+  /** What the server's clock said, the newest time of a change, when those were known, and how long it took to be told. */
+  #serverTime = { time: 0, newest: 0, atMs: 0, tookMs: 0 };
   /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
   #doubtfulUpTo = Number.POSITIVE_INFINITY;
   /** By how much what lies there may be ahead of what this process knows of, in microseconds. */
@@ -130,10 +128,10 @@ export class RedisSpace {
     return { keys: [this.#markersKey, this.state, this.log], args: this.args };
   }
 
-  /** A time that the server has not passed yet, in microseconds. */
+  /** A time that the server has not passed yet, nor had with any change when it was asked, in microseconds. */
   latestTime(): number {
-    const { time, atMs, tookMs } = this.#serverTime;
-    return time + Math.ceil((this.#init.clock.elapsed() - atMs + tookMs) * 1_000);
+    const { time, newest, atMs, tookMs } = this.#serverTime;
+    return Math.max(newest, time + Math.ceil((this.#init.clock.elapsed() - atMs + tookMs) * 1_000));
   }
 
   /** Reads what has happened since the last time, and takes it in. */
@@ -153,8 +151,8 @@ export class RedisSpace {
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
       ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0', run],
     ]);
-    const [epoch, last, history, time, watermark, metMicros] = texts(reply, 6);
-    this.#followClock(Number(time), clock.elapsed() - sentAt);
+    const [epoch, last, history, time, watermark, metMicros, newest] = texts(reply, 7);
+    this.#followClock(Number(time), Number(newest), clock.elapsed() - sentAt);
     const settlesIn = metMicros === '' ? 0 : settlingMs - Number(metMicros) / 1_000;
     if (settlesIn > 0) {
       await this.#settled(settlesIn);
@@ -165,7 +163,7 @@ export class RedisSpace {
       if (!(await this.#readLog(session))) return this.begin(session);
     } else {
       this.#cursor = { epoch: epoch!, id: last!, run };
-      this.#forget(Number(time));
+      this.forget(Number(time));
     }
     if (this.#hasMarkers) await this.#readMarkers(session, watermark!);
     const early = this.#early ?? [];
@@ -259,7 +257,7 @@ export class RedisSpace {
     if (kind === 'e') {
       this.#cursor = { ...this.#cursor!, epoch: subject };
       if (this.#hasMarkers) this.#init.markers.reset();
-      this.#forget(stamp.time);
+      this.forget(stamp.time);
       return;
     }
     const isOwn = stamp.writer === this.#init.writer;
@@ -278,7 +276,7 @@ export class RedisSpace {
   }
 
   /** What was known before says nothing any more. */
-  #forget(time: number): void {
+  forget(time = this.#serverTime.time): void {
     this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time) + this.#doubtSlack;
     this.#doubtSlack = clockSlack;
     this.#init.onChange({ kind: 'unknown' });
@@ -308,10 +306,10 @@ export class RedisSpace {
   }
 
   /** @param time the server's, in microseconds, as a command told that took so many ms */
-  #followClock(time: number, tookMs: number): void {
+  #followClock(time: number, newest: number, tookMs: number): void {
     const half = Math.ceil((tookMs / 2) * 1_000);
     const { clock, onClock } = this.#init;
-    this.#serverTime = { time, atMs: clock.elapsed(), tookMs };
+    this.#serverTime = { time, newest, atMs: clock.elapsed(), tookMs };
     onClock({ ahead: clock.now() * 1_000 - half - time, uncertainty: half + 1_000 });
   }
 }

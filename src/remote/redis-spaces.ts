@@ -3,7 +3,7 @@
  * of a tag, their log and state share a slot, so that there are 256 parts, and one more for the markers of what was cleared.
  */
 
-import type { Stamp } from '../stamp.js';
+import { clockSlack, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
@@ -108,7 +108,12 @@ export class RedisSpaces {
   async begin(session: LinkSession): Promise<void> {
     this.#isBeginning = true;
     try {
-      await Promise.all(this.#each().map((space) => space.begin(session)));
+      const spaces = this.#each();
+      const { time } = this.#init.newestStamp();
+      await Promise.all(spaces.map((space) => space.begin(session)));
+      // What this machine has stamped so far ahead would outlive what others change now.
+      if (spaces.every((space) => time > space.latestTime() + clockSlack))
+        for (const space of spaces) space.forget();
     } finally {
       this.#isBeginning = false;
       if (this.#isUnknown) this.#init.onChange({ kind: 'unknown' });

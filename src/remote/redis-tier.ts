@@ -83,6 +83,8 @@ export class RedisTier implements RemoteTier {
       onConnected: async (session) => {
         await this.#followUp.resume();
         await this.#space.begin(session);
+        // What is loaded now was stamped before it was known how the machine's clock stands to the server's.
+        if (this.#link.contactAt === Number.NEGATIVE_INFINITY) this.#watches.hear({ kind: 'unknown' });
         await this.#changes.sendAll(session);
         void this.#followUp.connected();
       },

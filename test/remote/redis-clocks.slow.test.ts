@@ -3,9 +3,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, expect, it } from 'vitest';
-import type { Clock } from '../../src/index.js';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CacheManager, type Clock } from '../../src/index.js';
 import { wait } from '../helper/child-process.js';
+import { gate as makeGate } from '../helper/gate.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
@@ -87,4 +88,93 @@ it('answers from disk nothing beyond the bound that came from a machine whose cl
   await closeMachines();
   await proxy.close();
   rmSync(persistDir, { recursive: true, force: true });
+});
+
+describe('a machine whose clock was ahead before it was connected', () => {
+  const short = { heartbeat: 100, remoteTimeout: 500 };
+  const ahead = { clock: off(10_000) };
+  let server: RedisServer;
+  beforeEach(async () => {
+    server = await RedisServer.start();
+  });
+  afterEach(async () => {
+    await closeMachines();
+    await server.remove();
+  });
+
+  it('lets go of what it has loaded at once as another deletes it', async () => {
+    const near = await openMachine(server);
+    const fast = machineOf(server, ahead, short);
+    await fast.set('search', 'stamped', 'by its own clock');
+    await fast.open();
+    const search = fast.wrapSync((_: number) => 'old', { name: 'search' });
+    // Each is stamped, and only the last are deleted.
+    for (let n = 0; n < 100; n += 1) search(n);
+    expect(fast.peek('search', [90])).toBe('old');
+    for (let n = 90; n < 100; n += 1) await near.delete('search', [n]);
+    await near.set('search', 'last', 'heard');
+    await expect.poll(() => fast.get('search', 'last')).toBe('heard');
+    for (let n = 90; n < 100; n += 1) expect(fast.peek('search', [n])).toBeUndefined();
+  });
+
+  it('leaves the others in agreement on what Redis has evicted', async () => {
+    const fast = machineOf(server, ahead, short);
+    // The server's stamps are ahead from here on.
+    await fast.set('search', 'stamped', 'by its own clock');
+    await fast.open();
+    await fast.flush();
+    const machines = [await openMachine(server), await openMachine(server)];
+    for (const [at, one] of machines.entries()) {
+      const other = machines[1 - at]!;
+      await one.getOrSet('search', at, () => 'old');
+      await one.flush();
+      const key = one.key('search', at);
+      expect(await server.command('DEL', `toolstash:{${key.slice(0, 2)}}:${key}`)).toBe(':1\r\n');
+      await other.delete('search', at);
+      await other.flush();
+      await expect.poll(() => one.get('search', at)).toBeUndefined();
+    }
+  });
+
+  it('keeps nothing of a load that began then, and of a folder nothing unconfirmed', async () => {
+    const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-clocks-'));
+    const disk = { persist: true, persistDir, maxSize: 1 };
+    const near = await openMachine(server);
+    const proxy = await RedisProxy.before(server.port);
+    const far = { ...short, url: `redis://127.0.0.1:${proxy.port}` };
+    const first = await openMachine(server, disk, far);
+    await first.set('search', 'first', 'known');
+    await first.close();
+    // Without Redis, so that its next process goes on where the first has left off.
+    const alone = new CacheManager({ ...disk, ...ahead });
+    await alone.set('search', 'alone', 'old');
+    await alone.close();
+    proxy.mode = 'black hole';
+    const fast = machineOf(server, { ...disk, ...ahead }, far);
+    const [begun, gate] = [makeGate(), makeGate()];
+    const load = fast.getOrSet('search', 'loaded', async () => {
+      begun.open();
+      await gate.promise;
+      return 'old';
+    });
+    await begun.promise;
+    proxy.mode = 'open';
+    proxy.cut();
+    await expect
+      .poll(() =>
+        fast.open().then(
+          () => true,
+          () => false,
+        ),
+      )
+      .toBe(true);
+    gate.open();
+    expect(await load).toBe('old');
+    for (const key of ['loaded', 'alone']) await near.delete('search', key);
+    await near.flush();
+    for (const key of ['loaded', 'alone']) await expect.poll(() => fast.get('search', key)).toBeUndefined();
+    await closeMachines();
+    await proxy.close();
+    rmSync(persistDir, { recursive: true, force: true });
+  });
 });

@@ -118,9 +118,13 @@ export class Tiers {
   /** The stamp of a load that begins now. What is deleted after it is newer, whoever's clock a ticket goes by. */
   begin(key: string, ticket?: LoadTicket): Stamp {
     if (ticket !== undefined) this.#stamps.observe(ticket.stamp);
-    const stamp = ticket?.stamp ?? this.#stamps.begin();
+    const stamp = ticket?.stamp ?? this.#beginAlone();
     this.sharedMemory?.begin(key, stamp);
     return stamp;
+  }
+
+  #beginAlone(): Stamp {
+    return this.remote === undefined ? this.#stamps.begin() : this.#stamps.beginAmongOthers();
   }
 
   /** Watches what other processes change of a key while it is loaded, see `SlowTier.watch`. Memory has none to watch. */
