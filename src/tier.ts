@@ -139,8 +139,9 @@ export interface SlowTier {
    * once; ignored when a newer one is known.
    * @param ticket what was loaded has one, and a `RemoteTier` stores it under one of its own only; without a ticket the
    *   value was set, whatever there was
+   * @param replaces the value is no new one: where others have changed what had this stamp, a `RemoteTier` deletes the key
    */
-  write(record: TierRecord, ticket?: LoadTicket): boolean;
+  write(record: TierRecord, ticket?: LoadTicket, replaces?: Stamp): boolean;
   /**
    * When there is room again, for a caller that stores a lot and can wait: a second at most. `undefined` when there is
    * room, or waiting would not help.

@@ -9,7 +9,7 @@ import { CacheError, InvalidOptionError } from '../errors.js';
 import { jitteredTtl } from '../guard/jitter.js';
 import { type KeyOrigin, plainOrigin } from '../key/key-origin.js';
 import type { ResolvedMethodOptions } from '../options.js';
-import type { Stamp } from '../stamp.js';
+import type { Stamp, StampClock } from '../stamp.js';
 import { entryBytes, MemoryEntry } from '../store/memory-entry.js';
 import type { LoadTicket, TierMetadata, TierRecord } from '../tier.js';
 import type { Accepted, DecodedValue, ValueKeeper } from '../value/keeper.js';
@@ -149,8 +149,21 @@ export interface Incoming {
   readonly began: Stamp | undefined;
   /** The right to store it where other machines have it from; a load without one is not stored there. */
   readonly ticket?: LoadTicket | undefined;
+  /** Of the entry that holds the same value and is to be another by now. */
+  readonly replaces?: Stamp;
   /** When it was made, where that is not now. */
   readonly createdAt?: number;
+}
+
+/**
+ * When it came. A value that is no new one is just newer than the entry that it replaces, so that whatever others have changed
+ * since, and what was not heard of yet, is newer.
+ */
+export function stampOf({ began, replaces }: Incoming, stamps: StampClock): Stamp {
+  if (replaces === undefined) return began ?? stamps.next();
+  const stamp = { time: replaces.time + 1, writer: stamps.writer };
+  stamps.observe(stamp);
+  return stamp;
 }
 
 /** The entry of a value in memory. */

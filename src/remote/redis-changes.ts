@@ -9,7 +9,7 @@ import { markerOf, type NewChange, type PendingChange, RedisOutbox } from './red
 import { redisScripts } from './redis-scripts.js';
 import { callerOf, texts } from './redis-space.js';
 import type { RedisSpaces } from './redis-spaces.js';
-import { stampFrom, type ValueParts } from './redis-value.js';
+import { stampFrom, stampText, type ValueParts } from './redis-value.js';
 
 /** What changes are sent with. */
 export interface RedisChangesInit {
@@ -73,7 +73,15 @@ export class RedisChanges {
   }
 
   /** Sets a value; where that fails its key is deleted instead, once that is possible. */
-  set(change: Extract<NewChange, { kind: 'key' }>, { head, tail }: ValueParts, life: number): void {
+  set(
+    change: Extract<NewChange, { kind: 'key' }>,
+    {
+      head,
+      tail,
+      life,
+      replaces,
+    }: ValueParts & { readonly life: number; readonly replaces: Stamp | undefined },
+  ): void {
     const pending = this.#outbox.add(change);
     const { link, space } = this.#init;
     const { connections } = link;
@@ -82,9 +90,12 @@ export class RedisChanges {
       // Meanwhile it may have been changed again, or have become a deletion.
       if (link.connections !== connections || !this.#outbox.has(pending)) return;
       const { keys, args } = space.ofKey(change.key);
-      const stamp = { ...change.stamp, time: Math.max(change.stamp.time, space.markerTime() + 1) };
+      const isNew = replaces === undefined;
+      const least = isNew ? space.markerTime() + 1 : 0;
+      const stamp = { ...change.stamp, time: Math.max(change.stamp.time, least) };
       const rest = [...callerOf(stamp), head, tail, String(life), `${change.key}${change.method}`];
-      void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest]));
+      const known = isNew ? '' : stampText(replaces);
+      void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest, known]));
     };
     const cleared = this.cleared();
     if (cleared === undefined) send();
@@ -183,6 +194,8 @@ export class RedisChanges {
       const [outcome, text = ''] = texts(await sent, 1);
       if (outcome === 'epoch')
         throw new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch');
+      // What this machine holds is what others have changed.
+      if (outcome === 'refused') pending.isLate = true;
       this.#acknowledged(pending, text);
       return undefined;
     } catch (error) {

@@ -148,7 +148,7 @@ export class RedisTier implements RemoteTier {
     return this.#turns.take(load, () => isLate || this.#isClosed || !this.#link.isUsable);
   }
 
-  write(record: TierRecord, ticket?: LoadTicket): boolean {
+  write(record: TierRecord, ticket?: LoadTicket, replaces?: Stamp): boolean {
     if (this.#isClosed) return false;
     const { key, method, stamp } = record;
     if (ticket !== undefined) {
@@ -163,7 +163,10 @@ export class RedisTier implements RemoteTier {
     const change = { kind: 'key', key, method, stamp } as const;
     const life = this.#lifeOf(record);
     if (!this.#link.isReady || life <= 0) this.#changes.make(change, life > 0);
-    else this.#changes.set(change, encodeValue(record, this.#space.epochOf(key), this.#format), life);
+    else {
+      const value = encodeValue(record, this.#space.epochOf(key), this.#format);
+      this.#changes.set(change, { ...value, life, replaces });
+    }
     return true;
   }
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CacheManager } from '../../src/index.js';
 import { gate as makeGate } from '../helper/gate.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 
 /** A load whose tool has begun, and ends when the gate is opened. */
@@ -216,6 +217,49 @@ describe('a cache on Redis', () => {
       )
       .toBe(true);
     for (let at = 0; at < 50; at += 1) expect(await other.get('search', at), `key ${at}`).toBeUndefined();
+  });
+
+  it('brings nothing back by `expire` that others have deleted, cleared, invalidated or replaced since', async () => {
+    const proxy = await RedisProxy.before(server.port);
+    const short = { heartbeat: 500, remoteTimeout: '5s' } as const;
+    const stale = { ttl: '1h', staleWhileRevalidate: '1h' } as const;
+    const [first, near] = [await openMachine(server, stale), await openMachine(server, stale, short)];
+    const url = `redis://127.0.0.1:${proxy.port}`;
+    const far = await openMachine(server, stale, { ...short, url });
+    const changes = [
+      ['search', 'delete'],
+      ['other', 'clear'],
+      ['search', 'invalidate'],
+      ['search', 'set'],
+      ['search', 'none'],
+    ] as const;
+    for (const [method, change] of changes) {
+      await first.set(method, change, 'old', { tags: [change] });
+      await first.flush();
+      expect(await far.get(method, change)).toBe('old');
+    }
+    await server.command('CONFIG', 'RESETSTAT');
+    proxy.mode = 'late replies';
+    const expiring = changes.map(([method, change]) => far.expire(method, change));
+    // It has read the old values, and does not know yet.
+    await expect.poll(() => server.command('INFO', 'commandstats')).toMatch(/cmdstat_m?get:/);
+    await near.delete('search', 'delete');
+    await near.clear('other');
+    await near.invalidateTags(['invalidate']);
+    await near.set('search', 'set', 'new');
+    await near.flush();
+    expect(await Promise.all(expiring)).toEqual([true, true, true, true, true]);
+    proxy.mode = 'open';
+    await far.flush();
+    for (const cache of [near, far]) {
+      const outcomes = async () => {
+        const found = await Promise.all(changes.map(([method, change]) => cache.lookup(method, change)));
+        return found.map((each) => ('value' in each ? `${each.outcome}: ${each.value}` : each.outcome));
+      };
+      await expect.poll(outcomes).toEqual(['miss', 'miss', 'miss', 'hit: new', 'stale: old']);
+    }
+    await closeMachines();
+    await proxy.close();
   });
 
   it('tells of a change that was made before it was connected, though it is closed at once', async () => {

@@ -16,10 +16,10 @@ export class SlowTiers {
   }
 
   /** Whether any has taken it, or knows of something newer. */
-  write(record: TierRecord, ticket: LoadTicket | undefined): boolean {
+  write(record: TierRecord, ticket: LoadTicket | undefined, replaces: Stamp | undefined): boolean {
     let isTaken = false;
     this.#each((tier) => {
-      isTaken = tier.write(record, ticket) || isTaken;
+      isTaken = tier.write(record, ticket, replaces) || isTaken;
     }, record.key);
     return isTaken;
   }

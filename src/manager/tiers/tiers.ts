@@ -11,7 +11,7 @@ import { storeFailure } from '../../store/memory-tier.js';
 import type { RemovalReason } from '../../store/store.js';
 import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../../tier.js';
 import type { ValueKeeper } from '../../value/keeper.js';
-import { type Incoming, newEntry, newRecord } from '../create-entry.js';
+import { type Incoming, newEntry, newRecord, stampOf } from '../create-entry.js';
 import type { MethodState } from '../method-context.js';
 import { type Held, type HeldLimits, heldEntries } from './held-entries.js';
 import { openMemory } from './memory.js';
@@ -165,7 +165,7 @@ export class Tiers {
       return false;
     }
     if (!isFresh) this.drop(state, key, 'replace');
-    const stamp = incoming.began ?? this.#stamps.next();
+    const stamp = stampOf(incoming, this.#stamps);
     const entry = newEntry(incoming, { key, method: state.name, stamp, clock: this.#clock });
     if (entry.tags !== undefined && this.tags.isInvalid(entry)) {
       // Invalidated while it was loaded; and what is there is older than what the tool has said.
@@ -185,7 +185,7 @@ export class Tiers {
       const record = newRecord(entry, this.keeper.toMsgpack(entry.stored), incoming.lifetime, this.#records);
       // Without the right to, a load's result is not stored where others have it from.
       const ticket = incoming.began && (incoming.ticket ?? { stamp, isVoid: true });
-      isStored = this.#slowTiers.write(record, ticket) || isStored;
+      isStored = this.#slowTiers.write(record, ticket, incoming.replaces) || isStored;
     }
     if (!isStored) return false;
     state.counters.sets++;
