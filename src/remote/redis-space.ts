@@ -30,7 +30,8 @@ export interface Progress extends Cursor {
 
 /** What earlier processes of a folder have left. */
 export interface Left {
-  readonly progress: Progress | undefined;
+  /** By the tag of each part, where it is clear. */
+  readonly progress: Readonly<Record<string, Progress>>;
   /** Whether others have written to the folder, or do so now. */
   readonly hasOthers: boolean;
 }
@@ -107,7 +108,7 @@ export class RedisSpace {
   }
 
   /** Goes on from where an earlier process has come to with what lies on disk, whose newest stamp is known by now. */
-  resume({ progress, hasOthers }: Left): void {
+  resume(progress: Progress | undefined, hasOthers: boolean): void {
     this.#cursor = progress;
     if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
     // Of a folder that is new nothing is unknown yet. Others may come to it.

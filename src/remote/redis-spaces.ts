@@ -51,16 +51,21 @@ export class RedisSpaces {
       for (const tag of tags)
         this.#byTag.set(tag, new RedisSpace({ ...this.#init, onClock, logLength, tag }));
     }
-    this.#byChannel = new Map(this.#each().map((space) => [space.channel, space]));
+    this.#byChannel = new Map(this.#each().map(([, space]) => [space.channel, space]));
   }
 
   get channels(): readonly string[] {
     return [...this.#byChannel.keys()];
   }
 
-  /** How far the log is followed, where there is only one. */
-  get progress(): Progress | undefined {
-    return this.isCluster ? undefined : this.#all.progress;
+  /** How far the log of each part is followed; `undefined` before that of all is. */
+  get progress(): Readonly<Record<string, Progress>> | undefined {
+    const progress: Record<string, Progress> = {};
+    for (const [tag, space] of this.#each()) {
+      if (space.progress === undefined) return undefined;
+      progress[tag] = space.progress;
+    }
+    return progress;
   }
 
   /** What the values of a key must say to count: of the epochs of its part and of the markers. */
@@ -70,14 +75,14 @@ export class RedisSpaces {
     return own === '' || all === '' ? '' : `${own.slice(0, 8)}${all.slice(0, 8)}`;
   }
 
-  resume(left: Left): void {
-    if (!this.isCluster) this.#all.resume(left);
+  resume({ progress, hasOthers }: Left): void {
+    for (const [tag, space] of this.#each()) space.resume(progress[tag], hasOthers);
   }
 
+  /** Whether anything of that stamp, whatever its part, may have been changed without this machine having heard of it. */
   isDoubtful(stamp: Stamp): boolean {
-    return this.isCluster
-      ? this.#each().some((space) => space.isDoubtful(stamp))
-      : this.#all.isDoubtful(stamp);
+    for (const space of this.#byTag.values()) if (space.isDoubtful(stamp)) return true;
+    return this.#all.isDoubtful(stamp);
   }
 
   ofKey(key: string): KeyArguments {
@@ -101,14 +106,14 @@ export class RedisSpaces {
 
   /** A time that no server has passed, in microseconds: 0 where one server stamps everything. */
   latestTime(): number {
-    return this.isCluster ? Math.max(...this.#each().map((space) => space.latestTime())) : 0;
+    return this.isCluster ? Math.max(...this.#each().map(([, space]) => space.latestTime())) : 0;
   }
 
   /** Reads what has happened since the last time, and takes it in. */
   async begin(session: LinkSession): Promise<void> {
     this.#isBeginning = true;
     try {
-      const spaces = this.#each();
+      const spaces = this.#each().map(([, space]) => space);
       const { time } = this.#init.newestStamp();
       await Promise.all(spaces.map((space) => space.begin(session)));
       // What this machine has stamped so far ahead would outlive what others change now.
@@ -127,11 +132,11 @@ export class RedisSpaces {
   }
 
   pause(): void {
-    for (const space of this.#each()) space.pause();
+    for (const [, space] of this.#each()) space.pause();
   }
 
-  #each(): RedisSpace[] {
-    return [this.#all, ...this.#byTag.values()];
+  #each(): [tag: string, space: RedisSpace][] {
+    return [['all', this.#all], ...this.#byTag];
   }
 
   #of(key: string): RedisSpace {

@@ -15,7 +15,10 @@ const idPattern = /^\d+-\d+$/;
 
 type Kind = 'cursor' | 'outbox';
 
-/** What earlier processes have left behind: the progress of the one that has followed the log the least far, where that is clear. */
+/** How far the log of each part was followed, by its tag. */
+type Places = Readonly<Record<string, Progress>>;
+
+/** What earlier processes have left behind: for each part the progress of the one that has followed its log the least far. */
 export interface LeftBehind extends Left {
   readonly changes: readonly NewChange[];
 }
@@ -35,7 +38,7 @@ export class RemoteFolder {
   /** @param of which server and prefix: what was followed elsewhere says nothing here */
   async read(of: string): Promise<LeftBehind> {
     const names = await readdir(this.#path).catch(() => []);
-    const all: Progress[] = [];
+    const all: Places[] = [];
     const changes: NewChange[] = [];
     let isUnclear = false;
     for (const name of names) {
@@ -43,8 +46,8 @@ export class RemoteFolder {
       const path = join(this.#path, name);
       try {
         const [text, { mtimeMs }] = await Promise.all([readFile(path, 'utf8'), stat(path)]);
-        const said = JSON.parse(text) as { of?: unknown; progress?: Progress; changes?: NewChange[] };
-        if (said.of === of && isProgress(said.progress)) all.push(said.progress);
+        const said = JSON.parse(text) as { of?: unknown; progress?: Places; changes?: NewChange[] };
+        if (said.of === of && arePlaces(said.progress)) all.push(said.progress);
         else if (name.endsWith('.cursor')) isUnclear = true;
         if (said.of === of && Array.isArray(said.changes)) changes.push(...said.changes.filter(isChange));
         if (Date.now() - mtimeMs > deadAfterMs || name.endsWith('.outbox')) this.#others.push(name);
@@ -53,12 +56,11 @@ export class RemoteFolder {
         isUnclear ||= name.endsWith('.cursor');
       }
     }
-    const isOne = new Set(all.map(({ epoch }) => epoch)).size === 1;
-    const progress = isUnclear || !isOne ? undefined : all.reduce(least);
+    const progress = isUnclear ? {} : all.reduce(least, all[0] ?? {});
     return { progress, hasOthers: isUnclear || all.length > 0, changes };
   }
 
-  storeProgress(of: string, progress: Progress): Promise<void> {
+  storeProgress(of: string, progress: Places): Promise<void> {
     return this.#store('cursor', { of, progress });
   }
 
@@ -93,7 +95,11 @@ export class RemoteFolder {
   }
 }
 
-function isProgress(value: Progress | undefined): value is Progress {
+function arePlaces(value: Places | undefined): value is Places {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isProgress);
+}
+
+function isProgress(value: Progress | null): boolean {
   const { epoch, id, run, doubtfulUpTo } = value ?? {};
   const isCursor = /^[0-9a-f]{16}$/.test(epoch ?? '') && idPattern.test(id ?? '') && typeof run === 'string';
   return isCursor && Number.isSafeInteger(doubtfulUpTo);
@@ -106,12 +112,18 @@ function isChange(change: NewChange): boolean {
   return kind === 'tag' ? typeof change.tag === 'string' : kind === 'method';
 }
 
-/** What is known of a folder that two processes have written to. */
-function least(a: Progress, b: Progress): Progress {
-  const [[aMs = 0, aNumber = 0], [bMs = 0, bNumber = 0]] = [
-    a.id.split('-').map(Number),
-    b.id.split('-').map(Number),
-  ];
-  const doubtfulUpTo = Math.max(a.doubtfulUpTo, b.doubtfulUpTo);
-  return { ...((aMs - bMs || aNumber - bNumber) < 0 ? a : b), doubtfulUpTo };
+/** What is known of a folder that two processes have written to: nothing of a part whose epoch is not the same for both. */
+function least(some: Places, others: Places): Places {
+  const common: Record<string, Progress> = {};
+  for (const [tag, a] of Object.entries(some)) {
+    const b = others[tag];
+    if (b?.epoch !== a.epoch) continue;
+    const [[aMs = 0, aNumber = 0], [bMs = 0, bNumber = 0]] = [
+      a.id.split('-').map(Number),
+      b.id.split('-').map(Number),
+    ];
+    const doubtfulUpTo = Math.max(a.doubtfulUpTo, b.doubtfulUpTo);
+    common[tag] = { ...((aMs - bMs || aNumber - bNumber) < 0 ? a : b), doubtfulUpTo };
+  }
+  return common;
 }
