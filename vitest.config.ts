@@ -23,7 +23,7 @@ export const apart = [
 
 /** Slow tests of servers and clients, which share modules; all but one, which mocks a module. */
 export const services =
-  'test/{frameworks,http,keyv,mcp,proxy,remote,session}/**/!(child-server).slow.test.ts';
+  'test/{frameworks,http,keyv,mcp,proxy,remote,session,source}/**/!(child-server).slow.test.ts';
 
 export default defineConfig({
   resolve: {

@@ -167,6 +167,8 @@ export interface SlowTier {
   watch?(load: Pick<TierRecord, 'key' | 'method'>, onChange: LoadWatchListener): LoadWatch;
   /** Asks for the lease to load a key, after `lookup` has found nothing. Where nobody is to wait for others, there is none. */
   readonly takeLease?: ((load: LoadLeaseRequest) => LoadLease) | undefined;
+  /** @internal Takes in at once what other processes have written of a method, where lookups don't find that by themselves. */
+  refresh?(method: string): Promise<void>;
   /** Whether it may hold a value of this key. Who can't tell leaves it out. */
   holds?(key: string, method: string): boolean;
   /** Resolves when everything taken in before is written; rejects when the attempt failed (it is kept and tried again). */

@@ -14,7 +14,7 @@ import {
 } from '../options.js';
 import { asker, type CallOptions } from '../recorded-tools.js';
 import type { CacheStats } from '../stats/counters.js';
-import type { CacheCore } from './cache-context.js';
+import { asCacheError, type CacheCore } from './cache-context.js';
 import {
   checkCallOptions,
   checkHandleCount,
@@ -109,6 +109,20 @@ export class MethodCache {
     checkHandleCount('lookup', arguments.length);
     const key = this.#openKey(params, options);
     return this.#lookups.inMemory<T>(key) ?? this.#below<T>(key, params, options);
+  }
+
+  /** `lookup`, of what other processes have written up to now rather than up to the last pull. @internal */
+  async lookupNewest<T = unknown>(params: unknown): Promise<Lookup<T>> {
+    const key = this.#openKey(params);
+    const { tiers } = this.#core;
+    try {
+      await Promise.all(tiers.slow.map((tier) => tier.refresh?.(this.name)));
+    } catch (cause) {
+      const error = asCacheError(cause, `What others have written of \`${this.name}\` can't be read`);
+      this.#core.failed(error, this.#state, key);
+      return { outcome: 'error', key, error };
+    }
+    return this.lookup<T>(params);
   }
 
   /** `get` from memory alone, without counting as a use or in the statistics. */

@@ -64,11 +64,7 @@ export class DiskTier implements SlowTier {
     const { files = nodeFileSystem, writer = nodeCrypto().randomBytes(8).toString('hex') } = init;
     const onError = (error: CacheError) => this.#report(error);
     this.#folder = new DiskFolder({
-      options: init.options,
-      clock: init.clock,
-      files,
-      writer,
-      onError,
+      ...{ options: init.options, clock: init.clock, files, writer, onError },
       onStamp: this.#onStamp,
       onChanged: init.onChanged ?? (() => undefined),
       bufferedTombstones: () => this.#flushes.tombstones(),
@@ -80,8 +76,7 @@ export class DiskTier implements SlowTier {
     this.#access = init.access ?? (isMachines ? accessByMode(entering) : freeAccess);
     this.#consolidations = new ConsolidationQueue(this.#folder, this.#access);
     this.#flushes = new FlushScheduler({
-      options: init.options,
-      clock: init.clock,
+      ...{ options: init.options, clock: init.clock },
       write: async (batch) => {
         await this.#opening.open();
         try {
@@ -97,11 +92,9 @@ export class DiskTier implements SlowTier {
       },
     });
     this.#admission = new WriteAdmission({
-      options: init.options,
-      flushes: this.#flushes,
+      ...{ options: init.options, flushes: this.#flushes, onError },
       index: () => this.#folder.index,
       isOpen: () => this.#opening.isOpen,
-      onError: (error) => this.#report(error),
     });
     this.#opening = new FolderOpening({
       options: init.options,
@@ -204,6 +197,12 @@ export class DiskTier implements SlowTier {
   /** What waits to be written takes in memory, about. */
   get bufferedBytes(): number {
     return this.#flushes.bytes;
+  }
+
+  async refresh(method: string): Promise<void> {
+    if (this.#options.mode !== 'multi') return;
+    if (!this.#opening.isOpen) await this.#opening.wait();
+    await this.#folder.refreshMethod(method);
   }
 
   watch(load: Pick<TierRecord, 'key' | 'method'>, onChange: LoadWatchListener): LoadWatch {

@@ -2,8 +2,9 @@
  * Records of a database behind a cache (cache-aside).
  *
  * An update holds a token under which no load is stored, and voids the record before and after it is written: a read that
- * began before is voided by the deletion, one that begins meanwhile finds the token at its beginning or end. What was
- * deleted is on disk before the database is written, so that a process that is killed at any step leaves nothing old.
+ * began before is voided by the deletion, one that begins meanwhile finds the token at its beginning or end, also another
+ * process's. The token is on disk before the record is voided, and that before the database is written, so that a process
+ * that is killed at any step leaves nothing old.
  */
 
 import { type Clock, systemClock } from '../clock.js';
@@ -108,6 +109,7 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   readonly #tokenTtlMs: number;
   readonly #settleMs: number;
   readonly #flushTimeoutMs: number;
+  readonly #unsureTtlMs: number;
   readonly #secrets: SecretBox | undefined;
   readonly #loadOptions: LoadOptions;
   readonly #clock: Clock;
@@ -128,9 +130,10 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     this.#flushTimeoutMs = parseDuration(options.flushTimeout ?? '1s', 'flushTimeout');
     this.#secrets = options.secrets && new SecretBox(options.secrets);
     this.#clock = options.clock ?? systemClock;
+    const ttls = { ttl: parseDuration(ttl, 'ttl'), negativeTtl: parseDuration(negativeTtl, 'negativeTtl') };
+    this.#unsureTtlMs = Math.min(ttls.ttl, ttls.negativeTtl, this.#tokenTtlMs);
     this.#loadOptions = {
-      ttl: parseDuration(ttl, 'ttl'),
-      negativeTtl: parseDuration(negativeTtl, 'negativeTtl'),
+      ...ttls,
       isNegative: (value) => isSealed(value) && value.open === undefined,
       // What an update has voided must not stand in for what it wrote.
       ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, cacheErrors: false },
@@ -172,7 +175,10 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   async #loaded(id: Id, context: LoaderContext): Promise<unknown> {
     const before = await this.#isBeingUpdated(id);
     const record = (await this.#load(id, context.signal)) ?? undefined;
-    if (before || (await this.#isBeingUpdated(id))) context.skip();
+    const after = before === true || (await this.#isBeingUpdated(id));
+    if (after === true) context.skip();
+    // A token that could not be looked for lasts no longer than this.
+    else if (before === undefined || after === undefined) context.setTtl(this.#unsureTtlMs);
     return this.#seal(id, record);
   }
 
@@ -204,6 +210,8 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
       isAlone = (await this.#token(id)) === undefined;
       await this.#hold(id, token, this.#tokenTtlMs);
     });
+    // Whoever begins to read after it is void has to find the token.
+    await this.#flushed();
     await orNone(() => this.#void(id));
     await this.#flushed();
     let isWritten = false;
@@ -249,15 +257,19 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     await this.#cache.set(this.#tokens, id, token, lasting);
   }
 
+  /** The token under which a record is being updated by any process, if one is; the error where that can't be told. */
   async #token(id: Id): Promise<unknown> {
-    const found = await this.#cache.lookup(this.#tokens, id);
+    const found = await this.#cache.method(this.#tokens).lookupNewest(id);
+    if (found.outcome === 'error') return found.error;
     return 'value' in found ? found.value : undefined;
   }
 
-  async #isBeingUpdated(id: Id): Promise<boolean> {
+  /** `undefined` where that can't be told. */
+  async #isBeingUpdated(id: Id): Promise<boolean | undefined> {
     // Memory may have let go of a token.
     if (this.#updates.has(this.#cache.key(this.#method, id))) return true;
-    return (await this.#token(id)) !== undefined;
+    const token = await this.#token(id);
+    return token instanceof CacheError ? undefined : token !== undefined;
   }
 
   /** Waits until what was voided is on disk and in Redis, within bounds: a cache that fails must not keep a record from being written. */

@@ -12,6 +12,7 @@ import { type CacheAsideOptions, cacheAside } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { buildScript, Child, killChildren, makeWorkFolder } from '../helper/child-process.js';
 import { gate } from '../helper/gate.js';
+import { MapTier } from '../helper/map-tier.js';
 
 interface Settings {
   readonly theme: string;
@@ -157,13 +158,33 @@ it('stores no record through that another has overwritten meanwhile', async () =
   const { cache, one, two } = twoSettings({ write: 'through' });
   const flush = cache.flush.bind(cache);
   let flushes = 0;
-  cache.flush = () => (++flushes === 2 ? flushing.promise.then(flush) : flush());
+  cache.flush = () => (++flushes === 3 ? flushing.promise.then(flush) : flush());
   const updating = one.update('ada', { theme: 'one' });
-  await expect.poll(() => flushes).toBe(2);
+  await expect.poll(() => flushes).toBe(3);
   await two.update('ada', { theme: 'two' });
   flushing.open();
   await updating;
   expect(await two.get('ada')).toEqual({ theme: 'two' });
+});
+
+it('caches for no longer than a token lasts where none can be looked for', async () => {
+  const tier = new MapTier();
+  const cache = newCache({ tiers: [tier] });
+  const settings = settingsOf(cache, { ttl: '1h', tokenTtl: '10s' });
+  tier.beforeAnswer = () => Promise.reject(new Error('away'));
+  const read = async () => {
+    const before = loads;
+    expect(await settings.get('ada')).toEqual({ theme: 'light' });
+    return loads - before;
+  };
+  expect([await read(), await read()]).toEqual([1, 0]);
+  clock.advance(10_000);
+  expect([await read(), await read()]).toEqual([1, 0]);
+  tier.beforeAnswer = async () => {};
+  clock.advance(10_000);
+  expect(await read()).toBe(1);
+  clock.advance(20_000);
+  expect(await read()).toBe(0);
 });
 
 it('takes updates of one record in their order, and goes on after one that failed', async () => {
@@ -273,34 +294,37 @@ describe('killed in mid-update', () => {
   afterEach(() => killChildren());
   afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-  it.each(['held', 'voided', 'stored', 'voided again'])(
-    'at the step `%s` it leaves nothing old',
-    async (step) => {
-      script ??= await buildScript(
-        fileURLToPath(new URL('updating.ts', import.meta.url)),
-        join(work, 'built'),
-      );
-      const folder = join(work, step.replace(' ', '-'));
-      const database = `${folder}.json`;
-      writeFileSync(database, '"old"');
-      const child = new Child({ script, args: [folder, database, step] });
-      await child.next('at');
-      await child.kill();
-      const cache = await CacheManager.open({ persist: true, persistDir: folder });
-      opened.push(cache);
-      const settings = cacheAside({
-        ...{ cache, method: 'settings' },
-        load: async () => JSON.parse(readFileSync(database, 'utf8')) as string,
-      });
-      const now = readFileSync(database, 'utf8');
-      expect(now).toBe(step === 'held' || step === 'voided' ? '"old"' : '"new"');
-      expect(JSON.stringify(await settings.get('ada'))).toBe(now);
-      if (step === 'held') return;
-      // The token of the dead: what is loaded now is not kept, as the database may yet be written.
-      writeFileSync(database, '"newer"');
-      expect(await settings.get('ada')).toBe('newer');
-    },
-  );
+  const steps = ['held', 'voiding', 'voided', 'stored', 'voided again', 'let go'];
+  it.each(steps)('at the step `%s` it leaves nothing old', async (last) => {
+    script ??= await buildScript(fileURLToPath(new URL('updating.ts', import.meta.url)), join(work, 'built'));
+    const folder = join(work, last.replace(' ', '-'));
+    const database = `${folder}.json`;
+    writeFileSync(database, '"old"');
+    const child = new Child({ script, args: [JSON.stringify({ folder }), database] });
+    await child.next('ready');
+    child.send('read');
+    await child.next('ready');
+    child.send('step by step');
+    for (const step of steps) {
+      expect(await child.next('at')).toEqual(['at', step]);
+      if (step === last) break;
+      child.send('');
+    }
+    await child.kill();
+    const cache = await CacheManager.open({ persist: true, persistDir: folder });
+    opened.push(cache);
+    const settings = cacheAside({
+      ...{ cache, method: 'settings' },
+      load: async () => JSON.parse(readFileSync(database, 'utf8')) as string,
+    });
+    const now = readFileSync(database, 'utf8');
+    expect(now).toBe(steps.indexOf(last) <= steps.indexOf('voided') ? '"old"' : '"step by step"');
+    expect(JSON.stringify(await settings.get('ada'))).toBe(now);
+    if (last === 'held' || last === 'voiding') return;
+    // The token of the dead: what is loaded now is not kept, as the database may yet be written.
+    writeFileSync(database, '"newer"');
+    expect(await settings.get('ada')).toBe('newer');
+  });
 });
 
 it.each([
