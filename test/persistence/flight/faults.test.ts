@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { CacheManager } from '../../../src/index.js';
 import { resolveDiskOptions } from '../../../src/persistence/disk-options.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { randomId } from '../../../src/persistence/format/partition-name.js';
+import { hashMethod, randomId } from '../../../src/persistence/format/partition-name.js';
 import { ownNote } from '../../../src/persistence/lock/holder-note.js';
 import { FakeClock } from '../../../src/testing/fake-clock.js';
 import { FaultyFileSystem } from '../../helper/faulty-file-system.js';
@@ -111,6 +111,21 @@ describe('loads that two caches share', () => {
     expect(lists()).toBeGreaterThan(before);
     for (const { cache } of nodes) await passing(clock, cache.close());
     expect([a.errors, b.errors]).toEqual([[], []]);
+  });
+
+  it('read the files of their own method alone, whatever others have written', async () => {
+    const { nodes, clock } = await start();
+    const [a, b] = nodes;
+    await passing(clock, a.call(1));
+    await passing(clock, a.cache.set('other', 1, 'x'));
+    await passing(clock, a.cache.flush());
+    const before = b.files.calls.length;
+    expect(await passing(clock, b.call(1))).toBe('1 by a');
+    const paths = b.files.calls.slice(before).map((call) => basename(call.split(' ').at(-1)!));
+    const hashes = paths.filter((name) => name.endsWith('.cache')).map((name) => name.slice(0, 32));
+    expect(new Set(hashes)).toEqual(new Set([hashMethod('tool')]));
+    expect(await passing(clock, b.cache.get('other', 1))).toBe(undefined);
+    for (const { cache } of nodes) await passing(clock, cache.close());
   });
 
   it('leave what the dead have left to who sweeps it, and what lives where it is', async () => {
