@@ -16,6 +16,14 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : 0;
 }
 
+/** Above every writer's id. */
+export const lastWriter = 'f'.repeat(16);
+
+/** What only this stamp, and newer ones, are newer than. */
+export function justBefore({ time }: Stamp): Stamp {
+  return { time: time - 1, writer: lastWriter };
+}
+
 /** How the machine's clock stands to the one that the processes of a shared folder go by, in microseconds. */
 export interface ClockOffset {
   /** By how much the machine's clock is ahead. */

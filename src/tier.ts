@@ -183,6 +183,8 @@ export interface SlowTier {
 export interface KeyChange extends Pick<TierRecord, 'key' | 'method' | 'stamp'> {
   /** What was changed. */
   readonly kind: 'key';
+  /** Whether a value of this stamp is there by now, so that only what is older is gone. */
+  readonly isSet?: boolean | undefined;
 }
 
 /** A method that was cleared, or all of them. */
@@ -234,6 +236,8 @@ export interface RemoteWiring {
   readonly onChange: (change: RemoteChange) => void;
   /** A value that was loaded under a ticket was not stored, since its key was changed meanwhile. */
   readonly onRefused: (record: Pick<TierRecord, 'key' | 'method' | 'stamp'>) => void;
+  /** A value that was set has another stamp for all machines than the one that it was given here. */
+  readonly onStored: (record: TierRecord, given: Stamp) => void;
   /** Resolves when the tiers between are open, and have written all that they were told of. */
   readonly flushFaster: () => Promise<void>;
 }

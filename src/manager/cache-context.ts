@@ -60,7 +60,6 @@ export interface TierWiring {
 }
 
 export type { Wording };
-
 /** Runs a load and gives back what it comes to, or throws what it throws. */
 export type AroundLoads = <T>(method: string, load: () => T | PromiseLike<T>) => T | PromiseLike<T>;
 
@@ -161,13 +160,14 @@ export class CacheCore implements TierObserver {
     const remote = options.remote?.connect({
       ...{ clock, writer, onError: wiring.onError, onStamp: wiring.onStamp },
       newestStamp: () => stamps.newest,
-      persistDir: options.persist ? options.disk?.persistDir : undefined,
+      persistDir: persist ? disk?.persistDir : undefined,
       onClock: (offset) => {
         isShared = true;
         stamps.follow(offset);
       },
       onChange: (change) => this.#apply(change),
       onRefused: (refused) => this.tiers.shared.refuse(refused),
+      onStored: (record, given) => this.tiers.shared.restamp(record, given),
       flushFaster: () => this.tiers.shared.flush(),
     });
     this.tiers = new Tiers({ options, keeper, slow: all, remote, arena, stamps, events, observer: this });

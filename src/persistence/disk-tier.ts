@@ -218,8 +218,8 @@ export class DiskTier implements SlowTier {
 
   isReplaced({ key, method, stamp, tags }: Parameters<SlowTier['isReplaced']>[0]): boolean {
     const { index } = this.#folder;
-    const known = index.stampOf(key);
-    if (known !== undefined && compareStamps(known, stamp) > 0) return true;
+    for (const known of [index.stampOf(key), this.#flushes.find(key)?.stamp])
+      if (known !== undefined && compareStamps(known, stamp) > 0) return true;
     if (index.isCleared(hashMethod(method), stamp)) return true;
     return tags?.some((tag) => index.isTagInvalid(hashTag(tag), stamp)) ?? false;
   }

@@ -26,6 +26,16 @@ export interface RedisChangesInit {
   readonly onWaiting: () => void;
 }
 
+/** How a value is set. */
+interface SetValue {
+  /** How long it is to stay, in ms. */
+  readonly life: number;
+  /** The stamp of what it may replace, if not anything. */
+  readonly replaces: Stamp | undefined;
+  /** Hears which stamp it has for all, unless it was changed here meanwhile. */
+  readonly onStored: (stamp: Stamp) => void;
+}
+
 /** So many are sent before their answers are waited for. */
 const batch = 500;
 const retryMs = 500;
@@ -75,12 +85,7 @@ export class RedisChanges {
   /** Sets a value; where that fails its key is deleted instead, once that is possible. */
   set(
     change: Extract<NewChange, { kind: 'key' }>,
-    {
-      head,
-      tail,
-      life,
-      replaces,
-    }: ValueParts & { readonly life: number; readonly replaces: Stamp | undefined },
+    { head, tail, life, replaces, onStored }: ValueParts & SetValue,
   ): void {
     const pending = this.#outbox.add(change);
     const { link, space } = this.#init;
@@ -95,7 +100,7 @@ export class RedisChanges {
       const stamp = { ...change.stamp, time: Math.max(change.stamp.time, least) };
       const rest = [...callerOf(stamp), head, tail, String(life), `${change.key}${change.method}`];
       const known = isNew ? '' : stampText(replaces);
-      void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest, known]));
+      void this.#finish(pending, link.run(redisScripts.set, keys, [...args, ...rest, known]), onStored);
     };
     const cleared = this.cleared();
     if (cleared === undefined) send();
@@ -189,14 +194,20 @@ export class RedisChanges {
     return this.#finish(pending, session.run(redisScripts.mark, keys, [...args, ...rest]));
   }
 
-  async #finish(pending: PendingChange, sent: Promise<unknown>): Promise<unknown> {
+  async #finish(
+    pending: PendingChange,
+    sent: Promise<unknown>,
+    onStored?: SetValue['onStored'],
+  ): Promise<unknown> {
     try {
       const [outcome, text = ''] = texts(await sent, 1);
       if (outcome === 'epoch')
         throw new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch');
       // What this machine holds is what others have changed.
       if (outcome === 'refused') pending.isLate = true;
+      const isNewest = !pending.isLate && this.#outbox.has(pending);
       this.#acknowledged(pending, text);
+      if (isNewest) onStored?.(stampFrom(text));
       return undefined;
     } catch (error) {
       pending.isLate = true;

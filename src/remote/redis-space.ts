@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
-import { type ClockOffset, clockSlack, type Stamp } from '../stamp.js';
+import { type ClockOffset, clockSlack, lastWriter, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
@@ -67,8 +67,6 @@ const chunk = 1_000;
  * as it was before, which only a machine can tell that knows what came later. By then all have tried to connect again.
  */
 const settlingMs = 2_500;
-/** Above every writer's id. */
-const lastWriter = 'f'.repeat(16);
 
 export class RedisSpace {
   readonly channel: string;
@@ -268,7 +266,7 @@ export class RedisSpace {
       return;
     }
     const [key, method] = [subject.slice(0, 32), subject.slice(32)];
-    if (!isOwn) this.#init.onChange({ kind: 'key', key, method, stamp });
+    if (!isOwn) this.#init.onChange({ kind: 'key', key, method, stamp, isSet: kind === 's' });
     this.#init.onWake(key);
   }
 

@@ -165,7 +165,11 @@ export class RedisTier implements RemoteTier {
     if (!this.#link.isReady || life <= 0) this.#changes.make(change, life > 0);
     else {
       const value = encodeValue(record, this.#space.epochOf(key), this.#format);
-      this.#changes.set(change, { ...value, life, replaces });
+      const onStored = (newer: Stamp) => {
+        const stored = { ...record, stamp: newer };
+        if (newer.time > stamp.time && !this.#lookups.isOver(stored)) this.#wiring.onStored(stored, stamp);
+      };
+      this.#changes.set(change, { ...value, life, replaces, onStored });
     }
     return true;
   }

@@ -73,7 +73,8 @@ export class MemoryEntry implements StoreEntry, EntryMetadata, Grouped<MemoryEnt
   /** From when on the value is not used at all; memory may let go of it sooner. */
   readonly validUntil: number | null;
   readonly loadMs: number;
-  readonly stamp: Stamp;
+  /** Made newer where other machines know the value by a newer one. */
+  stamp: Stamp;
   readonly tags: readonly string[] | undefined;
   /** What its key was made from, where that is kept. One with a copy of the params gives way to one that shares them. */
   origin: KeyOrigin | undefined;

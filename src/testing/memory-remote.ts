@@ -83,7 +83,7 @@ export class MemoryRemote implements Remote {
   set(node: MemoryRemoteTier, record: TierRecord): void {
     const stamp = this.#stamp(node, record.stamp);
     this.#records.set(record.key, { ...record, stamp });
-    this.#change(node, { kind: 'key', key: record.key, method: record.method, stamp });
+    this.#change(node, { kind: 'key', key: record.key, method: record.method, stamp, isSet: true });
   }
 
   /** @internal Whether the value was stored: not once its ticket is void. */
@@ -95,7 +95,7 @@ export class MemoryRemote implements Remote {
     this.#records.set(key, record);
     // Nobody holds what was not there.
     if (previous !== undefined)
-      this.#tell(node, { kind: 'key', key, method: record.method, stamp: record.stamp });
+      this.#tell(node, { kind: 'key', key, method: record.method, stamp: record.stamp, isSet: true });
     this.#wake();
     return true;
   }

@@ -42,6 +42,7 @@ export class Machine {
       onClock: () => undefined,
       onChange: (change) => void this.changes.push(change),
       onRefused: (record) => void this.refused.push(record),
+      onStored: () => undefined,
       flushFaster: async () => undefined,
     });
   }

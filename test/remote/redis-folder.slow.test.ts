@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { CacheManager } from '../../src/index.js';
+import { CacheManager } from '../../src/index.js';
 import type { RedisOptions } from '../../src/redis/index.js';
 import { wait } from '../helper/child-process.js';
 import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
@@ -75,6 +75,38 @@ describe('a folder that was away', () => {
     await server.command('CONFIG', 'RESETSTAT');
     expect(await back.get('search', 1)).toBe('old');
     expect(await server.command('INFO', 'commandstats')).not.toMatch(/cmdstat_m?get:/);
+  });
+
+  it('keeps what a process of it sets and renews, and what another machine has set once that was read', async () => {
+    const farDir = mkdtempSync(join(tmpdir(), 'toolstash-far-'));
+    const shared = { persist: true, persistDir, mode: 'multi', syncInterval: 50 } as const;
+    const [one, other] = [await openMachine(server, shared), await openMachine(server, shared)];
+    const far = await openMachine(server, { persist: true, persistDir: farDir });
+    const numbers = Array.from({ length: 10 }, (_, n) => n);
+    for (const round of ['old', 'new']) {
+      await other.set('search', 'mark', round);
+      await other.flush();
+      for (const n of numbers) {
+        await one.set('search', n, `${round} ${n}`);
+        await one.refresh('renewed', n, () => `${round} ${n}`);
+      }
+      await one.flush();
+      // What was told before is heard before.
+      await one.delete('search', 'mark');
+      await expect.poll(() => other.peek('search', 'mark')).toBeUndefined();
+      for (const method of ['search', 'renewed']) {
+        const right = numbers.map((n) => `${round} ${n}`);
+        await expect.poll(() => far.getMany(method, numbers)).toEqual(right);
+      }
+    }
+    await closeMachines();
+    for (const folder of [persistDir, farDir]) {
+      const alone = new CacheManager({ persist: true, persistDir: folder });
+      for (const method of ['search', 'renewed'])
+        expect(await alone.getMany(method, numbers), folder).toEqual(numbers.map((n) => `new ${n}`));
+      await alone.close();
+    }
+    rmSync(farDir, { recursive: true, force: true });
   });
 
   it('answers nothing from before an epoch that it has missed', async () => {

@@ -2,10 +2,11 @@
 
 import type { CacheError } from '../../errors.js';
 import type { TagInvalidations } from '../../guard/tag-invalidation.js';
-import { compareStamps, type Stamp } from '../../stamp.js';
+import { compareStamps, justBefore, type Stamp } from '../../stamp.js';
 import type { Memory } from '../../store/arena-options.js';
+import type { MemoryEntry } from '../../store/memory-entry.js';
 import { storeFailure } from '../../store/memory-tier.js';
-import type { RemoteChange, SlowTier, TierRecord } from '../../tier.js';
+import type { KeyChange, RemoteChange, SlowTier, TierRecord } from '../../tier.js';
 import type { SlowReads } from './slow-reads.js';
 import type { SearchPlace } from './slow-search.js';
 
@@ -22,7 +23,7 @@ export interface SharedEntriesInit {
   readonly clearMemory: (method?: string) => void;
 }
 
-type Changed = Pick<TierRecord, 'key' | 'method' | 'stamp'>;
+type Changed = Omit<KeyChange, 'kind'>;
 
 /** One cache's side of a remote tier. */
 export class SharedEntries {
@@ -64,6 +65,15 @@ export class SharedEntries {
     this.#forget({ ...refused, stamp: { time: time + 1, writer } });
   }
 
+  /** Gives a value that was set the stamp that it has for all, which is newer, wherever it is held. */
+  restamp(record: TierRecord, given: Stamp): void {
+    const { key, method, stamp } = record;
+    const held = this.#peek(key);
+    if (held !== undefined && compareStamps(held.stamp, given) === 0) held.stamp = stamp;
+    for (const tier of this.faster)
+      if (tier.isReplaced({ key, method, stamp: justBefore(given) })) tier.write(record);
+  }
+
   /** Resolves when the tiers between are open, and have written what they were told of. */
   async flush(): Promise<void> {
     await Promise.all(
@@ -75,21 +85,24 @@ export class SharedEntries {
     );
   }
 
-  /** Drops what is older than a change: a value that was set is no older than the message of it. */
-  #forget({ key, method, stamp }: Changed): void {
+  /** Drops what is older than a change: a value that was set is no older than the message of it, and stays. */
+  #forget({ key, method, stamp, isSet = false }: Changed): void {
     this.#init.reads.supersede(key);
-    if (this.#isHeldBefore(key, stamp)) this.#init.drop({ key, method });
-    for (const tier of this.faster) if (tier.holds?.(key, method) !== false) tier.delete(key, method, stamp);
+    const held = this.#peek(key, () => this.#init.drop({ key, method }));
+    if (held !== undefined && compareStamps(held.stamp, stamp) < 0) this.#init.drop({ key, method });
+    const deleted = isSet ? justBefore(stamp) : stamp;
+    for (const tier of this.faster)
+      if (tier.holds?.(key, method) !== false) tier.delete(key, method, deleted);
   }
 
-  /** Whether memory holds something older. A store that fails may: what is left of it goes. */
-  #isHeldBefore(key: string, stamp: Stamp): boolean {
+  /** What memory holds. What is left in a store that fails goes, where that is asked for. */
+  #peek(key: string, onFailure?: () => void): MemoryEntry | undefined {
     try {
-      const held = this.#init.memory.peek(key);
-      return held !== undefined && compareStamps(held.stamp, stamp) < 0;
+      return this.#init.memory.peek(key);
     } catch (cause) {
       this.#init.failed(storeFailure('peek', cause), key);
-      return true;
+      onFailure?.();
+      return undefined;
     }
   }
 }

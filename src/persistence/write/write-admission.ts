@@ -1,7 +1,7 @@
 /** What is taken in to be written: nothing twice, and no more than memory has room for; what is given up is counted. */
 
 import { CacheError } from '../../errors.js';
-import { compareStamps, type Stamp } from '../../stamp.js';
+import { compareStamps, justBefore, type Stamp } from '../../stamp.js';
 import type { TierRecord } from '../../tier.js';
 import type { ResolvedDiskOptions } from '../disk-options.js';
 import { isEntryKey } from '../format/member-body.js';
@@ -26,7 +26,6 @@ export interface WriteAdmissionInit {
 /** What key, metadata and msgpack heads add to a value in its member. */
 const entrySlack = 512;
 /** Above every writer's id. */
-const lastWriter = 'f'.repeat(16);
 
 export class WriteAdmission {
   readonly #init: WriteAdmissionInit;
@@ -126,7 +125,7 @@ export class WriteAdmission {
     this.#dropped += 1;
     const older = this.#init.flushes.find(key)?.stamp ?? this.#init.index().stampOf(key);
     if (older !== undefined) {
-      const before = { time: stamp.time - 1, writer: lastWriter };
+      const before = justBefore(stamp);
       this.#put({ kind: 'tombstone', key, method, stamp: compareStamps(older, before) < 0 ? before : stamp });
     }
     this.#init.onError(

@@ -25,7 +25,11 @@ afterAll(async () => {
 const mutants: readonly (readonly [what: string, mutation: Mutation])[] = [
   [
     'the disk does not hear of changes',
-    { file: 'manager/tiers/shared-entries.ts', from: /tier\.delete\(key, method, stamp\)/, to: 'void tier' },
+    {
+      file: 'manager/tiers/shared-entries.ts',
+      from: /tier\.delete\(key, method, deleted\)/,
+      to: 'void tier',
+    },
   ],
   [
     'an epoch is not looked at, and an older snapshot not noticed',
