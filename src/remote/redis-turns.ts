@@ -142,6 +142,8 @@ export class RedisTurns {
   async attempt(load: LoadLeaseRequest, known: Stamp | undefined): Promise<Attempt> {
     const { key, method, isForced = false } = load;
     const { writer } = this.#init;
+    // Of a load of this machine that was overtaken: it may wait for the one that follows, which must not wait for it.
+    this.end(this.#held.get(key));
     const token = `T0${randomBytes(8).toString('hex')}${(++this.#number).toString(36)}`;
     const mode = isForced ? 'f' : this.#unreadable.delete(key) ? 'u' : 'n';
     const { outcome, stamp } = await this.#init.leases.take({ key, token, mode, known });

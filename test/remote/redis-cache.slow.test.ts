@@ -180,6 +180,17 @@ describe('a cache on Redis', () => {
     expect(loads).toBe(0);
   });
 
+  it('does not wait for the lease of a load of its own that was overtaken, and that waits for it', async () => {
+    const [one, other] = [await openMachine(server, {}, { waitTimeout: 500 }), await openMachine(server)];
+    const first = one.getOrSet('search', 1, () => 'first');
+    await one.delete('search', 1);
+    const second = one.getOrSet('search', 1, () => 'second');
+    expect(await Promise.all([first, second])).toEqual(['second', 'second']);
+    await one.flush();
+    // After a wait in vain it would have loaded it for itself alone.
+    expect(await other.get('search', 1)).toBe('second');
+  });
+
   it('loads for itself when another takes too long', async () => {
     const [one, other] = [await openMachine(server), await openMachine(server, {}, { waitTimeout: 100 })];
     const gate = makeGate();

@@ -104,7 +104,8 @@ export class LoadSteps {
         permit?.leave();
         flight.node.releasePermit();
       }
-      // Another load has begun since it was written or deleted: that is the one to wait for.
+      // Another load has begun since it was written or deleted: that is the one to wait for, and it may want the lease.
+      lease?.end();
       const other = newer;
       const loaded = await loads.join(other, flight.signal).catch((error: unknown) => {
         if (other.isLoneFailure(error) || this.#outlasts(flight, other, error)) return undefined;
