@@ -21,7 +21,13 @@ interface Undici {
 }
 
 const load = await librariesOf(new URL('libraries/', import.meta.url));
-const undici = load('undici') as Undici;
+/** The newest of two major versions; 8 can't be loaded on older Nodes. */
+const versions = ['undici', ...(satisfiesUndici8() ? ['undici-8'] : [])];
+
+function satisfiesUndici8(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  return major > 22 || (major === 22 && minor >= 19);
+}
 
 let cache: CacheManager;
 let store: UndiciStore;
@@ -112,7 +118,8 @@ it('stores nothing of what is too large, or not ended, nor what was deleted on i
   expect(cache.stats('undici').entries).toBe(0);
 });
 
-it('answers the requests of undici, and shares them', async () => {
+it.each(versions)('answers the requests of %s, and shares them', async (version) => {
+  const undici = load(version) as Undici;
   let runs = 0;
   const port = await listen((request, response) => {
     runs++;
