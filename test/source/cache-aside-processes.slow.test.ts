@@ -69,7 +69,7 @@ describe.each(['a folder', 'Redis', 'Redis, each with a folder'] as const)('shar
       }
     })();
     const ends: number[] = [];
-    for (let version = 0; version < 4; version++) {
+    for (let version = 0; version < 3; version++) {
       child.send(`${version}`);
       ends.push(Number((await child.next('updated'))[1]));
       await wait(bound + 100);
@@ -80,7 +80,7 @@ describe.each(['a folder', 'Redis', 'Redis, each with a folder'] as const)('shar
       ends.some((end, newer) => began > end + bound && !(version >= newer)),
     );
     expect(late).toEqual([]);
-    expect(reads.at(-1)?.version).toBe(3);
+    expect(reads.at(-1)?.version).toBe(2);
   });
 
   /** What is left of a writer that is killed at a step, to who reads at each step from `first` up to it. */
@@ -100,7 +100,7 @@ describe.each(['a folder', 'Redis', 'Redis, each with a folder'] as const)('shar
     await child.kill();
     const read = async () => {
       const found = [await settings.get('ada'), await settings.get('ada')];
-      expect({ last, found }).toEqual({ last, found: [current(), current()] });
+      expect({ first, last, found }).toEqual({ first, last, found: [current(), current()] });
     };
     await wait(bound);
     await read();
@@ -109,12 +109,12 @@ describe.each(['a folder', 'Redis', 'Redis, each with a folder'] as const)('shar
     await read();
   }
 
-  it.each(['before', 'voiding', 'voided'])(
-    'a writer that is killed at any step leaves nothing old to who reads from the step `%s` on',
-    async (first) => {
-      await Promise.all(steps.map((last) => tryStep(last, first)));
-    },
-  );
+  it('a writer that is killed at any step leaves nothing old, from whichever step on others read', async () => {
+    for (const first of ['before', 'voiding', 'voided']) {
+      const lasts = steps.slice(Math.max(0, steps.indexOf(first)));
+      await Promise.all(lasts.map((last) => tryStep(last, first)));
+    }
+  });
 });
 
 const steps = ['held', 'voiding', 'voided', 'stored', 'voided again', 'let go'];

@@ -15,7 +15,7 @@ export interface Places {
 }
 
 /** How the processes of these tests hear of each other. */
-export const times = { syncInterval: 500, heartbeat: 100, remoteTimeout: 500 };
+export const times = { syncInterval: 500, heartbeat: 100, remoteTimeout: 1_000 };
 
 /** A cache in these places. */
 export function openCache({ folder, isFolderShared = false, redis: at }: Places): Promise<CacheManager> {
