@@ -139,7 +139,7 @@ export class RedisChanges {
     while (this.#outbox.size > this.#init.limit / 2) await this.#outbox.progress();
   }
 
-  /** Resolves when Redis has acknowledged all; rejects while it can't be reached. */
+  /** Resolves when Redis has acknowledged all; rejects while it can't be reached, and when it refuses one. */
   async flush(): Promise<void> {
     const { link } = this.#init;
     // The first attempt to connect may still be under way.
@@ -150,7 +150,10 @@ export class RedisChanges {
           cause: link.problem,
         });
       }
-      await link.inTime(() => this.#outbox.progress());
+      const cause = await link.inTime(() => this.#outbox.progress());
+      if (cause === undefined || !link.isUsable) continue;
+      const message = `${this.#outbox.size} changes wait, as Redis refuses one: ${messageOf(cause)}`;
+      throw new CacheError('ERR_STORAGE', message, { cause });
     }
   }
 
@@ -213,7 +216,7 @@ export class RedisChanges {
       pending.isLate = true;
       pending.over = undefined;
       this.#outbox.bound();
-      this.#outbox.fail();
+      this.#outbox.fail(error);
       this.#init.onWaiting();
       const { link, onError } = this.#init;
       if (link.isReady) {

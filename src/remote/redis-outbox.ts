@@ -21,7 +21,7 @@ export interface PendingChange {
 export class RedisOutbox {
   readonly #limit: number;
   readonly #changes = new Map<string, PendingChange>();
-  readonly #settled = new Set<() => void>();
+  readonly #settled = new Set<(failure: unknown) => void>();
   /** How many of them are clearings. */
   #clearings = 0;
 
@@ -95,18 +95,18 @@ export class RedisOutbox {
     this.#clearings = 0;
   }
 
-  /** Resolves when anything was acknowledged or has failed. */
-  progress(): Promise<void> {
+  /** Resolves when anything was acknowledged or has failed, to why that was. */
+  progress(): Promise<unknown> {
     return new Promise((resolve) => void this.#settled.add(resolve));
   }
 
   /** Tells who waits for progress that something has failed. */
-  fail(): void {
-    this.#wake();
+  fail(failure: unknown): void {
+    this.#wake(failure);
   }
 
-  #wake(): void {
-    for (const resolve of [...this.#settled]) resolve();
+  #wake(failure?: unknown): void {
+    for (const resolve of [...this.#settled]) resolve(failure);
     this.#settled.clear();
   }
 }

@@ -124,6 +124,20 @@ describe('while Redis', () => {
     expect(await other.get('search', 'new')).toBeUndefined();
   });
 
+  it('refuses changes, `flush` says so, and they get through once it does not', async () => {
+    const server = await RedisServer.start();
+    const [one, other] = [await openMachine(server), await openMachine(server)];
+    await one.set('search', 1, 'old');
+    await one.flush();
+    expect(await other.get('search', 1)).toBe('old');
+    await server.command('CONFIG', 'SET', 'min-replicas-to-write', '1');
+    await one.delete('search', 1);
+    await expect(one.flush()).rejects.toThrow(/1 changes wait, as Redis refuses one: NOREPLICAS/);
+    await server.command('CONFIG', 'SET', 'min-replicas-to-write', '0');
+    await expect.poll(isFlushed(one), back).toBe(true);
+    await expect.poll(() => other.get('search', 1), back).toBeUndefined();
+  });
+
   it('has become a replica and keeps its connections, it is left until it takes changes again', async () => {
     const [server, next] = [await RedisServer.start(), await RedisServer.start()];
     const cache = await openMachine(server, {}, short);
