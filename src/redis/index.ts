@@ -3,6 +3,7 @@
 export type {
   RedisClientLike,
   RedisClusterOptions,
+  RedisNodeAddress,
   RedisOptions,
   RedisSentinelOptions,
 } from '../remote/redis-options.js';

@@ -4,7 +4,7 @@ import { CacheError } from '../errors.js';
 import { redisUrl, withSocket } from './redis-address.js';
 import { connectClient, destroyClient, type RedisClientOptions } from './redis-library.js';
 import type { RedisPlace } from './redis-nodes.js';
-import type { RedisClusterOptions } from './redis-options.js';
+import type { RedisClusterOptions, RedisNodeAddress } from './redis-options.js';
 import { within } from './within.js';
 
 const timeoutMs = 1_000;
@@ -19,12 +19,19 @@ interface SlotRange {
 }
 
 /** Asks one node after the other; rejects where none can tell. */
-export async function locateCluster({ rootNodes, defaults = {} }: RedisClusterOptions): Promise<RedisPlace> {
+export async function locateCluster({
+  rootNodes,
+  defaults = {},
+  nodeAddressMap = {},
+}: RedisClusterOptions): Promise<RedisPlace> {
   let failure: unknown;
   for (const node of rootNodes) {
     try {
       const options = rootOptions(node, defaults);
-      return placeOf(await askNode(options), withAccess(options, defaults as RedisClientOptions));
+      const access = withAccess(options, defaults as RedisClientOptions);
+      const reach = (name: string) =>
+        typeof nodeAddressMap === 'function' ? nodeAddressMap(name) : nodeAddressMap[name];
+      return placeOf(await askNode(options), access, reach);
     } catch (error) {
       failure = error;
     }
@@ -63,19 +70,26 @@ async function askNode(options: RedisClientOptions): Promise<SlotRange[]> {
   }
 }
 
-function placeOf(ranges: readonly SlotRange[], defaults: RedisClientOptions): RedisPlace {
+/** @param reach where a node is to be reached, if not where its name says */
+function placeOf(
+  ranges: readonly SlotRange[],
+  defaults: RedisClientOptions,
+  reach: (name: string) => RedisNodeAddress | undefined,
+): RedisPlace {
   const nodes: RedisClientOptions[] = [];
   const indexes = new Map<string, number>();
   const bySlot = new Int16Array(slots).fill(-1);
   for (const { from, to, host, port } of ranges) {
     const name = `${host}:${port}`;
-    const at = indexes.get(name) ?? nodes.push(withSocket(defaults, { socket: { host, port } })) - 1;
+    const socket = { host, port, ...reach(name) };
+    const at = indexes.get(name) ?? nodes.push(withSocket(defaults, { socket })) - 1;
     indexes.set(name, at);
     bySlot.fill(at, from, to + 1);
   }
   const known = new Map<string, number>();
   return {
     nodes,
+    nodeNamed: (name) => indexes.get(name),
     nodeOf(name) {
       const tag = name.slice(name.indexOf('{') + 1, name.indexOf('}'));
       const at = known.get(tag) ?? bySlot[slotOf(tag)]!;

@@ -18,11 +18,13 @@ export interface RedisPlace {
   readonly nodes: readonly RedisClientOptions[];
   /** Its index; -1 where none has it. */
   nodeOf(name: string): number;
+  /** The index of the one that a cluster calls so; `undefined` where it is not known. */
+  nodeNamed(name: string): number | undefined;
 }
 
 /** One server, whatever is asked of it. */
 export function onePlace(options: RedisClientOptions): RedisPlace {
-  return { nodes: [options], nodeOf: () => 0 };
+  return { nodes: [options], nodeOf: () => 0, nodeNamed: () => undefined };
 }
 
 /** What they are connected with. */
@@ -192,12 +194,9 @@ export class RedisNodes {
 
   /** Asks the server to which a key is on its way, if that is what an error says, and it is known. */
   #ask(error: unknown, args: readonly RedisArgument[], isBinary: boolean): Promise<unknown> {
-    const [, name] = /^ASK \d+ (\S+)$/.exec(messageOf(error)) ?? [];
-    const at = this.#place.nodes.findIndex(({ socket }) => {
-      const { host, port } = socket as { host?: string; port?: number };
-      return name === `${host}:${port}`;
-    });
-    return at < 0 ? Promise.reject(error) : this.#node(at).send(args, isBinary, true);
+    const [, name = ''] = /^ASK \d+ (\S+)$/.exec(messageOf(error)) ?? [];
+    const at = this.#place.nodeNamed(name);
+    return at === undefined ? Promise.reject(error) : this.#node(at).send(args, isBinary, true);
   }
 
   /** Asks all whether they are alive; what was published before has come once that resolves. */

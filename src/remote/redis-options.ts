@@ -103,6 +103,17 @@ export interface RedisClusterOptions {
    * those three is for all nodes as it is for the named one that tells of them.
    */
   readonly defaults?: object | undefined;
+  /** Where nodes are to be reached that tell of themselves as `host:port`, if elsewhere: behind a tunnel, or in containers. */
+  readonly nodeAddressMap?:
+    | Readonly<Record<string, RedisNodeAddress>>
+    | ((address: string) => RedisNodeAddress | undefined)
+    | undefined;
+}
+
+/** Where a node is. */
+export interface RedisNodeAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 /** Where sentinels are, and whom they watch. */
@@ -276,7 +287,7 @@ function checkedCluster(
   more: RedisClientOptions,
   path: string,
 ): RedisClusterOptions {
-  const { rootNodes, defaults = {} } = objectOf(cluster, 'cluster');
+  const { rootNodes, defaults = {}, nodeAddressMap } = objectOf(cluster, 'cluster');
   const isList = Array.isArray(rootNodes) && rootNodes.length > 0;
   if (!isList) {
     throw expectedUnseen('cluster.rootNodes', 'a list of at least one `{ url }` or `{ socket }`', rootNodes);
@@ -286,7 +297,8 @@ function checkedCluster(
     if (url !== undefined) redisUrl(url, path);
   }
   objectOf(defaults, 'cluster.defaults');
-  return { rootNodes, defaults: withSocket(defaults as RedisClientOptions, more) };
+  if (typeof nodeAddressMap !== 'function') objectOf(nodeAddressMap ?? {}, 'cluster.nodeAddressMap');
+  return { rootNodes, nodeAddressMap, defaults: withSocket(defaults as RedisClientOptions, more) };
 }
 
 /** Which server it is, without what is secret. */

@@ -5,6 +5,7 @@ import { systemClock } from '../../src/clock.js';
 import { CacheManager, type Clock, hashKey } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
 import { RedisCluster } from '../helper/redis-cluster.js';
+import { RedisProxy } from '../helper/redis-proxy.js';
 import { stopServers } from '../helper/redis-server.js';
 
 let cluster: RedisCluster;
@@ -28,6 +29,11 @@ async function machine(more: RedisOptions = {}): Promise<CacheManager> {
 }
 
 const numbers = Array.from({ length: 30 }, (_, at) => at);
+const isFlushed = (cache: CacheManager) => () =>
+  cache.flush().then(
+    () => true,
+    () => false,
+  );
 const isOpen = (cache: CacheManager) => () =>
   cache.open().then(
     () => true,
@@ -70,6 +76,31 @@ it('shares values over all nodes, loads each key once, and tells the others of e
   const before = loads;
   for (const n of numbers) await load(await lateMachine(), n);
   expect(loads).toBe(before);
+});
+
+it.each(['a table', 'a function'])('reaches nodes where %s says that they are', async (kind) => {
+  const proxies = await Promise.all(cluster.nodes.map(({ port }) => RedisProxy.before(port)));
+  const map = Object.fromEntries(
+    cluster.nodes.map(({ port }, at) => [
+      `127.0.0.1:${port}`,
+      { host: 'localhost', port: proxies[at]!.port },
+    ]),
+  );
+  const rootNodes = [{ url: `redis://127.0.0.1:${proxies[0]!.port}` }];
+  const nodeAddressMap = kind === 'a table' ? map : (name: string) => map[name];
+  const cache = await machine({
+    cluster: { rootNodes, nodeAddressMap },
+    prefix: 'mapped',
+    remoteTimeout: 300,
+  });
+  for (const n of numbers) await cache.set('search', n, n);
+  await expect.poll(isFlushed(cache)).toBe(true);
+  expect(await (await machine({ prefix: 'mapped' })).getMany('search', numbers)).toEqual(numbers);
+  for (const proxy of proxies) proxy.mode = 'black hole';
+  await cache.get('search', 'asked');
+  expect(cache.stats().remote?.isConnected).toBe(false);
+  await cache.close().catch(() => undefined);
+  for (const proxy of proxies) await proxy.close();
 });
 
 it('keeps what is set and loaded right after a clearing', async () => {
@@ -133,12 +164,6 @@ describe('a slot that is half-way to another node', () => {
   const calls = Array.from({ length: 3_000 }, (_, n) => n)
     .filter((n) => hashKey('search', n).startsWith('5a'))
     .slice(0, 6);
-  const isFlushed = (cache: CacheManager) => () =>
-    cache.flush().then(
-      () => true,
-      () => false,
-    );
-
   it.each([
     ['none of its keys', () => false],
     ['some values', (key: string) => /[0-7]$/.test(key)],

@@ -88,6 +88,7 @@ describe('the options of redis()', () => {
     [{ sentinel: { name: 'x', sentinelRootNodes: [] } }, /`sentinel.sentinelRootNodes` to be a list/],
     [{ cluster: { rootNodes: [] } }, /`cluster.rootNodes` to be a list of at least one/],
     [{ cluster: { rootNodes: ['redis://:secret@h'] } }, /`cluster.rootNodes` to be .*, got a string/],
+    [{ cluster: { rootNodes: [{}], nodeAddressMap: 'x' } }, /`cluster.nodeAddressMap` to be an object, got/],
     [{ host: 'x' }, /Unknown option `host` of redis\(\)/],
   ])('refuse %o', (options, message) => {
     expect(() => at(options)).toThrow(message);
