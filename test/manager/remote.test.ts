@@ -268,6 +268,27 @@ describe('a cache that shares a remote tier', () => {
     expect(cache.stats().cacheErrors).toBe(1);
   });
 
+  it('tells all tiers between of a change, and goes on, though one of them throws', async () => {
+    const shared = new MemoryRemote();
+    const [broken, whole] = [new MapTier(), new MapTier()];
+    const other = machine(shared);
+    const cache = machine(shared, { tiers: [broken, whole] });
+    for (const method of ['deleted', 'cleared', 'tagged']) {
+      await other.set(method, 1, 'old', { tags: [method] });
+      expect(await cache.get(method, 1)).toBe('old');
+    }
+    const fail = () => {
+      throw new Error('broken');
+    };
+    Object.assign(broken, { delete: fail, clear: fail, invalidateTag: fail });
+    expect(whole.records.size).toBe(3);
+    await other.delete('deleted', 1);
+    await other.clear('cleared');
+    await other.invalidateTags(['tagged']);
+    expect(whole.records.size).toBe(0);
+    expect(cache.stats().cacheErrors).toBe(3);
+  });
+
   it('takes a stale value on disk for a candidate only', async () => {
     const clock = new FakeClock(Date.now());
     const remote = new MemoryRemote({ clock });

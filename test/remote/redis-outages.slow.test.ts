@@ -371,12 +371,12 @@ describe('while Redis', () => {
 it('throws no remembered error beyond the bound, but where what is known counts, or it is known again', async () => {
   const server = await RedisServer.start();
   const proxy = await RedisProxy.before(server.port);
-  const near = machineOf(server, {}, short);
+  const near = machineOf(server);
   const url = `redis://127.0.0.1:${proxy.port}`;
   const options = { remote: redis({ url, ...short }), cacheErrors: () => '1h' as const };
   const far = new CacheManager(options);
   const lax = new CacheManager({ ...options, coherence: 'available' });
-  await Promise.all([near.open(), far.open(), lax.open()]);
+  for (const cache of [near, far, lax]) await expect.poll(isOpen(cache), back).toBe(true);
   const failing = () => Promise.reject(new Error('there is none'));
   for (const cache of [far, lax]) {
     for (const key of [1, 2])

@@ -9,6 +9,7 @@ import { storeFailure } from '../../store/memory-tier.js';
 import type { KeyChange, RemoteChange, SlowTier, TierRecord } from '../../tier.js';
 import type { SlowReads } from './slow-reads.js';
 import type { SearchPlace } from './slow-search.js';
+import { SlowTiers } from './slow-tiers.js';
 
 /** What it works with. */
 export interface SharedEntriesInit {
@@ -18,7 +19,7 @@ export interface SharedEntriesInit {
   readonly tags: TagInvalidations;
   /** Drops an entry from memory alone. */
   readonly drop: (entry: Pick<TierRecord, 'key' | 'method'>) => void;
-  readonly failed: (error: CacheError, key: string) => void;
+  readonly failed: (error: CacheError, key?: string) => void;
   /** Drops a method's entries, or all, from memory alone. */
   readonly clearMemory: (method?: string) => void;
 }
@@ -30,10 +31,13 @@ export class SharedEntries {
   readonly #init: SharedEntriesInit;
   /** The tiers between memory and the remote one. */
   readonly faster: readonly SlowTier[];
+  /** The same: one that throws is counted, and the others hear of what has changed all the same. */
+  readonly #guarded: SlowTiers;
 
   constructor(init: SharedEntriesInit) {
     this.#init = init;
     this.faster = init.place.slow.filter((tier) => tier !== init.place.remote);
+    this.#guarded = new SlowTiers(this.faster, init.failed);
   }
 
   /** Takes in what another machine has changed, in memory, in the tiers between, and for reads under way. */
@@ -46,12 +50,12 @@ export class SharedEntries {
         return;
       case 'tag':
         tags.hear(change.tag, change.stamp);
-        for (const tier of this.faster) tier.invalidateTag(change.tag, change.stamp);
+        this.#guarded.invalidateTags([change.tag], change.stamp);
         return;
       case 'method':
         reads.supersedeAll(change.method);
         clearMemory(change.method);
-        for (const tier of this.faster) tier.clear(change.method, change.stamp);
+        this.#guarded.clear(change.method, change.stamp);
         return;
       default:
         this.#forget(change);
@@ -70,8 +74,9 @@ export class SharedEntries {
     const { key, method, stamp } = record;
     const held = this.#peek(key);
     if (held !== undefined && compareStamps(held.stamp, given) === 0) held.stamp = stamp;
-    for (const tier of this.faster)
+    this.#guarded.each((tier) => {
       if (tier.isReplaced({ key, method, stamp: justBefore(given) })) tier.write(record);
+    }, key);
   }
 
   /** Resolves when the tiers between are open, and have written what they were told of. */
@@ -91,8 +96,9 @@ export class SharedEntries {
     const held = this.#peek(key, () => this.#init.drop({ key, method }));
     if (held !== undefined && compareStamps(held.stamp, stamp) < 0) this.#init.drop({ key, method });
     const deleted = isSet ? justBefore(stamp) : stamp;
-    for (const tier of this.faster)
+    this.#guarded.each((tier) => {
       if (tier.holds?.(key, method) !== false) tier.delete(key, method, deleted);
+    }, key);
   }
 
   /** What memory holds. What is left in a store that fails goes, where that is asked for. */

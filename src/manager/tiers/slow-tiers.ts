@@ -18,29 +18,29 @@ export class SlowTiers {
   /** Whether any has taken it, or knows of something newer. */
   write(record: TierRecord, ticket: LoadTicket | undefined, replaces: Stamp | undefined): boolean {
     let isTaken = false;
-    this.#each((tier) => {
+    this.each((tier) => {
       isTaken = tier.write(record, ticket, replaces) || isTaken;
     }, record.key);
     return isTaken;
   }
 
   delete(key: string, method: string, stamp: Stamp): void {
-    this.#each((tier) => tier.delete(key, method, stamp), key);
+    this.each((tier) => tier.delete(key, method, stamp), key);
   }
 
   clear(method: string | undefined, stamp: Stamp): void {
-    this.#each((tier) => tier.clear(method, stamp));
+    this.each((tier) => tier.clear(method, stamp));
   }
 
   invalidateTags(tags: readonly string[], stamp: Stamp): void {
-    this.#each((tier) => {
+    this.each((tier) => {
       for (const tag of tags) tier.invalidateTag(tag, stamp);
     });
   }
 
   isReplaced(entry: MemoryEntry): boolean {
     let isReplaced = false;
-    this.#each((tier) => {
+    this.each((tier) => {
       isReplaced ||= tier.isReplaced(entry);
     }, entry.key);
     return isReplaced;
@@ -49,7 +49,7 @@ export class SlowTiers {
   /** Watches a key in every tier that others write to as well. */
   watch(key: string, method: string, onChange: LoadWatchListener): LoadWatch {
     const watches: LoadWatch[] = [];
-    this.#each((tier) => {
+    this.each((tier) => {
       const watch = tier.watch?.({ key, method }, onChange);
       if (watch !== undefined) watches.push(watch);
     }, key);
@@ -79,7 +79,8 @@ export class SlowTiers {
     await Promise.all(this.all.map((tier) => tier.close()));
   }
 
-  #each(use: (tier: SlowTier) => void, key?: string): void {
+  /** Does something with each. */
+  each(use: (tier: SlowTier) => void, key?: string): void {
     for (const tier of this.all) {
       try {
         use(tier);
