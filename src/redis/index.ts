@@ -3,7 +3,6 @@
 export type {
   RedisClientLike,
   RedisClusterOptions,
-  RedisNodeAddress,
   RedisOptions,
   RedisSentinelOptions,
 } from '../remote/redis-options.js';

@@ -4,7 +4,7 @@ import { CacheError } from '../errors.js';
 import { redisUrl, withSocket } from './redis-address.js';
 import { connectClient, destroyClient, type RedisClientOptions } from './redis-library.js';
 import type { RedisPlace } from './redis-nodes.js';
-import type { RedisClusterOptions, RedisNodeAddress } from './redis-options.js';
+import type { RedisClusterOptions } from './redis-options.js';
 import { within } from './within.js';
 
 const timeoutMs = 1_000;
@@ -74,7 +74,7 @@ async function askNode(options: RedisClientOptions): Promise<SlotRange[]> {
 function placeOf(
   ranges: readonly SlotRange[],
   defaults: RedisClientOptions,
-  reach: (name: string) => RedisNodeAddress | undefined,
+  reach: (name: string) => object | undefined,
 ): RedisPlace {
   const nodes: RedisClientOptions[] = [];
   const indexes = new Map<string, number>();

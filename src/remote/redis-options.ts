@@ -103,17 +103,11 @@ export interface RedisClusterOptions {
    * those three is for all nodes as it is for the named one that tells of them.
    */
   readonly defaults?: object | undefined;
-  /** Where nodes are to be reached that tell of themselves as `host:port`, if elsewhere: behind a tunnel, or in containers. */
+  /** The `{ host, port }` at which a node is to be reached that tells of itself as `host:port`, if not there. */
   readonly nodeAddressMap?:
-    | Readonly<Record<string, RedisNodeAddress>>
-    | ((address: string) => RedisNodeAddress | undefined)
+    | Readonly<Record<string, object>>
+    | ((address: string) => object | undefined)
     | undefined;
-}
-
-/** Where a node is. */
-export interface RedisNodeAddress {
-  readonly host: string;
-  readonly port: number;
 }
 
 /** Where sentinels are, and whom they watch. */
