@@ -48,16 +48,19 @@ export class RedisTicket implements LoadTicket {
   readonly stamp: Stamp;
   /** Whether the token lies under the key itself, or beside the value that is renewed. */
   readonly outcome: 'load' | 'renew' | 'held';
+  /** Which of this machine's loads it is of. */
+  readonly order: number;
   isVoid = false;
   /** Whether a value is being stored under it, or it was given back. */
   isUsed = false;
 
-  constructor(init: Pick<RedisTicket, 'key' | 'method' | 'token' | 'stamp' | 'outcome'>) {
+  constructor(init: Pick<RedisTicket, 'key' | 'method' | 'token' | 'stamp' | 'outcome' | 'order'>) {
     this.key = init.key;
     this.method = init.method;
     this.token = init.token;
     this.stamp = init.stamp;
     this.outcome = init.outcome;
+    this.order = init.order;
   }
 
   get mayFill(): boolean {
@@ -83,6 +86,7 @@ export class RedisTurns {
   readonly #unreadable = new Set<string>();
   #renewal: Timer | undefined;
   #number = 0;
+  #turns = 0;
 
   constructor(init: RedisTurnsInit) {
     this.#init = init;
@@ -94,8 +98,8 @@ export class RedisTurns {
   }
 
   take(load: LoadLeaseRequest, maySkip: () => boolean): LoadLease {
-    const turn = new RedisTurn(this, load, maySkip);
-    return turn;
+    this.#turns += 1;
+    return new RedisTurn(this, { load, maySkip, order: this.#turns });
   }
 
   /** A load of this key is over, or it was changed. */
@@ -139,18 +143,20 @@ export class RedisTurns {
   }
 
   /** One attempt to get the token of a key. */
-  async attempt(load: LoadLeaseRequest, known: Stamp | undefined): Promise<Attempt> {
+  async attempt(load: LoadLeaseRequest, known: Stamp | undefined, order: number): Promise<Attempt> {
     const { key, method, isForced = false } = load;
     const { writer } = this.#init;
-    // Of a load of this machine that was overtaken: it may wait for the one that follows, which must not wait for it.
-    this.end(this.#held.get(key));
+    const other = this.#held.get(key);
+    // Of two loads of this machine the earlier was overtaken. It may wait for the later, which must not wait for it.
+    if (other !== undefined && other.order > order) return { outcome: 'unknown' };
+    this.end(other);
     const token = `T0${randomBytes(8).toString('hex')}${(++this.#number).toString(36)}`;
     const mode = isForced ? 'f' : this.#unreadable.delete(key) ? 'u' : 'n';
     const { outcome, stamp } = await this.#init.leases.take({ key, token, mode, known });
     if (outcome === 'value') return { outcome, found: stampFrom(stamp) };
     if (outcome === 'foreign' || outcome === 'unknown') return { outcome };
     const own = { time: Number(stamp), writer };
-    const ticket = new RedisTicket({ key, method, token, stamp: own, outcome });
+    const ticket = new RedisTicket({ key, method, token, stamp: own, outcome, order });
     if (outcome === 'held') return { outcome, ticket };
     this.voidOf(key);
     this.#held.set(key, ticket);
@@ -218,13 +224,19 @@ class RedisTurn implements LoadLease {
   readonly #turns: RedisTurns;
   readonly #load: LoadLeaseRequest;
   readonly #maySkip: () => boolean;
+  readonly #order: number;
   #known: Stamp | undefined;
   readonly #until: number;
 
-  constructor(turns: RedisTurns, load: LoadLeaseRequest, maySkip: () => boolean) {
+  constructor(
+    turns: RedisTurns,
+    init: { readonly load: LoadLeaseRequest; readonly maySkip: () => boolean; readonly order: number },
+  ) {
+    const { load } = init;
     this.#turns = turns;
     this.#load = load;
-    this.#maySkip = maySkip;
+    this.#maySkip = init.maySkip;
+    this.#order = init.order;
     this.#known = load.known;
     const { clock, waitTimeout } = turns.times;
     this.#until = clock.elapsed() + waitTimeout;
@@ -236,7 +248,7 @@ class RedisTurn implements LoadLease {
     try {
       for (;;) {
         if (this.#maySkip()) return 'load-alone';
-        const { outcome, ticket, found } = await this.#turns.attempt(this.#load, this.#known);
+        const { outcome, ticket, found } = await this.#turns.attempt(this.#load, this.#known, this.#order);
         this.ticket = ticket;
         if (outcome === 'load' || outcome === 'renew') return 'load';
         // If it won't do, only something newer will.

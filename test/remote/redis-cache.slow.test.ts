@@ -191,6 +191,19 @@ describe('a cache on Redis', () => {
     expect(await other.get('search', 1)).toBe('second');
   });
 
+  it('shares what a refresh has loaded, though an earlier call that it has overtaken comes to its lease later', async () => {
+    const [one, other] = [await openMachine(server), await openMachine(server)];
+    const early = one.getOrSet('search', 1, () => 'early');
+    const renewed = one.refresh('search', 1, async () => {
+      // Over the same connection: whatever the earlier call asks for is answered before.
+      for (const param of ['a', 'b', 'c']) await one.get('another', param);
+      return 'renewed';
+    });
+    expect(await Promise.all([early, renewed])).toEqual(['renewed', 'renewed']);
+    await one.flush();
+    expect(await other.get('search', 1)).toBe('renewed');
+  });
+
   it('loads for itself when another takes too long', async () => {
     const [one, other] = [await openMachine(server), await openMachine(server, {}, { waitTimeout: 100 })];
     const gate = makeGate();

@@ -53,7 +53,9 @@ export class LoadSteps {
     const hasLeases = tiers.leaseGivers.length > 0;
     const searched = isRefresh || !hasLeases ? undefined : await this.#answers.find(request, flight);
     if (searched !== undefined && !('known' in searched)) return searched;
-    const lease = hasLeases ? leaseOf(this.#core, request, flight, searched?.known) : undefined;
+    // The load that has begun since it was overtaken takes the lease, and not both from each other.
+    const asks = hasLeases && !(flight.superseded && this.#core.loads.find(key) !== undefined);
+    const lease = asks ? leaseOf(this.#core, request, flight, searched?.known) : undefined;
     const missed = () => {
       if (!isRefresh) this.#lookups.missed(key);
     };
