@@ -45,6 +45,20 @@ export class LinkedList<N extends Linked<N>> {
     this.#size -= 1;
   }
 
+  /** Moves a node that is in it to the end. */
+  moveToEnd(node: N): void {
+    const { previous, next } = node;
+    if (next === undefined) return;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    next.previous = previous;
+    const last = this.#last as N;
+    last.next = node;
+    node.previous = last;
+    node.next = undefined;
+    this.#last = node;
+  }
+
   /** Forgets all nodes, without touching them. */
   clear(): void {
     this.#first = undefined;

@@ -27,6 +27,7 @@ export function createKeyMap<V>(maxSize: number, largest = largestMap): KeyMap<V
  * and not for seconds. A shard would need 32 times its share to become too large for a Map.
  */
 const shardBits = 6;
+const digestLength = 32;
 
 /** Several Maps, each with a share of the keys. */
 class ShardedMap<V> implements KeyMap<V> {
@@ -63,6 +64,20 @@ export function hashOf(key: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) {
     hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  }
+  return hash;
+}
+
+/**
+ * The same, but the last eight digits of a digest of 32 hex digits, which takes a quarter of the time. Other keys of that length may
+ * share numbers.
+ */
+export function quickHashOf(key: string): number {
+  if (key.length !== digestLength) return hashOf(key);
+  let hash = 0;
+  for (let index = digestLength - 8; index < digestLength; index += 1) {
+    const code = key.charCodeAt(index);
+    hash = (hash << 4) | ((code & 15) + 9 * (code >> 6));
   }
   return hash;
 }

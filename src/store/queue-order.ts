@@ -36,9 +36,7 @@ export class QueueOrder<E extends StoreEntry> extends KeyedOrder<E, QueueNode<E>
   }
 
   protected read(node: QueueNode<E>): void {
-    if (!this.#isRenewedByUse) return;
-    this.#queue.remove(node);
-    this.#queue.append(node);
+    if (this.#isRenewedByUse) this.#queue.moveToEnd(node);
   }
 
   overwritten(node: QueueNode<E>): void {

@@ -9,17 +9,18 @@
 import { type Linked, LinkedList } from '../linked-list.js';
 import type { OrderNode } from './bounded-store.js';
 import type { FrequencySketch } from './frequency-sketch.js';
-import { hashOf } from './key-map.js';
+import { quickHashOf } from './key-map.js';
 import { KeyedOrder } from './keyed-order.js';
 import type { StoreEntry } from './store.js';
 import type { WindowRule } from './window-rule.js';
 
 type Queue<E> = LinkedList<WindowNode<E>>;
 
-/** A node with the hash that its uses are counted by. */
+/** A node with the hash that its uses are remembered by, and their tally. */
 export class WindowNode<E> implements OrderNode<E>, Linked<WindowNode<E>> {
   entry: E | undefined;
   hash: number;
+  tally = 0;
   queue: Queue<E>;
   previous: WindowNode<E> | undefined = undefined;
   next: WindowNode<E> | undefined = undefined;
@@ -33,13 +34,17 @@ export class WindowNode<E> implements OrderNode<E>, Linked<WindowNode<E>> {
 
 /** What of the main part may be protected: used there, and the last to leave. */
 export const protectedShare = 0.8;
+/**
+ * More uses than this of the candidate make it worth more than the victim: in a loop all are used as often, but the candidate has
+ * had its use of this round, and the victim is next to have it.
+ */
+export const leastAhead = 1;
 /** How many more than one leave a window that has become too large, at each insertion. */
 const mostMoves = 16;
 
-/** The order of a `w-tinylfu` store. All is O(1), but for the sketch's halving. */
+/** The order of a `w-tinylfu` store. It counts uses. All is O(1), but for the sketch's halving. */
 export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<E>> {
   #rule: WindowRule;
-  /** Whoever uses the order counts uses in it. */
   readonly #sketch: FrequencySketch;
   #window: Queue<E> = new LinkedList();
   #probation: Queue<E> = new LinkedList();
@@ -76,7 +81,7 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
 
   protected link(entry: E, spare: WindowNode<E> | undefined): WindowNode<E> {
     const window = this.#window;
-    const hash = hashOf(entry.key);
+    const hash = quickHashOf(entry.key);
     const node = spare ?? new WindowNode(entry, hash, window);
     node.entry = entry;
     node.hash = hash;
@@ -85,16 +90,22 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
     const most = this.#mostInWindow();
     for (let moves = 0; moves < mostMoves && window.size > most; moves += 1)
       move(window.first as WindowNode<E>, this.#probation);
+    node.tally = this.#sketch.enter(hash, this.size);
     return node;
   }
 
   protected read(node: WindowNode<E>): void {
-    if (node.queue === this.#window || this.#rule.share >= 1) move(node, this.#window);
-    else {
-      move(node, this.#protected);
-      while (this.#protected.size > protectedShare * (this.#probation.size + this.#protected.size))
-        move(this.#protected.first as WindowNode<E>, this.#probation);
-    }
+    node.tally = this.#sketch.use(node.tally, this.size);
+    this.renew(node);
+  }
+
+  /** Gives a node its place that was used. */
+  protected renew(node: WindowNode<E>): void {
+    const isRecent = node.queue === this.#window || this.#rule.share >= 1;
+    move(node, isRecent ? this.#window : this.#protected);
+    if (isRecent) return;
+    while (this.#protected.size > protectedShare * (this.#probation.size + this.#protected.size))
+      move(this.#protected.first as WindowNode<E>, this.#probation);
   }
 
   overwritten(node: WindowNode<E>): void {
@@ -103,6 +114,7 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
 
   protected unlink(node: WindowNode<E>): void {
     node.queue.remove(node);
+    this.#sketch.leave(node.hash, node.tally);
   }
 
   protected victim(reserved: WindowNode<E> | undefined): WindowNode<E> | undefined {
@@ -116,12 +128,14 @@ export class WindowOrder<E extends StoreEntry> extends KeyedOrder<E, WindowNode<
   }
 
   protected unlinkAll(): void {
+    for (const { hash, tally } of this.inOrder()) this.#sketch.leave(hash, tally);
     for (const queue of [this.#window, this.#probation, this.#protected]) queue.clear();
   }
 
   #isAdmitted(candidate: WindowNode<E>, victim: WindowNode<E>): boolean {
-    const uses = this.#sketch.of(candidate.hash);
-    return this.#rule.admission === 'twice' ? uses >= 2 : uses > this.#sketch.of(victim.hash);
+    const uses = this.#sketch.usesIn(candidate.tally);
+    if (this.#rule.admission === 'twice') return uses >= 2;
+    return uses > this.#sketch.usesIn(victim.tally) + leastAhead;
   }
 
   #mostInWindow(): number {
@@ -135,6 +149,10 @@ export function mostInWindow({ share }: WindowRule, entries: number): number {
 }
 
 function move<E>(node: WindowNode<E>, queue: Queue<E>): void {
+  if (node.queue === queue) {
+    queue.moveToEnd(node);
+    return;
+  }
   node.queue.remove(node);
   queue.append(node);
   node.queue = queue;

@@ -6,7 +6,7 @@
  */
 
 import type { FrequencySketch } from './frequency-sketch.js';
-import { ShadowWindows } from './shadow-windows.js';
+import { type CountedKey, ShadowWindows } from './shadow-windows.js';
 import type { StoreEntry } from './store.js';
 import type { WindowOrder } from './window-order.js';
 import { narrowRule, type WindowRule } from './window-rule.js';
@@ -22,7 +22,7 @@ const calmAfter = 40;
  * A rule is taken once it has answered so many lookups more, as a share of the simulated entries: the first one, one with a
  * narrower window, which lets go of little at once, and the last one after a drought.
  */
-const smallLead = 0.07;
+const smallLead = 0.09;
 const largeLead = 0.15;
 /** Fewer are chance. LRU needs less, because recency is the way of agents. */
 const leastLead = 6;
@@ -56,6 +56,8 @@ export class WindowRace {
   readonly #sketch: FrequencySketch;
   readonly #rules: readonly WindowRule[];
   readonly #narrow: number;
+  /** A bit for each rule. */
+  readonly #all: number;
   #shadows: ShadowWindows | undefined;
   /** Entries of the cache when the simulations were begun; 0 before. */
   #entries = 0;
@@ -78,6 +80,8 @@ export class WindowRace {
   /** By how many hits each rule leads the current one. */
   readonly #leads: number[];
   readonly #hits: number[];
+  /** Hits of all rules, left out of `#hits`. */
+  #hitsOfAll = 0;
   #lookups = 0;
   #drought = 0;
   #changes = 0;
@@ -87,6 +91,7 @@ export class WindowRace {
     this.#sketch = sketch;
     this.#rules = rules;
     this.#narrow = rules.indexOf(narrowRule);
+    this.#all = 2 ** rules.length - 1;
     this.#cautions = rules.map(() => 1);
     this.#leads = rules.map(() => 0);
     this.#hits = rules.map(() => 0);
@@ -101,7 +106,7 @@ export class WindowRace {
     const { rule } = this;
     return {
       ...{ rule, rules: this.#rules, changes: this.#changes },
-      ...{ lookups: this.#lookups, hits: [...this.#hits] },
+      ...{ lookups: this.#lookups, hits: this.#hits.map((hits) => hits + this.#hitsOfAll) },
     };
   }
 
@@ -118,16 +123,21 @@ export class WindowRace {
     this.#sampledBelow = rate * 2 ** 32;
     this.#room = Math.max(1, Math.round(rate * size));
     this.#shadows = new ShadowWindows(this.#rules, this.#room, this.#sketch);
-    for (const { hash } of order.inOrder()) if (this.#isSampled(hash)) this.#shadows.visit(hash);
+    for (const node of order.inOrder()) if (this.#isSampled(node.hash)) this.#shadows.visit(node);
     this.#hits.fill(0);
+    this.#hitsOfAll = 0;
     this.#leads.fill(0);
     this.#lookups = 0;
   }
 
-  /** A key was looked up and, if it was not there, set. */
-  used(hash: number, isHit: boolean): void {
+  /** A key was looked up and, if it was not there, set. Tells whether another rule may be taken now. */
+  used(key: CountedKey, isHit: boolean): boolean {
     if (this.#shadows === undefined) this.#countDrought(isHit);
-    else if (this.#isSampled(hash)) this.#judge(this.#shadows.visit(hash), isHit);
+    else if (this.#isSampled(key.hash)) {
+      this.#judge(this.#shadows.visit(key), isHit);
+      return true;
+    }
+    return false;
   }
 
   /** The cache is empty. */
@@ -144,29 +154,38 @@ export class WindowRace {
   /** @param found a bit for each rule that had the key */
   #judge(found: number, isHit: boolean): void {
     this.#sinceChange += 1;
+    this.#lookups += 1;
     if (this.#previous !== undefined) this.#gain += (isHit ? 1 : 0) - ((found >> this.#previous) & 1);
-    const best = this.#countLeads(found);
     this.#countDrought(found !== 0);
+    // Where all are alike none gains a lead.
+    const best = found === 0 || found === this.#all ? undefined : this.#countLeads(found);
+    if (found === this.#all) this.#hitsOfAll += 1;
     if (best !== undefined) this.#take(best);
     else if (this.#isDrought(this.#room)) this.#alarm();
     // Of late: what was before counts half.
     if (this.#lookups < 32 * this.#room) return;
     this.#lookups /= 2;
+    this.#hitsOfAll /= 2;
     for (let at = 0; at < this.#hits.length; at += 1) this.#hits[at]! /= 2;
   }
 
   /** The rule that leads by enough and by most. */
   #countLeads(found: number): number | undefined {
     const ofCurrent = (found >> this.#current) & 1;
+    const leads = this.#leads;
     let best: number | undefined;
-    for (let at = 0; at < this.#leads.length; at += 1) {
+    for (let at = 0; at < leads.length; at += 1) {
       const isFound = (found >> at) & 1;
       this.#hits[at]! += isFound;
-      const lead = Math.max(0, this.#leads[at]! + isFound - ofCurrent);
-      this.#leads[at] = lead;
-      if (lead >= this.#leadOf(at) && (best === undefined || lead > this.#leads[best]!)) best = at;
+      if (isFound === ofCurrent) continue;
+      if (ofCurrent === 1) {
+        if (leads[at]! > 0) leads[at]! -= 1;
+        continue;
+      }
+      const lead = leads[at]! + 1;
+      leads[at] = lead;
+      if (lead >= this.#leadOf(at) && (best === undefined || lead > leads[best]!)) best = at;
     }
-    this.#lookups += 1;
     return best;
   }
 

@@ -5,7 +5,7 @@ export interface WindowRule {
   /** The share of all entries that are in the window: 0 to 1. A window of 1 is LRU. */
   readonly share: number;
   /**
-   * The oldest of the window takes the place of the least recently used of the rest if it was used more often lately (W-TinyLFU),
+   * The oldest of the window takes the place of the least recently used of the rest if it was used two times more lately (W-TinyLFU),
    * or if it was used twice at all (as in S3-FIFO): this learns sooner what has become popular, and keeps nothing of a loop.
    */
   readonly admission: 'more often' | 'twice';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { createKeyMap, largestMap, shardOf } from '../../src/store/key-map.js';
+import { createKeyMap, hashOf, largestMap, quickHashOf, shardOf } from '../../src/store/key-map.js';
 
 const count = 64_000;
 
@@ -21,4 +21,14 @@ test.each([
 test('is a plain Map for as many keys as one can serve', () => {
   expect(createKeyMap(largestMap)).toBeInstanceOf(Map);
   expect(createKeyMap(largestMap + 1)).not.toBeInstanceOf(Map);
+});
+
+test('takes the last eight digits of a digest for its hash, and all of any other key', () => {
+  for (let index = 0; index < 1000; index += 1) {
+    const digest = hash('md5', String(index));
+    expect(quickHashOf(digest)).toBe(Number.parseInt(digest.slice(24), 16) | 0);
+    expect(quickHashOf(digest.toUpperCase())).toBe(quickHashOf(digest));
+    for (const key of [`key ${index}`, digest.slice(1), `${digest}0`])
+      expect(quickHashOf(key)).toBe(hashOf(key));
+  }
 });

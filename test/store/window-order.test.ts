@@ -2,37 +2,15 @@ import { describe, it, test } from 'vitest';
 import { BoundedStore } from '../../src/store/bounded-store.js';
 import { FrequencySketch } from '../../src/store/frequency-sketch.js';
 import type { StoreEntry, StoreFactory } from '../../src/store/store.js';
-import { type WindowNode, WindowOrder } from '../../src/store/window-order.js';
+import { WindowOrder } from '../../src/store/window-order.js';
 import type { WindowRule } from '../../src/store/window-rule.js';
 import { storeContract } from '../../src/testing/index.js';
 import { assertLikeSlow, type Bounds, SlowStore } from '../helper/slow-store.js';
 
-/** An order that counts uses, as its owner does. */
-class CountingOrder<E extends StoreEntry> extends WindowOrder<E> {
-  readonly #counts: FrequencySketch;
-
-  constructor(maxSize: number, rule: WindowRule) {
-    const sketch = new FrequencySketch();
-    super(maxSize, sketch, rule);
-    this.#counts = sketch;
-  }
-
-  protected override link(entry: E, spare: WindowNode<E> | undefined): WindowNode<E> {
-    const node = super.link(entry, spare);
-    this.#counts.count(node.hash, this.size);
-    return node;
-  }
-
-  protected override read(node: WindowNode<E>): void {
-    this.#counts.count(node.hash, this.size);
-    super.read(node);
-  }
-}
-
 const withWindow =
   (rule: WindowRule): StoreFactory =>
   (options) =>
-    new BoundedStore(options, new CountingOrder(options.maxSize, rule));
+    new BoundedStore(options, new WindowOrder(options.maxSize, new FrequencySketch(), rule));
 
 /** The paper's scheme with arrays, the first being the next to leave, and exact counts. */
 class SlowWindow extends SlowStore {
@@ -85,7 +63,7 @@ class SlowWindow extends SlowStore {
     if (candidate !== undefined && victim !== undefined && this.window.length >= this.#room()) {
       const uses = this.#counts.get(candidate.key) ?? 0;
       const isWorthMore =
-        this.#rule.admission === 'twice' ? uses >= 2 : uses > (this.#counts.get(victim.key) ?? 0);
+        this.#rule.admission === 'twice' ? uses >= 2 : uses > (this.#counts.get(victim.key) ?? 0) + 1;
       left = isWorthMore ? victim : candidate;
       if (isWorthMore) {
         this.remove(candidate.key);
