@@ -42,9 +42,13 @@ export function nodeRenewal(request: NodeRequest): NodeRenewal | undefined {
       const response = new ServerResponse(copy);
       response.assignSocket(connection);
       response.once('finish', () => connection.destroy());
+      let isTaken = false;
       // Something before the cache may have answered.
-      response.once('close', () => resolve({ why: 'aborted' }));
-      arrive(copy, (led) => void led.then(resolve, reject));
+      response.once('close', () => isTaken || resolve({ why: 'aborted' }));
+      arrive(copy, (led) => {
+        isTaken = true;
+        void led.then(resolve, reject);
+      });
       server.emit?.('request', copy, response);
     });
 }

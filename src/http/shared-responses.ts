@@ -97,6 +97,8 @@ export class SharedResponses {
       if (!found.open && hasCredentials(facts.header)) return exchange.pass();
       const use = useOf(found, facts, clock.now(), heedsClient);
       if (use === 'fresh') return exchange.send(found, false);
+      // No route is run once more within this call: what comes before the cache may not be done with this request.
+      await undefined;
       if (facts.method === 'HEAD') return exchange.pass();
       const isUnderWay = this.#renewals.has(key);
       if (use === 'stale' && (isUnderWay || exchange.renew !== undefined)) {
