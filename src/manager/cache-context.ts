@@ -60,6 +60,7 @@ export interface TierWiring {
 }
 
 export type { Wording };
+
 /** Runs a load and gives back what it comes to, or throws what it throws. */
 export type AroundLoads = <T>(method: string, load: () => T | PromiseLike<T>) => T | PromiseLike<T>;
 

@@ -25,7 +25,6 @@ export interface WriteAdmissionInit {
 
 /** What key, metadata and msgpack heads add to a value in its member. */
 const entrySlack = 512;
-/** Above every writer's id. */
 
 export class WriteAdmission {
   readonly #init: WriteAdmissionInit;
