@@ -230,9 +230,7 @@ export class CacheCore implements TierObserver {
       errors: new RememberedErrors(clock, this.errorMemory, tiers),
       gates: new ToolGates({ name: method, clock, onCircuit }),
       storability: new Storability(method),
-      index: this.#index,
-      codec: this.codec,
-      redactions: this.#redactions,
+      ...{ index: this.#index, codec: this.codec, redactions: this.#redactions },
     };
   }
 
