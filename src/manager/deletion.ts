@@ -141,7 +141,9 @@ export async function expireEntry(core: CacheCore, state: MethodState, key: stri
   const now = core.options.clock.now();
   const staleFor = entry.validUntil === null ? longestStaleMs : Math.max(0, entry.validUntil - now);
   tiers.put(state, key, {
-    ...{ stored, loadMs, origin, createdAt, began: undefined, replaces: entry.stamp },
+    ...{ stored, loadMs, origin, createdAt, began: undefined },
+    // Processes of a folder alone compare stamps: a load under way in another has to be older.
+    ...(tiers.remote !== undefined && { replaces: entry.stamp }),
     bytes: entry.bytes - entryBytes(0, tags, origin),
     lifetime: {
       ...{ tags, cost, isNegative, idleMs: 0, hasOwnTtl: true, memoryTtl: state.options.memoryTtl },

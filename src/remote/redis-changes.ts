@@ -26,8 +26,14 @@ export interface RedisChangesInit {
   readonly onWaiting: () => void;
 }
 
+/** What tells whether a clearing concerns a value. */
+interface Clearable {
+  readonly method: string;
+  readonly tags: readonly string[] | undefined;
+}
+
 /** How a value is set. */
-interface SetValue {
+interface SetValue extends Clearable {
   /** How long it is to stay, in ms. */
   readonly life: number;
   /** The stamp of what it may replace, if not anything. */
@@ -44,6 +50,8 @@ export class RedisChanges {
   readonly #init: RedisChangesInit;
   readonly #outbox: RedisOutbox;
   #retry: Timer | undefined;
+  /** Values that are set once the clearings before them are made. */
+  readonly #held = new Map<PendingChange, Clearable>();
 
   constructor(init: RedisChangesInit) {
     this.#init = init;
@@ -66,8 +74,16 @@ export class RedisChanges {
   make(change: NewChange, isLate = false): void {
     const pending = this.#outbox.add(change, isLate);
     const { link, onWaiting } = this.#init;
+    const covered =
+      change.kind === 'key' ? [] : [...this.#held].filter(([, each]) => isCovered(each, change));
     if (link.isReady) void this.#send(pending, link);
     else onWaiting();
+    // What was set before this clearing would be stamped as if after it.
+    for (const [each] of covered) {
+      this.#held.delete(each);
+      each.isLate = true;
+      if (link.isReady && this.#outbox.has(each)) void this.#send(each, link);
+    }
     if (!link.isUsable) this.#outbox.bound();
   }
 
@@ -85,7 +101,7 @@ export class RedisChanges {
   /** Sets a value; where that fails its key is deleted instead, once that is possible. */
   set(
     change: Extract<NewChange, { kind: 'key' }>,
-    { head, tail, life, replaces, onStored }: ValueParts & SetValue,
+    { head, tail, life, replaces, onStored, method, tags }: ValueParts & SetValue,
   ): void {
     const pending = this.#outbox.add(change);
     const { link, space } = this.#init;
@@ -104,20 +120,27 @@ export class RedisChanges {
     };
     const cleared = this.cleared();
     if (cleared === undefined) send();
-    else void cleared.then(send);
+    else {
+      this.#held.set(pending, { method, tags });
+      void cleared.then(() => {
+        if (this.#held.delete(pending)) send();
+      });
+    }
     if (!link.isUsable) this.#outbox.bound();
   }
 
   /**
-   * Resolves once the clearings of this machine are made, `undefined` where none is under way. In a cluster other servers than
+   * Resolves once the clearings that are under way now are made, `undefined` where none is. In a cluster other servers than
    * theirs stamp values, which would be taken for older than a clearing that comes to its server later.
    */
   cleared(): Promise<void> | undefined {
-    return this.#init.space.isCluster && this.#outbox.hasClearing ? this.#allCleared() : undefined;
+    return this.#init.space.isCluster && this.#outbox.hasClearing
+      ? this.#made(this.#outbox.clearings())
+      : undefined;
   }
 
-  async #allCleared(): Promise<void> {
-    while (this.#outbox.hasClearing) await this.#outbox.progress();
+  async #made(clearings: readonly PendingChange[]): Promise<void> {
+    for (const each of clearings) while (this.#outbox.has(each)) await this.#outbox.progress();
   }
 
   /** Resolves when a key has no change left that Redis does not know. */
@@ -248,4 +271,9 @@ export class RedisChanges {
       this.sendRest();
     }, retryMs);
   }
+}
+
+function isCovered({ method, tags }: Clearable, clearing: Exclude<NewChange, { kind: 'key' }>): boolean {
+  if (clearing.kind === 'tag') return tags?.includes(clearing.tag) === true;
+  return clearing.method === undefined || clearing.method === method;
 }

@@ -38,6 +38,11 @@ export class RedisOutbox {
     return this.#clearings > 0;
   }
 
+  /** All of those. */
+  clearings(): PendingChange[] {
+    return this.all().filter(({ change }) => change.kind !== 'key');
+  }
+
   /** Takes a change in; of one key or name the newest counts. */
   add(change: NewChange, isLate = false): PendingChange {
     const id = idOf(change);

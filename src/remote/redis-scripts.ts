@@ -141,8 +141,8 @@ return 0
   /**
    * ARGV: 4 the caller's time, 5 writer, 6 and 7 the value before and behind its stamp, 8 its life in ms, 9 key and method,
    * 10 the stamp of what it may replace, if not anything: then its own is no newer than it must be, as a clearing may lie in
-   * between. Another's newer value stays, and where it can't be told what is there, it is deleted: a writer does not know yet by
-   * how much its own value was made newer here.
+   * between. Anything else that is there is deleted: it may have been loaded before it was known to be over. A writer does not
+   * know yet by how much its own value was made newer here.
    */
   set: script(`${common}${sameEpoch}${changeStamp}
 local known = ARGV[10]
@@ -150,7 +150,6 @@ local stored = isValue(head) and string.sub(head, 19, 50) or ''
 local isOfOne = string.sub(stored, 17) == string.sub(known, 17)
 local isSame = stored == known or (isOfOne and stored > known and string.sub(known, 17) == ARGV[5])
 if known ~= '' and not isSame then
-  if stored > known and not isOfOne then return {'refused', stored} end
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('HSET', KEYS[2], 'stamp', time)
   tell('d' .. stamp .. ARGV[9])

@@ -169,7 +169,7 @@ export class RedisTier implements RemoteTier {
         const stored = { ...record, stamp: newer };
         if (newer.time > stamp.time && !this.#lookups.isOver(stored)) this.#wiring.onStored(stored, stamp);
       };
-      this.#changes.set(change, { ...value, life, replaces, onStored });
+      this.#changes.set(change, { ...value, life, replaces, onStored, method, tags: record.tags });
     }
     return true;
   }

@@ -100,6 +100,25 @@ describe('expire', () => {
     expect(await cache.expire('search', 2)).toBe(false);
   });
 
+  it('is newer than a load that is under way in another process of the folder', async () => {
+    const options = { mode: 'multi', syncInterval: '1h', staleIfError: '1h' } as const;
+    await using one = await disk(options);
+    await using other = await disk(options);
+    await one.set('search', 1, 'old');
+    await one.flush();
+    clock.advance(1_000);
+    const { promise, open } = gate<string>();
+    const load = other.refresh('search', 1, () => promise);
+    clock.advance(1_000);
+    expect(await one.expire('search', 1)).toBe(true);
+    await one.flush();
+    open('read before');
+    await load;
+    await other.flush();
+    for (const cache of [one, other]) await cache.load();
+    expect([await one.get('search', 1), await other.get('search', 1)]).toEqual([undefined, undefined]);
+  });
+
   it('supersedes a load under way', async () => {
     const cache = new CacheManager({ clock });
     const { promise, open } = gate<string>();

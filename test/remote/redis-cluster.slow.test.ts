@@ -125,6 +125,34 @@ it('keeps what is set and loaded right after a clearing', async () => {
   expect(loaded).toEqual(numbers.map((n) => `loaded ${n}`));
 });
 
+it('brings nothing back that was set between two clearings', async () => {
+  const [one, other] = [await machine({ prefix: 'between' }), await machine({ prefix: 'between' })];
+  void one.clear('search');
+  for (const n of numbers) void one.set('search', n, 'between');
+  void one.clear('search');
+  for (const n of numbers) void one.set('book', n, 'tagged', { tags: ['t'] });
+  void one.invalidateTags(['t']);
+  await one.flush();
+  const nothing = numbers.map(() => undefined);
+  for (const cache of [one, other])
+    for (const method of ['search', 'book']) expect(await cache.getMany(method, numbers)).toEqual(nothing);
+});
+
+it('lets values through between clearings that never end', async () => {
+  const [one, other] = [await machine({ prefix: 'steady' }), await machine({ prefix: 'steady' })];
+  let isOver = false;
+  const clearing = (async () => {
+    for (let n = 0; !isOver; n += 1) {
+      void one.invalidateTags([`t${n % 50}`]);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  await one.set('search', 1, 'set');
+  await expect.poll(() => other.get('search', 1)).toBe('set');
+  isOver = true;
+  await clearing;
+});
+
 let late: CacheManager | undefined;
 async function lateMachine(): Promise<CacheManager> {
   late ??= await machine();

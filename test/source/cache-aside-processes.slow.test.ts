@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { CacheManager } from '../../src/index.js';
 import { buildScript, Child, killChildren, makeWorkFolder, wait } from '../helper/child-process.js';
+import { isLong } from '../helper/form.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 import { openCache, type Places, recordsOf, times } from './updating.js';
 
@@ -110,7 +111,9 @@ describe.each(['a folder', 'Redis', 'Redis, each with a folder'] as const)('shar
   }
 
   it('a writer that is killed at any step leaves nothing old, from whichever step on others read', async () => {
-    for (const first of ['before', 'voiding', 'voided']) {
+    // A folder that is shared has no log to tell of an update: there it matters most when others begin to read.
+    const firsts = isLong || shared === 'a folder' ? ['before', 'voiding', 'voided'] : ['voided'];
+    for (const first of firsts) {
       const lasts = steps.slice(Math.max(0, steps.indexOf(first)));
       await Promise.all(lasts.map((last) => tryStep(last, first)));
     }

@@ -1,0 +1,1 @@
+import './cache-aside-processes.slow.test.js';
