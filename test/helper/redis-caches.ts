@@ -31,6 +31,13 @@ export async function openMachine(
   return cache;
 }
 
+/** Whether a cache opens, for `expect.poll`: a busy machine may take more than one attempt. */
+export const isOpen = (cache: CacheManager) => (): Promise<boolean> =>
+  cache.open().then(
+    () => true,
+    () => false,
+  );
+
 /** Closes all. What can't be told a Redis that is gone any more is no failure here. */
 export async function closeMachines(): Promise<void> {
   await Promise.all(opened.splice(0).map((cache) => cache.close().catch(() => undefined)));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { CacheManager, type CacheOptions, hashKey } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
+import { isOpen } from '../helper/redis-caches.js';
 import { RedisCluster } from '../helper/redis-cluster.js';
 import { stopServers } from '../helper/redis-server.js';
 
@@ -29,13 +30,7 @@ async function machine(prefix: string, options: CacheOptions = {}): Promise<Cach
   const remote = redis({ cluster: cluster.options, remoteTimeout: '5s', logLength: 100, prefix });
   const cache = new CacheManager({ remote, ...options });
   opened.push(cache);
-  const isOpen = () =>
-    cache.open().then(
-      () => true,
-      () => false,
-    );
-  // A busy machine may take more than one attempt.
-  await expect.poll(isOpen, { timeout: 30_000 }).toBe(true);
+  await expect.poll(isOpen(cache), { timeout: 30_000 }).toBe(true);
   return cache;
 }
 

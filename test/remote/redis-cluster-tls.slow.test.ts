@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
+import { isOpen } from '../helper/redis-caches.js';
 import { RedisCluster } from '../helper/redis-cluster.js';
 import { stopServers } from '../helper/redis-server.js';
 import { RedisCertificate } from '../helper/redis-tls.js';
@@ -34,13 +35,7 @@ const ca = () => ({ socket: { ca: certificate.ca } });
 async function machine(place: RedisOptions): Promise<CacheManager> {
   const cache = new CacheManager({ remote: redis({ remoteTimeout: '5s', ...place }) });
   opened.push(cache);
-  // A busy machine may take more than one attempt.
-  const isOpen = () =>
-    cache.open().then(
-      () => true,
-      () => false,
-    );
-  await expect.poll(isOpen, { timeout: 30_000 }).toBe(true);
+  await expect.poll(isOpen(cache), { timeout: 30_000 }).toBe(true);
   return cache;
 }
 

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.js';
 import { CacheManager, type Clock, hashKey } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
+import { isOpen } from '../helper/redis-caches.js';
 import { RedisCluster } from '../helper/redis-cluster.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { stopServers } from '../helper/redis-server.js';
@@ -23,7 +24,6 @@ async function machine(more: RedisOptions = {}): Promise<CacheManager> {
   const remote = redis({ cluster: cluster.options, remoteTimeout: '5s', heartbeat: 200, ...more });
   const cache = new CacheManager({ remote });
   opened.push(cache);
-  // A busy machine may take more than one attempt.
   await expect.poll(isOpen(cache), { timeout: 30_000 }).toBe(true);
   return cache;
 }
@@ -31,11 +31,6 @@ async function machine(more: RedisOptions = {}): Promise<CacheManager> {
 const numbers = Array.from({ length: 30 }, (_, at) => at);
 const isFlushed = (cache: CacheManager) => () =>
   cache.flush().then(
-    () => true,
-    () => false,
-  );
-const isOpen = (cache: CacheManager) => () =>
-  cache.open().then(
     () => true,
     () => false,
   );

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import type { RedisOptions } from '../../src/redis/index.js';
 import { wait } from '../helper/child-process.js';
-import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { closeMachines, isOpen, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 
@@ -28,12 +28,6 @@ const withDisk = (more: RedisOptions = {}) =>
   openMachine(server, { persist: true, persistDir, maxSize: 1 }, more);
 const isFlushed = (cache: CacheManager) => () =>
   cache.flush().then(
-    () => true,
-    () => false,
-  );
-
-const isOpen = (cache: CacheManager) => () =>
-  cache.open().then(
     () => true,
     () => false,
   );

@@ -5,7 +5,7 @@ import { CacheManager } from '../../src/index.js';
 import { type RedisOptions, redis } from '../../src/redis/index.js';
 import { wait } from '../helper/child-process.js';
 import { gate } from '../helper/gate.js';
-import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { closeMachines, isOpen, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
 
@@ -13,11 +13,6 @@ afterEach(closeMachines);
 afterAll(stopServers);
 
 const short: RedisOptions = { remoteTimeout: 100, heartbeat: 100 };
-const isOpen = (cache: CacheManager) => () =>
-  cache.open().then(
-    () => true,
-    () => false,
-  );
 const isFlushed = (cache: CacheManager) => () =>
   cache.flush().then(
     () => true,

@@ -9,6 +9,7 @@ import { createClient } from 'redis';
 import { afterAll, expect, it } from 'vitest';
 import { CacheManager } from '../../src/index.js';
 import { redis } from '../../src/redis/index.js';
+import { isOpen } from '../helper/redis-caches.js';
 import { freePort, RedisServer, serverProgram, stopServers } from '../helper/redis-server.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolstash-sentinel-'));
@@ -41,11 +42,6 @@ it('follows the server that sentinels name, and trusts nothing that the other ma
   const place = { name: 'tools', sentinelRootNodes: [nobody, { host: '127.0.0.1', port }] };
   const remote = redis({ sentinel: place, remoteTimeout: '2s', heartbeat: 200 });
   const [one, two] = [new CacheManager({ remote }), new CacheManager({ remote })];
-  const isOpen = (cache: CacheManager) => () =>
-    cache.open().then(
-      () => true,
-      () => false,
-    );
   await expect.poll(isOpen(one), { timeout: 30_000 }).toBe(true);
   await expect.poll(isOpen(two), { timeout: 30_000 }).toBe(true);
   await one.set('search', 1, 'before');
