@@ -11,7 +11,7 @@
 
 import { shouldRefreshEarly } from '../../guard/refresh-ahead.js';
 import type { Flight } from '../../guard/single-flight.js';
-import { needRoomToJoin, needStackRoom } from '../../guard/stack-room.js';
+import { needStackRoom } from '../../guard/stack-room.js';
 import { enclosingLoad } from '../../guard/wait-graph.js';
 import { resolveCallOptions } from '../../options.js';
 import { asker } from '../../recorded-tools.js';
@@ -148,11 +148,9 @@ export class LoadPipeline {
       return this.#waits.insteadOf(error, { key, options, by });
     }
     const underWay = this.#core.loads.find(key);
-    if (underWay === undefined || signal !== undefined || enclosingLoad() !== undefined) needStackRoom();
-    else needRoomToJoin();
+    needStackRoom();
     const flight = underWay && joinable(this.#core, underWay, options);
     if (flight === undefined) {
-      if (underWay !== undefined) needStackRoom();
       const { loader, call, origin } = made();
       call.prepare?.(key);
       const isExact = call[asker]?.isExact;
