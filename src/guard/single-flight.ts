@@ -4,6 +4,7 @@ import { ReentrantLoadError } from '../errors.js';
 import { ErrorSnapshot } from './error-snapshot.js';
 import { KeyedWork, type Watch } from './keyed-work.js';
 import { type AbortSource, onAbort } from './shared-abort.js';
+import type { Tagged } from './tag-invalidation.js';
 import { enclosingLoad, WaitNode } from './wait-graph.js';
 
 /** One load under way, and who waits for it. */
@@ -27,6 +28,8 @@ export class Flight<T> implements Watch {
   promise!: Promise<T>;
   /** How long it may take in all, in ms; `undefined` for ever. */
   boundMs: number | undefined;
+  /** What it will answer with, as far as that is known. */
+  answer: Tagged | undefined;
   /** It fails, if it does, for a reason that is its first caller's own: those who joined ask again. */
   failsAlone = false;
   /** Told when the load is ended because it took too long. */

@@ -112,7 +112,6 @@ export interface Tagged {
 export class TagInvalidations {
   readonly #stamps: StampClock;
   #markers = new TagMarkers();
-  readonly #loads = new WeakMap<object, Tagged>();
   #newest: Stamp | undefined;
 
   constructor(stamps: StampClock) {
@@ -148,16 +147,5 @@ export class TagInvalidations {
   mayBeInvalidated({ tags, stamp }: Tagged): boolean {
     if (tags !== undefined) return this.#markers.isInvalid(tags, stamp);
     return this.#newest !== undefined && compareStamps(stamp, this.#newest) <= 0;
-  }
-
-  /** Notes what a load will answer with, as far as that is known. */
-  note(load: object, answer: Tagged): void {
-    this.#loads.set(load, answer);
-  }
-
-  /** Whether a load may answer with what was invalidated since: callers who arrive now must not join it. */
-  mayLoadBeInvalidated(load: object): boolean {
-    const answer = this.#loads.get(load);
-    return answer !== undefined && this.mayBeInvalidated(answer);
   }
 }

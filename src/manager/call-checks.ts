@@ -67,6 +67,9 @@ export const loadCall: CallKind<LoadOptions> = {
   },
 };
 
+/** Those of a call that has none. */
+export const noOptions: LoadOptions = Object.freeze({});
+
 /** The options that decide how fresh a value is to a call: its method's, where the call says nothing of its own. */
 export function ttlOptions(
   call: Omit<LoadOptions, 'signal'>,

@@ -22,6 +22,7 @@ import {
   checkPair,
   loadCall,
   lookupCall,
+  noOptions,
   refuseArguments,
   setCall,
   withNativeSignal,
@@ -42,8 +43,6 @@ import { addKnownKey, storedOrigin } from './load/store-result.js';
 import { type Lookup, MethodLookups, unreadable, valueIn } from './lookup.js';
 import { getMany } from './lookup-many.js';
 import { type MethodState, stateUnder, statsOf } from './method-context.js';
-
-const noOptions: LoadOptions = Object.freeze({});
 
 /**
  * A handle on one method of a cache, from `cache.method(name)`. Its operations are the manager's without the

@@ -50,19 +50,22 @@ export function stampText({ time, writer }: Stamp): string {
 
 /** The stamp that a text of 32 characters says. */
 export function stampFrom(text: string): Stamp {
-  if (!isStampText(text)) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
-  return { time: Number(text.slice(0, 16)), writer: text.slice(16) };
+  const time = timeOf(text);
+  if (time === undefined) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
+  return { time, writer: text.slice(16) };
 }
 
-/** Whether it is 16 digits, and 16 hex digits. By a loop, which takes a third of what a pattern does. */
-function isStampText(text: string): boolean {
-  if (text.length !== 32) return false;
+/** The time of a text of 16 digits and 16 hex digits. By a loop, which takes a third of what a pattern does. */
+function timeOf(text: string): number | undefined {
+  if (text.length !== 32) return undefined;
+  let time = 0;
   for (let at = 0; at < 32; at += 1) {
     const code = text.charCodeAt(at);
     const isDigit = code >= 0x30 && code <= 0x39;
-    if (!isDigit && (at < 16 || code < 0x61 || code > 0x66)) return false;
+    if (!isDigit && (at < 16 || code < 0x61 || code > 0x66)) return undefined;
+    if (at < 16) time = time * 10 + code - 0x30;
   }
-  return true;
+  return time;
 }
 
 /** The two parts of a value between which its stamp and the check of that are written. */

@@ -27,7 +27,7 @@ import {
   tellAsker,
 } from '../answer-reports.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
-import { ttlOptions } from '../call-checks.js';
+import { noOptions, ttlOptions } from '../call-checks.js';
 import { absent, type MethodLookups, unreadable } from '../lookup.js';
 import type { MethodState } from '../method-context.js';
 import { prepareCopy, prepareFound } from '../private-copies.js';
@@ -71,7 +71,8 @@ export class LoadPipeline {
     const entry = this.#core.tiers.get(key, this.#state);
     const value = this.#lookups.fresh(entry, ttlOptions(call, this.#state.options));
     if (value === absent) {
-      const options = resolveCallOptions(call, this.#state.options);
+      const own = this.#state.options;
+      const options = call === noOptions ? own : resolveCallOptions(call, own);
       const { signal, [asker]: by } = call;
       return this.#answerBeyond(entry, { key, options, signal, made: () => toLoad, by });
     }

@@ -39,7 +39,7 @@ export function outlasts({ hardTimeout }: Bounds, { boundMs }: Flight<Loaded>, w
   return hardTimeout === undefined || (hardTimeout > boundMs && hardTimeout > waitedMs);
 }
 
-/** A load under way, if a caller may join it; one that it must not is joined by nobody any more. */
+/** A load under way, if a caller may join it: it answers with nothing that was invalidated since; one that it must not is joined by nobody any more. */
 export function joinable(
   core: CacheCore,
   flight: Flight<Loaded>,
@@ -48,7 +48,7 @@ export function joinable(
   const { loads, tiers, refreshes } = core;
   refreshes.adopt(flight);
   if (
-    !tiers.tags.mayLoadBeInvalidated(flight) &&
+    (flight.answer === undefined || !tiers.tags.mayBeInvalidated(flight.answer)) &&
     !isTooOld(core, flight, options) &&
     isCurrent(core, flight, options)
   )

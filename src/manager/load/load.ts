@@ -46,7 +46,7 @@ export async function callTool<T>(
   const tagged = { tags, stamp: tiers.begin(request.key, own) };
   const end = () => tiers.sharedMemory?.end(request.key, tagged.stamp);
   if (tiers.sharedMemory !== undefined) flight.promise.then(end, end);
-  if (tags === undefined || tags.length > 0) tiers.tags.note(flight, tagged);
+  if (tags === undefined || tags.length > 0) flight.answer = tagged;
   const decision: LoaderDecision = { ttl: undefined, isSkipped: false, isWithheld: false };
   const started = options.clock.elapsed();
   const { breaker } = state;

@@ -136,13 +136,13 @@ export interface Loaded {
    * What was found below memory instead, past its ttl: each caller decides by its own options whether that will do,
    * and sees to its renewal.
    */
-  readonly stale?: Found;
+  readonly stale?: Found | undefined;
   /** It was found, or known not to exist, without a call of the tool. */
   readonly isFound?: boolean;
   /** Where a recording has answered in the place of the tool. */
   readonly recorded?: RecordedAnswer | undefined;
   /** What it was found as. */
-  readonly found?: Found;
+  readonly found?: Found | undefined;
 }
 
 /** What a load comes to whose key surely does not exist. */

@@ -307,7 +307,9 @@ function isVoid(place: SearchPlace, record: TierRecord, asked: number): boolean 
   const { expiresAt } = record.metadata;
   if (place.isInvalid(record) || (expiresAt !== null && isOver(record.metadata, place.clock.now())))
     return true;
-  return place.slow.slice(0, asked).some((tier) => tier.isReplaced(record));
+  for (let at = 0; at < asked && at < place.slow.length; at += 1)
+    if (place.slow[at]!.isReplaced(record)) return true;
+  return false;
 }
 
 function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
