@@ -168,6 +168,11 @@ export class EventHub {
     return this.#listeners[name] !== undefined || channels[name].hasSubscribers;
   }
 
+  /** `isHeard('hit')`, which is asked at each of them: a name that is known beforehand is looked up quicker. */
+  get isHitHeard(): boolean {
+    return this.#listeners.hit !== undefined || channels.hit.hasSubscribers;
+  }
+
   on<N extends CacheEventName>(name: N, listener: CacheListener<N>): void {
     const listeners = this.#of(name);
     this.#set(name, [...listeners, listener]);

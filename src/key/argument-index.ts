@@ -36,7 +36,9 @@ let isWalking = false;
 
 /** Arguments whose key is known. */
 export interface KnownArguments {
-  readonly key: string;
+  /** Together with `at` a `Place` of the store's. */
+  key: string;
+  at: number;
   /** Whether params, which nobody else can change, are the very same. */
   areSameAs(params: unknown): boolean;
 }
@@ -60,7 +62,8 @@ class Slot implements HeldArguments {
   readonly tokens: readonly Token[];
   readonly scope: string | undefined;
   readonly chain: string;
-  readonly key: string;
+  key: string;
+  at = -1;
   readonly hash: number;
   readonly bytes: number;
   readonly meter: SlotMeter;
@@ -224,10 +227,10 @@ export class ArgumentIndex {
       // They will hardly be found, or may never come again: a copy of our own would cost more than it spares.
       if (standing === 'crowded') {
         const key = of.hashKey(params, scope);
-        return { key, areSameAs: (copy) => of.hashKey(copy, scope) === key };
+        return { key, at: -1, areSameAs: (copy) => of.hashKey(copy, scope) === key };
       }
       if (standing === 'new' && call !== undefined)
-        return { key: of.hashKey(call.ownParams(), scope), areSameAs: areTheCopy };
+        return { key: of.hashKey(call.ownParams(), scope), at: -1, areSameAs: areTheCopy };
       const snapshot = snapshotOf(params);
       if (snapshot === undefined) return undefined;
       slot = new Slot(hash, snapshot, scope, of);

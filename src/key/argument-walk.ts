@@ -166,6 +166,9 @@ function isSameList(list: readonly unknown[]): boolean {
 
 /** Whether an object's prototype is that of plain ones of this realm, or none. */
 export function isPlain(value: object): boolean {
+  // Once V8 has looked at what an object inherits it knows its prototype, and needs not call anything to tell it.
+  if ((value as Fields)['constructor'] === Object && Object.getPrototypeOf(value) === Object.prototype)
+    return true;
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
@@ -174,6 +177,7 @@ export function isPlain(value: object): boolean {
 export function isPlainList(list: readonly unknown[]): boolean {
   // The strings of a tagged template have hidden ones in `raw`.
   return (
+    (list.constructor as unknown) === Array &&
     Object.getPrototypeOf(list) === Array.prototype &&
     !('raw' in list) &&
     Object.keys(list).length === list.length

@@ -244,8 +244,7 @@ export class MethodLookups {
     counters.hits++;
     if (entry.isNegative) counters.negativeHits++;
     counters.saved(entry.loadMs);
-    if (this.#core.events.isHeard('hit'))
-      this.#core.events.emit('hit', { method: name, key: entry.key, tier });
+    if (this.#core.events.isHitHeard) this.#core.events.emit('hit', { method: name, key: entry.key, tier });
   }
 
   countStaleHit(entry: MemoryEntry, tier: TierName, reason: CacheEvents['staleHit']['reason']): void {

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { BoundedStore } from './bounded-store.js';
 import { largestMap } from './key-map.js';
 import { QueueOrder } from './queue-order.js';
-import type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
+import type { Place, RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
 
 /**
  * lru-cache allocates for as many entries as it is told may come: some 30 bytes each, which is 4 MB here. Stores of more
@@ -22,6 +22,8 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
   readonly #onRemove: (entry: E, reason: RemovalReason) => void;
   readonly #isAllocated: boolean;
   #entries: LRUCache<string, E>;
+  /** The same, as lru-cache looks at them inside. */
+  #places: Places<E>;
   #bytes = 0;
   /** What `onRemove` is being told of. */
   #leaving: E | undefined;
@@ -35,6 +37,7 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
     this.#onRemove = onRemove;
     this.#isAllocated = maxSize <= most;
     this.#entries = this.#empty();
+    this.#places = placesOf(this.#entries);
   }
 
   get size(): number {
@@ -45,7 +48,8 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
     return this.#bytes;
   }
 
-  get(key: string): E | undefined {
+  get(key: string, place?: Place): E | undefined {
+    if (place !== undefined) return this.#getAt(place);
     return this.#leaving?.key === key ? undefined : this.#entries.get(key);
   }
 
@@ -88,6 +92,7 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
     const cleared = this.#entries;
     // A new one, because lru-cache would keep the memory of all its places.
     this.#entries = this.#empty();
+    this.#places = placesOf(this.#entries);
     this.#bytes = 0;
     for (const entry of cleared.values()) this.#onRemove(entry, 'clear');
   }
@@ -98,6 +103,22 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
 
   *entries(): IterableIterator<E> {
     for (const entry of this.#entries.values()) if (entry !== this.#leaving) yield entry;
+  }
+
+  /** What is at the place, or else where its key is now. */
+  #getAt(place: Place): E | undefined {
+    const { valList, keyMap, moveToTail } = this.#places;
+    let entry = place.at < 0 ? undefined : (valList[place.at] as E | undefined);
+    if (entry?.key !== place.key) {
+      const at = keyMap.get(place.key);
+      if (at === undefined) return undefined;
+      entry = valList[at] as E;
+      place.at = at;
+      place.key = entry.key;
+    }
+    if (this.#leaving === entry) return undefined;
+    moveToTail(place.at);
+    return entry;
   }
 
   /** Without places allocated, lru-cache wants another bound, which is never reached. */
@@ -138,6 +159,13 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
       this.#leaving = undefined;
     }
   }
+}
+
+type Places<E extends StoreEntry> = ReturnType<typeof LRUCache.unsafeExposeInternals<string, E>>;
+
+/** What lru-cache shows of its inside: an entry whose place is known is found without the Map, which takes most of a lookup. */
+function placesOf<E extends StoreEntry>(entries: LRUCache<string, E>): Places<E> {
+  return LRUCache.unsafeExposeInternals(entries);
 }
 
 /** lru-cache wants to be told of a size where it has a bound by size. */

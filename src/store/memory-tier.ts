@@ -10,7 +10,7 @@ import { MemoryPressureWatch } from './memory-pressure.js';
 import { type MethodGroup, MethodGroups } from './method-groups.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
 import { createStore } from './registry.js';
-import type { RemovalReason, Store, StoreFactory } from './store.js';
+import type { Place, RemovalReason, Store, StoreFactory } from './store.js';
 
 /** What a memory tier is made from. */
 export interface MemoryTierOptions {
@@ -128,9 +128,14 @@ export class MemoryTier {
   }
 
   /** The entry of this key, counted as a use by the store and in the entry itself. */
-  get(key: string): MemoryEntry | undefined {
-    const entry = this.#store.get(key);
+  get(key: string, place?: Place): MemoryEntry | undefined {
+    const entry = this.#store.get(key, place);
     if (entry === undefined) return undefined;
+    if (entry.expiresAt === null && !entry.isCleared) {
+      // It is never over, whatever its age: to tell that a second clock is read.
+      entry.touch(this.#clock.now());
+      return entry;
+    }
     const now = entry.now(this.#clock);
     const isOver = entry.isCleared || (entry.expiresAt !== null && entry.isExpired(now));
     if (isOver) return this.#letGo(entry);

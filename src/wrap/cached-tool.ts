@@ -174,7 +174,7 @@ export class CachedTool implements CalledTool {
       if (known !== undefined) {
         if (plain !== undefined) return plain.knownAs(known);
         if (!this.hasOwnKey || !isSeenAborted(given))
-          return new IndexedCall(known.key, params, scope, this, target, self, given);
+          return new IndexedCall(known, params, scope, this, target, self, given);
       }
       const args = new CallArguments(given);
       const call = new CallUnderWay(this, target, self, args, scope);

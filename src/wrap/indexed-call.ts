@@ -1,6 +1,7 @@
 /** A call whose key was found without a closer look at it, as for most that the cache has an answer to. */
 
 import type { AbortSource } from '../guard/shared-abort.js';
+import type { KnownArguments } from '../key/argument-index.js';
 import { CallArguments } from './call-arguments.js';
 import type { KnownCall, WrapTarget } from './host.js';
 import { type CalledTool, CallUnderWay, type UnstartedCall, withheldCall } from './tool-call.js';
@@ -8,6 +9,7 @@ import { type CalledTool, CallUnderWay, type UnstartedCall, withheldCall } from 
 /** Everything else about it is found out once memory has no answer: one object is all that a hit makes of its call. */
 export class IndexedCall implements KnownCall {
   readonly key: string;
+  readonly known: KnownArguments;
   readonly params: unknown;
   readonly scope: string | undefined;
   readonly #tool: CalledTool;
@@ -18,7 +20,7 @@ export class IndexedCall implements KnownCall {
 
   // Positional, as this is made for every hit.
   constructor(
-    key: string,
+    known: KnownArguments,
     params: unknown,
     scope: string | undefined,
     tool: CalledTool,
@@ -26,7 +28,8 @@ export class IndexedCall implements KnownCall {
     self: unknown,
     given: readonly unknown[],
   ) {
-    this.key = key;
+    this.key = known.key;
+    this.known = known;
     this.params = params;
     this.scope = scope;
     this.#tool = tool;

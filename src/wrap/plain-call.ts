@@ -11,6 +11,7 @@ import type { CalledTool } from './tool-call.js';
  */
 export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unknown>, CopyingCall {
   key = '';
+  known: KnownArguments | undefined;
   readonly params: unknown;
   declare readonly scope?: never;
   /** Plain data holds no signals: there may be one behind it. */
@@ -19,7 +20,6 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
   readonly #target: WrapTarget;
   readonly #self: unknown;
   readonly #data: readonly unknown[];
-  #known: KnownArguments | undefined;
   #copy: readonly unknown[] | undefined;
   #isUnsteady = false;
 
@@ -43,7 +43,7 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
   /** The call, once its arguments are known to be plain. */
   knownAs(known: KnownArguments): this {
     this.key = known.key;
-    this.#known = known;
+    this.known = known;
     return this;
   }
 
@@ -70,7 +70,7 @@ export class PlainCall implements KnownCall, ToolCall<unknown>, SyncToolCall<unk
     if (this.#copy !== undefined && key === this.key) return;
     try {
       // Getters and proxies may say one thing to the key and another to the copy.
-      this.#isUnsteady = key !== this.key || this.#known?.areSameAs(this.ownParams()) !== true;
+      this.#isUnsteady = key !== this.key || this.known?.areSameAs(this.ownParams()) !== true;
     } catch {
       // Gone since the key was made.
       this.#isUnsteady = true;

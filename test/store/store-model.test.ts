@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { createStore } from '../../src/store/registry.js';
-import type { RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
+import type { Place, RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
 import { inForm } from '../helper/form.js';
 import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
 import { growingLru, shardedStores } from '../helper/sharded-stores.js';
@@ -59,9 +59,10 @@ function runAgainstReference(
       removed.push([entry, reason]);
     },
   });
+  const places = eviction === remembering ? new Places() : undefined;
   // node:assert, because `expect` takes ten times as long and is called two million times here.
   for (const command of commands) {
-    assert.equal(perform(store, command), performOnReference(reference, command));
+    assert.equal(perform(store, command, places), performOnReference(reference, command));
     assertSameRemovals(command, removed.splice(0), reference.removed.splice(0));
     assert.equal(store.size, reference.rows.length);
     assert.equal(store.bytes, reference.bytes);
@@ -69,6 +70,20 @@ function runAgainstReference(
   }
   const keys = reference.rows.map((row) => row.entry.key).sort();
   assert.deepEqual([...store.entries()].map((entry) => entry.key).sort(), keys);
+}
+
+/** Looks entries up where it has found them before, as callers do who hold a `Place`. */
+const remembering: StoreFactory = (options) => createStore('lru', options);
+
+class Places {
+  readonly #places = new Map<string, Place>();
+
+  get(key: string): Place {
+    // A string of its own, as callers have.
+    const place = this.#places.get(key) ?? { key: [...key].join(''), at: -1 };
+    this.#places.set(key, place);
+    return place;
+  }
 }
 
 type Removal = [entry: StoreEntry, reason: RemovalReason];
@@ -85,12 +100,14 @@ function assertSameRemovals({ type }: Command, actual: Removal[], expected: Remo
 
 type Commands = Pick<ReturnType<typeof createStore>, 'get' | 'peek' | 'has' | 'set' | 'delete' | 'clear'>;
 
-function perform(store: Commands, { type, entry }: Command): unknown {
+function perform(store: Commands, { type, entry }: Command, places?: { get(key: string): Place }): unknown {
   switch (type) {
     case 'set':
       return store.set(entry);
     case 'clear':
       return store.clear();
+    case 'get':
+      return store.get(entry.key, places?.get(entry.key));
     default:
       return store[type](entry.key);
   }
@@ -124,6 +141,7 @@ describe.each([
     kind: ', sharded',
     runs: runs / 4,
   })),
+  { policy: 'lru' as const, eviction: remembering, kind: ', by place', runs },
   { policy: 'lru' as const, eviction: growingLru, kind: ', growing', runs },
 ])('the $policy store$kind', ({ policy, eviction, runs }) => {
   test(`does what an obvious array does, through ${runs} sequences of ${commandsPerRun} commands`, () => {

@@ -56,14 +56,15 @@ export class SyncLoads {
     load.signal?.throwIfAborted();
     const key = this.#keyOf(params, load);
     if (typeof key !== 'string') return this.bypass(load, key);
-    return this.answer({ key, params, scope: load.scope }, () => load);
+    return this.answer({ key, known: undefined, params, scope: load.scope }, () => load);
   }
 
   /** The value of a call, which is made where more is needed of it than its key. */
-  answer<T>({ key, params, scope }: Omit<KnownCall, 'signal' | 'toolCall'>, toolCall: () => SyncLoad<T>): T {
+  answer<T>(call: Omit<KnownCall, 'signal' | 'toolCall'>, toolCall: () => SyncLoad<T>): T {
+    const { key, known, params, scope } = call;
     const { tiers, events } = this.#core;
     const { counters, name } = this.#state;
-    const fresh = this.#lookups.fresh(tiers.get(key, this.#state), this.#state.options, true);
+    const fresh = this.#lookups.fresh(tiers.get(key, this.#state, known), this.#state.options, true);
     if (fresh !== absent) return fresh as T;
     const remembered = this.#state.errors.find(key, this.#state.options);
     if (remembered !== undefined) {

@@ -85,7 +85,7 @@ export class LoadPipeline {
   /** `answer` for a call that has no options but a signal, and is made where more is needed of it; what memory has is no promise. */
   answerKnown(known: KnownCall, loadOf: (known: KnownCall) => CallToLoad<unknown>): unknown {
     const { options } = this.#state;
-    const entry = this.#core.tiers.get(known.key, this.#state);
+    const entry = this.#core.tiers.get(known.key, this.#state, known.known);
     const value = this.#lookups.fresh(entry, options);
     if (value === absent) {
       const { key, signal } = known; // Its signal may have to be looked for: a hit needs none.

@@ -8,7 +8,7 @@ import { compareStamps, type Stamp, type StampClock } from '../../stamp.js';
 import type { Memory, SharedMemory } from '../../store/arena-options.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
 import { storeFailure } from '../../store/memory-tier.js';
-import type { RemovalReason } from '../../store/store.js';
+import type { Place, RemovalReason } from '../../store/store.js';
 import type { LoadTicket, LoadWatch, LoadWatchListener, RemoteTier, SlowTier } from '../../tier.js';
 import type { ValueKeeper } from '../../value/keeper.js';
 import { type Incoming, newEntry, newRecord, stampOf } from '../create-entry.js';
@@ -92,9 +92,9 @@ export class Tiers {
   }
 
   /** The entry in memory, counted as a use. A faulty store counts as an error and answers nothing. */
-  get(key: string, state: MethodState): MemoryEntry | undefined {
+  get(key: string, state: MethodState, place?: Place): MemoryEntry | undefined {
     try {
-      return this.use(key);
+      return this.use(key, place);
     } catch (cause) {
       this.#observer.failed(storeFailure('get', cause), state, key);
       return undefined;
@@ -102,8 +102,8 @@ export class Tiers {
   }
 
   /** The entry in memory, counted as a use. Throws what a faulty store throws. */
-  use(key: string): MemoryEntry | undefined {
-    const entry = this.memory.get(key);
+  use(key: string, place?: Place): MemoryEntry | undefined {
+    const entry = this.memory.get(key, place);
     if (this.#removalEvents.isPending) this.#removalEvents.tell();
     return entry?.tags === undefined && this.remote === undefined ? entry : this.#validated(entry);
   }
