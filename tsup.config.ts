@@ -26,7 +26,7 @@ const entries = {
   ...Object.fromEntries(subpaths.map((name) => [name, `src/${name}/index.ts`])),
 };
 
-/** All in one file, which `tsup.declarations.mjs` lays out as pages. */
+/** All in one file, which `tsup.declarations.mjs` lays out as pages for both formats: they take most of a build. */
 const dts = {
   entry: { index: 'src/public-face.ts' },
   compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true },
@@ -63,7 +63,6 @@ export default defineConfig([
     entry: entries,
     format: ['cjs'],
     ...withTextFiles(requiredPersistence()),
-    dts,
   },
   { ...shared, entry: { 'persistence-lazy': 'src/persistence/load-lazily.ts' }, format: ['esm'] },
   { ...shared, ...persistenceIn('esm') },

@@ -243,14 +243,14 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const names = Object.fromEntries(
     Object.entries(otherPages).map(([page, files]) => [page, files.flatMap(namesIn)]),
   );
+  const all = new URL('dist/index.d.ts', root);
+  const text = readFileSync(all, 'utf8');
+  rmSync(all);
   for (const [extension, own] of [
     ['js', 'ts'],
     ['cjs', 'cts'],
   ]) {
-    const all = new URL(`dist/index.d.${own}`, root);
-    const pages = pagesOf(readFileSync(all, 'utf8'), names, extension);
-    rmSync(all);
-    for (const [page, text] of Object.entries(pages))
-      writeFileSync(new URL(`dist/${page}.d.${own}`, root), text);
+    for (const [page, declarations] of Object.entries(pagesOf(text, names, extension)))
+      writeFileSync(new URL(`dist/${page}.d.${own}`, root), declarations);
   }
 }

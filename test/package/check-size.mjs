@@ -42,7 +42,7 @@ const heads = {
   require: ['cjs', "const { CacheManager } = require('toolstash');"],
 };
 
-await withConsumer(async (folder) => {
+await withConsumer([], async (folder) => {
   const kilobytes = (bytes) => Math.ceil(bytes / 1000);
   const installed = join(folder, 'node_modules', 'toolstash');
   const measured = {

@@ -17,22 +17,22 @@ export function pack(folder) {
 }
 
 /**
- * Installs the package in a new folder, calls `use` with that, and removes it again. It is packed anew where no
- * `TOOLSTASH_TARBALL` is given.
+ * Installs the package in a new folder, and beside it `packages`, given as `name@version`; calls `use` with that, and
+ * removes it again. It is packed anew where no `TOOLSTASH_TARBALL` is given.
  */
-export async function withConsumer(use) {
+export async function withConsumer(packages, use) {
   const folder = mkdtempSync(join(tmpdir(), 'toolstash-package-'));
   try {
     const tarball = process.env.TOOLSTASH_TARBALL ?? pack(folder);
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true }));
-    install(folder, [tarball]);
+    install(folder, [tarball, ...packages]);
     await use(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** Installs packages, given as `name@version`. */
+/** Each call costs seconds, most of them npm's own: give it all that is wanted at once. */
 export function install(folder, packages) {
   run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...packages], {
     cwd: folder,

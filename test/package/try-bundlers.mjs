@@ -4,7 +4,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { attempt, install, run, withConsumer } from './consumer.mjs';
+import { attempt, run, withConsumer } from './consumer.mjs';
 
 const tools = [
   'esbuild@0.28.2',
@@ -22,8 +22,7 @@ const usualBanner = "import { createRequire } from 'module'; const require = cre
 
 const importFrom = (require, name) => import(pathToFileURL(require.resolve(name)).href);
 
-await withConsumer(async (folder) => {
-  install(folder, tools);
+await withConsumer([...tools, ...Object.values(runtimes)], async (folder) => {
   for (const program of programs) {
     copyFileSync(
       fileURLToPath(new URL(`bundled/${program}.mjs`, import.meta.url)),
@@ -147,14 +146,9 @@ function* trials(folder) {
   yield { name: 'Deno', command: [runtime(folder, 'deno'), 'run', '--allow-all', '--no-prompt'] };
 }
 
-/** The executable of a runtime that npm installs as a package for this platform. */
+/** The executable of a runtime that npm has installed as a package for this platform. */
 function runtime(folder, name) {
   const executable = join(folder, 'node_modules', '.bin', name);
-  try {
-    install(folder, [runtimes[name]]);
-  } catch (error) {
-    throw new Error(`Expected npm to install ${runtimes[name]}`, { cause: error });
-  }
   if (!existsSync(executable) || attempt(executable, ['--version']).status !== 0) {
     throw new Error(
       `Expected ${runtimes[name]} to run here, but it has no program for ${process.platform} ${process.arch}, ` +

@@ -5,9 +5,11 @@ import { basename, join } from 'node:path';
 import typescript from 'typescript';
 import { install, run as runAnywhere, withConsumer } from './consumer.mjs';
 
-const tsx = 'tsx@4.23.15';
+const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
+const ofOurs = (name) => `${name}@${devDependencies[name]}`;
 
-await withConsumer((folder) => {
+// With the one peer that its subpath asks for as it is imported.
+await withConsumer([ofOurs('http-cache-semantics')], (folder) => {
   const run = (command, args) => runAnywhere(command, args, { cwd: folder });
   const use = `
     const cache = new CacheManager({ maxSize: 10, ttl: '5m' });
@@ -48,10 +50,6 @@ await withConsumer((folder) => {
     'toolstash/dashboard': 'dashboard',
     'toolstash/arena': 'arena, attach',
   };
-  // The one peer that its subpath asks for as it is imported.
-  install(folder, [
-    `http-cache-semantics@${JSON.parse(readFileSync('package.json', 'utf8')).devDependencies['http-cache-semantics']}`,
-  ]);
   const imports = Object.entries(names);
   const esm = imports.map(([path, what]) => `import { ${what} } from '${path}';`).join('\n') + use;
   const cjs = imports.map(([path, what]) => `const { ${what} } = require('${path}');`).join('\n') + use;
@@ -85,8 +83,20 @@ await withConsumer((folder) => {
     if (!kept.some((path) => path.endsWith('.cache'))) throw new Error(`${file}: nothing was written`);
   }
 
-  // A loader that compiles what is required: errors of the disk tier are of the classes that the package exports.
-  install(folder, [tsx]);
+  // A loader, and what the examples work with.
+  install(folder, [
+    'tsx@4.23.15',
+    ...[
+      'node-sqlite3-wasm',
+      'keyv',
+      'prom-client',
+      '@modelcontextprotocol/client',
+      '@modelcontextprotocol/server',
+      'zod',
+    ].map(ofOurs),
+  ]);
+
+  // The loader compiles what is required: errors of the disk tier are of the classes that the package exports.
   writeFileSync(
     join(folder, 'loader.ts'),
     `import { CacheManager, CacheError } from 'toolstash';
@@ -99,21 +109,6 @@ await withConsumer((folder) => {
   );
   run(process.execPath, ['--import', 'tsx', 'loader.ts']);
 
-  // What the examples work with besides.
-  const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-  const libraries = [
-    'http-cache-semantics',
-    'node-sqlite3-wasm',
-    'keyv',
-    'prom-client',
-    '@modelcontextprotocol/client',
-    '@modelcontextprotocol/server',
-    'zod',
-  ];
-  install(
-    folder,
-    libraries.map((name) => `${name}@${devDependencies[name]}`),
-  );
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   // Those of frameworks are run beside them, in `test/frameworks`, and those with a server in `test/remote`.
   const exampleFiles = readdirSync(examples, { recursive: true, encoding: 'utf8' }).filter(

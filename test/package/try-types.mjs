@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { attempt, install, withConsumer } from './consumer.mjs';
+import { attempt, withConsumer } from './consumer.mjs';
 
 /** The oldest that is supported, the last of its line, and what the project itself is compiled with. */
 const versions = ['5.4.5', '5.9.3', '6.0.3'];
@@ -17,11 +17,9 @@ const peers = ['@types/http-cache-semantics', 'http-cache-semantics', 'redis'].m
 const formats = ['module', 'commonjs'];
 const cases = fileURLToPath(new URL('../type/', import.meta.url));
 
-await withConsumer((folder) => {
-  install(folder, [
-    ...[...others, ...peers],
-    ...versions.map((version) => `typescript-${version}@npm:typescript@${version}`),
-  ]);
+const compilers = versions.map((version) => `typescript-${version}@npm:typescript@${version}`);
+
+await withConsumer([...others, ...peers, ...compilers], (folder) => {
   writeProject(folder, 'standard', /\.test-d\.ts$/, {});
   writeProject(folder, 'legacy', /^decorators\.test-d\.ts$/, { experimentalDecorators: true });
   // As many programs are still set up. TypeScript 6 warns of it, and 7 will not have it.
