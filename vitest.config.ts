@@ -4,6 +4,11 @@ import { defineConfig } from 'vitest/config';
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
 
+// One more than there are cores: many tests wait for processes and files of their own.
+const maxWorkers = availableParallelism() + 1;
+/** The slow ones wait yet more. Vitest lets groups alone differ. */
+const waiting = { maxWorkers: maxWorkers + 1, sequence: { groupOrder: 1 } };
+
 /** Left out of `npm test`, which a person waits for; CI runs both. */
 const slow = 'test/**/*.slow.test.ts';
 
@@ -33,8 +38,7 @@ export default defineConfig({
     ],
   },
   test: {
-    // One more than there are cores: many tests wait for processes and files of their own.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers,
     testTimeout: 120_000,
     // Stylesheets are texts here, which Vitest would leave empty.
     css: true,
@@ -75,11 +79,12 @@ export default defineConfig({
       {
         extends: true,
         // What takes long by its nature: other processes, and libraries to be installed.
-        test: { name: 'slow', include: [slow], exclude: [services, '**/node_modules/**'] },
+        test: { ...waiting, name: 'slow', include: [slow], exclude: [services, '**/node_modules/**'] },
       },
       {
         extends: true,
         test: {
+          ...waiting,
           name: 'slow-services',
           include: [services],
           exclude: ['**/node_modules/**'],

@@ -134,7 +134,10 @@ describe('a folder that was away', () => {
     await proxy.close();
   });
 
-  it('trusts no Redis that has come back until those had the time to who may know what it has lost', async () => {
+  // They have 2.5 s, in which a busy machine may not get through this.
+  const again = { retry: 3 };
+
+  it('trusts no Redis that is back before others had the time to tell what it has lost', again, async () => {
     const soon = { remoteTimeout: 100 };
     const proxy = await RedisProxy.before(server.port);
     const other = await openMachine(server, {}, { ...soon, url: `redis://127.0.0.1:${proxy.port}` });
