@@ -71,7 +71,10 @@ export function responseCache(options: ResponseCacheOptions): ResponseCache {
     }
     const exchange = new FetchExchange({ request, run, canRenew, shared }, facts);
     // What fails once the client has its head is for the cache to count.
-    return Promise.race([exchange.answer, shared.answer(exchange).then(() => exchange.answer)]);
+    return Promise.race([
+      exchange.answer,
+      shared.answer(exchange)?.then(() => exchange.answer) ?? exchange.answer,
+    ]);
   };
 
   return Object.assign(middleware, {

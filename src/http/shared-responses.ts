@@ -26,10 +26,21 @@ const unsharedFor = 10_000;
 const mostUnshared = 2_000;
 const longestUnshared = 512;
 
+/** Bytes of responses that are held decoded, texts aside. */
+const mostDecoded = 8 * 1024 * 1024;
+
 /** What those who joined a load get when its response is not for them. */
 type NoResponse = { readonly v: 0; readonly why: 'unshared' | 'error' | 'aborted' };
 
 type Found = StoredResponse | 'answered' | 'again' | 'pass';
+
+/** A client's way to its response. */
+interface Search {
+  readonly base: string;
+  /** What the responses that were found on it vary by. */
+  names: readonly string[];
+  turn: number;
+}
 
 /** One client's wait for a load that it may come to lead. */
 interface Wait {
@@ -49,12 +60,15 @@ export class SharedResponses {
 
   constructor(options: ResolvedResponseCacheOptions) {
     this.options = options;
-    this.#method = options.cache.method(options.method).under({
-      // What a response says of itself decides, and a route can't be run behind its client's back.
-      ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, softTimeout: false },
-      ...{ jitter: 0, negativeTtl: false, sliding: false, cacheErrors: false, isError: false },
-      tags: (value: unknown) => this.#tags.get(value as object) ?? [],
-    });
+    this.#method = options.cache.method(options.method).under(
+      {
+        // What a response says of itself decides, and a route can't be run behind its client's back.
+        ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, softTimeout: false },
+        ...{ jitter: 0, negativeTtl: false, sliding: false, cacheErrors: false, isError: false },
+        tags: (value: unknown) => this.#tags.get(value as object) ?? [],
+      },
+      mostDecoded,
+    );
   }
 
   /** Makes void what is stored of paths, and what is on its way there. */
@@ -73,32 +87,51 @@ export class SharedResponses {
     return this.options.heedsClient && askedFor(facts)?.has('no-store') === true;
   }
 
-  /** Answers a client, from the cache or from its route. Rejects with what the route throws. */
-  async answer(exchange: Exchange): Promise<void> {
+  /**
+   * Answers a client, from the cache or from its route: within the call, and without a promise, where memory has what is
+   * fresh. Rejects with what the route throws.
+   */
+  answer(exchange: Exchange): Promise<void> | undefined {
+    try {
+      const { facts } = exchange;
+      const { clock, heedsClient, headers, query } = this.options;
+      const search: Search = { base: baseKey(facts, headers, query), names: [], turn: 0 };
+      for (; search.turn < mostTurns; search.turn++) {
+        const found = this.#find(keyOf(search, facts), exchange);
+        if (found instanceof Promise || typeof found === 'string')
+          return this.#answerBeyond(search, found, exchange);
+        const next = this.#searchOn(search, found, exchange);
+        if (next === 'variant') continue;
+        if (next instanceof Promise) return next;
+        if (useOf(found, facts, clock.now(), heedsClient) !== 'fresh')
+          return this.#answerBeyond(search, found, exchange);
+        exchange.send(found, false);
+        return undefined;
+      }
+      return exchange.pass();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Goes on with what was found first, where that is not there yet, or is no answer by itself. */
+  async #answerBeyond(search: Search, first: Found | Promise<Found>, exchange: Exchange): Promise<void> {
     const { facts } = exchange;
-    const { clock, heedsClient, headers, query } = this.options;
-    const base = baseKey(facts, headers, query);
-    let names: readonly string[] = [];
+    const { clock, heedsClient } = this.options;
+    let next: Found | Promise<Found> | undefined = first;
     let hasWaited = false;
-    for (let turn = 0; turn < mostTurns; turn++) {
-      const key = names.length === 0 ? base : variantKey(base, names, facts);
-      const search = this.#find(key, exchange);
-      // What memory has is not awaited: its client is answered within the call.
-      const found = search instanceof Promise ? await search : search;
+    for (; search.turn < mostTurns; search.turn++) {
+      const key = keyOf(search, facts);
+      const found: Found = await (next ?? this.#find(key, exchange));
+      next = undefined;
       if (found === 'answered') return;
       if (found === 'pass') return exchange.pass();
       if (found === 'again') continue;
-      if (!isVariantFor(found, facts)) {
-        const more = [...new Set([...names, ...found.vary.map(([name]) => name)])].sort();
-        if (more.length === names.length) return exchange.pass();
-        names = more;
-        continue;
-      }
-      if (!found.open && hasCredentials(facts.header)) return exchange.pass();
+      const passed = this.#searchOn(search, found, exchange);
+      if (passed === 'variant') continue;
+      if (passed !== undefined) return passed;
       const use = useOf(found, facts, clock.now(), heedsClient);
       if (use === 'fresh') return exchange.send(found, false);
-      // No route is run once more within this call: what comes before the cache may not be done with this request.
-      await undefined;
       if (facts.method === 'HEAD') return exchange.pass();
       const isUnderWay = this.#renewals.has(key);
       if (use === 'stale' && (isUnderWay || exchange.renew !== undefined)) {
@@ -118,6 +151,25 @@ export class SharedResponses {
       return this.#replace(key, exchange, fallback);
     }
     return exchange.pass();
+  }
+
+  /**
+   * Whether what was found is for this client: `'variant'` where its own may lie under what it varies by, the route's
+   * answer where it is for others alone, `undefined` where it is.
+   */
+  #searchOn(
+    search: Search,
+    found: StoredResponse,
+    exchange: Exchange,
+  ): 'variant' | Promise<void> | undefined {
+    const { facts } = exchange;
+    if (!isVariantFor(found, facts)) {
+      const more = [...new Set([...search.names, ...found.vary.map(([name]) => name)])].sort();
+      if (more.length === search.names.length) return exchange.pass();
+      search.names = more;
+      return 'variant';
+    }
+    return !found.open && hasCredentials(facts.header) ? exchange.pass() : undefined;
   }
 
   /** What the cache has under a key, else its route's answer; what memory has is no promise. */
@@ -289,4 +341,8 @@ export class SharedResponses {
 function foundIn(value: unknown): Found {
   if (isStoredResponse(value)) return value;
   return (value as NoResponse | undefined)?.why === 'aborted' ? 'again' : 'pass';
+}
+
+function keyOf({ base, names }: Search, facts: RequestFacts): string {
+  return names.length === 0 ? base : variantKey(base, names, facts);
 }

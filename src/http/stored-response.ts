@@ -150,6 +150,11 @@ export function storedHeader(stored: StoredResponse, name: string): string | und
   return undefined;
 }
 
+/** Whether its body, a text, is the same bytes as Latin-1 and as UTF-8, which takes longer to write. */
+export function isLatin1(stored: StoredResponse): boolean {
+  return storedHeader(stored, 'content-length') === String(stored.body.length);
+}
+
 /** What to add to the headers of a stored response. */
 export interface AnswerHeaders {
   readonly now: number;

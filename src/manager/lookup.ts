@@ -16,6 +16,7 @@ import { asCacheError, type CacheCore } from './cache-context.js';
 import { keepsForever } from './create-entry.js';
 import type { MethodState } from './method-context.js';
 import { prepareCopy, prepareFound } from './private-copies.js';
+import type { SharedCopies } from './shared-copies.js';
 import type { Found, Search } from './tiers/slow-reads.js';
 
 /** What a lookup found. `outcome` distinguishes a stored `undefined` from a miss, and a failure from both. */
@@ -69,10 +70,13 @@ export class MethodLookups {
   readonly #state: MethodState;
   /** Whether the method's own options make no value stale that was not stale when it was stored. */
   readonly #isNeverStale: boolean;
+  readonly #copies: SharedCopies | undefined;
 
-  constructor(core: CacheCore, state: MethodState) {
+  /** @param copies for a caller who never changes what it gets, unless others are told of it too */
+  constructor(core: CacheCore, state: MethodState, copies?: SharedCopies) {
     this.#core = core;
     this.#state = state;
+    this.#copies = copies;
     this.#isNeverStale = keepsForever(state.options);
   }
 
@@ -192,8 +196,10 @@ export class MethodLookups {
 
   /** A value for the caller, or `unreadable`, in which case the failure was counted and the entry is gone. */
   decode(entry: MemoryEntry, decoded?: DecodedValue): unknown {
+    const { keeper, observers } = this.#core;
     try {
-      return this.#core.keeper.decode(entry.stored, decoded);
+      if (this.#copies === undefined || observers !== undefined) return keeper.decode(entry.stored, decoded);
+      return this.#copies.of(entry, () => keeper.decode(entry.stored, decoded));
     } catch (cause) {
       this.#dropUnreadable(entry, cause);
       return unreadable;

@@ -43,6 +43,7 @@ import { addKnownKey, storedOrigin } from './load/store-result.js';
 import { type Lookup, MethodLookups, unreadable, valueIn } from './lookup.js';
 import { getMany } from './lookup-many.js';
 import { type MethodState, stateUnder, statsOf } from './method-context.js';
+import { SharedCopies } from './shared-copies.js';
 
 /**
  * A handle on one method of a cache, from `cache.method(name)`. Its operations are the manager's without the
@@ -55,10 +56,10 @@ export class MethodCache {
   readonly #loads: MethodLoads;
 
   /** @internal */
-  constructor(core: CacheCore, state: MethodState) {
+  constructor(core: CacheCore, state: MethodState, copies?: SharedCopies) {
     this.#core = core;
     this.#state = state;
-    this.#lookups = new MethodLookups(core, state);
+    this.#lookups = new MethodLookups(core, state, copies);
     this.#loads = new MethodLoads(core, state, this.#lookups);
   }
 
@@ -72,12 +73,16 @@ export class MethodCache {
     return this.#state.options;
   }
 
-  /** The same method under options of a caller's own, read once for all its calls. @internal */
-  under(options: MethodOptions): MethodCache {
-    return new MethodCache(
-      this.#core,
-      stateUnder(this.#state, resolveMethodOptions(options, '', this.#state.options)),
-    );
+  /**
+   * The same method under options of a caller's own, read once for all its calls. What memory has of a value is decoded
+   * once for several of them, who must not change it. @internal
+   * @param copyBytes the most memory that this takes
+   */
+  under(options: MethodOptions, copyBytes: number): MethodCache {
+    const state = stateUnder(this.#state, resolveMethodOptions(options, '', this.#state.options));
+    // An arena gives another view of the same bytes each time.
+    const isApart = this.#core.options.arena !== undefined;
+    return new MethodCache(this.#core, state, isApart ? undefined : new SharedCopies(copyBytes));
   }
 
   /** The key of a call. @throws UnhashableParamsError */

@@ -586,3 +586,35 @@ it('answers what memory has fresh within the call, whatever it varies by, and le
   expect((await askServer(port, '/', { headers: { accept: 'a' } })).status).toBe(200);
   expect(runs).toBe(8);
 });
+
+it('sets headers one by one where others have set some, or wait for the head', async () => {
+  const cache = new CacheManager();
+  const pages = responseCache({ cache, ttl: '1m' });
+  const port = await listen((request, response) => {
+    response.setHeader('X-Before', 'set');
+    // As `on-headers` did for long: it takes a list for one of pairs, and sets what it finds.
+    const original = response.writeHead.bind(response) as (status: number) => typeof response;
+    response.writeHead = ((status: number, given?: Record<string, string> | string[][]) => {
+      if (Array.isArray(given)) for (const [name, value] of given) response.setHeader(name!, value!);
+      else for (const name in given) response.setHeader(name, given[name]!);
+      response.setHeader('x-seen', String(response.getHeader('content-type')));
+      response.appendHeader('link', '<c>; rel=c');
+      return original(status);
+    }) as typeof response.writeHead;
+    void pages(request, response, () => {
+      response
+        .setHeader('content-type', 'text/plain')
+        .setHeader('link', ['<a>; rel=a', '<b>; rel=b'])
+        .end('text');
+    });
+  });
+  await askServer(port, '/');
+  for (let at = 0; at < 4; at++) {
+    const { status, headers, text } = await askServer(port, '/');
+    expect({ status, text, ...headers }).toMatchObject({
+      ...{ status: 200, text: 'text', 'content-type': 'text/plain', age: '0', 'x-before': 'set' },
+      ...{ 'x-seen': 'text/plain', link: '<a>; rel=a, <b>; rel=b, <c>; rel=c' },
+    });
+  }
+  await cache.close();
+});
