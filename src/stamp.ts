@@ -44,6 +44,16 @@ export const clockSlack = 1_000_000;
 /** By how much stamps of one's own are ahead that were given out at once, in microseconds. */
 const mostAhead = 10_000;
 
+/** How stamps are given out. */
+export interface StampClockOptions {
+  readonly sequence?: StampSequence | undefined;
+  /**
+   * Whether only the time that elapses tells how the clock that is followed goes on, whatever the machine's own clock is set to:
+   * other machines, which compare stamps with theirs, don't hear of that.
+   */
+  readonly isSteady?: boolean;
+}
+
 /** Gives out stamps, each newer than every stamp this process has given out or seen. */
 export class StampClock {
   readonly writer: string;
@@ -52,9 +62,9 @@ export class StampClock {
   readonly #sequence: StampSequence | undefined;
   #offset: ClockOffset = { ahead: 0, uncertainty: 0 };
 
-  constructor(clock: Clock, writer: string, sequence?: StampSequence) {
+  constructor(clock: Clock, writer: string, { sequence, isSteady = false }: StampClockOptions = {}) {
     this.#sequence = sequence;
-    this.#wall = new WallClock(clock);
+    this.#wall = new WallClock(clock, isSteady);
     this.writer = writer;
   }
 
@@ -94,9 +104,10 @@ export class StampClock {
     return { time: this.#newest, writer: this.writer };
   }
 
-  /** Goes by the clock of a shared folder from now on. */
+  /** Goes by the clock of a shared folder, or of a server, from now on. */
   follow(offset: ClockOffset): void {
     this.#offset = offset;
+    this.#wall.look();
   }
 
   /** Takes so many microseconds off what was given out, where all of it is stamped anew by as much. */
@@ -115,21 +126,30 @@ const longestSample = 0.05;
 
 /**
  * Wall time in whole microseconds: a clock tells milliseconds, and the time elapsed since one began tells the rest. The
- * time always lies within the millisecond that the clock tells, also after it was set.
+ * time always lies within the millisecond that the clock tells, also after it was set, but for one that is steady: that goes on
+ * from the last look at the clock.
  */
 class WallClock {
   readonly #clock: Clock;
+  readonly #isSteady: boolean;
   /** The wall time at which the elapsed time was 0, in ms; the machine knows that of its own process. */
   #origin = performance.timeOrigin;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, isSteady: boolean) {
     this.#clock = clock;
+    this.#isSteady = isSteady;
+    this.look();
+  }
+
+  /** Takes the clock's time for that of this moment. */
+  look(): void {
+    if (this.#isSteady) this.#origin = this.#clock.now() - this.#clock.elapsed();
   }
 
   now(): number {
     const wall = this.#clock.now();
     const time = this.#origin + this.#clock.elapsed();
-    const fits = time >= wall && time < wall + 1;
+    const fits = this.#isSteady || (time >= wall && time < wall + 1);
     return fits ? Math.floor(time * 1_000) : this.#aligned();
   }
 

@@ -119,7 +119,7 @@ export class CacheCore implements TierObserver {
     this.errorMemory = new ErrorMemory(clock);
     this.refreshes = new BackgroundRefreshes(this.loads, clock, random);
     const arena = connectArena(this, writer);
-    const stamps = new StampClock(clock, writer, arena);
+    const stamps = new StampClock(clock, writer, { sequence: arena, isSteady: options.remote !== undefined });
     let isShared = false;
     const wiring: TierWiring = {
       clock,

@@ -15,8 +15,9 @@ afterEach(closeMachines);
 afterAll(stopServers);
 
 /** A clock that is off by so many ms. */
-const off = (ms: number): Clock => ({
-  now: () => Date.now() + ms,
+const off = (ms: number): Clock => settable({ ms });
+const settable = (by: { ms: number }): Clock => ({
+  now: () => Date.now() + by.ms,
   elapsed: () => performance.now(),
   schedule: (callback, delay) => {
     const timer = setTimeout(callback, delay).unref();
@@ -176,4 +177,41 @@ describe('a machine whose clock was ahead before it was connected', () => {
     await proxy.close();
     rmSync(persistDir, { recursive: true, force: true });
   });
+});
+
+describe('a machine whose clock is set while it runs', () => {
+  const short = { heartbeat: 100, remoteTimeout: 500 };
+
+  it('lets go of what it has loaded at once as another deletes it', async () => {
+    const server = await RedisServer.start();
+    const near = await openMachine(server);
+    const by = { ms: 0 };
+    const far = await openMachine(server, { clock: settable(by) }, short);
+    const search = far.wrapSync((_: number) => 'old', { name: 'search' });
+    by.ms = 60_000;
+    search(1);
+    expect(far.peek('search', [1])).toBe('old');
+    await near.delete('search', [1]);
+    await near.flush();
+    await expect.poll(() => far.peek('search', [1])).toBeUndefined();
+  });
+
+  it.each([true, false])(
+    'stores what it loads at once after a clearing, connected: %s',
+    async (isConnected) => {
+      const server = await RedisServer.start();
+      const by = { ms: 0 };
+      const clock = settable(by);
+      const far = isConnected
+        ? await openMachine(server, { clock }, short)
+        : machineOf(server, { clock }, { url: 'redis://127.0.0.1:1' });
+      const search = far.wrapSync((_: number) => 'new', { name: 'search' });
+      search(1);
+      await far.clear('search');
+      if (isConnected) await far.flush();
+      by.ms = -3_600_000;
+      search(1);
+      expect(far.peek('search', [1])).toBe('new');
+    },
+  );
 });
