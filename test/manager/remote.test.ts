@@ -182,6 +182,39 @@ describe('a cache that shares a remote tier', () => {
     },
   );
 
+  it.each([
+    [[], 1],
+    [['own'], 1],
+    [['own', 'changed'], 0],
+    [() => ['own'], 0],
+  ] as const)('tags %s: a load is joined %i times after a change', async (tags, joined) => {
+    const remote = new MemoryRemote();
+    const [one, other] = [machine(remote), machine(remote)];
+    const gate = makeGate();
+    const load = () => gate.promise.then(() => 'loaded');
+    const options = { tags: typeof tags === 'function' ? tags : [...tags] };
+    const first = one.getOrSet('search', 1, load, options);
+    await settle();
+    await other.invalidateTags(['changed']);
+    const second = one.getOrSet('search', 1, load, options);
+    await settle();
+    gate.open();
+    expect(await Promise.all([first, second])).toEqual(['loaded', 'loaded']);
+    expect(one.stats().coalesced).toBe(joined);
+    expect(await other.get('search', 1)).toBe('loaded');
+  });
+
+  it('shares what an overtaken load comes to after it has waited in vain for a later one', async () => {
+    const remote = new MemoryRemote();
+    const [one, other] = [machine(remote), machine(remote)];
+    const first = one.getOrSet('search', 1, () => 'first');
+    await one.delete('search', 1);
+    const second = one.getOrSet('search', 1, () => new Promise(() => undefined), { hardTimeout: 20 });
+    await expect(second).rejects.toThrow();
+    expect(await first).toBe('first');
+    expect(await other.get('search', 1)).toBe('first');
+  });
+
   it('lets go of a value that the remote tier refuses late', async () => {
     const remote = new MemoryRemote();
     // Told of nothing, it stores what it loads, and hears only afterwards that it was refused.

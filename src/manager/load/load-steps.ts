@@ -53,9 +53,7 @@ export class LoadSteps {
     const hasLeases = tiers.leaseGivers.length > 0;
     const searched = isRefresh || !hasLeases ? undefined : await this.#answers.find(request, flight);
     if (searched !== undefined && !('known' in searched)) return searched;
-    // The load that has begun since it was overtaken takes the lease, and not both from each other.
-    const asks = hasLeases && !(flight.superseded && this.#core.loads.find(key) !== undefined);
-    const lease = asks ? leaseOf(this.#core, request, flight, searched?.known) : undefined;
+    const lease = this.#leaseOf(request, flight, searched?.known);
     const missed = () => {
       if (!isRefresh) this.#lookups.missed(key);
     };
@@ -72,12 +70,26 @@ export class LoadSteps {
     return this.#callOncePermitted(request, flight, lease);
   }
 
+  /** The lease for a load, unless one that has begun since it was overtaken takes it: not both from each other. */
+  #leaseOf(
+    request: LoadRequest<unknown>,
+    flight: Flight<Loaded>,
+    known?: Parameters<typeof leaseOf>[3],
+  ): LoadLease | undefined {
+    const { tiers, loads } = this.#core;
+    const isOvertaken = flight.superseded && loads.find(request.key) !== undefined;
+    return tiers.leaseGivers.length === 0 || isOvertaken
+      ? undefined
+      : leaseOf(this.#core, request, flight, known);
+  }
+
   /** Calls the tool once it has a permit, unless that has become needless meanwhile. */
   async #callOncePermitted<T>(
     request: LoadRequest<T>,
     flight: Flight<Loaded>,
-    lease?: LoadLease,
+    firstLease?: LoadLease,
   ): Promise<Loaded> {
+    let lease = firstLease;
     const { loads } = this.#core;
     const { key, isRefresh } = request;
     const { limiter } = this.#state;
@@ -113,11 +125,19 @@ export class LoadSteps {
         if (other.isLoneFailure(error) || this.#outlasts(flight, other, error)) return undefined;
         throw other.ownError(error);
       });
-      if (loaded === undefined) continue;
       // Who refreshes is owed what the tool says, and not what the other load has found.
-      const isOwed = isRefresh && loaded.isFound === true;
-      const shared = isOwed ? undefined : await this.#decoded(request, flight, loaded);
+      const isAnswer = loaded !== undefined && !(isRefresh && loaded.isFound === true);
+      const shared = isAnswer ? await this.#decoded(request, flight, loaded) : undefined;
       if (shared !== undefined) return shared;
+      // Now it is this one that loads for all.
+      lease = this.#leaseOf(request, flight);
+      const found =
+        lease &&
+        (await awaitLease(this.#core, lease, {
+          ...{ request, flight, answers: this.#answers },
+          missed: () => undefined,
+        }));
+      if (found !== undefined) return found;
     }
   }
 

@@ -52,9 +52,9 @@ export async function callTool<T>(
   const { breaker } = state;
   const attempt = breaker && enterBreaker(core, state, { breaker, flight });
   const watch = tiers.watch(request.key, state.name, (change) => {
-    // Which tags it is about may not be known before the value is: until then nobody joins it.
     if (change === 'key') core.loads.overtake(flight);
-    else core.loads.close(flight);
+    // Tags that are worked out from the value are not known before it is: until then nobody joins it.
+    else if (tags === undefined || watch?.isInvalidated(tags)) core.loads.close(flight);
   });
   flight.onExpired = (error) => countLoadError(core, request, error);
   let value: T;
