@@ -8,6 +8,8 @@ export class RedisProxy {
   mode: 'open' | 'black hole' | 'slow' | 'late replies' = 'open';
   /** How late replies are, in ms. */
   replyDelay = 600;
+  /** How late all is, on top of that, that a server says to who subscribes to its messages, in ms. */
+  messageDelay = 0;
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -37,6 +39,7 @@ export class RedisProxy {
   }
 
   #join(one: Socket, other: Socket): void {
+    let subscribes = false;
     for (const [from, to] of [
       [one, other],
       [other, one],
@@ -45,12 +48,11 @@ export class RedisProxy {
       let order = Promise.resolve();
       from.on('data', (bytes) => {
         if (this.mode === 'black hole') return;
-        const isLate = this.mode === 'late replies' && from === other;
-        const delay = this.mode === 'slow' ? 60 : isLate ? this.replyDelay : 0;
-        const due = performance.now() + delay;
+        subscribes ||= from === one && bytes.includes('subscribe');
+        const due = performance.now() + this.#delayOf(from === other, subscribes);
         // In their order, also when the delay ends.
         order = order
-          .then(() => (delay === 0 ? undefined : wait(Math.max(0, due - performance.now()))))
+          .then(() => (due <= performance.now() ? undefined : wait(due - performance.now())))
           .then(() => {
             if (!to.destroyed) to.write(bytes);
           });
@@ -61,5 +63,10 @@ export class RedisProxy {
         to.destroy();
       });
     }
+  }
+
+  #delayOf(isReply: boolean, subscribes: boolean): number {
+    const base = this.mode === 'slow' ? 60 : this.mode === 'late replies' && isReply ? this.replyDelay : 0;
+    return base + (isReply && subscribes ? this.messageDelay : 0);
   }
 }

@@ -10,6 +10,7 @@ import { coreOf } from '../../../src/manager/cache-context.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
 import { redis } from '../../../src/redis/index.js';
 import type { Remote, RemoteChange } from '../../../src/tier.js';
+import { aimedChanges } from './aimed-changes.js';
 
 const [port = '', truthPort = '', number = '', of = '', seed = '', persistDir = ''] = process.argv.slice(2);
 export const keys = 1_000;
@@ -97,9 +98,12 @@ async function main(): Promise<void> {
   let [isOver, changes, reads, slowReads, restarts] = [false, 0, 0, 0, 0];
   let waiting: [key: number, version: number][] = [];
 
-  async function read(): Promise<void> {
-    // Some keys are asked for much more often than others.
-    const key = Math.floor(random() ** 3 * keys);
+  /** Some keys are asked for much more often than others. */
+  const anyKey = () => Math.floor(random() ** 3 * keys);
+  // Some take longer than a change takes to be heard of: who comes after it must not join them.
+  const anyMs = () => (random() < 0.02 ? 1_300 : random() * 20);
+
+  async function read(key = anyKey(), during: () => Promise<unknown> = () => wait(anyMs())): Promise<void> {
     const began = now();
     const late = wait(20_000, undefined, { ref: false }).then(() => 'hung');
     const name = cache.key('search', key);
@@ -107,8 +111,7 @@ async function main(): Promise<void> {
       loading.set(name, (loading.get(name) ?? 0) + 1);
       try {
         const version = await versionOf(key);
-        // Some take longer than a change takes to be heard of: who comes after it must not join them.
-        await wait(random() < 0.02 ? 1_300 : random() * 20);
+        await during();
         return version;
       } finally {
         loading.set(name, (loading.get(name) ?? 1) - 1);
@@ -121,11 +124,11 @@ async function main(): Promise<void> {
     else tell('read', key, version, began, `${sources.get(name)} of machine ${own}`);
   }
 
-  async function change(): Promise<void> {
-    // Each key is changed by one machine, in turn: who comes second would be no fault of the cache.
-    const key = Math.floor(random() ** 3 * (keys / machines)) * machines + own;
+  /** Each key is changed by one machine: who comes second would be no fault of the cache. */
+  const ownKey = () => Math.floor(random() ** 3 * (keys / machines)) * machines + own;
+
+  async function change(key = ownKey(), kind = random()): Promise<void> {
     const version = await truth.incr(`v${key}`);
-    const kind = random();
     if (kind < 0.5) await cache.delete('search', key);
     else if (kind < 0.75) await cache.invalidateTags([`t${key}`]);
     else await cache.set('search', key, version, { tags: [`t${key}`] });
@@ -158,24 +161,38 @@ async function main(): Promise<void> {
     await cache.open().catch(() => undefined);
   }
 
+  /** Nothing is done with the cache while it is away. */
+  const inTurn =
+    <Args extends unknown[]>(task: (...args: Args) => Promise<void>) =>
+    async (...args: Args): Promise<void> => {
+      await restarting;
+      busy += 1;
+      await task(...args);
+      busy -= 1;
+    };
+
   const worker = async (task: () => Promise<void>, pauseMs: number) => {
     while (!isOver) {
       if (timesSaid('restart') > restarts) {
         restarts += 1;
         restarting = restart();
       }
-      await restarting;
-      busy += 1;
       await task();
-      busy -= 1;
       if (pauseMs > 0 || reads % 20 === 0) await wait(random() * pauseMs);
     }
   };
   await cache.open().catch(() => undefined);
+  const aimed = await aimedChanges({
+    ...{ own, url: `redis://127.0.0.1:${truthPort}`, from: keys, now },
+    read: inTurn(read),
+    change: inTurn((key) => change(key, random() * 0.6)),
+    flush: inTurn(() => cache.flush().catch(() => undefined)),
+  });
   const work = [
-    ...Array.from({ length: 8 }, () => worker(read, 4)),
-    worker(change, 15),
-    worker(acknowledge, 0),
+    ...Array.from({ length: 6 }, () => worker(inTurn(read), 4)),
+    worker(inTurn(change), 15),
+    worker(aimed.next, 40),
+    worker(inTurn(acknowledge), 0),
   ];
   tell('ready');
   await said('stop');
@@ -202,6 +219,7 @@ async function main(): Promise<void> {
   }
   await cache.close().catch(() => undefined);
   truth.destroy();
+  aimed.end();
   process.stdin.destroy();
   tell('ended');
 }

@@ -13,7 +13,8 @@ import { buildScript, killChildren, type Mutation, makeWorkFolder } from '../../
 import { stopServers } from '../../helper/redis-server.js';
 import { runChaos } from './chaos.js';
 
-const seconds = 25;
+/** As CI's short run of `chaos.slow.test.ts`. */
+const seconds = 20;
 const work = makeWorkFolder('chaos-mutants');
 
 afterAll(async () => {
@@ -22,7 +23,12 @@ afterAll(async () => {
   rmSync(work, { recursive: true, force: true });
 });
 
-const mutants: readonly (readonly [what: string, mutation: Mutation])[] = [
+interface Fault extends Mutation {
+  /** It shows by calls that take too long, and not by wrong answers or by a cache that is of no use any more. */
+  readonly isSlow?: boolean;
+}
+
+const mutants: readonly (readonly [what: string, fault: Fault])[] = [
   [
     'the disk does not hear of changes',
     {
@@ -79,7 +85,10 @@ const mutants: readonly (readonly [what: string, mutation: Mutation])[] = [
       to: 'epoch: known!.epoch, id: last!, run',
     },
   ],
-  ['calls have no deadline', { file: 'remote/redis-link.ts', from: /\}, timeout\);/, to: '}, 2 ** 30);' }],
+  [
+    'calls have no deadline',
+    { file: 'remote/redis-link.ts', from: /\}, timeout\);/, to: '}, 2 ** 30);', isSlow: true },
+  ],
   [
     'a connection that was lost is never made again',
     {
@@ -114,8 +123,9 @@ it.each(mutants)(
       counts,
     );
     const wrong = stale.length + diverged.length + unwell.length + unhandled.length;
-    // Without a fault there is no such read, but on a machine that is busy with something else.
-    expect(wrong + hung + Math.max(0, counts['slowReads']! - 2)).toBeGreaterThan(0);
+    // Without a fault there are no slow reads either, but on a machine that is busy with something else.
+    const slow = mutation.isSlow ? hung + Math.max(0, counts['slowReads']! - 2) : 0;
+    expect(wrong + slow).toBeGreaterThan(0);
   },
   600_000,
 );
