@@ -113,8 +113,9 @@ export class CacheCore implements TierObserver {
       if (entry?.origin) entry.origin = sharingParams(entry.origin, taken, this.codec);
     });
     this.codec = createValueCodec(options.codecs);
-    const keeperOf = options.values === 'copy' ? copyingKeeper : referenceKeeper;
-    this.keeper = keeperOf(this.codec, options.arena === undefined);
+    const { values, arena: shared, maxBytes } = options;
+    const keeperOf = values === 'copy' ? copyingKeeper : referenceKeeper;
+    this.keeper = keeperOf(this.codec, { holdsLong: shared === undefined, maxBytes });
     const [{ keeper, events }, { clock, random }] = [this, options];
     this.errorMemory = new ErrorMemory(clock);
     this.refreshes = new BackgroundRefreshes(this.loads, clock, random);

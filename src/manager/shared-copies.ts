@@ -1,6 +1,7 @@
 /** Values decoded once for all calls of a caller within the library, who never changes them. */
 
 import type { MemoryEntry } from '../store/memory-entry.js';
+import { SmallValue } from '../value/small-value.js';
 import { SplitText } from '../value/split-text.js';
 
 /** What is made of some msgpack takes about so many times its bytes, as objects, slots and strings of their own. */
@@ -34,7 +35,7 @@ export class SharedCopies {
 
   #hold(stored: object, value: unknown): void {
     // Other forms are decoded in slices, or are no copies.
-    const encoded = stored instanceof SplitText ? stored.shellBytes : bytesOf(stored);
+    const encoded = bytesOf(stored);
     if (encoded === undefined || encoded * spread > this.#maxBytes) return;
     this.#bytes += encoded * spread;
     if (this.#bytes > this.#maxBytes) {
@@ -46,5 +47,7 @@ export class SharedCopies {
 }
 
 function bytesOf(stored: object): number | undefined {
+  if (stored instanceof SmallValue) return stored.encoded.byteLength;
+  if (stored instanceof SplitText) return stored.shellBytes;
   return stored instanceof Uint8Array ? stored.byteLength : undefined;
 }

@@ -4,6 +4,7 @@ import type { ValueCodec } from './codec.js';
 import { binaryOverhead, HeapMeter, stringBytes } from './heap-size.js';
 import { LargeValue, largeValueBytes } from './large-value.js';
 import { ownString } from './own-string.js';
+import { largestSmallValue, SmallValue, SmallValueReader, smallValueOverhead } from './small-value.js';
 import { SplitText } from './split-text.js';
 
 /** What the memory tier holds for one value; only its keeper can read it. */
@@ -64,31 +65,52 @@ export class DecodedValue {
   }
 }
 
+/** How a keeper of copies holds them. */
+interface KeeperOptions {
+  readonly holdsLong?: boolean;
+  readonly maxBytes?: number;
+}
+
 /**
  * Keeps copies: what a caller does to a value, before or after, nobody else sees. Primitives and long texts are held as
  * they are, all else as encoded bytes, decoded anew for each caller.
  *
  * @param holdsLong whether what it stores is held for longer than a call, rather than copied to an arena: then texts need
  * memory of their own
+ * @param maxBytes the most bytes that all values may take; a 64th of them may be taken besides by small ones that are read often
  */
-export function copyingKeeper(codec: ValueCodec, holdsLong = true): ValueKeeper {
+export function copyingKeeper(
+  codec: ValueCodec,
+  { holdsLong = true, maxBytes = 0 }: KeeperOptions = {},
+): ValueKeeper {
+  const small = new SmallValueReader(codec, Math.floor(maxBytes / 64));
+  const keep = (encoded: Uint8Array): Stored => {
+    const type = encoded[0]!;
+    const isMapOrList = (type >= 0x80 && type < 0xa0) || (type >= 0xdc && type < 0xe0);
+    if (!holdsLong || !isMapOrList || encoded.byteLength > largestSmallValue)
+      return storeBytes(encoded, codec);
+    const bytes = smallValueOverhead + binaryOverhead + encoded.byteLength;
+    return { stored: new SmallValue(encoded), bytes };
+  };
   const accepted = (encoded: Uint8Array, value: unknown): Accepted =>
     // A text that was just decoded has memory of its own.
     storePrimitive(value, false) ?? {
-      ...storeBytes(new Uint8Array(encoded), codec),
+      ...keep(new Uint8Array(encoded)),
       decoded: new DecodedValue(value),
     };
   return {
-    encode: (value) => storePrimitive(value, holdsLong) ?? storeBytes(codec.encode(value), codec),
+    encode: (value) => storePrimitive(value, holdsLong) ?? keep(codec.encode(value)),
     decode(stored, decoded) {
       if (typeof stored !== 'object' || stored === null) return stored;
       if (decoded !== undefined && !decoded.isTaken) return decoded.take();
+      if (stored instanceof SmallValue) return small.read(stored);
       return stored instanceof SplitText || stored instanceof LargeValue
         ? stored.decode()
         : codec.decode(stored as Uint8Array);
     },
     toMsgpack(stored) {
       if (!isEncoded(stored)) return codec.encode(stored);
+      if (stored instanceof SmallValue) return stored.encoded;
       return stored instanceof SplitText || stored instanceof LargeValue ? stored.encoded() : stored;
     },
     accept(encoded) {
@@ -117,7 +139,7 @@ export function referenceKeeper(codec: ValueCodec): ValueKeeper {
 }
 
 /** Whether it is not a primitive. Not asked by class, which may be another realm's. */
-function isEncoded(stored: unknown): stored is Uint8Array | SplitText | LargeValue {
+function isEncoded(stored: unknown): stored is Uint8Array | SmallValue | SplitText | LargeValue {
   return typeof stored === 'object' && stored !== null;
 }
 

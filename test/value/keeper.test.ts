@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createValueCodec } from '../../src/value/codec.js';
 import { copyingKeeper, referenceKeeper } from '../../src/value/keeper.js';
+import type { SmallValue } from '../../src/value/small-value.js';
 import { isSameValue } from './same-value.js';
 import { refusedValues, storableValues } from './value-table.js';
 
@@ -40,8 +41,8 @@ describe.each(Object.entries(keepers))('a %s keeper', (_mode, keeper) => {
       (n: number) => ({ text: 'x'.repeat(n) }),
       (n: number) => Buffer.alloc(n),
     ]) {
-      // A text that is held apart takes some bytes more.
-      expect(Math.abs(bytes(sized(10_000)) - bytes(sized(1_000)) - 9_000)).toBeLessThan(40);
+      // What is held apart, or decoded when it is read often, takes some bytes more.
+      expect(Math.abs(bytes(sized(10_000)) - bytes(sized(1_000)) - 9_000)).toBeLessThan(100);
     }
   });
 });
@@ -68,7 +69,7 @@ describe('a copying keeper', () => {
     member.fill(0);
 
     expect(keeper.decode(stored)).toEqual({ a: 1 });
-    expect((stored as Uint8Array).buffer.byteLength).toBe(encoded.length);
+    expect((stored as SmallValue).encoded.buffer.byteLength).toBe(encoded.length);
   });
 });
 
