@@ -1,6 +1,6 @@
 /** One client of Node's server, and its route. */
 
-import type { ServerResponse } from 'node:http';
+import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Capture, Captured, Exchange } from './exchange.js';
 import { canHideQuery, hideQuery } from './hidden-query.js';
@@ -121,7 +121,8 @@ export class NodeExchange implements Exchange {
     writeHead(response, isUnmodified ? 304 : stored.status, headers);
     const { body } = stored;
     if (isUnmodified || this.facts.method === 'HEAD') response.end();
-    else if (typeof body !== 'string') response.end(Object.hasOwn(response, 'end') ? body.slice() : body);
+    else if (!isPlain(response, 'end')) response.end(typeof body === 'string' ? body : body.slice());
+    else if (typeof body !== 'string') response.end(body);
     else response.end(body, isLatin1(stored) ? 'latin1' : 'utf8');
   }
 
@@ -160,11 +161,15 @@ async function runRoute(next: () => unknown, led: Promise<Captured>): Promise<Ca
   return Promise.race([led, failed]);
 }
 
+/** Whether a method is Node's own: others may put in what is not Latin-1, change bytes in place, or know of no lists. */
+function isPlain(response: ServerResponse, method: 'end' | 'writeHead'): boolean {
+  return response[method] === ServerResponse.prototype[method];
+}
+
 /** Writes headers that are a name and a value in turn. */
 function writeHead(response: ServerResponse, status: number, headers: readonly (string | string[])[]): void {
-  // A list is the quickest where nobody else has a say. Beside headers that are set it takes Node longer than setting each,
-  // and who waits for the head in a `writeHead` of their own may know of no lists.
-  if (!Object.hasOwn(response, 'writeHead') && response.getHeaderNames().length === 0) {
+  // A list is the quickest where nobody else has a say. Beside headers that are set it takes Node longer than setting each.
+  if (isPlain(response, 'writeHead') && response.getHeaderNames().length === 0) {
     response.writeHead(status, headers as string[]);
     return;
   }

@@ -618,3 +618,32 @@ it('sets headers one by one where others have set some, or wait for the head', a
   }
   await cache.close();
 });
+
+it.each(['the response', 'its prototype'])('leaves the body to an `end` of others, on %s', async (place) => {
+  const cache = new CacheManager();
+  const pages = responseCache({ cache, ttl: '1m' });
+  const port = await listen((request, response) => {
+    const { end } = response;
+    if (place === 'its prototype')
+      Object.setPrototypeOf(response, Object.create(Object.getPrototypeOf(response)));
+    const owner: object = place === 'the response' ? response : Object.getPrototypeOf(response);
+    Object.assign(owner, {
+      end(chunk: string | Uint8Array, encoding: BufferEncoding) {
+        // Same lengths, as the head is written: two letters for one that takes two bytes, and one byte for another.
+        if (typeof chunk === 'string') return end.call(response, chunk.replace('NA', 'Ł'), encoding);
+        chunk[0]! += 1;
+        return end.call(response, chunk, encoding);
+      },
+    });
+    void pages(request, response, () => {
+      const isText = request.url === '/text';
+      response.setHeader('content-type', isText ? 'text/plain' : 'application/octet-stream');
+      response.end(isText ? 'NA' : Buffer.from('a'));
+    });
+  });
+  for (let at = 0; at < 4; at++) {
+    const got = [await askServer(port, '/text'), await askServer(port, '/bytes')];
+    expect(got.map(({ text }) => text)).toEqual(['Ł', 'b']);
+  }
+  await cache.close();
+});
