@@ -58,7 +58,9 @@ export class SmallValueReader {
 
   /** A value that nobody else has. */
   read(value: SmallValue): unknown {
-    if (value.decoded !== undefined && !isObjectPrototypeExtended()) return copyOf(value.decoded);
+    // Copies would have as their own what all objects inherit then.
+    if (isObjectPrototypeExtended()) return this.#codec.decode(value.encoded);
+    if (value.decoded !== undefined) return copyOf(value.decoded);
     const decoded = this.#codec.decode(value.encoded);
     if (value.wasRead && value.decoded === undefined) this.#hold(value, decoded as object);
     value.wasRead = true;

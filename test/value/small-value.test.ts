@@ -67,6 +67,25 @@ describe('a small value that is read again and again', () => {
     expect(Object.keys(reader.read(value) as object)).toEqual(['a']);
   });
 
+  it('has none either that all objects inherited when it was read first', () => {
+    const reader = new SmallValueReader(codec, 2 ** 20);
+    const value = small({ a: 1 });
+    Object.assign(Object.prototype, { inherited: true });
+    for (let read = 0; read < 3; read++) reader.read(value);
+    delete (Object.prototype as { inherited?: unknown }).inherited;
+    for (let read = 0; read < 3; read++) expect(Object.keys(reader.read(value) as object)).toEqual(['a']);
+  });
+
+  it('has one object where it had one in two places', () => {
+    const keeper = copyingKeeper(codec, { maxBytes: 2 ** 20 });
+    const one = { n: 1 };
+    const { stored } = keeper.encode({ rows: [{ first: one, second: one }] });
+    for (let read = 0; read < 4; read++) {
+      const { rows } = keeper.decode(stored) as { rows: [{ first: object; second: object }] };
+      expect(rows[0].first).toBe(rows[0].second);
+    }
+  });
+
   it('keeps an own `__proto__`', () => {
     const reader = new SmallValueReader(codec, 2 ** 20);
     // {"__proto__": [1]}
