@@ -111,8 +111,8 @@ export interface CacheOptions extends MethodOptions, DiskOptions {
   readonly memory?: MemoryOptions | Arena | undefined;
   /**
    * `'copy'` hands out a private copy at each hit, so that no caller can corrupt the cache; `'reference'` hands
-   * out the value itself, which is quicker and trusts all callers not to change it. A string in such a value that was
-   * cut from a larger one (`text.slice(…)`) keeps that in memory, uncounted; a copy never does.
+   * out the value itself, which is quicker and trusts all callers not to change it. A string or view in such a value that
+   * was cut from a larger one (`text.slice(…)`, `bytes.subarray(…)`) keeps that in memory, uncounted; a copy never does.
    * @default 'copy'
    */
   readonly values?: 'copy' | 'reference' | undefined;

@@ -29,6 +29,7 @@ import { MethodCounters } from '../stats/counters.js';
 import type { RemoteChange, SlowTier } from '../tier.js';
 import { createValueCodec, type ValueCodec } from '../value/codec.js';
 import { copyingKeeper, referenceKeeper, type ValueKeeper } from '../value/keeper.js';
+import { ownString } from '../value/own-string.js';
 import { checkedLoadRequest, type LoadRequest } from './call-checks.js';
 import { BackgroundRefreshes } from './load/background-refresh.js';
 import type { Loaded } from './load/loader.js';
@@ -189,14 +190,14 @@ export class CacheCore implements TierObserver {
     this.tiers.shared.apply(change);
   }
 
-  /** The state of a method, made at its first use and kept. @throws InvalidArgumentError for a malformed name */
+  /** The state of a method, made at its first use and kept, by a name with memory of its own. @throws InvalidArgumentError for a malformed name */
   state(method: string): MethodState {
     let state = this.#states.get(method);
     if (state === undefined) {
       warnOfUnusedMethod(method, this.options.methods, (name) => this.#states.has(name));
-      state = new MethodState(method, this.methodOptions(method), this.#sharedState(method));
-      this.#states.set(method, state);
-      if (this.#states.size === manyMethods) warnOfManyMethods(method);
+      const name = typeof method === 'string' ? ownString(method) : method;
+      state = new MethodState(name, this.methodOptions(name), this.#sharedState(name));
+      if (this.#states.set(name, state).size === manyMethods) warnOfManyMethods(name);
     }
     return state;
   }
@@ -221,8 +222,7 @@ export class CacheCore implements TierObserver {
   }
 
   #sharedState(method: string): SharedMethodState {
-    const { clock } = this.options;
-    const { events, tiers } = this;
+    const [{ events, tiers }, { clock }] = [this, this.options];
     const onCircuit = (state: CircuitStateName, previous: CircuitStateName) => {
       if (events.isHeard('circuit')) events.emit('circuit', { method, state, previous });
     };

@@ -85,7 +85,7 @@ export class CacheManager implements AsyncDisposable {
     const known = this.#methods.get(name);
     if (known !== undefined) return known;
     const method = new MethodCache(this.#core, this.#core.state(name));
-    this.#methods.set(name, method);
+    this.#methods.set(method.name, method);
     return method;
   }
 
