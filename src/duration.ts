@@ -56,6 +56,11 @@ export function positiveDuration(value: Duration, optionName: string, what = 'a 
   return ms;
 }
 
+/** Whether a text is a duration, such as `'5m'`. */
+export function isDurationText(text: string): boolean {
+  return !Number.isNaN(parseText(text));
+}
+
 function parseText(text: string): number {
   const match = text === '' ? null : pattern.exec(text);
   if (match === null) return Number.NaN;

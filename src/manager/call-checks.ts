@@ -4,9 +4,11 @@
  */
 
 import { resolve } from 'node:path';
+import { isDurationText } from '../duration.js';
 import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
 import { nativeSignal } from '../guard/abort-signal.js';
 import { refuseIdleOptions } from '../guard/idle-options.js';
+import { needStackRoom } from '../guard/stack-room.js';
 import { refuseUnknown, shown } from '../option-checks.js';
 import {
   type LoadOptions,
@@ -210,12 +212,15 @@ export function checkMethodName(call: string, method: unknown): void {
 const keyLike = /[:/|#](?:\d+|[\da-f]{8,}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/i;
 
 /**
- * `set('user:1', value, 60_000)` would store 60000. Only what can hardly be anything else is refused: a method that
- * looks like a key, and a time to live in the place of a value.
+ * `set('user:1', value, 60_000)` would store 60000, and with `'1m'` that text. Only what can hardly be anything else is
+ * refused: a method that looks like a key, and a time to live in the place of a value.
  * @throws InvalidArgumentError with the right call
  */
 function refuseKeyedSet(method: unknown, value: unknown, given: number): void {
-  if (given > 3 || typeof method !== 'string' || !keyLike.test(method) || !isTtl(value)) return;
+  if (given > 3 || typeof method !== 'string') return;
+  // V8 ends the process where it makes code of a regular expression and the stack has no room for that.
+  needStackRoom();
+  if (!keyLike.test(method) || !isTtl(value)) return;
   throw new InvalidArgumentError(
     `Expected \`${calls.set[0]}\`, got ${shown(method)}, a value and ${shown(value)}: write ` +
       `\`set('user', { id: 1 }, value, { ttl: ${typeof value === 'number' ? value : 60_000} })\`. Where that is the ` +
@@ -240,6 +245,7 @@ export function checkPair(pair: unknown): void {
 
 function isTtl(value: unknown): boolean {
   if (typeof value === 'number') return value >= 0;
+  if (typeof value === 'string') return isDurationText(value);
   if (typeof value !== 'object' || value === null) return false;
   return Object.keys(value).length === 1 && 'ttl' in value;
 }

@@ -11,6 +11,7 @@ describe('a call as other caches take it', () => {
   it.each<[string, unknown[], RegExp]>([
     ['set', ['user:1', { name: 'Ann' }, 60_000], /`set\(method, params, value, \{ ttl \}\)`.*ttl: 60000/],
     ['set', ['user:1', { name: 'Ann' }, { ttl: 60_000 }], /`set\(method, params, value, \{ ttl \}\)`/],
+    ['set', ['user:1', { name: 'Ann' }, '1h30m'], /`set\(method, params, value, \{ ttl \}\)`.*ttl: 60000/],
     ['setSync', ['user/17', 'Ann', 0], /`set\(method, params, value, \{ ttl \}\)`/],
     ['set', ['user:1', { name: 'Ann' }], /`set\(method, params, value, \{ ttl \}\)`, got 2 arguments/],
     ['get', ['user:1'], /`get\(method, params\)`, got 1 argument, the first of them `'user:1'`/],
@@ -123,6 +124,7 @@ describe('a call as other caches take it', () => {
   it.each<[string, unknown[]]>([
     ['set', ['count', { text: 'a b' }, 2]],
     ['set', ['github:search_v2', { q: 'a' }, 17]],
+    ['set', ['user:1', { id: 1 }, 'Ann']],
     ['set', ['dns.lookup', { name: 'a' }, { ttl: 300 }]],
     ['set', ['user:1', { id: 1 }, 60_000, {}]],
     ['set', ['user', { id: 1 }, undefined]],
