@@ -21,6 +21,7 @@ const commandLine = 'test/cli/**/*.test.ts';
 export const apart = [
   'test/persistence/**/*.test.ts',
   'test/arena/**/*.test.ts',
+  'test/guard/followed-context.test.ts',
   'test/value/codec.test.ts',
   'test/manager/large-values.test.ts',
   'test/proxy/metrics.test.ts',

@@ -1,12 +1,27 @@
 /** Which load waits for which, so that a load never waits for itself. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import timers from 'node:timers';
+
+// Before any test fakes the timers.
+const { setImmediate: soon } = timers;
 
 /**
  * The load in whose loader the current code runs. Shared by all caches of the process: cycles may cross them.
  * It holds a node and not the load, because a socket opened inside a loader keeps its context for good.
  */
 const currentLoad = new AsyncLocalStorage<WaitNode>();
+
+/** Loads that run and have not settled. */
+let running = 0;
+/** Whether it will be looked whether any are left. */
+let isLooking = false;
+
+/** Where no load runs nobody is in one: before Node 24, to follow contexts slows down every promise of the process. */
+function rest(): void {
+  isLooking = false;
+  if (running === 0) currentLoad.disable();
+}
 
 /** A permit, as a load queues for it and holds it. */
 export interface NodePermit {
@@ -30,6 +45,7 @@ export class WaitNode {
   readonly key: string;
   readonly method: string;
   #isSettled = false;
+  #isRunning = false;
   #permit: PermitState = noPermit;
   #depth: number;
   /** The loads that this load's loader waits for, each with how many times. Most loads wait for none. */
@@ -68,6 +84,10 @@ export class WaitNode {
 
   /** Runs a loader as this load. */
   run<R>(task: () => R): R {
+    if (!this.#isRunning && !this.#isSettled) {
+      this.#isRunning = true;
+      running++;
+    }
     return currentLoad.run(this, task);
   }
 
@@ -129,6 +149,14 @@ export class WaitNode {
   /** The load is over. Its context may live on for as long as a socket does, and must hold nothing else. */
   settle(): void {
     this.#isSettled = true;
+    if (this.#isRunning) {
+      this.#isRunning = false;
+      // Once in a turn, as it takes longer than to go on.
+      if (--running === 0 && !isLooking) {
+        isLooking = true;
+        soon(rest);
+      }
+    }
     this.#permit = noPermit;
     for (const other of this.#waitsFor?.keys() ?? []) this.#forget(other);
     for (const other of this.#waitedForBy ?? []) other.#forget(this);
