@@ -33,13 +33,15 @@ export interface NodeExchangeInit {
 export function nodeFacts(request: NodeRequest, query: readonly string[] | undefined): RequestFacts {
   let { headers } = request;
   const { url = '/', originalUrl = url } = request;
+  const socket = request.socket as (Socket & { encrypted?: boolean; authorized?: boolean }) | null;
   const header = (name: string) => {
     const value = headers[name];
     return Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : undefined;
   };
   return {
     method: request.method ?? 'GET',
-    scheme: (request.socket as (Socket & { encrypted?: boolean }) | null)?.encrypted ? 'https' : 'http',
+    scheme: socket?.encrypted ? 'https' : 'http',
+    hasCertificate: socket?.encrypted === true && socket.authorized === true,
     host: (request.httpVersionMajor === 2 ? header(':authority') : undefined) ?? header('host') ?? '',
     target: originalUrl,
     routed: url === originalUrl ? undefined : url,

@@ -18,6 +18,8 @@ export interface RequestFacts {
   readonly isQueryWhole?: boolean;
   /** A body follows the head, whatever the head says of it. */
   readonly hasBody?: boolean;
+  /** Its connection shows who asks, by a certificate of the client's. */
+  readonly hasCertificate?: boolean;
   /** A header by its name in lower case, all its values as one. */
   readonly header: (name: string) => string | undefined;
   /** Keeps the headers as they are, for `header`: what comes after may change those of the request. */

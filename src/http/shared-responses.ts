@@ -169,7 +169,7 @@ export class SharedResponses {
       search.names = more;
       return 'variant';
     }
-    return !found.open && hasCredentials(facts.header) ? exchange.pass() : undefined;
+    return !found.open && hasCredentials(facts, this.options.headers) ? exchange.pass() : undefined;
   }
 
   /** What the cache has under a key, else its route's answer; what memory has is no promise. */
@@ -282,7 +282,7 @@ export class SharedResponses {
       downstream,
       status: cacheStatus ? `toolstash; fwd=${fallback === undefined ? 'miss' : 'stale'}` : undefined,
       maxBodyBytes: options.maxBodyBytes,
-      decide: (head) => storageOf({ head, header: facts.header, ttlMs, now: clock.now() }),
+      decide: (head) => storageOf({ head, facts, keyed: options.headers, ttlMs, now: clock.now() }),
       complete: (head, storage, body) => {
         try {
           const tags = [pathTag(facts.host, facts.target), ...options.tags(facts, head)];

@@ -2,6 +2,7 @@
 
 import CachePolicy from 'http-cache-semantics';
 import { type Directives, parseDirectives, plainDirectives, secondsOf } from './cache-directives.js';
+import type { RequestFacts } from './request-key.js';
 
 /** The head of a response. */
 export interface ResponseHead {
@@ -14,8 +15,9 @@ export interface ResponseHead {
 /** What of a request decides whether its response may be stored. */
 export interface StorageQuestion {
   readonly head: ResponseHead;
-  /** Headers by name in lower case. */
-  readonly header: (name: string) => string | undefined;
+  readonly facts: Pick<RequestFacts, 'header' | 'hasCertificate'>;
+  /** The request headers that are in its key. */
+  readonly keyed: readonly string[];
   /** How long a response is fresh that doesn't say so, in ms. */
   readonly ttlMs: number;
   /** Epoch ms. */
@@ -50,16 +52,22 @@ const storedStatuses = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308]);
 const defaultStatuses = new Set([200, 203, 204, 300, 301, 308]);
 /** Headers that show who asks. */
 const credentials = ['authorization', 'cookie', 'proxy-authorization'];
+/** Headers that many servers take in their place; where they are in the key, nobody else has what they bring. */
+const tokens = ['x-api-key', 'api-key', 'x-auth-token', 'x-access-token', 'x-amz-security-token'];
 const mostVaryNames = 16;
 
-/** Whether a request shows who asks. */
-export function hasCredentials(header: (name: string) => string | undefined): boolean {
-  return credentials.some((name) => header(name) !== undefined);
+/** Whether a request shows who asks: by a header, or by a certificate. @param keyed the headers that are in its key */
+export function hasCredentials(
+  { header, hasCertificate }: Pick<RequestFacts, 'header' | 'hasCertificate'>,
+  keyed: readonly string[],
+): boolean {
+  if (hasCertificate === true || credentials.some((name) => header(name) !== undefined)) return true;
+  return tokens.some((name) => header(name) !== undefined && !keyed.includes(name));
 }
 
 /** How long a response may be used, or why it may not be stored. */
 export function storageOf(question: StorageQuestion): Storage | Refusal {
-  const { head, header, ttlMs, now } = question;
+  const { head, ttlMs, now } = question;
   const { status, headers } = head;
   const [never, personal] = [{ isPersonal: false }, { isPersonal: true }];
   if (!storedStatuses.has(status)) return { isPersonal: status >= 400 };
@@ -72,7 +80,7 @@ export function storageOf(question: StorageQuestion): Storage | Refusal {
   if (['no-store', 'private', 'no-cache'].some((name) => directives.has(name))) return never;
   if (directives.size === 0 && /no-cache/i.test(joined(headers['pragma']) ?? '')) return never;
   const isPublic = directives.has('public') || directives.has('s-maxage');
-  if (!isPublic && hasCredentials(header)) return personal;
+  if (!isPublic && hasCredentials(question.facts, question.keyed)) return personal;
 
   const policy = policyOf(question, directives);
   if (!policy.storable()) return never;
@@ -96,7 +104,7 @@ export function storageOf(question: StorageQuestion): Storage | Refusal {
   return { ageMs, freshMs, staleMs, staleOnErrorMs, isPublic, vary };
 }
 
-function policyOf({ head, header, now }: StorageQuestion, directives: Directives): CachePolicy {
+function policyOf({ head, facts, now }: StorageQuestion, directives: Directives): CachePolicy {
   const { status, headers } = head;
   const plain: Record<string, string> = {};
   for (const name of ['expires', 'date', 'last-modified', 'etag']) {
@@ -114,7 +122,7 @@ function policyOf({ head, header, now }: StorageQuestion, directives: Directives
   plain['age'] = String(seconds);
   const requestHeaders: Record<string, string> = {};
   // Not its `Cache-Control`: what a client asks of caches says nothing of the response.
-  const authorization = header('authorization');
+  const authorization = facts.header('authorization');
   if (authorization !== undefined) requestHeaders['authorization'] = authorization;
   return new TimedPolicy(now, requestHeaders, { status, headers: plain });
 }

@@ -274,3 +274,41 @@ describe('over HTTP/2', () => {
     }
   });
 });
+
+it.each(['x-api-key', 'api-key', 'x-auth-token', 'x-access-token'])(
+  'keeps apart who asks by %s',
+  async (name) => {
+    const site = await nodeSite(({ header }) => ({ body: `for ${header(name)}` }));
+    const asked = async (on: typeof site, key: string) =>
+      (await on.ask('/', { headers: { [name]: key } })).text;
+    expect([await asked(site, 'alice'), await asked(site, 'bob')]).toEqual(['for alice', 'for bob']);
+    await site.ask('/');
+    expect(await asked(site, 'alice')).toBe('for alice');
+    const keyed = await nodeSite(({ header, run }) => ({ body: `for ${header(name)}: ${run}` }), {
+      headers: [name],
+    });
+    const got: string[] = [];
+    for (const key of ['alice', 'bob', 'alice']) got.push(await asked(keyed, key));
+    expect(got).toEqual(['for alice: 1', 'for bob: 2', 'for alice: 1']);
+  },
+);
+
+it('keeps apart who asks by a certificate', async () => {
+  const pages = pagesWith();
+  let runs = 0;
+  const port = await listen((request, response) => {
+    // As a server of `node:https` with `requestCert` has it.
+    Object.assign(request.socket, {
+      encrypted: true,
+      authorized: request.headers['x-test'] === 'certificate',
+    });
+    void pages(request, response, () => response.end(`run ${++runs}`));
+  });
+  const asked = async (by: string) => (await askServer(port, '/', { headers: { 'x-test': by } })).text;
+  expect([await asked('certificate'), await asked('certificate')]).toEqual(['run 1', 'run 2']);
+  expect([await asked('none'), await asked('none'), await asked('certificate')]).toEqual([
+    'run 3',
+    'run 3',
+    'run 4',
+  ]);
+});
