@@ -5,9 +5,9 @@
 
 import { type Clock, inBackground, systemClock, type Timer } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
-import { onNextTurn } from '../next-turn.js';
+import { CallDeadlines, type TimedCall } from './call-deadlines.js';
 import type { RedisArgument } from './redis-library.js';
-import { RedisNodes, type RedisPlace } from './redis-nodes.js';
+import { type Hearers, RedisNodes, type RedisPlace } from './redis-nodes.js';
 import type { RedisScript } from './redis-script.js';
 import { held, within } from './within.js';
 
@@ -65,6 +65,7 @@ const connectTimeoutMs = 3_000;
 
 export class RedisLink {
   readonly #init: RedisLinkInit;
+  readonly #deadlines: CallDeadlines;
   #session: RedisNodes | undefined;
   #isReady = false;
   #isClosed = false;
@@ -85,6 +86,7 @@ export class RedisLink {
 
   constructor(init: RedisLinkInit) {
     this.#init = init;
+    this.#deadlines = new CallDeadlines(init.times.timeout);
   }
 
   /** Whether calls are answered at present, as far as is known. */
@@ -161,35 +163,47 @@ export class RedisLink {
     await this.#session?.follow((subscriptions) => subscriptions.follow());
   }
 
-  /** What `send` resolves to, within the deadline. One that has passed grants a turn: it may be we who stalled. */
+  /** What `send` resolves to, within the deadline. */
   inTime<T>(send: () => Promise<T>): Promise<T> {
     if (!this.isUsable) return Promise.reject(this.#problem);
-    const { timeout } = this.#init.times;
-    const session = this.#session;
-    const since = session?.progress() ?? [];
     return new Promise<T>((resolve, reject) => {
-      let callOff: (() => void) | undefined;
-      const expire = () => {
-        this.#noteLate(session, since);
-        reject(new RedisLateError(timeout));
-      };
-      const timer = setTimeout(() => {
-        callOff = onNextTurn(expire);
-      }, timeout);
-      const settled = () => {
-        clearTimeout(timer);
-        callOff?.();
-      };
+      const call = this.#begin(reject);
       send().then(
         (value) => {
-          settled();
-          resolve(value);
+          if (this.#deadlines.end(call)) resolve(value);
         },
         (error: unknown) => {
-          settled();
-          reject(error);
+          if (this.#deadlines.end(call)) reject(error);
         },
       );
+    });
+  }
+
+  /** Sends a command, and tells within the deadline what comes of it: without a promise, as each hit waits for one. */
+  ask(args: readonly RedisArgument[], hear: Hearers): void {
+    const session = this.#session;
+    if (session === undefined || !this.isUsable) {
+      hear.failed(this.#problem);
+      return;
+    }
+    const call = this.#begin(hear.failed);
+    session.ask(args, String(args[1]), {
+      answered: (reply) => {
+        if (this.#deadlines.end(call)) hear.answered(reply);
+      },
+      failed: (error) => {
+        if (this.#deadlines.end(call)) hear.failed(error);
+      },
+    });
+  }
+
+  /** A call that is to be answered before its deadline. */
+  #begin(failed: (error: unknown) => void): TimedCall {
+    const session = this.#session;
+    const since = session?.progress() ?? [];
+    return this.#deadlines.begin(() => {
+      this.#noteLate(session, since);
+      failed(new RedisLateError(this.#init.times.timeout));
     });
   }
 

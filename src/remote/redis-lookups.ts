@@ -4,7 +4,7 @@ import type { LookupOutcome, TierRecord } from '../tier.js';
 import type { RedisChanges } from './redis-changes.js';
 import { RedisLateError, type RedisLink } from './redis-link.js';
 import { getMany } from './redis-listing.js';
-import { RedisReads } from './redis-reads.js';
+import { RedisReads, type RedisReadsInit } from './redis-reads.js';
 import type { RedisSpaces } from './redis-spaces.js';
 import { isOfThisVersion, readValue, type ValueFormat } from './redis-value.js';
 
@@ -29,7 +29,7 @@ export class RedisLookups {
   constructor(init: RedisLookupsInit) {
     this.#init = init;
     this.#reads = new RedisReads({
-      send: (keys) => init.link.inTime(() => this.#get(keys)),
+      send: (...asked) => this.#get(...asked),
       decode: (bytes, key, method) => this.#decode(bytes, key, method),
       onFailure: (keys, error) => {
         if (!(error instanceof RedisLateError)) return;
@@ -83,11 +83,15 @@ export class RedisLookups {
     }
   }
 
-  /** What lies under some keys, by one command for those that share a part. */
-  #get(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+  /** Asks what lies under some keys, by one command for those that share a part. */
+  #get(...[keys, found, failed]: Parameters<RedisReadsInit['send']>): void {
     const { link, space } = this.#init;
+    if (keys.length === 1) {
+      const answered = (bytes: unknown) => found([bytes as Buffer | null]);
+      link.ask(['GET', space.valueKey(keys[0]!)], { answered, failed });
+      return;
+    }
     const names = keys.map((key) => space.valueKey(key));
-    if (names.length > 1) return getMany(link, space.isCluster, names);
-    return link.command(['GET', names[0]!]).then((bytes) => [bytes as Buffer | null]);
+    link.inTime(() => getMany(link, space.isCluster, names)).then(found, failed);
   }
 }

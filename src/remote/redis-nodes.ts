@@ -38,6 +38,12 @@ export interface RedisNodesInit {
   readonly onAnswer: () => void;
 }
 
+/** Who hears what comes of a command. */
+export interface Hearers {
+  answered(reply: unknown): void;
+  failed(error: unknown): void;
+}
+
 /** So many heartbeats may pass without a command. */
 const mostIdleBeats = 10;
 
@@ -72,23 +78,42 @@ class RedisNode {
     this.#onElsewhere = onEnd;
   }
 
-  /** @param isAsking whether the key is on its way to this server, and another serves its slot still */
-  send(args: readonly RedisArgument[], isBinary: boolean, isAsking = false): Promise<unknown> {
+  /**
+   * Sends a command, and tells what comes of it.
+   * @param isAsking whether the key is on its way to this server, and another serves its slot still
+   */
+  ask(
+    args: readonly RedisArgument[],
+    { answered, failed }: Hearers,
+    { isBinary, isAsking = false }: { readonly isBinary: boolean; readonly isAsking?: boolean },
+  ): void {
     const { client } = this.commands;
     this.#asked += 1;
     // It is about the next command alone, and that one tells where it has failed.
     if (isAsking) client.sendCommand(['ASKING']).catch(() => undefined);
-    const answered = () => {
-      this.#answers += 1;
-      this.#onAnswer();
-    };
     const sent = isBinary ? client.sendCommand(args, asBuffers) : client.sendCommand(args);
-    sent.then(answered, (error: unknown) => {
-      answered();
-      // Another has the key, or has taken this one's place: where that is, is asked anew.
-      if (/^(?:MOVED|READONLY) /.test(messageOf(error))) this.#onElsewhere(error);
-    });
-    return sent;
+    sent.then(
+      (reply) => {
+        this.#heard();
+        answered(reply);
+      },
+      (error: unknown) => {
+        this.#heard();
+        // Another has the key, or has taken this one's place: where that is, is asked anew.
+        if (/^(?:MOVED|READONLY) /.test(messageOf(error))) this.#onElsewhere(error);
+        failed(error);
+      },
+    );
+  }
+
+  /** Sends a command. */
+  send(args: readonly RedisArgument[], isBinary: boolean, isAsking = false): Promise<unknown> {
+    return new Promise((answered, failed) => this.ask(args, { answered, failed }, { isBinary, isAsking }));
+  }
+
+  #heard(): void {
+    this.#answers += 1;
+    this.#onAnswer();
   }
 
   /** Sends a sign of life from time to time where nothing else is sent: servers may end what is idle. */
@@ -163,16 +188,29 @@ export class RedisNodes {
   }
 
   /** Sends a command to who has its first key, or that name, or is of that index. */
-  async command(args: readonly RedisArgument[], at: number | string = String(args[1])): Promise<unknown> {
-    const node = this.#node(typeof at === 'number' ? at : this.#place.nodeOf(at));
+  command(args: readonly RedisArgument[], at: number | string = String(args[1])): Promise<unknown> {
+    return new Promise((answered, failed) => this.ask(args, at, { answered, failed }));
+  }
+
+  /** `command`, which tells what comes of it. */
+  ask(args: readonly RedisArgument[], at: number | string, { answered, failed }: Hearers): void {
+    let node: RedisNode;
     try {
-      return await node.send(args, true);
+      node = this.#node(typeof at === 'number' ? at : this.#place.nodeOf(at));
     } catch (error) {
-      if (args[0] !== 'MGET' || !/^(?:ASK|TRYAGAIN) /.test(messageOf(error)))
-        return await this.#ask(error, args, true);
-      // Their slot is half-way to another server: some may be there, some here.
-      return await Promise.all(args.slice(1).map((key) => this.command(['GET', key])));
+      failed(error);
+      return;
     }
+    const again = (error: unknown) => void this.#askAgain(error, args).then(answered, failed);
+    node.ask(args, { answered, failed: again }, { isBinary: true });
+  }
+
+  /** What has failed with an error, asked of another server where that is what it says. */
+  #askAgain(error: unknown, args: readonly RedisArgument[]): Promise<unknown> {
+    if (args[0] !== 'MGET' || !/^(?:ASK|TRYAGAIN) /.test(messageOf(error)))
+      return this.#ask(error, args, true);
+    // Their slot is half-way to another server: some may be there, some here.
+    return Promise.all(args.slice(1).map((key) => this.command(['GET', key])));
   }
 
   async run(

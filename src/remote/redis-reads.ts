@@ -7,8 +7,12 @@ const maxKeys = 128;
 
 /** What reads are made with. */
 export interface RedisReadsInit {
-  /** Asks for some keys, within the deadline. */
-  readonly send: (keys: readonly string[]) => Promise<readonly (Buffer | null)[]>;
+  /** Asks for some keys, within the deadline, and tells what lies under them, in their order, or why that is not known. */
+  readonly send: (
+    keys: readonly string[],
+    found: (values: readonly (Buffer | null)[]) => void,
+    failed: (error: unknown) => void,
+  ) => void;
   /** What lies under a key. Never throws. */
   readonly decode: (bytes: Buffer | null, key: string, method: string) => LookupOutcome;
   /** There was no answer about these keys. */
@@ -68,7 +72,8 @@ export class RedisReads {
 
   #ask(keys: readonly string[], parts: readonly Part[]): void {
     const { send, decode, onFailure } = this.#init;
-    send(keys).then(
+    send(
+      keys,
       (found) => {
         let place = 0;
         settle(parts, (key, method) => decode(found[place++] ?? null, key, method));
