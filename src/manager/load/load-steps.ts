@@ -1,6 +1,7 @@
 /** What a load goes through before its tool is called. */
 
 import type { Flight } from '../../guard/single-flight.js';
+import type { Stamp } from '../../stamp.js';
 import type { LoadLease } from '../../tier.js';
 import { LargeValue } from '../../value/large-value.js';
 import { asCacheError, type CacheCore } from '../cache-context.js';
@@ -51,9 +52,15 @@ export class LoadSteps {
     const { key, isRefresh } = request;
     if (isRefresh) this.#stales.note(flight, 'not searched');
     const hasLeases = tiers.leaseGivers.length > 0;
-    const searched = isRefresh || !hasLeases ? undefined : await this.#answers.find(request, flight);
-    if (searched !== undefined && !('known' in searched)) return searched;
-    const lease = this.#leaseOf(request, flight, searched?.known);
+    let known: Stamp | undefined;
+    if (!isRefresh && hasLeases) {
+      const [found] = await this.#answers.search(key);
+      const taking = this.#answers.take(request, flight, found);
+      const searched = taking instanceof Promise ? await taking : taking;
+      if (!('known' in searched)) return searched;
+      known = searched.known;
+    }
+    const lease = this.#leaseOf(request, flight, known);
     const missed = () => {
       if (!isRefresh) this.#lookups.missed(key);
     };

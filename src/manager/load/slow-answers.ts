@@ -35,19 +35,31 @@ export class SlowAnswers {
   }
 
   /** What answers a load. What does not is noted, as it may stand in for the load should that fail. */
-  async find<T>(
-    request: LoadRequest<T>,
+  async find(
+    request: LoadRequest<unknown>,
     flight: Flight<Loaded>,
-    { inSlices = true } = {},
+    inSlices = true,
   ): Promise<Loaded | Unanswered> {
-    const { tiers, keeper } = this.#core;
-    const { key } = request;
-    let searched: Search;
+    const [found] = await this.search(request.key);
+    return this.take(request, flight, found, inSlices);
+  }
+
+  /** The newest that the slower tiers have of a key, for a load. */
+  search(key: string): Promise<Search[]> {
+    return this.#core.tiers.search([key], this.#state, passingStuck);
+  }
+
+  /** `find`, of what was found just now: a promise only where that has to be decoded in slices, or looked for again. */
+  take(
+    request: LoadRequest<unknown>,
+    flight: Flight<Loaded>,
+    found: Search,
+    inSlices = true,
+  ): Loaded | Unanswered | Promise<Loaded | Unanswered> {
     // Invalidated on its way here: callers who came after that may have joined this load.
-    do [searched] = await tiers.search([key], this.#state, passingStuck);
-    while (searched !== undefined && 'entry' in searched && tiers.tags.isInvalid(searched.entry));
-    const found = searched;
-    if (flight.isAborted) this.#lookups.missed(key);
+    if (found !== undefined && 'entry' in found && this.#core.tiers.tags.isInvalid(found.entry))
+      return this.find(request, flight, inSlices);
+    if (flight.isAborted) this.#lookups.missed(request.key);
     flight.throwIfAborted();
     // An error was counted where it happened. The tool runs, so for the load it is a miss as well.
     const isError = found !== undefined && 'error' in found;
@@ -57,23 +69,34 @@ export class SlowAnswers {
       this.#stales.note(flight, isNothing ? 'nothing there' : found);
       return { known: isNothing ? undefined : found.entry.stamp };
     }
-    const { entry, tier, decoded } = found;
     // What is stale each caller takes from what was found.
-    const preparing = inSlices && freshness === 'fresh' ? prepareFound(this.#core, found, flight) : undefined;
-    // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
-    if (preparing !== undefined && !(await preparing)) return this.find(request, flight, { inSlices: false });
+    if (freshness !== 'fresh') {
+      flight.answer = found.entry;
+      return asLoaded(found, undefined, false);
+    }
+    const preparing = inSlices ? prepareFound(this.#core, found, flight) : undefined;
+    return (
+      // Written meanwhile: what is there now is decoded at once, so that nobody can keep it away by writing on and on.
+      preparing?.then((isStill) =>
+        isStill ? this.#decoded(flight, found) : this.find(request, flight, false),
+      ) ?? this.#decoded(flight, found)
+    );
+  }
+
+  #decoded(flight: Flight<Loaded>, found: Found): Loaded | Unanswered {
+    const { entry, tier, decoded } = found;
     let value: unknown;
     try {
-      if (freshness === 'fresh') value = keeper.decode(entry.stored, decoded);
+      value = this.#core.keeper.decode(entry.stored, decoded);
     } catch (error) {
+      const { key } = entry;
       this.#core.failed(asCacheError(error, `The value of ${key} can't be read`), this.#state, key);
       this.#stales.note(flight, 'nothing there');
       return { known: entry.stamp };
     }
+    this.#lookups.countHit(entry, tier);
     flight.answer = entry;
-    const isFresh = freshness === 'fresh';
-    if (isFresh) this.#lookups.countHit(entry, tier);
-    return asLoaded(found, value, isFresh);
+    return asLoaded(found, value, true);
   }
 
   /** A fresh value that has taken the place of the one that a load is to renew, not counted. */

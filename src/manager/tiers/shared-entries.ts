@@ -7,8 +7,8 @@ import type { Memory } from '../../store/arena-options.js';
 import type { MemoryEntry } from '../../store/memory-entry.js';
 import { storeFailure } from '../../store/memory-tier.js';
 import type { KeyChange, RemoteChange, SlowTier, TierRecord } from '../../tier.js';
+import type { SearchPlace } from './key-search.js';
 import type { SlowReads } from './slow-reads.js';
-import type { SearchPlace } from './slow-search.js';
 import { SlowTiers } from './slow-tiers.js';
 
 /** What it works with. */

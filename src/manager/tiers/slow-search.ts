@@ -1,38 +1,12 @@
 /** Searching the slower tiers for the newest entries of some keys, and bringing them into those above. */
 
-import type { Clock } from '../../clock.js';
 import { inBackground } from '../../clock.js';
 import { CacheError } from '../../errors.js';
-import type { Tagged } from '../../guard/tag-invalidation.js';
 import { TimeSlice } from '../../next-turn.js';
-import { compareStamps, type Stamp } from '../../stamp.js';
-import type { MemoryEntry } from '../../store/memory-entry.js';
-import type { LookupOutcome, RemoteTier, SlowTier, TierRecord } from '../../tier.js';
-import type { Accepted, ValueKeeper } from '../../value/keeper.js';
-import { entryFrom, isOver, staleAtFor } from '../create-entry.js';
+import type { LookupOutcome, SlowTier } from '../../tier.js';
 import type { MethodState } from '../method-context.js';
-import { type Found, inMemory, type Read, type Search, type SlowRead, type SlowReads } from './slow-reads.js';
-
-/** What a search works with. */
-export interface SearchPlace {
-  readonly slow: readonly SlowTier[];
-  readonly remote: RemoteTier | undefined;
-  readonly keeper: ValueKeeper;
-  readonly clock: Clock;
-  readonly reads: SlowReads;
-  /** Takes note of a stamp that was read. */
-  observe(stamp: Stamp): void;
-  isInvalid(tagged: Tagged): boolean;
-  /** What memory holds of a key. */
-  peek(key: string): MemoryEntry | undefined;
-  /** The same, counted as a use. */
-  get(key: string, state: MethodState): MemoryEntry | undefined;
-  /** Brings an entry into memory. */
-  admit(state: MethodState, entry: MemoryEntry): void;
-  isClosed(): boolean;
-  /** Counts a failure. */
-  failed(error: CacheError, state: MethodState, key: string): void;
-}
+import { KeySearch, type SearchPlace } from './key-search.js';
+import { inMemory, type Read, type Search, type SlowRead } from './slow-reads.js';
 
 /** Whose search it is. */
 export interface SearchOptions {
@@ -43,36 +17,46 @@ export interface SearchOptions {
 /**
  * The newest entries of the slower tiers, brought into memory, one for each key. Searches of a key that is being read share
  * that; a write or deletion meanwhile makes it start over, and an older answer is never brought in.
+ *
+ * All in one function: each more that is waited for costs a hit what its value takes to be decoded.
  */
 export async function searchBelow(
   place: SearchPlace,
   state: MethodState,
   keys: readonly string[],
-  { passesStuck = false }: SearchOptions = {},
+  options: SearchOptions = {},
 ): Promise<Search[]> {
-  const { reads } = place;
+  const { reads, slow, clock } = place;
   const found: Search[] = keys.map(() => undefined);
   let open = keys.map((_, at) => at);
   while (open.length > 0 && !place.isClosed()) {
     const begun: SlowRead[] = [];
-    const asked: { readonly at: number; readonly read: SlowRead }[] = [];
+    let asked: readonly Asked[];
     try {
-      for (const at of open) {
-        const key = keys[at]!;
-        const error = passesStuck ? reads.problemWith(key) : undefined;
-        if (error !== undefined) {
-          place.failed(error, state, key);
-          found[at] = { error };
-          continue;
+      asked = beginReads(place, state, { keys, open, begun, found }, options);
+      let left = begun.map((read) => new KeySearch(place, state, read));
+      // One search of each tier for all keys that are still looked for. It settles their reads.
+      for (let at = 0; at < slow.length && left.length > 0; at += 1) {
+        const tier = slow[at]!;
+        const began = clock.elapsed();
+        let outcomes: readonly LookupOutcome[];
+        try {
+          outcomes = await lookUp(tier, left, state.name);
+          if (outcomes.length !== left.length) throw miscounted(outcomes.length, left.length);
+        } catch (failure) {
+          outcomes = left.map(() => ({ failure }));
         }
-        let read = reads.find(key);
-        if (read === undefined) {
-          read = reads.start(key, state.name);
-          begun.push(read);
+        if (reads.listeners.size > 0 && !outcomes.every(isFailure)) {
+          const lookup = { method: state.name, tier: tier.name, ms: clock.elapsed() - began };
+          for (const listener of reads.listeners) listener(lookup);
         }
-        asked.push({ at, read });
+        const rest = takeAll(left, outcomes, at);
+        left = rest instanceof Promise ? await rest : rest;
       }
-      if (begun.length > 0) await searchSlowTiers(place, state, begun);
+      for (const search of left) {
+        const ending = search.end();
+        if (ending !== undefined) await ending;
+      }
     } finally {
       // Whatever was thrown, whoever has joined looks for itself.
       for (const read of begun) if (!read.isSettled) reads.settle(read, 'superseded');
@@ -89,46 +73,81 @@ export async function searchBelow(
   return found;
 }
 
+/** A key by its place, and the read of it. */
+interface Asked {
+  readonly at: number;
+  readonly read: SlowRead;
+}
+
+/** The reads of the keys that are open: those under way, or else new ones, which are noted as begun. */
+function beginReads(
+  place: SearchPlace,
+  state: MethodState,
+  search: {
+    readonly keys: readonly string[];
+    readonly open: readonly number[];
+    readonly begun: SlowRead[];
+    readonly found: Search[];
+  },
+  { passesStuck = false }: SearchOptions,
+): Asked[] {
+  const { reads } = place;
+  const { keys, open, begun, found } = search;
+  const asked: Asked[] = [];
+  for (const at of open) {
+    const key = keys[at]!;
+    const error = passesStuck ? reads.problemWith(key) : undefined;
+    if (error !== undefined) {
+      place.failed(error, state, key);
+      found[at] = { error };
+      continue;
+    }
+    let read = reads.find(key);
+    if (read === undefined) {
+      read = reads.start(key, state.name);
+      begun.push(read);
+    }
+    asked.push({ at, read });
+  }
+  return asked;
+}
+
 /** Whether a tag of what was found was invalidated since. */
 function isOutdated(place: SearchPlace, found: Search): boolean {
   return found !== undefined && 'entry' in found && place.isInvalid(found.entry);
 }
 
-/** One search of each tier for all keys that are still looked for. It settles their reads. */
-async function searchSlowTiers(
-  place: SearchPlace,
-  state: MethodState,
-  reads: readonly SlowRead[],
-): Promise<void> {
-  const { slow, clock } = place;
-  let open = reads.map((read) => new KeySearch(place, state, read));
-  for (let at = 0; at < slow.length && open.length > 0; at += 1) {
-    const tier = slow[at]!;
-    const began = clock.elapsed();
-    const outcomes = await lookUp(tier, open, state.name);
-    if (place.reads.listeners.size > 0 && !outcomes.every(isFailure)) {
-      const lookup = { method: state.name, tier: tier.name, ms: clock.elapsed() - began };
-      for (const listener of place.reads.listeners) listener(lookup);
-    }
-    const rest: KeySearch[] = [];
-    const slice = open.length > 1 ? new TimeSlice() : undefined;
-    for (let which = 0; which < open.length; which += 1) {
-      // Asked for some of them together: it reads the clock.
-      if (which % 16 === 15 && slice?.isOver) await slice.next();
-      const search = open[which]!;
-      const goesOn = search.take(outcomes[which], at, slice !== undefined);
-      if (goesOn === true || (goesOn !== false && (await goesOn))) rest.push(search);
-    }
-    open = rest;
+/** Takes in what a tier has of some keys; those for which the search goes on. */
+function takeAll(
+  searches: readonly KeySearch[],
+  outcomes: readonly LookupOutcome[],
+  at: number,
+): KeySearch[] | Promise<KeySearch[]> {
+  if (searches.length > 1) return takeInSlices(searches, outcomes, at);
+  const [only] = searches;
+  const goesOn = only!.take(outcomes[0], at, false);
+  const rest = (isOpen: boolean) => (isOpen ? [only!] : []);
+  return goesOn instanceof Promise ? goesOn.then(rest) : rest(goesOn);
+}
+
+async function takeInSlices(
+  searches: readonly KeySearch[],
+  outcomes: readonly LookupOutcome[],
+  at: number,
+): Promise<KeySearch[]> {
+  const rest: KeySearch[] = [];
+  const slice = new TimeSlice();
+  for (const [which, search] of searches.entries()) {
+    // Asked for some of them together: it reads the clock.
+    if (which % 16 === 15 && slice.isOver) await slice.next();
+    const goesOn = search.take(outcomes[which], at, true);
+    if (goesOn === true || (goesOn !== false && (await goesOn))) rest.push(search);
   }
-  for (const search of open) {
-    const ending = search.end();
-    if (ending !== undefined) await ending;
-  }
+  return rest;
 }
 
 /** What a tier has of some keys. What fails for one of them concerns no other. */
-async function lookUp(
+function lookUp(
   tier: SlowTier,
   searches: readonly KeySearch[],
   method: string,
@@ -141,196 +160,13 @@ async function lookUp(
       return { failure };
     }
   };
-  try {
-    const outcomes = await inBackground(
-      () => tier.lookupMany?.(keys, method) ?? Promise.all(keys.map(lookUpOne)),
-    );
-    if (outcomes.length !== keys.length)
-      throw new CacheError(
-        'ERR_STORAGE',
-        `Expected ${keys.length} outcomes of \`lookupMany\`, got ${outcomes.length}`,
-      );
-    return outcomes;
-  } catch (failure) {
-    return keys.map(() => ({ failure }));
-  }
+  return inBackground(() => tier.lookupMany?.(keys, method) ?? Promise.all(keys.map(lookUpOne)));
+}
+
+function miscounted(count: number, expected: number): CacheError {
+  return new CacheError('ERR_STORAGE', `Expected ${expected} outcomes of \`lookupMany\`, got ${count}`);
 }
 
 function isFailure(outcome: LookupOutcome): boolean {
   return typeof outcome === 'object' && outcome !== null && 'failure' in outcome;
-}
-
-/** A record, and the place of its tier. */
-interface Candidate {
-  readonly record: TierRecord;
-  readonly at: number;
-}
-
-/** The search for one key. */
-class KeySearch {
-  readonly #place: SearchPlace;
-  readonly #state: MethodState;
-  readonly #read: SlowRead;
-  #failure: CacheError | undefined;
-  /** Whether the tier that all share has not answered. */
-  #isRemoteAway = false;
-  /** The newest that was found and will not do if there is anything newer. */
-  #candidate: Candidate | undefined;
-  #isConfirmed = true;
-
-  constructor(place: SearchPlace, state: MethodState, read: SlowRead) {
-    this.#place = place;
-    this.#state = state;
-    this.#read = read;
-  }
-
-  get key(): string {
-    return this.#read.key;
-  }
-
-  /**
-   * Takes in what a tier has; tells whether the search goes on. It ends early once the key was written meanwhile.
-   * @param isLater whether others may have run since the tier has answered
-   */
-  take(outcome: LookupOutcome, at: number, isLater: boolean): boolean | Promise<boolean> {
-    const place = this.#place;
-    const { remote, clock, slow } = place;
-    try {
-      if (outcome !== undefined && 'failure' in outcome) return this.#failed(outcome.failure, at);
-      if (this.#read.superseded) return this.#settle('superseded');
-      if (outcome === undefined) return true;
-      const record = outcome;
-      place.observe(record.stamp);
-      if (isVoid(place, record, isLater ? at + 1 : at)) return true;
-      const candidate = this.#candidate;
-      if (candidate !== undefined && compareStamps(candidate.record.stamp, record.stamp) > 0) return true;
-      // What others may have changed is an answer only once the tier that all share has the same.
-      this.#isConfirmed = remote === undefined || slow[at] === remote || isCurrent(remote, clock, record);
-      if (this.#isConfirmed && (at === slow.length - 1 || !isStale(record, this.#state, clock))) {
-        const brought = this.#bringIn({ record, at }, candidate);
-        if (!(brought instanceof Promise)) return this.#settle(brought);
-        return brought.then(
-          (read) => this.#settle(read),
-          (error: unknown) => this.#failed(error, at),
-        );
-      }
-      this.#candidate = { record, at };
-      return true;
-    } catch (error) {
-      return this.#failed(error, at);
-    }
-  }
-
-  /** No tier is left to ask. Others may have run since the last one has answered. */
-  end(): Promise<void> | undefined {
-    const { coherence } = this.#state.options;
-    const candidate = this.#candidate;
-    // Where the shared tier has answered, and has nothing to confirm it by, it is out of date.
-    const isAnswer = this.#isConfirmed || (this.#isRemoteAway && coherence === 'available');
-    if (this.#read.superseded) this.#settle('superseded');
-    else if (candidate !== undefined && isAnswer) return this.#endWith(candidate);
-    else this.#settleEmpty();
-    return undefined;
-  }
-
-  async #endWith(candidate: Candidate): Promise<void> {
-    const { record, at } = candidate;
-    try {
-      if (isVoid(this.#place, record, at + 1)) this.#settleEmpty();
-      else this.#settle(await this.#bringIn(candidate, candidate));
-    } catch (error) {
-      if (this.#failed(error, at)) this.#settleEmpty();
-    }
-  }
-
-  #settleEmpty(): void {
-    this.#settle(this.#failure === undefined ? undefined : { error: this.#failure });
-  }
-
-  #settle(outcome: Read): false {
-    this.#place.reads.settle(this.#read, outcome);
-    return false;
-  }
-
-  /** Counts a failure, unless it is the end of the cache; tells whether the search goes on. */
-  #failed(cause: unknown, at: number): boolean {
-    const place = this.#place;
-    if (place.isClosed()) return this.#settle('superseded');
-    const { name } = this.#state;
-    const message = `Reading ${name} (${this.key}) from the ${place.slow[at]!.name} tier failed`;
-    this.#failure = new CacheError('ERR_STORAGE', message, { cause });
-    this.#isRemoteAway ||= place.slow[at] === place.remote;
-    place.failed(this.#failure, this.#state, this.key);
-    return this.#read.superseded ? this.#settle('superseded') : true;
-  }
-
-  /** @param above the newest that the tiers above have */
-  #bringIn({ record, at }: Candidate, above: Candidate | undefined): Read | Promise<Read> {
-    const held = asNewInMemory(this.#place, record);
-    if (held !== undefined) return held;
-    const accepted = this.#place.keeper.accept(record.encoded);
-    if (!(accepted instanceof Promise)) return this.#admit({ record, at }, above, accepted);
-    return accepted.then((value) => {
-      const place = this.#place;
-      // While it was decoded others have run.
-      if (this.#read.superseded) return 'superseded';
-      if (isVoid(place, record, place.slow.length)) return undefined;
-      return asNewInMemory(place, record) ?? this.#admit({ record, at }, above, value);
-    });
-  }
-
-  #admit({ record, at }: Candidate, above: Candidate | undefined, accepted: Accepted): Read {
-    const { slow, remote, clock, admit } = this.#place;
-    const { memoryTtl } = this.#state.options;
-    const tier = slow[at]!;
-    const { entry, decoded } = entryFrom(record, accepted, { clock, memoryTtl });
-    admit(this.#state, entry);
-    if (tier === remote && (above === undefined || compareStamps(above.record.stamp, record.stamp) < 0)) {
-      const received = asReceived(record, clock);
-      for (let faster = 0; faster < at; faster += 1) slow[faster]!.write(received);
-    }
-    return { entry, tier: tier.name, decoded };
-  }
-}
-
-/** What memory holds, where that is as new: a stale entry is searched for below it, and may be the newest there too. */
-function asNewInMemory(place: SearchPlace, { key, stamp }: TierRecord): Found | undefined {
-  const entry = place.peek(key);
-  return entry === undefined || compareStamps(entry.stamp, stamp) < 0 ? undefined : { entry, tier: 'memory' };
-}
-
-/**
- * Whether a record is to be passed over: its time is over, or something newer is known.
- * @param asked how many of the tiers may know that: those above its own, and its own too once it may have learnt of it since
- */
-function isVoid(place: SearchPlace, record: TierRecord, asked: number): boolean {
-  const { expiresAt } = record.metadata;
-  if (place.isInvalid(record) || (expiresAt !== null && isOver(record.metadata, place.clock.now())))
-    return true;
-  for (let at = 0; at < asked && at < place.slow.length; at += 1)
-    if (place.slow[at]!.isReplaced(record)) return true;
-  return false;
-}
-
-function isCurrent(remote: RemoteTier, clock: Clock, { metadata, stamp }: TierRecord): boolean {
-  const age = clock.now() - metadata.createdAt;
-  // Where the clock was set back since, nothing tells how long it has lain there.
-  const knownAt = age < 0 ? undefined : clock.elapsed() - age - metadata.loadMs;
-  return remote.isCurrent(knownAt, stamp);
-}
-
-/** What another machine has made, as of now where its clock is ahead: later its age tells how long ago it was confirmed here. */
-function asReceived(record: TierRecord, clock: Clock): TierRecord {
-  const now = clock.now();
-  const { metadata } = record;
-  return metadata.createdAt <= now ? record : { ...record, metadata: { ...metadata, createdAt: now } };
-}
-
-/** Whether its ttl is over, for a reader with the options of its method. */
-function isStale({ metadata }: TierRecord, state: MethodState, clock: Clock): boolean {
-  const { hasOwnTtl = false, isNegative = false, createdAt } = metadata;
-  const { staleAt: latest } = metadata.sliding ?? metadata;
-  const entry = { createdAt, staleAt: latest, hasOwnTtl, isNegative };
-  const staleAt = state.hasOtherTtls ? latest : staleAtFor(entry, state.options);
-  return staleAt !== null && clock.now() >= staleAt;
 }

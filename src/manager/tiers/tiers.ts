@@ -14,11 +14,12 @@ import type { ValueKeeper } from '../../value/keeper.js';
 import { type Incoming, newEntry, newRecord, stampOf } from '../create-entry.js';
 import type { MethodState } from '../method-context.js';
 import { type Held, type HeldLimits, heldEntries } from './held-entries.js';
+import type { SearchPlace } from './key-search.js';
 import { openMemory } from './memory.js';
 import { RemovalEvents } from './removal-events.js';
 import { SharedEntries } from './shared-entries.js';
 import { inMemory, type Search, SlowReads } from './slow-reads.js';
-import { type SearchOptions, type SearchPlace, searchBelow } from './slow-search.js';
+import { type SearchOptions, searchBelow } from './slow-search.js';
 import { SlowTiers } from './slow-tiers.js';
 import type { LeaseGiver, TierObserver } from './tier-observer.js';
 
