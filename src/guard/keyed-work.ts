@@ -16,8 +16,13 @@ interface Place<W> {
   work: W | undefined;
 }
 
+/** For so many keys, and those that are under way, a map is used before another takes its place. */
+const mostInMap = 64;
+
 export class KeyedWork<W extends Watch> {
-  readonly #joinable = new Map<string, Place<W>>();
+  #joinable = new Map<string, Place<W>>();
+  /** Keys that have come to the map. */
+  #come = 0;
   readonly #watches = new Set<Watch>();
 
   /** How many may still be joined. */
@@ -69,8 +74,17 @@ export class KeyedWork<W extends Watch> {
   /** From now on it may be joined. */
   protected admit(work: W): void {
     const place = this.#joinable.get(work.key);
-    if (place === undefined) this.#joinable.set(work.key, { work });
-    else place.work = work;
+    if (place !== undefined) {
+      place.work = work;
+      return;
+    }
+    this.#come += 1;
+    if (this.#come > mostInMap + this.#joinable.size) {
+      // Before it gets old: each collection would copy its tables, ten times what it costs to come and go.
+      this.#joinable = new Map(this.#joinable);
+      this.#come = 0;
+    }
+    this.#joinable.set(work.key, { work });
   }
 
   /** What is written or deleted overtakes it, until it is retired. */
