@@ -2,6 +2,7 @@
 
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Capture, Captured, Exchange } from './exchange.js';
 import { canHideQuery, hideQuery } from './hidden-query.js';
 import { type Conditions, captureNode } from './node-capture.js';
@@ -33,7 +34,7 @@ export interface NodeExchangeInit {
 export function nodeFacts(request: NodeRequest, query: readonly string[] | undefined): RequestFacts {
   let { headers } = request;
   const { url = '/', originalUrl = url } = request;
-  const socket = request.socket as (Socket & { encrypted?: boolean; authorized?: boolean }) | null;
+  const socket = request.socket as (Socket & Partial<TLSSocket>) | null;
   const header = (name: string) => {
     const value = headers[name];
     return Array.isArray(value) ? value.join(', ') : typeof value === 'string' ? value : undefined;
@@ -41,7 +42,7 @@ export function nodeFacts(request: NodeRequest, query: readonly string[] | undef
   return {
     method: request.method ?? 'GET',
     scheme: socket?.encrypted ? 'https' : 'http',
-    hasCertificate: socket?.encrypted === true && socket.authorized === true,
+    hasCertificate: socket?.encrypted === true && showsCertificate(socket),
     host: (request.httpVersionMajor === 2 ? header(':authority') : undefined) ?? header('host') ?? '',
     target: originalUrl,
     routed: url === originalUrl ? undefined : url,
@@ -52,6 +53,13 @@ export function nodeFacts(request: NodeRequest, query: readonly string[] | undef
       headers = { ...headers };
     },
   };
+}
+
+/** Whether a client has shown a certificate: a route may know it by its fingerprint, whoever has signed it. */
+function showsCertificate(socket: Partial<TLSSocket>): boolean {
+  if (socket.authorized === true) return true;
+  // Told only where one is asked for, and then too where none was shown.
+  return Boolean(socket.authorizationError) && socket.getPeerX509Certificate?.() !== undefined;
 }
 
 /** An exchange with a client of Node's server. */

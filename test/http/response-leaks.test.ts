@@ -293,15 +293,28 @@ it.each(['x-api-key', 'api-key', 'x-auth-token', 'x-access-token'])(
   },
 );
 
-it('keeps apart who asks by a certificate', async () => {
+it.each([
+  ['a certificate', { authorized: true }],
+  [
+    'a certificate that nobody vouches for',
+    {
+      authorized: false,
+      authorizationError: 'DEPTH_ZERO_SELF_SIGNED_CERT',
+      getPeerX509Certificate: () => ({}),
+    },
+  ],
+])('keeps apart who asks by %s', async (_, certificate) => {
   const pages = pagesWith();
   let runs = 0;
   const port = await listen((request, response) => {
     // As a server of `node:https` with `requestCert` has it.
-    Object.assign(request.socket, {
-      encrypted: true,
-      authorized: request.headers['x-test'] === 'certificate',
-    });
+    const none = {
+      authorized: false,
+      authorizationError: 'UNABLE_TO_GET_ISSUER_CERT',
+      getPeerX509Certificate: () => undefined,
+    };
+    const isNone = request.headers['x-test'] === 'none';
+    Object.assign(request.socket, { encrypted: true }, isNone ? none : certificate);
     void pages(request, response, () => response.end(`run ${++runs}`));
   });
   const asked = async (by: string) => (await askServer(port, '/', { headers: { 'x-test': by } })).text;
