@@ -81,7 +81,7 @@ class Taking {
   }
 
   #visitObject(value: object): boolean {
-    if (!isPlain(value)) return false;
+    if (!isPlain(value) || Object.getOwnPropertySymbols(value).length > 0) return false;
     this.tokens.push(asObject);
     for (const name in value) {
       // Names are never cut from other texts, and are there in other places mostly.

@@ -150,7 +150,8 @@ function isSameObject(value: object): boolean {
       if (tokens[at++] !== field) return false;
     } else if (!isSameValue(field)) return false;
   }
-  return tokens[at++] === end;
+  // The canonical road decides about those: a tool may read them.
+  return tokens[at++] === end && Object.getOwnPropertySymbols(value).length === 0;
 }
 
 function isSameList(list: readonly unknown[]): boolean {
@@ -180,7 +181,8 @@ export function isPlainList(list: readonly unknown[]): boolean {
     (list.constructor as unknown) === Array &&
     Object.getPrototypeOf(list) === Array.prototype &&
     !('raw' in list) &&
-    Object.keys(list).length === list.length
+    Object.keys(list).length === list.length &&
+    Object.getOwnPropertySymbols(list).length === 0
   );
 }
 

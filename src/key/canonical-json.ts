@@ -15,7 +15,7 @@ import {
   tooLong,
 } from './json-leaf.js';
 import { KeyOrders } from './key-order.js';
-import { isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
+import { hasSymbolFields, isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /**
  * The canonical JSON of a value: printable ASCII that is equal for two values exactly when they are the same
@@ -27,11 +27,11 @@ import { isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-
  * boxed primitives and arrays with holes or named fields get a form that begins with `@`, as no JSON does. The order
  * of Maps and Sets counts.
  *
- * As in JSON and `structuredClone`, only own enumerable fields with string keys count, and getters are read.
- * Plain objects with and without a prototype are the same.
+ * As in JSON and `structuredClone`, hidden fields (not enumerable) don't count, and getters are read. Plain objects with and
+ * without a prototype are the same.
  *
- * @throws UnhashableParamsError that names the path of a function, a symbol, a class instance or a cycle, or that tells
- * of a text of more than 2^27 (134,217,728) characters.
+ * @throws UnhashableParamsError that names the path of a function, a symbol, a field named by one, a class instance or a
+ * cycle, or that tells of a text of more than 2^27 (134,217,728) characters.
  */
 export function canonicalJson(value: unknown): string {
   return canonicalText(value, 'params', undefined);
@@ -192,6 +192,7 @@ function containerText(value: object, room: number, known: KnownTexts | undefine
   if (room === 0 || --containersLeft < 0) throw unprintable;
   if (Array.isArray(value)) return arrayText(value, room, known);
   if (!isPlain(value)) return formText(taggedForm(value), room, known);
+  if (Object.getOwnPropertySymbols(value).length > 0 && hasSymbolFields(value)) throw unprintable;
   const { keys, prefixes } = keyOrders.orderOf(Object.keys(value));
   if (keys.length === 0) return '{}';
   let text = '';
@@ -240,7 +241,7 @@ function textWithout(
     for (const key of value.keys()) print(`${key}`, '');
     return `[${texts.join(', ')}]`;
   }
-  if (!isPlain(value)) return textOf(value, room, known);
+  if (!isPlain(value) || hasSymbolFields(value)) return textOf(value, room, known);
   for (const key of keyOrders.orderOf(Object.keys(value)).keys) print(key, `${stringText(key)}: `);
   return `{${texts.join(', ')}}`;
 }

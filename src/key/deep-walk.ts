@@ -3,7 +3,14 @@
 import { UnhashableParamsError } from '../errors.js';
 import type { IgnoredMembers } from './ignored-path.js';
 import { tooLong } from './json-leaf.js';
-import { describeKind, isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
+import {
+  describeKind,
+  hasSymbolFields,
+  isOrdinaryArray,
+  isPlain,
+  type TaggedForm,
+  taggedForm,
+} from './tagged-form.js';
 
 /** Texts of deep parts that are printed already, so that printing what is above them need not go down there again. */
 export type KnownTexts = ReadonlyMap<object, string>;
@@ -92,7 +99,10 @@ function openFrame(container: object, member: Member, isMade: boolean, frames: r
   const { label, ignored } = member;
   const frame = { container, label, ignored, isMade, makesMembers: false, height: 0 };
   try {
-    if (Array.isArray(container) ? isOrdinaryArray(container) : isPlain(container)) {
+    const isPlainData = Array.isArray(container)
+      ? isOrdinaryArray(container)
+      : isPlain(container) && !hasSymbolFields(container);
+    if (isPlainData) {
       return { ...frame, members: fieldsOf(container, ignored) };
     }
     const form = taggedForm(container);

@@ -42,7 +42,7 @@ export function keyFrame(method: string, version: string | number | undefined): 
  * a space after each colon, and what follows a colon inside of a string has an odd number of quotes, so what
  * follows a colon of it is never a canonical JSON itself.
  *
- * As in JSON, fields that are hidden or named by a symbol don't enter the key: calls may differ in them unnoticed.
+ * As in JSON, fields that are hidden don't enter the key: calls may differ in them unnoticed.
  *
  * @throws InvalidArgumentError for a method that is empty, no string or not well-formed, or a malformed option.
  * @throws UnhashableParamsError for params that can't have a key of their own.

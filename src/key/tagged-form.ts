@@ -21,9 +21,15 @@ export function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null || builtInName(prototype) === 'Object';
 }
 
+/** Whether it has fields named by symbols, which a tool may read, as database libraries do, and which no text tells apart. */
+export function hasSymbolFields(value: object): boolean {
+  const symbols = Object.getOwnPropertySymbols(value);
+  return symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));
+}
+
 /** Whether an array's elements are all there is to it: no holes, no fields beside them, no class of its own. */
 export function isOrdinaryArray(value: readonly unknown[]): boolean {
-  if (!isPlainArray(value) || Object.hasOwn(value, 'raw')) return false;
+  if (!isPlainArray(value) || Object.hasOwn(value, 'raw') || hasSymbolFields(value)) return false;
   // Far quicker than listing the keys, since no index becomes a string. As many holes as fields add up, though.
   const elements = Object.values(value);
   if (elements.length !== value.length) return false;
@@ -38,7 +44,8 @@ export function isOrdinaryArray(value: readonly unknown[]): boolean {
  * built in, or it carries fields that the form would lose.
  */
 export function taggedForm(value: object): TaggedForm | undefined {
-  if (Array.isArray(value)) return isPlainArray(value) ? unusualArrayForm(value) : undefined;
+  if (Array.isArray(value))
+    return isPlainArray(value) && !hasSymbolFields(value) ? unusualArrayForm(value) : undefined;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === null) return undefined;
   if (ArrayBuffer.isView(value)) return viewForm(value, prototype);
@@ -51,6 +58,10 @@ export function taggedForm(value: object): TaggedForm | undefined {
 export function describeKind(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
   try {
+    if ((isPlain(value) || Array.isArray(value)) && hasSymbolFields(value)) {
+      const [symbol] = Object.getOwnPropertySymbols(value);
+      return `an object with a field named by a symbol, \`${String(symbol)}\``;
+    }
     const name: unknown = value.constructor?.name;
     if (typeof name === 'string' && name !== '') {
       return `an instance of ${name}${hasForm(value, name) ? reasons : ''}`;

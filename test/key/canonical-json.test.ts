@@ -125,8 +125,8 @@ describe('plain objects', () => {
     expect(canonicalJson(views)).toBe('[@Uint16Array("AAA="), @DataView("AAA=")]');
   });
 
-  it('lose fields that are not enumerable or named by a symbol, as in JSON', () => {
-    const value = Object.defineProperty({ a: 1, [Symbol('b')]: 2 }, 'c', { value: 3 });
+  it('lose fields that are not enumerable, as in JSON', () => {
+    const value = Object.defineProperties({ a: 1 }, { [Symbol('b')]: { value: 2 }, c: { value: 3 } });
     expect(canonicalJson(value)).toBe('{"a": 1}');
   });
 
@@ -160,6 +160,18 @@ describe('a refusal', () => {
     ['a function', { filter: [{}, { callback: () => 1 }] }, 'params.filter[1].callback', 'a function'],
     ['a symbol', { 'odd key': Symbol('s') }, 'params["odd key"]', 'a symbol'],
     ['a class instance', [new Session()], 'params[0]', 'an instance of Session'],
+    [
+      'a field named by a symbol',
+      { where: { age: { [Symbol.for('gt')]: 18 } } },
+      'params.where.age',
+      'an object with a field named by a symbol, `Symbol(gt)`',
+    ],
+    [
+      'a field of an array named by a symbol',
+      { list: Object.assign([1], { [Symbol.for('gt')]: 18 }) },
+      'params.list',
+      'an object with a field named by a symbol, `Symbol(gt)`',
+    ],
     ['a Promise', { a: Promise.resolve() }, 'params.a', 'an instance of Promise'],
     [
       'a subclass of a built-in class',
