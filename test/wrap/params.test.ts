@@ -275,19 +275,21 @@ describe('arguments that are changed during a call', () => {
     const hidden = Symbol('hidden');
     const nothing = Object.create(null);
     nothing.a = 1;
-    const query = Object.defineProperty(
-      { [hidden]: 1, list: [1, [2]], nothing, map: new Map([[{ k: 1 }, { v: 1 }]]), ['__proto__']: 3 },
-      'secret',
-      { value: 2, enumerable: false },
+    const query = Object.defineProperties(
+      { list: [1, [2]], nothing, map: new Map([[{ k: 1 }, { v: 1 }]]), ['__proto__']: 3 } as Record<
+        PropertyKey,
+        unknown
+      >,
+      { secret: { value: 2 }, [hidden]: { value: 1 } },
     );
     const tool = vi.fn(async (_query: unknown) => 1);
     await newCache().wrap(tool, { name: 'search' })(query);
-    const copy = tool.mock.calls[0]?.[0] as typeof query & { secret: number };
+    const copy = tool.mock.calls[0]?.[0] as typeof query;
     expect(copy).not.toBe(query);
     expect(copy).toStrictEqual(query);
-    expect(copy.secret).toBe(2);
+    expect(copy['secret']).toBe(2);
     expect(copy[hidden]).toBe(1);
-    expect(Object.getPrototypeOf(copy.nothing)).toBeNull();
+    expect(Object.getPrototypeOf(copy['nothing'])).toBeNull();
     expect(Object.getOwnPropertyDescriptor(copy, '__proto__')?.value).toBe(3);
     expect(Object.getPrototypeOf(copy)).toBe(Object.prototype);
   });
