@@ -7,13 +7,21 @@ import { LRUCache } from 'lru-cache';
 import { BoundedStore } from './bounded-store.js';
 import { largestMap } from './key-map.js';
 import { QueueOrder } from './queue-order.js';
-import type { Place, RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
+import type { RemovalReason, Store, StoreEntry, StoreFactory, StoreOptions } from './store.js';
 
 /**
  * lru-cache allocates for as many entries as it is told may come: some 30 bytes each, which is 4 MB here. Stores of more
  * entries grow as they are filled, and count them themselves, which takes a further lookup for each insertion.
  */
 const mostAllocated = 2 ** 17;
+
+/** Where a store has found an entry, to look there first the next time. Held by who asks, and the store's alone to change. */
+export interface Place {
+  /** Its key; once found, the entry's own string, as one that is the same in memory needs no comparing. */
+  key: string;
+  /** A number of the store's own; -1 before it was found. */
+  at: number;
+}
 
 /** The entries as lru-cache holds them. It tells of one that leaves while it holds it still, so that one is hidden meanwhile. */
 export class LruStore<E extends StoreEntry> implements Store<E> {
@@ -48,8 +56,7 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
     return this.#bytes;
   }
 
-  get(key: string, place?: Place): E | undefined {
-    if (place !== undefined) return this.#getAt(place);
+  get(key: string): E | undefined {
     return this.#leaving?.key === key ? undefined : this.#entries.get(key);
   }
 
@@ -105,8 +112,8 @@ export class LruStore<E extends StoreEntry> implements Store<E> {
     for (const entry of this.#entries.values()) if (entry !== this.#leaving) yield entry;
   }
 
-  /** What is at the place, or else where its key is now. */
-  #getAt(place: Place): E | undefined {
+  /** As `get` by the place's key: what is there, or else where that key is now. */
+  getAt(place: Place): E | undefined {
     const { valList, keyMap, moveToTail } = this.#places;
     let entry = place.at < 0 ? undefined : (valList[place.at] as E | undefined);
     if (entry?.key !== place.key) {

@@ -4,13 +4,14 @@ import type { Clock, Timer } from '../clock.js';
 import { CacheError } from '../errors.js';
 import { TimeSlice } from '../next-turn.js';
 import { ExpiryRing } from './expiry-sweep.js';
+import { LruStore, type Place } from './lru.js';
 import type { MemoryEntry } from './memory-entry.js';
 import type { ResolvedMemoryOptions } from './memory-options.js';
 import { MemoryPressureWatch } from './memory-pressure.js';
 import { type MethodGroup, MethodGroups } from './method-groups.js';
 import { type ProcessMemory, processMemory } from './process-memory.js';
 import { createStore } from './registry.js';
-import type { Place, RemovalReason, Store, StoreFactory } from './store.js';
+import type { RemovalReason, Store, StoreFactory } from './store.js';
 
 /** What a memory tier is made from. */
 export interface MemoryTierOptions {
@@ -73,6 +74,8 @@ const worthwhileShare = 10;
  */
 export class MemoryTier {
   readonly #store: Store<MemoryEntry>;
+  /** The same, where it finds entries by their places. */
+  readonly #byPlace: LruStore<MemoryEntry> | undefined;
   readonly #maxSize: number;
   readonly #maxBytes: number;
   readonly #maxEntryBytes: number;
@@ -108,6 +111,7 @@ export class MemoryTier {
       random: options.random,
       onRemove: (entry, reason) => this.#removed(entry, reason),
     });
+    this.#byPlace = this.#store instanceof LruStore ? this.#store : undefined;
     if (options.memory !== undefined) this.#pressure = this.#watch(options.memory, options);
   }
 
@@ -129,7 +133,8 @@ export class MemoryTier {
 
   /** The entry of this key, counted as a use by the store and in the entry itself. */
   get(key: string, place?: Place): MemoryEntry | undefined {
-    const entry = this.#store.get(key, place);
+    const entry =
+      place === undefined || this.#byPlace === undefined ? this.#store.get(key) : this.#byPlace.getAt(place);
     if (entry === undefined) return undefined;
     if (entry.expiresAt === null && !entry.isCleared) {
       // It is never over, whatever its age: to tell that a second clock is read.

@@ -20,14 +20,6 @@ export interface StoreEntry {
   readonly method?: string | undefined;
 }
 
-/** Where a store has found an entry, to look there first the next time. Held by who asks, and the store's alone to change. */
-export interface Place {
-  /** Its key; once found, the entry's own string, as one that is the same in memory needs no comparing. */
-  key: string;
-  /** A number of the store's own; -1 before it was found. */
-  at: number;
-}
-
 /** What a store is made from. */
 export interface StoreOptions<E extends StoreEntry> {
   /** The most entries it may hold: 1 to 16,777,216. */
@@ -52,8 +44,8 @@ export interface Store<E extends StoreEntry = StoreEntry> {
   readonly size: number;
   /** Bytes held: the sum of its entries' `bytes`. Never above `maxBytes`. */
   readonly bytes: number;
-  /** The entry of this key, counted as a use. A store may heed `place`, which is of the same key, to find it quicker. */
-  get(key: string, place?: Place): E | undefined;
+  /** The entry of this key, counted as a use. */
+  get(key: string): E | undefined;
   /** The entry of this key, not counted as a use. */
   peek(key: string): E | undefined;
   /** Whether there is an entry of this key; not counted as a use. */

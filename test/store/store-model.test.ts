@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
+import type { LruStore, Place } from '../../src/store/lru.js';
 import { createStore } from '../../src/store/registry.js';
-import type { Place, RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
+import type { RemovalReason, StoreEntry, StoreFactory } from '../../src/store/store.js';
 import { inForm } from '../helper/form.js';
 import { type ReferencePolicy, ReferenceStore } from '../helper/reference-store.js';
 import { growingLru, shardedStores } from '../helper/sharded-stores.js';
@@ -107,7 +108,9 @@ function perform(store: Commands, { type, entry }: Command, places?: { get(key: 
     case 'clear':
       return store.clear();
     case 'get':
-      return store.get(entry.key, places?.get(entry.key));
+      return places === undefined
+        ? store.get(entry.key)
+        : (store as LruStore<StoreEntry>).getAt(places.get(entry.key));
     default:
       return store[type](entry.key);
   }
