@@ -74,7 +74,6 @@ const worthwhileShare = 10;
  */
 export class MemoryTier {
   readonly #store: Store<MemoryEntry>;
-  /** The same, where it finds entries by their places. */
   readonly #byPlace: LruStore<MemoryEntry> | undefined;
   readonly #maxSize: number;
   readonly #maxBytes: number;
