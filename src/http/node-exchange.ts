@@ -131,7 +131,7 @@ export class NodeExchange implements Exchange {
     writeHead(response, isUnmodified ? 304 : stored.status, headers);
     const { body } = stored;
     if (isUnmodified || this.facts.method === 'HEAD') response.end();
-    else if (!isPlain(response, 'end')) response.end(typeof body === 'string' ? body : body.slice());
+    else if (!isNodesOwn(response, 'end')) response.end(typeof body === 'string' ? body : body.slice());
     else if (typeof body !== 'string') response.end(body);
     else response.end(body, isLatin1(stored) ? 'latin1' : 'utf8');
   }
@@ -172,14 +172,14 @@ async function runRoute(next: () => unknown, led: Promise<Captured>): Promise<Ca
 }
 
 /** Whether a method is Node's own: others may put in what is not Latin-1, change bytes in place, or know of no lists. */
-function isPlain(response: ServerResponse, method: 'end' | 'writeHead'): boolean {
+function isNodesOwn(response: ServerResponse, method: 'end' | 'writeHead'): boolean {
   return response[method] === ServerResponse.prototype[method];
 }
 
 /** Writes headers that are a name and a value in turn. */
 function writeHead(response: ServerResponse, status: number, headers: readonly (string | string[])[]): void {
   // A list is the quickest where nobody else has a say. Beside headers that are set it takes Node longer than setting each.
-  if (isPlain(response, 'writeHead') && response.getHeaderNames().length === 0) {
+  if (isNodesOwn(response, 'writeHead') && response.getHeaderNames().length === 0) {
     response.writeHead(status, headers as string[]);
     return;
   }

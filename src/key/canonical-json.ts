@@ -15,7 +15,7 @@ import {
   tooLong,
 } from './json-leaf.js';
 import { KeyOrders } from './key-order.js';
-import { hasSymbolFields, isOrdinaryArray, isPlain, type TaggedForm, taggedForm } from './tagged-form.js';
+import { isOrdinaryArray, isPlain, symbolFieldOf, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /**
  * The canonical JSON of a value: printable ASCII that is equal for two values exactly when they are the same
@@ -192,7 +192,7 @@ function containerText(value: object, room: number, known: KnownTexts | undefine
   if (room === 0 || --containersLeft < 0) throw unprintable;
   if (Array.isArray(value)) return arrayText(value, room, known);
   if (!isPlain(value)) return formText(taggedForm(value), room, known);
-  if (Object.getOwnPropertySymbols(value).length > 0 && hasSymbolFields(value)) throw unprintable;
+  if (Object.getOwnPropertySymbols(value).length > 0 && symbolFieldOf(value) !== undefined) throw unprintable;
   const { keys, prefixes } = keyOrders.orderOf(Object.keys(value));
   if (keys.length === 0) return '{}';
   let text = '';
@@ -241,7 +241,7 @@ function textWithout(
     for (const key of value.keys()) print(`${key}`, '');
     return `[${texts.join(', ')}]`;
   }
-  if (!isPlain(value) || hasSymbolFields(value)) return textOf(value, room, known);
+  if (!isPlain(value) || symbolFieldOf(value) !== undefined) return textOf(value, room, known);
   for (const key of keyOrders.orderOf(Object.keys(value)).keys) print(key, `${stringText(key)}: `);
   return `{${texts.join(', ')}}`;
 }

@@ -5,9 +5,9 @@ import type { IgnoredMembers } from './ignored-path.js';
 import { tooLong } from './json-leaf.js';
 import {
   describeKind,
-  hasSymbolFields,
   isOrdinaryArray,
   isPlain,
+  symbolFieldOf,
   type TaggedForm,
   taggedForm,
 } from './tagged-form.js';
@@ -101,7 +101,7 @@ function openFrame(container: object, member: Member, isMade: boolean, frames: r
   try {
     const isPlainData = Array.isArray(container)
       ? isOrdinaryArray(container)
-      : isPlain(container) && !hasSymbolFields(container);
+      : isPlain(container) && symbolFieldOf(container) === undefined;
     if (isPlainData) {
       return { ...frame, members: fieldsOf(container, ignored) };
     }

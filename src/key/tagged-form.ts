@@ -21,15 +21,16 @@ export function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null || builtInName(prototype) === 'Object';
 }
 
-/** Whether it has fields named by symbols, which a tool may read, as database libraries do, and which no text tells apart. */
-export function hasSymbolFields(value: object): boolean {
+/** A symbol that names a field which is not hidden: a tool may read it, as database libraries do, and no text tells it apart. */
+export function symbolFieldOf(value: object): symbol | undefined {
   const symbols = Object.getOwnPropertySymbols(value);
-  return symbols.some((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));
+  return symbols.find((symbol) => Object.prototype.propertyIsEnumerable.call(value, symbol));
 }
 
 /** Whether an array's elements are all there is to it: no holes, no fields beside them, no class of its own. */
 export function isOrdinaryArray(value: readonly unknown[]): boolean {
-  if (!isPlainArray(value) || Object.hasOwn(value, 'raw') || hasSymbolFields(value)) return false;
+  if (!isPlainArray(value) || Object.hasOwn(value, 'raw')) return false;
+  if (symbolFieldOf(value) !== undefined) return false;
   // Far quicker than listing the keys, since no index becomes a string. As many holes as fields add up, though.
   const elements = Object.values(value);
   if (elements.length !== value.length) return false;
@@ -45,7 +46,7 @@ export function isOrdinaryArray(value: readonly unknown[]): boolean {
  */
 export function taggedForm(value: object): TaggedForm | undefined {
   if (Array.isArray(value))
-    return isPlainArray(value) && !hasSymbolFields(value) ? unusualArrayForm(value) : undefined;
+    return isPlainArray(value) && symbolFieldOf(value) === undefined ? unusualArrayForm(value) : undefined;
   const prototype: object | null = Object.getPrototypeOf(value);
   if (prototype === null) return undefined;
   if (ArrayBuffer.isView(value)) return viewForm(value, prototype);
@@ -58,10 +59,8 @@ export function taggedForm(value: object): TaggedForm | undefined {
 export function describeKind(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
   try {
-    if ((isPlain(value) || Array.isArray(value)) && hasSymbolFields(value)) {
-      const [symbol] = Object.getOwnPropertySymbols(value);
-      return `an object with a field named by a symbol, \`${String(symbol)}\``;
-    }
+    const symbol = isPlain(value) || Array.isArray(value) ? symbolFieldOf(value) : undefined;
+    if (symbol !== undefined) return `an object with a field named by a symbol, \`${String(symbol)}\``;
     const name: unknown = value.constructor?.name;
     if (typeof name === 'string' && name !== '') {
       return `an instance of ${name}${hasForm(value, name) ? reasons : ''}`;

@@ -167,6 +167,12 @@ describe('a refusal', () => {
       'an object with a field named by a symbol, `Symbol(gt)`',
     ],
     [
+      'a field named by a symbol behind a hidden one',
+      Object.assign(Object.defineProperty({}, Symbol('hidden'), { value: 1 }), { [Symbol.for('gt')]: 18 }),
+      'params',
+      'an object with a field named by a symbol, `Symbol(gt)`',
+    ],
+    [
       'a field of an array named by a symbol',
       { list: Object.assign([1], { [Symbol.for('gt')]: 18 }) },
       'params.list',
