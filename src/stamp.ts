@@ -64,7 +64,7 @@ export class StampClock {
 
   constructor(clock: Clock, writer: string, { sequence, isSteady = false }: StampClockOptions = {}) {
     this.#sequence = sequence;
-    this.#wall = new WallClock(clock, isSteady);
+    this.#wall = isSteady ? new WallClock(clock, true) : sharedWall(clock);
     this.writer = writer;
   }
 
@@ -162,6 +162,15 @@ class WallClock {
     if (after - before < longestSample) this.#origin = bounded - after;
     return Math.floor(bounded * 1_000);
   }
+}
+
+/** What a process has learned of how its two clocks stand to each other is known to all that it begins. */
+const walls = new WeakMap<Clock, WallClock>();
+
+function sharedWall(clock: Clock): WallClock {
+  const known = walls.get(clock) ?? new WallClock(clock, false);
+  walls.set(clock, known);
+  return known;
 }
 
 /** The nearest time in a millisecond; its beginning when the two have nothing to do with each other. */
