@@ -9,6 +9,7 @@ import { CallDeadlines, type TimedCall } from './call-deadlines.js';
 import type { RedisArgument } from './redis-library.js';
 import { type Hearers, RedisNodes, type RedisPlace } from './redis-nodes.js';
 import type { RedisScript } from './redis-script.js';
+import type { ServerTime } from './server-clock.js';
 import { held, within } from './within.js';
 
 /** Times in ms. */
@@ -23,7 +24,7 @@ export interface LinkTimes {
 export interface RedisLinkInit {
   readonly times: LinkTimes;
   /** By which a contact is dated. */
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'elapsed'>;
   /** Where the server is, asked before each attempt. */
   readonly locate: () => Promise<RedisPlace>;
   /** What is subscribed to on each connection. When it changes, `subscribe` follows. */
@@ -31,6 +32,8 @@ export interface RedisLinkInit {
   /** Those that are run, loaded into each server. */
   readonly scripts: readonly RedisScript[];
   readonly onMessage: (message: Buffer, channel: Buffer) => void;
+  /** Hears at each heartbeat what time it is on the server of that index. Without it that is not asked for. */
+  readonly onTime?: (time: ServerTime, at: number) => void;
   /** Reads what has happened since the last time. Until it resolves nobody else may ask. */
   readonly onConnected: (session: LinkSession) => Promise<void>;
   /** The link is of no use from now on, until `onConnected` has resolved again. */
@@ -44,6 +47,8 @@ export interface RedisLinkInit {
 export interface LinkSession {
   /** How many servers there are. */
   readonly count: number;
+  /** The index of the server that has a key, or that name. */
+  nodeOf(name: string): number;
   /** Sends a command to the server that has its first key, or that name, or is of that index. */
   command(args: readonly RedisArgument[], at?: number | string): Promise<unknown>;
   run(script: RedisScript, keys: readonly string[], args: readonly RedisArgument[]): Promise<unknown>;
@@ -239,6 +244,7 @@ export class RedisLink {
       const own = session;
       await onConnected({
         count: own.count,
+        nodeOf: (name) => own.nodeOf(name),
         command: (args, at) => within(connectTimeoutMs, own.command(args, at)),
         run: (script, keys, args) => within(connectTimeoutMs, own.run(script, keys, args)),
       });
@@ -324,9 +330,13 @@ export class RedisLink {
 
   /** What was published before the answer has come before it, on the same connection. */
   async #ping(session: RedisNodes): Promise<void> {
-    const sentAt = this.#init.clock.elapsed();
+    const { onTime, times, clock } = this.#init;
+    const sentAt = clock.elapsed();
+    const hear = (time: number, at: number) => {
+      if (this.#session === session) onTime?.({ time, askedAt: sentAt }, at);
+    };
     try {
-      await session.ping(Math.max(longestSilenceMs, this.#init.times.heartbeat));
+      await session.ping(Math.max(longestSilenceMs, times.heartbeat), onTime && hear);
       if (this.#session !== session) return;
       this.#contactAt = sentAt;
       this.#scheduleBeat(session);

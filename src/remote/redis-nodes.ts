@@ -237,11 +237,17 @@ export class RedisNodes {
     return at === undefined ? Promise.reject(error) : this.#node(at).send(args, isBinary, true);
   }
 
-  /** Asks all whether they are alive; what was published before has come once that resolves. */
-  async ping(timeoutMs: number): Promise<void> {
-    const pings = this.#nodes.map((node) => {
+  /**
+   * Asks all whether they are alive; what was published before has come once that resolves.
+   * @param onTime hears what time it is there, in microseconds, as each of them answers: asked for if it is given
+   */
+  async ping(timeoutMs: number, onTime?: (time: number, at: number) => void): Promise<void> {
+    const pings = this.#nodes.map(async (node, at) => {
       node.keepAlive();
-      return node.messages.client.sendCommand(['PING']);
+      const { client } = node.messages;
+      if (onTime === undefined) return await client.sendCommand(['PING']);
+      const [seconds, micros] = (await client.sendCommand(['TIME'])) as readonly unknown[];
+      return onTime(Number(seconds) * 1_000_000 + Number(micros), at);
     });
     await within(timeoutMs, Promise.all(pings));
   }

@@ -13,6 +13,7 @@ import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom, stampText } from './redis-value.js';
+import { ServerClock, type ServerTime } from './server-clock.js';
 
 /** How far a machine has followed the log. */
 export interface Cursor {
@@ -78,8 +79,9 @@ export class RedisSpace {
   /** Messages that came while the log is read; `undefined` while it is not. */
   #early: string[] | undefined = [];
   #session: LinkSession | undefined;
-  /** What the server's clock said, the newest time of a change, when those were known, and how long it took to be told. */
-  #serverTime = { time: 0, newest: 0, atMs: 0, tookMs: 0 };
+  readonly #serverClock: ServerClock;
+  /** The newest time of a change on the server as the connection began, in microseconds. */
+  #newest = 0;
   /** What lies on disk with a stamp up to this may have been changed without this machine having heard of it. */
   #doubtfulUpTo = Number.POSITIVE_INFINITY;
   /** By how much what lies there may be ahead of what this process knows of, in microseconds. */
@@ -90,6 +92,7 @@ export class RedisSpace {
   constructor(init: RedisSpaceInit) {
     const { prefix, database, tag } = init;
     this.#init = init;
+    this.#serverClock = new ServerClock(init.clock);
     this.state = `${prefix}:{${tag}}:state`;
     this.log = `${prefix}:{${tag}}:log`;
     this.#markersKey = `${prefix}:{${tag}}:markers`;
@@ -127,10 +130,16 @@ export class RedisSpace {
     return { keys: [this.#markersKey, this.state, this.log], args: this.args };
   }
 
-  /** A time that the server has not passed yet, nor had with any change when it was asked, in microseconds. */
+  /** A time that the server has not passed yet, nor had with any change as the connection began, in microseconds. */
   latestTime(): number {
-    const { time, newest, atMs, tookMs } = this.#serverTime;
-    return Math.max(newest, time + Math.ceil((this.#init.clock.elapsed() - atMs + tookMs) * 1_000));
+    return Math.max(this.#newest, this.#serverClock.latest());
+  }
+
+  /** Takes in what time it is on the server; whether its clock was set back: then what was stamped by it says nothing. */
+  hearTime(time: ServerTime): boolean {
+    const wasSetBack = this.#serverClock.hear(time);
+    this.#init.onClock(this.#serverClock.offset());
+    return wasSetBack;
   }
 
   /** Reads what has happened since the last time, and takes it in. */
@@ -144,14 +153,15 @@ export class RedisSpace {
     const keys = [this.#hasMarkers ? this.#markersKey : this.log, this.state, this.log];
     const { logLength, writer, newestStamp, clock } = this.#init;
     const isOtherRun = known === undefined || known.run !== run || run === '';
-    const sentAt = clock.elapsed();
+    const askedAt = clock.elapsed();
     const reply = await session.run(redisScripts.hello, keys, [
       ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
       ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0', run],
     ]);
     const [epoch, last, history, time, watermark, metMicros, newest] = texts(reply, 7);
-    this.#followClock(Number(time), Number(newest), clock.elapsed() - sentAt);
+    this.#newest = Number(newest);
+    const wasSetBack = this.hearTime({ time: Number(time), askedAt });
     const settlesIn = metMicros === '' ? 0 : settlingMs - Number(metMicros) / 1_000;
     if (settlesIn > 0) {
       await this.#settled(settlesIn);
@@ -160,6 +170,7 @@ export class RedisSpace {
     if (history === 'whole') {
       this.#cursor = { epoch: known!.epoch, id: known!.id, run };
       if (!(await this.#readLog(session))) return this.begin(session);
+      if (wasSetBack) this.forget();
     } else {
       this.#cursor = { epoch: epoch!, id: last!, run };
       this.forget(Number(time));
@@ -275,7 +286,7 @@ export class RedisSpace {
   }
 
   /** What was known before says nothing any more. */
-  forget(time = this.#serverTime.time): void {
+  forget(time = this.#serverClock.latest()): void {
     this.#doubtfulUpTo = Math.max(time, this.#init.newestStamp().time) + this.#doubtSlack;
     this.#doubtSlack = clockSlack;
     this.#init.onChange({ kind: 'unknown' });
@@ -302,14 +313,6 @@ export class RedisSpace {
       if (reply.length < 2 * chunk) return;
       from = String(reply.at(-1));
     }
-  }
-
-  /** @param time the server's, in microseconds, as a command told that took so many ms */
-  #followClock(time: number, newest: number, tookMs: number): void {
-    const half = Math.ceil((tookMs / 2) * 1_000);
-    const { clock, onClock } = this.#init;
-    this.#serverTime = { time, newest, atMs: clock.elapsed(), tookMs };
-    onClock({ ahead: clock.now() * 1_000 - half - time, uncertainty: half + 1_000 });
   }
 }
 

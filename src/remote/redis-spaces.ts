@@ -9,6 +9,7 @@ import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import type { RedisSpaceInit } from './redis-space.js';
 import { type Left, type Progress, RedisSpace } from './redis-space.js';
+import type { ServerTime } from './server-clock.js';
 
 /** The keys and first arguments of a script about one key. */
 export interface KeyArguments {
@@ -30,15 +31,15 @@ export class RedisSpaces {
   readonly #byChannel: ReadonlyMap<string, RedisSpace>;
   /** Whether keys with different tags may lie on different servers. */
   readonly isCluster: boolean;
-  /** Whether a part has lost track while they begin. */
+  /** Whether a part has lost track while that is gathered, to be told once. */
   #isUnknown = false;
-  #isBeginning = false;
+  #isGathering = false;
 
   constructor(init: Omit<RedisSpaceInit, 'markers' | 'tag'>, isCluster: boolean) {
     this.markers = new MarkerTable(init.maxMarkers);
     this.isCluster = isCluster;
     const onChange = (change: RemoteChange) => {
-      if (change.kind === 'unknown' && this.#isBeginning) this.#isUnknown = true;
+      if (change.kind === 'unknown' && this.#isGathering) this.#isUnknown = true;
       else init.onChange(change);
     };
     const logLength = isCluster
@@ -111,7 +112,7 @@ export class RedisSpaces {
 
   /** Reads what has happened since the last time, and takes it in. */
   async begin(session: LinkSession): Promise<void> {
-    this.#isBeginning = true;
+    this.#isGathering = true;
     try {
       const spaces = this.#each().map(([, space]) => space);
       const { time } = this.#init.newestStamp();
@@ -120,10 +121,18 @@ export class RedisSpaces {
       if (spaces.every((space) => time > space.latestTime() + clockSlack))
         for (const space of spaces) space.forget();
     } finally {
-      this.#isBeginning = false;
-      if (this.#isUnknown) this.#init.onChange({ kind: 'unknown' });
-      this.#isUnknown = false;
+      this.#tellUnknown();
     }
+  }
+
+  /** Takes in what time it is on a server. @param has whether it has a key */
+  hearTime(time: ServerTime, has: (key: string) => boolean): void {
+    this.#isGathering = true;
+    for (const [, space] of this.#each()) {
+      // What was stamped before may be ahead, and would outlive what others change now.
+      if (has(space.state) && space.hearTime(time)) space.forget();
+    }
+    this.#tellUnknown();
   }
 
   hear(message: Buffer, channel: Buffer): void {
@@ -133,6 +142,12 @@ export class RedisSpaces {
 
   pause(): void {
     for (const [, space] of this.#each()) space.pause();
+  }
+
+  #tellUnknown(): void {
+    this.#isGathering = false;
+    if (this.#isUnknown) this.#init.onChange({ kind: 'unknown' });
+    this.#isUnknown = false;
   }
 
   #each(): [tag: string, space: RedisSpace][] {

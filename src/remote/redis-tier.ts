@@ -31,6 +31,7 @@ import { RedisSpaces } from './redis-spaces.js';
 import { RedisTicket, RedisTurns } from './redis-turns.js';
 import { encodeValue, readValue, stampedValue, stampText, type ValueFormat } from './redis-value.js';
 import { RemoteWatches } from './remote-watches.js';
+import { SleepWatch } from './sleep-watch.js';
 import { held, within } from './within.js';
 
 /** The most that a value may inflate to. */
@@ -45,6 +46,7 @@ export class RedisTier implements RemoteTier {
   readonly #options: ResolvedRedisOptions;
   readonly #wiring: RemoteWiring;
   readonly #link: RedisLink;
+  readonly #sleep: SleepWatch;
   readonly #space: RedisSpaces;
   readonly #changes: RedisChanges;
   readonly #followUp: FollowUp;
@@ -76,10 +78,12 @@ export class RedisTier implements RemoteTier {
       },
       options.cluster !== undefined,
     );
+    this.#sleep = new SleepWatch(clock);
     this.#link = new RedisLink({
       times: { timeout: remoteTimeout, heartbeat },
-      ...{ clock, locate, channels: this.#space.channels, scripts: Object.values(redisScripts) },
+      ...{ clock: this.#sleep, locate, channels: this.#space.channels, scripts: Object.values(redisScripts) },
       onMessage: (message, channel) => this.#space.hear(message, channel),
+      onTime: (time, at) => this.#space.hearTime(time, (name) => this.#link.nodeOf(name) === at),
       onConnected: async (session) => {
         await this.#followUp.resume();
         await this.#space.begin(session);
@@ -198,8 +202,7 @@ export class RedisTier implements RemoteTier {
 
   isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean {
     if (stamp !== undefined && this.#space.isDoubtful(stamp)) return false;
-    const { clock } = this.#wiring;
-    const since = clock.elapsed() - this.#options.bound;
+    const since = Math.max(this.#sleep.elapsed() - this.#options.bound, this.#sleep.wokeAt);
     return this.#link.contactAt >= since || (knownAt !== undefined && knownAt >= since);
   }
 

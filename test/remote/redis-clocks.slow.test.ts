@@ -16,9 +16,10 @@ afterAll(stopServers);
 
 /** A clock that is off by so many ms. */
 const off = (ms: number): Clock => settable({ ms });
-const settable = (by: { ms: number }): Clock => ({
+/** @param by what it is off by, and what has elapsed beyond the time that did, in ms */
+const settable = (by: { ms: number; gained?: number }): Clock => ({
   now: () => Date.now() + by.ms,
-  elapsed: () => performance.now(),
+  elapsed: () => performance.now() + (by.gained ?? 0),
   schedule: (callback, delay) => {
     const timer = setTimeout(callback, delay).unref();
     return { cancel: () => clearTimeout(timer) };
@@ -190,7 +191,8 @@ describe('a machine whose clock is set while it runs', () => {
     const search = far.wrapSync((_: number) => 'old', { name: 'search' });
     by.ms = 60_000;
     search(1);
-    expect(far.peek('search', [1])).toBe('old');
+    // Until it has heard from Redis again it may have been asleep.
+    await expect.poll(() => far.peek('search', [1])).toBe('old');
     await near.delete('search', [1]);
     await near.flush();
     await expect.poll(() => far.peek('search', [1])).toBeUndefined();
@@ -214,4 +216,94 @@ describe('a machine whose clock is set while it runs', () => {
       expect(far.peek('search', [1])).toBe('new');
     },
   );
+});
+
+describe('a machine by which more or less time elapses than by Redis', () => {
+  const short = { heartbeat: 100, remoteTimeout: 500 };
+  /** Resolves once a heartbeat has begun and ended since as much was gained. */
+  const measured = (far: CacheManager, gained: number) =>
+    expect.poll(() => far.stats().remote!.contactAgeMs).toBeLessThan(gained / 2);
+
+  it('lets go of what it has loaded before and after it is measured, as another deletes it', async () => {
+    const server = await RedisServer.start();
+    const near = await openMachine(server);
+    const by = { ms: 0, gained: 0 };
+    const far = await openMachine(server, { clock: settable(by) }, short);
+    const search = far.wrapSync((_: number) => 'old', { name: 'search' });
+    by.gained = 60_000;
+    search(1);
+    await measured(far, by.gained);
+    search(2);
+    expect(far.peek('search', [2])).toBe('old');
+    for (const n of [1, 2]) await near.delete('search', [n]);
+    await near.flush();
+    for (const n of [1, 2]) await expect.poll(() => far.peek('search', [n])).toBeUndefined();
+  });
+
+  it('keeps nothing of a load that was under way as it was measured', async () => {
+    const server = await RedisServer.start();
+    const near = await openMachine(server);
+    const by = { ms: 0, gained: 0 };
+    const far = await openMachine(server, { clock: settable(by) }, short);
+    // What is not ours stays, and is loaded without a lease.
+    const key = far.key('search', 1);
+    await server.command('LPUSH', `toolstash:{${key.slice(0, 2)}}:${key}`, 'foreign');
+    by.gained = 60_000;
+    const [begun, gate] = [makeGate(), makeGate()];
+    const load = far.getOrSet('search', 1, async () => {
+      begun.open();
+      await gate.promise;
+      return 'old';
+    });
+    await begun.promise;
+    await measured(far, by.gained);
+    gate.open();
+    expect(await load).toBe('old');
+    await near.delete('search', 1);
+    await near.flush();
+    await expect.poll(() => far.peek('search', 1)).toBeUndefined();
+  });
+
+  it('stores what it loads at once after a clearing, though it stood still', async () => {
+    const server = await RedisServer.start();
+    const near = await openMachine(server);
+    // As much less has elapsed when it is gone.
+    const by = { ms: 0, gained: 60_000 };
+    const far = await openMachine(server, { clock: settable(by) }, short);
+    by.gained = 0;
+    await expect.poll(() => far.stats().remote!.contactAgeMs).toBeGreaterThan(0);
+    const search = far.wrapSync((_: number) => 'new', { name: 'search' });
+    search(1);
+    expect(far.peek('search', [1])).toBe('new');
+    await near.clear('search');
+    await near.flush();
+    await expect.poll(() => far.peek('search', [1])).toBeUndefined();
+    const storedAnew = () => {
+      search(1);
+      return far.peek('search', [1]);
+    };
+    await expect.poll(storedAnew).toBe('new');
+  });
+
+  it('answers nothing beyond the bound when it wakes up', async () => {
+    const server = await RedisServer.start();
+    const proxy = await RedisProxy.before(server.port);
+    const near = await openMachine(server);
+    const by = { ms: 0 };
+    // Which of its own time is never over.
+    const far = { heartbeat: '1m', remoteTimeout: 500, url: `redis://127.0.0.1:${proxy.port}` } as const;
+    const cache = await openMachine(server, { clock: settable(by) }, far);
+    await near.set('search', 1, 'old');
+    await near.flush();
+    expect(await cache.get('search', 1)).toBe('old');
+    proxy.mode = 'black hole';
+    await near.set('search', 1, 'new');
+    await near.flush();
+    expect(await cache.get('search', 1)).toBe('old');
+    by.ms = 3_600_000;
+    expect(await cache.get('search', 1)).toBeUndefined();
+    expect(cache.peek('search', 1)).toBeUndefined();
+    await closeMachines();
+    await proxy.close();
+  });
 });
