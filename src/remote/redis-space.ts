@@ -6,7 +6,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../clock.js';
-import { CacheError, messageOf } from '../errors.js';
+import { CacheError } from '../errors.js';
 import { type ClockOffset, clockSlack, lastWriter, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
@@ -142,13 +142,15 @@ export class RedisSpace {
     return wasSetBack;
   }
 
-  /** Reads what has happened since the last time, and takes it in. */
-  async begin(session: LinkSession): Promise<void> {
+  /**
+   * Reads what has happened since the last time, and takes it in.
+   * @param runOf tells the run of the server that has a key; '' where that is not known
+   */
+  async begin(session: LinkSession, runOf: (key: string) => Promise<string>): Promise<void> {
     this.#session = session;
     this.#early ??= [];
     const known = this.#cursor;
-    const info = String(await session.command(['INFO', 'server'], this.log).catch(unlessRefused));
-    const run = /^run_id:(\w+)/m.exec(info)?.[1] ?? '';
+    const run = await runOf(this.log);
     // A key that is not there stands in the way of a script while its slot moves.
     const keys = [this.#hasMarkers ? this.#markersKey : this.log, this.state, this.log];
     const { logLength, writer, newestStamp, clock } = this.#init;
@@ -165,11 +167,11 @@ export class RedisSpace {
     const settlesIn = metMicros === '' ? 0 : settlingMs - Number(metMicros) / 1_000;
     if (settlesIn > 0) {
       await this.#settled(settlesIn);
-      return this.begin(session);
+      return this.begin(session, runOf);
     }
     if (history === 'whole') {
       this.#cursor = { epoch: known!.epoch, id: known!.id, run };
-      if (!(await this.#readLog(session))) return this.begin(session);
+      if (last !== known!.id && !(await this.#readLog(session))) return this.begin(session, runOf);
       if (wasSetBack) this.forget();
     } else {
       this.#cursor = { epoch: epoch!, id: last!, run };
@@ -328,12 +330,6 @@ export function texts(reply: unknown, length: number): string[] {
   if (!Array.isArray(reply) || reply.length < length)
     throw new CacheError('ERR_STORAGE', 'Expected a script in Redis to answer as it was written');
   return reply.map(String);
-}
-
-/** What a user may not ask for stays unknown: as after a restart, then, nothing is taken for granted. */
-function unlessRefused(error: unknown): string {
-  if (messageOf(error).startsWith('NOPERM')) return '';
-  throw error;
 }
 
 /** Places in the log: milliseconds and a number. */

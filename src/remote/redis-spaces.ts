@@ -3,6 +3,7 @@
  * of a tag, their log and state share a slot, so that there are 256 parts, and one more for the markers of what was cleared.
  */
 
+import { messageOf } from '../errors.js';
 import { clockSlack, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
@@ -116,7 +117,8 @@ export class RedisSpaces {
     try {
       const spaces = this.#each().map(([, space]) => space);
       const { time } = this.#init.newestStamp();
-      await Promise.all(spaces.map((space) => space.begin(session)));
+      const runOf = runsOf(session);
+      await Promise.all(spaces.map((space) => space.begin(session, runOf)));
       // What this machine has stamped so far ahead would outlive what others change now.
       if (spaces.every((space) => time > space.latestTime() + clockSlack))
         for (const space of spaces) space.forget();
@@ -156,5 +158,27 @@ export class RedisSpaces {
 
   #of(key: string): RedisSpace {
     return this.#byTag.get(key.slice(0, 2)) ?? this.#all;
+  }
+}
+
+/** Tells the run of the server that has a key, of which each is asked once. */
+function runsOf(session: LinkSession): (key: string) => Promise<string> {
+  const runs = new Map<number, Promise<string>>();
+  return (key) => {
+    const at = session.nodeOf(key);
+    const run = runs.get(at) ?? runAt(session, at);
+    runs.set(at, run);
+    return run;
+  };
+}
+
+/** What a user may not ask for stays unknown: as after a restart, then, nothing is taken for granted. */
+async function runAt(session: LinkSession, at: number): Promise<string> {
+  try {
+    const info = await session.command(['INFO', 'server'], at);
+    return /^run_id:(\w+)/m.exec(String(info))?.[1] ?? '';
+  } catch (error) {
+    if (messageOf(error).startsWith('NOPERM')) return '';
+    throw error;
   }
 }

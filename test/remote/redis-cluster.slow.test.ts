@@ -98,6 +98,37 @@ it.each(['a table', 'a function'])('reaches nodes where %s says that they are', 
   for (const proxy of proxies) await proxy.close();
 });
 
+/** How often each command runs on all nodes while a task does, also in scripts. */
+async function callsDuring(task: () => Promise<unknown>): Promise<Record<string, number>> {
+  for (const node of cluster.nodes) await node.command('CONFIG', 'RESETSTAT');
+  await task();
+  const calls: Record<string, number> = {};
+  for (const node of cluster.nodes) {
+    const said = await node.command('INFO', 'commandstats');
+    for (const [, name, count] of said.matchAll(/cmdstat_(\w+):calls=(\d+)/g))
+      calls[name!] = (calls[name!] ?? 0) + Number(count);
+  }
+  return calls;
+}
+
+it('asks each server once for its run, and each part for its log only where that has gone on', async () => {
+  const more = { prefix: 'counted', heartbeat: '1h' } as const;
+  let one: CacheManager | undefined;
+  const first = await callsDuring(async () => {
+    one = await machine(more);
+  });
+  expect(first).toMatchObject({ info: 3, evalsha: 257 });
+
+  const again = await callsDuring(async () => {
+    const lost = new Promise((resolve) => void one!.on('error', resolve));
+    await cluster.nodes[0]!.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await lost;
+    await expect.poll(isOpen(one!), { timeout: 30_000 }).toBe(true);
+  });
+  // One of each script: whether the place that is known is still in the log.
+  expect(again).toMatchObject({ info: 3, evalsha: 257, xrange: 257 });
+});
+
 it('keeps what is set and loaded right after a clearing', async () => {
   // What no server's clock has passed is far ahead of all of them then.
   const fast: Clock = { ...systemClock, elapsed: () => performance.now() * 20 };
