@@ -3,18 +3,19 @@
 import { UnhashableParamsError } from '../errors.js';
 import { type KnownTexts, resolveDeepParts } from './deep-walk.js';
 import type { IgnoredMembers } from './ignored-path.js';
-import { escapeInPieces } from './json-escape.js';
+import { escapedString, escapedText } from './json-escape.js';
 import {
+  beyondAscii,
   bigIntText,
   escapedLength,
-  isBestInPieces,
+  lengthOf,
   longestText,
-  longestWhole,
+  needsEscape,
   numberText,
   stringText,
   tooLong,
 } from './json-leaf.js';
-import { KeyOrders } from './key-order.js';
+import { type KeyOrder, KeyOrders } from './key-order.js';
 import { isOrdinaryArray, isPlain, symbolFieldOf, type TaggedForm, taggedForm } from './tagged-form.js';
 
 /**
@@ -34,58 +35,37 @@ import { isOrdinaryArray, isPlain, symbolFieldOf, type TaggedForm, taggedForm } 
  * cycle, or that tells of a text of more than 2^27 (134,217,728) characters.
  */
 export function canonicalJson(value: unknown): string {
-  return canonicalText(value, 'params', undefined);
+  const printed = printedText(value, 'params', undefined);
+  return typeof printed === 'string' ? printed : escapedText(printed);
 }
+
+/** A canonical JSON or, where it has more than ASCII, the parts that `escapedText` and `escapeInPieces` make it from. */
+export type PrintedText = string | readonly string[];
 
 /** The canonical JSON of `value` without its ignored members; errors name paths that start with `root`. */
-export function canonicalText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
-  const printed = printedText(value, root, ignored);
-  if (typeof printed === 'string') return printed;
-  let whole = '';
-  escapeInPieces(printed, (bytes) => {
-    whole += bytes.toString('latin1');
-  });
-  return whole;
-}
-
-/**
- * `canonicalText`, but where it has long strings with characters beyond ASCII, by turns what is JSON already and those
- * strings, for `escapeInPieces`.
- */
-export function printedText(
-  value: unknown,
-  root: string,
-  ignored: IgnoredMembers | undefined,
-): string | readonly string[] {
+export function printedText(value: unknown, root: string, ignored: IgnoredMembers | undefined): PrintedText {
   // A getter may ask for another key meanwhile.
-  const outer = apart;
+  const outerIsBeyondAscii = isBeyondAscii;
+  const outerApart = apart;
+  isBeyondAscii = false;
   apart = undefined;
   try {
     const text = quickText(value, root, ignored);
-    return apart === undefined ? text : partsOf(text, apart, root);
+    if (!isBeyondAscii) return text;
+    const parts = apart === undefined ? [text] : partsOf(text, apart);
+    // Six characters for each is the most; it is seldom worth while to count them.
+    if (6 * lengthOf(parts) > longestText && escapedLength(parts) > longestText) throw tooLongError(root);
+    return parts;
   } finally {
-    apart = outer;
+    isBeyondAscii = outerIsBeyondAscii;
+    apart = outerApart;
   }
 }
 
-function partsOf(text: string, stringsApart: readonly StringApart[], root: string): readonly string[] {
+function partsOf(text: string, stringsApart: readonly string[]): readonly string[] {
   const parts = text.split('\0');
-  let length = text.length;
-  for (let at = 1; at < parts.length; at += 2) {
-    const part = stringsApart[Number(parts[at])] as StringApart;
-    // Parts that occur again count each time.
-    length += part.length;
-    parts[at] = part.value;
-  }
-  if (length > longestText) throw tooLongError(root);
+  for (let at = 1; at < parts.length; at += 2) parts[at] = stringsApart[Number(parts[at])] as string;
   return parts;
-}
-
-/** A string of which the text that is being printed has but the number, between two U+0000: no canonical JSON has those. */
-interface StringApart {
-  readonly value: string;
-  /** How many characters it takes in the canonical JSON, at most. */
-  readonly length: number;
 }
 
 function quickText(value: unknown, root: string, ignored: IgnoredMembers | undefined): string {
@@ -122,8 +102,17 @@ function slowText(value: unknown, root: string, ignored: IgnoredMembers | undefi
 /** Strings' share of what may still be printed; counted as it is printed, before all of it takes memory. */
 let charactersLeft = longestText;
 
-/** The long strings of the text that is being printed. */
-let apart: StringApart[] | undefined;
+/** Whether the text that is being printed has units beyond ASCII, which it has as they are. */
+let isBeyondAscii = false;
+
+/**
+ * Long strings of that text, of which it has but the number, between two U+0000: no canonical JSON has those. Copying
+ * and searching them takes a third of a key's time.
+ */
+let apart: string[] | undefined;
+const longestCopied = 256;
+/** While so little is printed, strings are escaped one by one: a few cost less so. */
+const shortText = 1024;
 
 function tooLongError(root: string): UnhashableParamsError {
   const message =
@@ -135,15 +124,20 @@ function tooLongError(root: string): UnhashableParamsError {
 /** The text of a string, counted. No text is shorter than its string. */
 function countedText(value: string): string {
   if (value.length > charactersLeft) throw tooLong;
-  if (value.length > longestWhole && isBestInPieces(value, longestText - charactersLeft)) {
-    // Six characters for each is the most; it is seldom worth while to count them.
-    const length = 6 * value.length <= charactersLeft ? 6 * value.length : escapedLength(value);
-    charactersLeft -= length;
-    if (charactersLeft < 0) throw tooLong;
-    apart ??= [];
-    return `\0${apart.push({ value, length }) - 1}\0`;
+  if (!needsEscape.test(value)) {
+    charactersLeft -= value.length + 2;
+    return `"${value}"`;
   }
-  const text = stringText(value);
+  const isWide = beyondAscii.test(value);
+  if (isWide && value.length > longestCopied) {
+    isBeyondAscii = true;
+    charactersLeft -= value.length;
+    apart ??= [];
+    return `\0${apart.push(value) - 1}\0`;
+  }
+  const isEscapedNow = isWide && charactersLeft > longestText - shortText;
+  if (isWide && !isEscapedNow) isBeyondAscii = true;
+  const text = isEscapedNow ? escapedString(value) : stringText(value);
   charactersLeft -= text.length;
   return text;
 }
@@ -158,7 +152,7 @@ const levels = 256;
 const quickContainers = 100_000;
 let containersLeft = quickContainers;
 
-const keyOrders = new KeyOrders();
+const keyOrders = new KeyOrders(countedText);
 
 /** Thrown by the quick walk at anything it can't print; made once, because nobody sees it. */
 const unprintable = new Error('Not printable by the quick walk');
@@ -193,13 +187,19 @@ function containerText(value: object, room: number, known: KnownTexts | undefine
   if (Array.isArray(value)) return arrayText(value, room, known);
   if (!isPlain(value)) return formText(taggedForm(value), room, known);
   if (Object.getOwnPropertySymbols(value).length > 0 && symbolFieldOf(value) !== undefined) throw unprintable;
-  const { keys, prefixes } = keyOrders.orderOf(Object.keys(value));
+  const { keys, prefixes } = orderOf(value);
   if (keys.length === 0) return '{}';
   let text = '';
   for (let i = 0; i < keys.length; i++) {
     text += prefixes[i] + textOf((value as Fields)[keys[i] as string], room - 1, known);
   }
   return `${text}}`;
+}
+
+function orderOf(value: object): KeyOrder {
+  const order = keyOrders.orderOf(Object.keys(value));
+  if (order.isBeyondAscii) isBeyondAscii = true;
+  return order;
 }
 
 function arrayText(value: readonly unknown[], room: number, known: KnownTexts | undefined): string {
@@ -242,6 +242,6 @@ function textWithout(
     return `[${texts.join(', ')}]`;
   }
   if (!isPlain(value) || symbolFieldOf(value) !== undefined) return textOf(value, room, known);
-  for (const key of keyOrders.orderOf(Object.keys(value)).keys) print(key, `${stringText(key)}: `);
+  for (const key of orderOf(value).keys) print(key, `${countedText(key)}: `);
   return `{${texts.join(', ')}}`;
 }

@@ -1,6 +1,7 @@
-/** Canonical texts of strings and numbers: but for some BigInts, character for character as Python's `json.dumps`. */
-
-import { escapeString } from './json-escape.js';
+/**
+ * Canonical texts of strings and numbers: but for some BigInts, and units beyond ASCII that are yet to be escaped,
+ * character for character as Python's `json.dumps`.
+ */
 
 /**
  * The most characters of a text that becomes a key. Such a text takes about a second and some times its size of memory;
@@ -12,43 +13,39 @@ export const longestText = 2 ** 27;
 export const tooLong = new RangeError(`Expected at most ${longestText} characters of canonical JSON`);
 
 /** Anything a JSON string can't carry as it is once the output must be printable ASCII. */
-const needsEscape = /[^ !#-[\]-~]/;
+export const needsEscape = /[^ !#-[\]-~]/;
 /** What `JSON.stringify` leaves alone and Python escapes. */
-const beyondPrintableAscii = /[\x7f-\uffff]/;
+export const beyondAscii = /[\x7f-\uffff]/;
 /** What a backslash and one letter say. */
 const shortlyEscaped = '"\\\b\f\n\r\t';
+/** What `JSON.stringify` escapes, but for lone surrogates. */
+const needsBackslash = /[^ !#-[\]-\uffff]/;
 
-/** Longer strings that need many escapes are not printed but hashed as bytes, which takes half the time. */
-const longestPrinted = 4096;
-/** The same where that many characters are printed already: a key in pieces costs 2 µs, and each of these 1 less. */
-const longestPrintedLate = 32;
-/** Strings up to this length are printed in any case. */
-export const longestWhole = Math.min(longestPrinted, longestPrintedLate);
-const isLate = 32_768;
-
-/** The JSON string of `value` in printable ASCII, other UTF-16 units as `\uXXXX`. */
+/** The JSON string of `value`, in which units beyond ASCII may stand as they are. */
 export function stringText(value: string): string {
-  if (!needsEscape.test(value)) return `"${value}"`;
-  return beyondPrintableAscii.test(value) ? escapeString(value) : JSON.stringify(value);
+  return needsBackslash.test(value) ? JSON.stringify(value) : `"${value}"`;
 }
 
-/**
- * Whether a string is so long, and has such characters, that it is better hashed in pieces than printed.
- * @param printed how many characters of the same text are printed already
- */
-export function isBestInPieces(value: string, printed: number): boolean {
-  const longest = printed < isLate ? longestPrinted : longestPrintedLate;
-  return value.length > longest && beyondPrintableAscii.test(value);
+/** How long parts are in all. */
+export function lengthOf(parts: readonly string[]): number {
+  let length = 0;
+  for (let index = 0; index < parts.length; index++) length += (parts[index] as string).length;
+  return length;
 }
 
-/** How long the JSON string of such a string is. */
-export function escapedLength(value: string): number {
-  let length = 2;
-  for (let at = 0; at < value.length; at++) {
-    const unit = value.charCodeAt(at);
-    if (unit >= 0x7f) length += 6;
-    else if (shortlyEscaped.includes(value.charAt(at))) length += 2;
-    else length += unit < 0x20 ? 6 : 1;
+/** How long the text is that `escapedText` makes of these parts. */
+export function escapedLength(parts: readonly string[]): number {
+  let length = 0;
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index] as string;
+    const isString = index % 2 === 1;
+    length += part.length + (isString ? 2 : 0);
+    for (let at = 0; at < part.length; at++) {
+      const unit = part.charCodeAt(at);
+      if (unit >= 0x7f) length += 5;
+      else if (isString && shortlyEscaped.includes(part.charAt(at))) length += 1;
+      else if (isString && unit < 0x20) length += 5;
+    }
   }
   return length;
 }

@@ -3,9 +3,10 @@
 import { InvalidArgumentError } from '../errors.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { refuseUnknown } from '../option-checks.js';
-import { canonicalJson, canonicalText, printedText } from './canonical-json.js';
+import { type PrintedText, printedText } from './canonical-json.js';
 import { type IgnoredPath, ignoredMembers } from './ignored-path.js';
-import { escapeInPieces } from './json-escape.js';
+import { escapedText, escapeInPieces, mostUnits } from './json-escape.js';
+import { lengthOf } from './json-leaf.js';
 
 /** What enters a key beside the method and the params. */
 export interface KeyOptions {
@@ -24,7 +25,7 @@ export type KeyHasher = (params: unknown, scope?: unknown) => string;
 
 /** What enters all keys of one method under one version, before and behind the params; no two have the same. */
 export function keyFrame(method: string, version: string | number | undefined): string {
-  return `${method}:${versionTail(version)}`;
+  return version === undefined ? `${method}:` : `${method}:\n${JSON.stringify(version)}`;
 }
 
 /**
@@ -68,29 +69,50 @@ export function createKeyHasher(method: string, options: Omit<KeyOptions, 'scope
   checkVersion(version);
   const prefix = `${method}:`;
   const ignored = ignoredMembers(options.ignore);
-  const unscoped = versionTail(version);
+  const ofVersion = version === undefined ? '' : printedText(version, 'version', undefined);
+  const unscoped = version === undefined ? '' : joined('\n{"version": ', ofVersion, '}');
+  const scopedEnd = version === undefined ? '}' : joined(', "version": ', ofVersion, '}');
   return (params, scope) => {
-    const printed = printedText(params, 'params', ignored);
-    const tail = scope === undefined ? unscoped : scopedTail(scope, version);
-    if (typeof printed === 'string') return nodeCrypto().hash('md5', prefix + printed + tail);
-    const digest = nodeCrypto().createHash('md5').update(prefix);
-    escapeInPieces(printed, (bytes) => digest.update(bytes));
-    return digest.update(tail).digest('hex');
+    const text = printedText(params, 'params', ignored);
+    const tail = scope === undefined ? unscoped : scopedTail(scope, scopedEnd);
+    if (typeof text === 'string' && typeof tail === 'string')
+      return nodeCrypto().hash('md5', prefix + text + tail);
+    return escapedHash(prefix, tail === '' ? partsOf(text) : partsOf(joined(text, tail)));
   };
 }
 
-function versionTail(version: string | number | undefined): string {
-  return version === undefined ? '' : `\n${canonicalJson({ version })}`;
+function scopedTail(scope: unknown, end: PrintedText): PrintedText {
+  const text = printedText(scope, 'scope', undefined);
+  return typeof text === 'string' && typeof end === 'string'
+    ? `\n{"scope": ${text}${end}`
+    : joined('\n{"scope": ', text, end);
 }
 
-function scopedTail(scope: unknown, version: string | number | undefined): string {
-  const versionField = version === undefined ? '' : `, "version": ${canonicalJson(version)}`;
-  return `\n{"scope": ${canonicalText(scope, 'scope', undefined)}${versionField}}`;
+function joined(...texts: readonly PrintedText[]): PrintedText {
+  return texts.reduce((text, next) => {
+    if (typeof text === 'string' && typeof next === 'string') return text + next;
+    const [before, after] = [partsOf(text), partsOf(next)];
+    const seam = (before.at(-1) as string) + (after[0] as string);
+    // Mostly, nothing is apart.
+    if (before.length === 1 && after.length === 1) return [seam];
+    return [...before.slice(0, -1), seam, ...after.slice(1)];
+  });
+}
+
+function partsOf(text: PrintedText): readonly string[] {
+  return typeof text === 'string' ? [text] : text;
+}
+
+/** The md5 of a prefix and a text that is yet to be escaped. */
+function escapedHash(prefix: string, parts: readonly string[]): string {
+  // In one go, which saves 2 µs.
+  if (lengthOf(parts) <= mostUnits) return nodeCrypto().hash('md5', prefix + escapedText(parts));
+  const digest = nodeCrypto().createHash('md5').update(prefix);
+  escapeInPieces(parts, (bytes) => digest.update(bytes));
+  return digest.digest('hex');
 }
 
 const optionNames = ['scope', 'version', 'ignore'] as const satisfies (keyof KeyOptions)[];
-
-const loneSurrogate = /\p{Surrogate}/u;
 
 function checkOptions(options: unknown): void {
   if (typeof options !== 'object' || options === null) {
@@ -105,7 +127,7 @@ function checkMethod(method: unknown): void {
   if (typeof method !== 'string' || method === '') {
     throw new InvalidArgumentError(`Expected \`method\` to be a non-empty string, got \`${shown(method)}\``);
   }
-  if (loneSurrogate.test(method)) {
+  if (!method.isWellFormed()) {
     throw new InvalidArgumentError(
       `Expected \`method\` to be well-formed Unicode, got a lone surrogate in ${JSON.stringify(method)}: UTF-8 can't say it`,
     );

@@ -1,6 +1,6 @@
 /** The order in which an object's keys are printed, remembered per list of keys: the object's shape. */
 
-import { stringText } from './json-leaf.js';
+import { beyondAscii } from './json-leaf.js';
 
 /** The sorted keys of one shape and what is printed before each one's value. */
 export interface KeyOrder {
@@ -8,6 +8,8 @@ export interface KeyOrder {
   readonly keys: readonly string[];
   /** `{"first": `, then `, "next": ` for the others. */
   readonly prefixes: readonly string[];
+  /** Whether a prefix has more than ASCII. */
+  readonly isBeyondAscii: boolean;
 }
 
 /** Shapes with more keys, or with a longer key, are data rather than argument names: they are sorted each time. */
@@ -28,11 +30,14 @@ interface ShapeNode {
  * all shapes are forgotten, so that an endless supply of new shapes costs time but never memory.
  */
 export class KeyOrders {
+  readonly #textOf: (key: string) => string;
   readonly #maxSlots: number;
   #root = newNode();
   #slots = 0;
 
-  constructor(maxSlots = 32_768) {
+  /** @param textOf gives the JSON string of a key, in which units beyond ASCII may stand as they are. */
+  constructor(textOf: (key: string) => string, maxSlots = 32_768) {
+    this.#textOf = textOf;
     this.#maxSlots = maxSlots;
   }
 
@@ -60,7 +65,7 @@ export class KeyOrders {
   }
 
   #learn(keys: readonly string[]): KeyOrder {
-    const order = sortedOrder(keys);
+    const order = sortedOrder(keys, this.#textOf);
     if (keys.length > mostKeys || keys.some((key) => key.length > longestKey)) return order;
     const needed = 2 * keys.length;
     if (needed > this.#maxSlots) return order;
@@ -89,16 +94,19 @@ function newNode(): ShapeNode {
   return { lastKey: undefined, lastNode: undefined, next: undefined, order: undefined };
 }
 
-function sortedOrder(keys: readonly string[]): KeyOrder {
+function sortedOrder(keys: readonly string[], textOf: (key: string) => string): KeyOrder {
   const sorted = sortByCodePoint(keys.slice());
-  return { keys: sorted, prefixes: sorted.map((key, i) => `${i === 0 ? '{' : ', '}${stringText(key)}: `) };
+  const prefixes = sorted.map((key, i) => `${i === 0 ? '{' : ', '}${textOf(key)}: `);
+  return { keys: sorted, prefixes, isBeyondAscii: prefixes.some((prefix) => beyondAscii.test(prefix)) };
 }
 
 const surrogate = /[\ud800-\udfff]/;
 
 /** JavaScript sorts by UTF-16 unit, which differs from the order of code points only where surrogates occur. */
 function sortByCodePoint(keys: string[]): string[] {
-  return keys.some((key) => surrogate.test(key)) ? keys.sort(compareCodePoints) : keys.sort();
+  return keys.length > 1 && keys.some((key) => surrogate.test(key))
+    ? keys.sort(compareCodePoints)
+    : keys.sort();
 }
 
 function compareCodePoints(a: string, b: string): number {

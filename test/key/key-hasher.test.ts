@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
+import crypto, { createHash, Hash } from 'node:crypto';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { InvalidArgumentError, UnhashableParamsError } from '../../src/errors.js';
 import { createKeyHasher, hashKey } from '../../src/key/key-hasher.js';
 import { clonableValue, text } from './arbitrary.js';
@@ -48,6 +48,37 @@ describe('a key', () => {
     expect(keyOf(params)).toBe(hashKey('m', params, options));
     expect(keyOf(params, 'task')).toBe(hashKey('m', params, { ...options, scope: 'task' }));
     expect(keyOf(params)).toBe(md5('m:{"meta": {"c": 3}}\n{"version": 3}'));
+  });
+});
+
+describe('a long text beyond ASCII', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  const cjk = '世界'.repeat(500_000);
+  const escaped = '\\u4e16\\u754c'.repeat(500_000);
+
+  // What is counted is the work that made keys of names, scopes and versions take twice as long as those of values: one
+  // more string of all escapes, six times as long as the text.
+  it.each<[string, unknown, object, string]>([
+    ['in a value', { a: cjk }, {}, `{"a": "${escaped}"}`],
+    ['as the name of a field', { [cjk]: 1 }, {}, `{"${escaped}": 1}`],
+    ['as such a name beside an ignored field', { a: 1, [cjk]: 1 }, { ignore: ['a'] }, `{"${escaped}": 1}`],
+    ['as scope', 1, { scope: cjk }, `1\n{"scope": "${escaped}"}`],
+    ['as version', 1, { version: cjk }, `1\n{"version": "${escaped}"}`],
+    ['as scope with a version', 1, { scope: cjk, version: 2 }, `1\n{"scope": "${escaped}", "version": 2}`],
+    [
+      'everywhere',
+      { [cjk]: cjk },
+      { scope: [cjk, 'é'], version: cjk },
+      `{"${escaped}": "${escaped}"}\n{"scope": ["${escaped}", "\\u00e9"], "version": "${escaped}"}`,
+    ],
+  ])('is hashed piece by piece, never as one string: %s', (_, params, options, text) => {
+    const expected = md5(`m:${text}`);
+    const whole = vi.spyOn(crypto, 'hash');
+    const update = vi.spyOn(Hash.prototype, 'update');
+    expect(hashKey('m', params, options)).toBe(expected);
+    expect(whole).not.toHaveBeenCalled();
+    expect(Math.max(...update.mock.calls.map(([piece]) => piece.length))).toBeLessThan(50_000);
   });
 });
 
