@@ -1,5 +1,5 @@
 /**
- * One machine of a chaos run: `chaos-process.js <port> <truth port> <number> <of> <seed> <folder>`. It reads and changes keys until it
+ * One machine of a chaos run: `chaos-process.js <redis options> <truth port> <number> <of> <seed> <folder>`. It reads and changes keys until it
  * is told to stop, and tells each read, and each change once Redis has acknowledged it, with the monotonic time.
  */
 
@@ -8,11 +8,11 @@ import { createClient } from 'redis';
 import { CacheManager } from '../../../src/index.js';
 import { coreOf } from '../../../src/manager/cache-context.js';
 import { DiskTier } from '../../../src/persistence/disk-tier.js';
-import { redis } from '../../../src/redis/index.js';
+import { type RedisOptions, redis } from '../../../src/redis/index.js';
 import type { Remote, RemoteChange } from '../../../src/tier.js';
 import { aimedChanges } from './aimed-changes.js';
 
-const [port = '', truthPort = '', number = '', of = '', seed = '', persistDir = ''] = process.argv.slice(2);
+const [place = '', truthPort = '', number = '', of = '', seed = '', persistDir = ''] = process.argv.slice(2);
 export const keys = 1_000;
 /** Longer than any deadline, and than waiting for another machine's load. */
 const slowMs = 2_000;
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
   const truth = createClient({ url: `redis://127.0.0.1:${truthPort}` });
   await truth.connect();
   const shared = redis({
-    url: `redis://127.0.0.1:${port}`,
+    ...(JSON.parse(place) as RedisOptions),
     remoteTimeout: 100,
     heartbeat: 200,
     waitTimeout: 1_000,
@@ -82,7 +82,7 @@ async function main(): Promise<void> {
   const sources = new Map<string, string>();
   const hits = { memory: 0, disk: 0, remote: 0, recording: 0 };
   const begin = () => {
-    const begun = new CacheManager({ remote, persist: true, persistDir, maxSize: 200, flushInterval: 100 });
+    const begun = new CacheManager({ remote, persist: true, persistDir, maxSize: 50, flushInterval: 100 });
     begun.on('error', () => undefined);
     begun.on('hit', ({ tier, key }) => {
       hits[tier] += 1;

@@ -1,6 +1,7 @@
 /** A chaos run: machines that read and change keys while their Redis is killed, stopped, emptied, set back and cut off. */
 
 import { join } from 'node:path';
+import type { RedisOptions } from '../../../src/redis/index.js';
 import { Child, wait } from '../../helper/child-process.js';
 import { RedisProxy } from '../../helper/redis-proxy.js';
 import { RedisServer } from '../../helper/redis-server.js';
@@ -15,6 +16,20 @@ export interface ChaosOutcome {
   readonly counts: Readonly<Record<string, number>>;
 }
 
+/** How one machine reaches each server. */
+export type Way = readonly RedisProxy[];
+export type Disturbance = () => Promise<void>;
+
+/** What machines share, and what is done to it. */
+export interface Shared {
+  readonly servers: readonly RedisServer[];
+  /** What a machine connects by that reaches the servers at these ports. */
+  readonly optionsFor: (ports: readonly number[]) => RedisOptions;
+  /** How long it is left alone between two disturbances. */
+  readonly pauseMs: number;
+  readonly disturbances: (ways: readonly Way[], children: readonly Child[]) => readonly Disturbance[];
+}
+
 const machines = 4;
 /** heartbeat + remoteTimeout + 400 ms, as the processes have it; and what a message to us may be late. */
 const boundMs = 200 + 100 + 400;
@@ -24,20 +39,36 @@ export async function runChaos(init: {
   readonly work: string;
   readonly seconds: number;
   readonly seed: number;
+  /** What the machines share; by default one server. */
+  readonly share?: () => Promise<Shared>;
 }): Promise<ChaosOutcome> {
-  const { script, work, seconds, seed } = init;
-  const [server, truth] = await Promise.all([RedisServer.start(), RedisServer.start()]);
-  const proxies = await Promise.all(Array.from({ length: machines }, () => RedisProxy.before(server.port)));
+  const { script, work, seconds, seed, share = shareServer } = init;
+  const [shared, truth] = await Promise.all([share(), RedisServer.start()]);
+  const reached = await Promise.all(
+    Array.from({ length: machines }, async () => {
+      const proxies = await Promise.all(shared.servers.map(({ port }) => RedisProxy.before(port)));
+      return { proxies, options: shared.optionsFor(proxies.map(({ port }) => port)) };
+    }),
+  );
+  const ways = reached.map(({ proxies }) => proxies);
   // Too late for its loads, and well within the bound.
-  proxies[2]!.messageDelay = 200;
-  const children = proxies.map((proxy, at) => {
+  for (const proxy of ways[2]!) proxy.messageDelay = 200;
+  const children = reached.map(({ options }, at) => {
     const folder = join(work, `chaos-${seed}-${at}-${Math.random().toString(36).slice(2)}`);
-    const args = [String(proxy.port), String(truth.port), String(at), String(machines), String(seed), folder];
-    return new Child({ script, args });
+    const place = JSON.stringify(options);
+    return new Child({
+      script,
+      args: [place, String(truth.port), String(at), String(machines), String(seed), folder],
+    });
   });
   try {
     await Promise.all(children.map((child) => child.next('ready')));
-    await disturb({ server, proxies, children, seconds, seed });
+    await disturb({
+      disturbances: shared.disturbances(ways, children),
+      pauseMs: shared.pauseMs,
+      seconds,
+      seed,
+    });
     const counted = children.map((child) => child.next('counts'));
     for (const child of children) child.send('stop');
     const counts = (await Promise.all(counted)).map(([, each]) => each as Record<string, number>);
@@ -49,65 +80,92 @@ export async function runChaos(init: {
     return { ...judge(children), counts: added(counts) };
   } finally {
     await Promise.all(children.map((child) => child.kill().catch(() => undefined)));
-    await Promise.all(proxies.map((proxy) => proxy.close()));
-    await Promise.all([server.remove(), truth.remove()]);
+    await Promise.all(ways.flat().map((proxy) => proxy.close()));
+    await Promise.all([...shared.servers, truth].map((server) => server.remove()));
   }
 }
 
 /** Each disturbance in turn, with quiet in between, until the time is over. */
 async function disturb(init: {
-  readonly server: RedisServer;
-  readonly proxies: readonly RedisProxy[];
-  readonly children: readonly Child[];
+  readonly disturbances: readonly Disturbance[];
+  readonly pauseMs: number;
   readonly seconds: number;
   readonly seed: number;
 }): Promise<void> {
-  const { server, proxies, children, seconds, seed } = init;
+  const { disturbances, pauseMs, seconds, seed } = init;
   const end = performance.now() + seconds * 1_000;
-  const all: (() => Promise<void>)[] = [
-    async () => {
-      await server.command('SAVE');
-      await wait(1_000);
-      await server.stop();
-      await server.start();
-    },
-    async () => {
-      server.pause();
-      await wait(1_500);
-      server.resume();
-    },
-    async () => {
-      await server.stop();
-      await server.forget();
-      await wait(300);
-      await server.start();
-    },
-    // After these nobody begins anew for a while: what was missed would show.
-    async () => {
-      proxies[0]!.mode = 'black hole';
-      await wait(1_500);
-      proxies[0]!.mode = 'open';
-      proxies[0]!.cut();
-    },
-    async () => children[3]!.send('restart'),
-    async () => {
-      proxies[2]!.mode = 'slow';
-      await wait(1_500);
-      proxies[2]!.mode = 'open';
-    },
-    async () => {
-      proxies[1]!.cut();
-      await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    },
-    async () => {
-      await server.command('FLUSHALL');
-    },
-  ];
   for (let at = seed; performance.now() < end; at += 1) {
-    await wait(1_200);
-    await all[at % all.length]!();
+    await wait(pauseMs);
+    await disturbances[at % disturbances.length]!();
   }
   await wait(1_000);
+}
+
+/** What one machine after the other goes through. */
+export function disturbWays(
+  ways: readonly Way[],
+  children: readonly Child[],
+): Record<'swallow' | 'restart' | 'slow' | 'cut', Disturbance> {
+  const setMode = (way: Way, mode: RedisProxy['mode']) => {
+    for (const proxy of way) proxy.mode = mode;
+  };
+  return {
+    // After these nobody begins anew for a while: what was missed would show.
+    swallow: async () => {
+      setMode(ways[0]!, 'black hole');
+      await wait(1_500);
+      setMode(ways[0]!, 'open');
+      for (const proxy of ways[0]!) proxy.cut();
+    },
+    restart: async () => children[3]!.send('restart'),
+    slow: async () => {
+      setMode(ways[2]!, 'slow');
+      await wait(1_500);
+      setMode(ways[2]!, 'open');
+    },
+    cut: async () => {
+      for (const proxy of ways[1]!) proxy.cut();
+    },
+  };
+}
+
+async function shareServer(): Promise<Shared> {
+  const server = await RedisServer.start();
+  return {
+    servers: [server],
+    optionsFor: ([port]) => ({ url: `redis://127.0.0.1:${port}` }),
+    pauseMs: 1_200,
+    disturbances(ways, children) {
+      const { swallow, restart, slow, cut } = disturbWays(ways, children);
+      return [
+        async () => {
+          await server.command('SAVE');
+          await wait(1_000);
+          await server.stop();
+          await server.start();
+        },
+        async () => {
+          server.pause();
+          await wait(1_500);
+          server.resume();
+        },
+        async () => {
+          await server.stop();
+          await server.forget();
+          await wait(300);
+          await server.start();
+        },
+        ...[swallow, restart, slow],
+        async () => {
+          await cut();
+          await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+        },
+        async () => {
+          await server.command('FLUSHALL');
+        },
+      ];
+    },
+  };
 }
 
 /** A read is stale when it began more than the bound after a newer version was acknowledged. */
