@@ -17,14 +17,14 @@ const long = 'test/**/*.long.test.ts';
 
 const commandLine = 'test/cli/**/*.test.ts';
 
-/** What mocks modules, or is about folders and threads of a process: each of these files has modules of its own. */
+/** What mocks modules, or looks at what all of a process follows: each of these files has modules of its own. */
 export const apart = [
-  'test/persistence/**/*.test.ts',
-  'test/arena/**/*.test.ts',
   'test/guard/followed-context.test.ts',
-  'test/value/codec.test.ts',
   'test/manager/large-values.test.ts',
+  'test/persistence/large-bodies.test.ts',
+  'test/persistence/lock/lock-library.test.ts',
   'test/proxy/metrics.test.ts',
+  'test/value/codec.test.ts',
 ];
 
 /** Slow tests of servers and clients, which share modules; all but one, which mocks a module. */
@@ -75,6 +75,7 @@ export default defineConfig({
           name: 'command-line',
           include: [commandLine],
           exclude: [slow, long, '**/node_modules/**'],
+          isolate: false,
         },
       },
       {

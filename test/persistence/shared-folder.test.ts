@@ -33,9 +33,13 @@ async function share(clock: FakeClock, options: CacheOptions = {}): Promise<Cach
   return cache;
 }
 
-/** Lets what the clock has started, which reads files, run to its end. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn += 1) await new Promise((resolve) => setTimeout(resolve, 1));
+/** Lets an interval pass, after which `to` has pulled in what `from` has written. */
+async function sync(clock: FakeClock, from: CacheManager, to: CacheManager): Promise<void> {
+  const mark = clock.now();
+  await from.set('mark', mark, 'pulled in');
+  await from.flush();
+  clock.advance(5_000);
+  await expect.poll(() => to.get('mark', mark)).toBe('pulled in');
 }
 
 describe('a shared folder', () => {
@@ -75,29 +79,24 @@ describe('a shared folder', () => {
     const clock = new FakeClock(testStart);
     const one = await share(clock);
     const two = await share(clock);
-    const sync = async () => {
-      await one.flush();
-      clock.advance(5_000);
-      await settle();
-    };
     await one.set('search', 1, 'a');
     await one.set('search', 2, 'b');
     await one.set('fetch', 3, 'c');
-    await sync();
+    await sync(clock, one, two);
     expect(await two.get('search', 1)).toBe('a');
     expect(await two.get('search', 2)).toBe('b');
     expect(await two.get('fetch', 3)).toBe('c');
     await one.set('search', 1, 'newer');
     await one.delete('search', 2);
     expect(two.peek('search', 1)).toBe('a');
-    await sync();
-    expect(two.peek('search', 1)).toBeUndefined();
+    await sync(clock, one, two);
+    await expect.poll(() => two.peek('search', 1)).toBeUndefined();
     expect(two.peek('fetch', 3)).toBe('c');
     expect(await two.get('search', 1)).toBe('newer');
     expect(await two.get('search', 2)).toBeUndefined();
     await one.clear('fetch');
-    await sync();
-    expect(two.peek('fetch', 3)).toBeUndefined();
+    await sync(clock, one, two);
+    await expect.poll(() => two.peek('fetch', 3)).toBeUndefined();
     expect(await two.get('fetch', 3)).toBeUndefined();
     expect(await two.get('search', 1)).toBe('newer');
   });
@@ -107,18 +106,13 @@ describe('a shared folder', () => {
     const one = await share(clock);
     const two = await share(clock, { cacheErrors: () => '1h', tags: ['pages'] });
     const fail = (params: number) => two.getOrSet('page', params, () => Promise.reject(new Error('gone')));
-    const sync = async () => {
-      await one.flush();
-      clock.advance(5_000);
-      await settle();
-    };
     for (const params of [1, 2]) await expect(fail(params)).rejects.toThrow('gone');
     await one.set('page', 1, 'there');
-    await sync();
+    await sync(clock, one, two);
     expect(await two.getOrSet('page', 1, () => 'not called')).toBe('there');
     await expect(two.getOrSet('page', 2, () => 'not called')).rejects.toThrow('gone');
     await one.invalidateTags(['pages']);
-    await sync();
+    await sync(clock, one, two);
     expect(await two.getOrSet('page', 2, () => 'there too')).toBe('there too');
   });
 
@@ -127,13 +121,16 @@ describe('a shared folder', () => {
     const one = await share(clock);
     const two = await share(clock);
     let finish: (value: string) => void = () => undefined;
-    const loading = two.getOrSet('search', 1, () => new Promise<string>((resolve) => (finish = resolve)));
-    await settle();
+    let begins = 0;
+    const load = () => {
+      begins += 1;
+      return new Promise<string>((resolve) => (finish = resolve));
+    };
+    const loading = two.getOrSet('search', 1, load);
+    await expect.poll(() => begins).toBe(1);
     clock.advance(1);
     await one.delete('search', 1);
-    await one.flush();
-    clock.advance(5_000);
-    await settle();
+    await sync(clock, one, two);
     finish('outdated');
     expect(await loading).toBe('outdated');
     expect(await two.get('search', 1)).toBeUndefined();
