@@ -173,7 +173,10 @@ export class MemoryRemote implements Remote {
   #stamp(node: MemoryRemoteTier, caller: Stamp | undefined): Stamp {
     const time = Math.max(this.#clock.now() * 1_000, this.#newest + 1, (caller?.time ?? 0) + 1);
     this.#newest = time;
-    return { time, writer: node.writer };
+    const stamp = { time, writer: node.writer };
+    // What it writes next is newer than what it has just changed, though its clock may be behind.
+    node.know(stamp);
+    return stamp;
   }
 
   #change(node: MemoryRemoteTier, change: Extract<RemoteChange, { kind: 'key' }>): void {
@@ -299,6 +302,11 @@ class MemoryRemoteTier implements RemoteTier {
       isInvalidated: (tags) => tags?.some((tag) => watch.tags.has(tag)) ?? false,
       end: () => void this.#watches.delete(watch),
     };
+  }
+
+  /** Goes on from there: its clock may be behind. */
+  know(stamp: Stamp): void {
+    this.#wiring.onStamp(stamp);
   }
 
   /** Takes in what another cache has changed. */

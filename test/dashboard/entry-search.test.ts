@@ -49,8 +49,11 @@ describe('a search', () => {
     for (const [at, { lookedAt, total, isCut }] of answers.entries()) {
       expect(total).toBe(350);
       expect(isCut).toBe(at < answers.length - 1);
-      expect(lookedAt).toBe(Math.min(350, at + 1));
+      // A step looks at one entry, or at none where the machine keeps it waiting.
+      const before = answers[at - 1]?.lookedAt ?? 0;
+      expect([before, before + 1]).toContain(lookedAt);
     }
+    expect(answers.at(-1)?.lookedAt).toBe(350);
     // A page at a time where there is time enough.
     const inTime = await searchAll(cache, { method: '', text: '' }, 60_000);
     expect(inTime.answers.map((each) => each.entries.length)).toEqual([100, 100, 100, 59]);

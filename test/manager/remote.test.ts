@@ -153,6 +153,23 @@ describe('a cache that shares a remote tier', () => {
     expect(other.stats().cacheErrors).toBe(0);
   });
 
+  it('sets what it has just cleared, however far behind the remote its clock is', async () => {
+    const clock = new FakeClock(Date.now() + 10_000);
+    const remote = new MemoryRemote({ clock });
+    const [one, other] = [machine(remote), machine(remote)];
+    for (const change of [
+      () => one.delete('search', 1),
+      () => one.clear('search'),
+      () => one.clear(),
+      () => one.invalidateTags(['t']),
+    ]) {
+      await change();
+      await one.set('search', 1, 'new', { tags: ['t'] });
+      expect(await one.get('search', 1)).toBe('new');
+      expect(await other.get('search', 1)).toBe('new');
+    }
+  });
+
   it.each(['set', 'delete', 'clear', 'invalidateTags'] as const)(
     'does not store what was loaded before another machine called %s',
     async (change) => {
