@@ -1,6 +1,6 @@
 /** The note beside a lock folder: who holds it, and what is known of that process. */
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { threadId } from 'node:worker_threads';
 import { hasCode } from '../file-system.js';
@@ -22,10 +22,13 @@ export interface HolderNote extends DirectoryHolder {
   readonly token: string;
   /** The worker thread that holds it; 0, or nothing, is the process's main thread. */
   readonly thread?: number;
+  /** The system's id of that worker thread, where `/proc` tells of threads. */
+  readonly task?: number;
 }
 
 /** A note of this thread. */
 export function ownNote(): HolderNote {
+  const task = threadId === 0 ? undefined : ownTask();
   return {
     host: hostname(),
     pid: process.pid,
@@ -33,6 +36,7 @@ export function ownNote(): HolderNote {
     space: ownSpace(),
     token: randomId(),
     thread: threadId,
+    ...(task !== undefined && { task }),
   };
 }
 
@@ -41,9 +45,9 @@ export function isOwn(note: HolderNote): boolean {
   return isLocal(note) && note.pid === process.pid;
 }
 
-/** Whether the process that left a note is known to have ended. */
+/** Whether the process or the worker thread that left a note is known to have ended. */
 export function hasEnded(note: HolderNote | undefined): boolean {
-  return note !== undefined && isLocal(note) && !isAlive(note.pid);
+  return note !== undefined && isLocal(note) && (!isAlive(note.pid) || hasTaskEnded(note));
 }
 
 /** Whether a note is of a worker thread of this machine: such a thread can be ended while its process lives on. */
@@ -64,10 +68,20 @@ export function describeHolder({ host, pid, since }: DirectoryHolder): string {
 /** What was read as a note, if it is one. */
 export function toNote(value: unknown): HolderNote | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { host, pid, since, space, token, thread } = value as Partial<Record<keyof HolderNote, unknown>>;
+  const { host, pid, since, space, token, thread, task } = value as Partial<
+    Record<keyof HolderNote, unknown>
+  >;
   if (typeof host !== 'string' || typeof space !== 'string' || typeof token !== 'string') return undefined;
   if (!Number.isSafeInteger(pid) || typeof since !== 'number' || Math.abs(since) > 8.64e15) return undefined;
-  return { host, pid: pid as number, since, space, token, ...(typeof thread === 'number' && { thread }) };
+  return {
+    host,
+    pid: pid as number,
+    since,
+    space,
+    token,
+    ...(typeof thread === 'number' && { thread }),
+    ...(Number.isSafeInteger(task) && { task: task as number }),
+  };
 }
 
 function isLocal(note: HolderNote): boolean {
@@ -82,6 +96,24 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return !hasCode(error, 'ESRCH');
   }
+}
+
+/** Whether a worker thread was terminated: its process lives on, and would say nothing of it. */
+function hasTaskEnded({ pid, task }: HolderNote): boolean {
+  if (task === undefined || !isProcOurs()) return false;
+  const tasks = `/proc/${pid}/task`;
+  // Another user's processes may be hidden: where not even the main thread is seen, nothing is known.
+  return existsSync(`${tasks}/${pid}`) && !existsSync(`${tasks}/${task}`);
+}
+
+function ownTask(): number | undefined {
+  const [pid, , task] = orNothing(() => readlinkSync('/proc/thread-self')).split('/');
+  return pid === `${process.pid}` ? Number(task) : undefined;
+}
+
+/** Whether the ids below `/proc` are those of this process's kin, not of a host that has lent it to a container. */
+function isProcOurs(): boolean {
+  return orNothing(() => readlinkSync('/proc/self')) === `${process.pid}`;
 }
 
 let space: string | undefined;

@@ -1,6 +1,6 @@
 /** Worker threads that share a folder: one that is terminated leaves no place behind for long, one that lives keeps it. */
 
-import { mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -23,10 +23,10 @@ afterAll(async () => {
 });
 
 /** A folder that a worker thread has a cache on. */
-async function share(name: string): Promise<{ persistDir: string; worker: Worker }> {
+async function share(name: string, mode = 'multi'): Promise<{ persistDir: string; worker: Worker }> {
   const persistDir = join(work, name);
   mkdirSync(persistDir);
-  const worker = new Worker(script, { workerData: persistDir });
+  const worker = new Worker(script, { workerData: { persistDir, mode } });
   workers.push(worker);
   await new Promise((open, fail) => worker.once('message', open).once('error', fail));
   return { persistDir, worker };
@@ -56,3 +56,20 @@ it('gives the folder to who wants it alone once the thread was terminated, and n
     })(),
   ]);
 });
+
+it.skipIf(!existsSync('/proc/thread-self')).each([
+  ['single', 'single'],
+  ['single', 'multi'],
+  ['multi', 'single'],
+] as const)(
+  'gives a folder that a thread had by mode %s to the first who asks after its termination, by mode %s',
+  async (before, after) => {
+    const { persistDir, worker } = await share(`${before}-${after}`, before);
+    const open = () => CacheManager.open({ persist: true, persistDir, mode: after, flushOnExit: false });
+    await expect(open()).rejects.toMatchObject({ code: 'ERR_DIRECTORY_TAKEN' });
+    await worker.terminate();
+    // Its last sign of life is younger than what makes a silent thread count as gone.
+    await using cache = await open();
+    expect(await cache.get('tool', 1)).toBe('by a thread');
+  },
+);

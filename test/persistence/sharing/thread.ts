@@ -1,10 +1,10 @@
-/** A worker thread with a cache on a shared folder, until it is terminated. */
+/** A worker thread with a cache on a folder, until it is terminated. */
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { CacheManager } from '../../../src/index.js';
 
-const persistDir = workerData as string;
-const cache = await CacheManager.open({ persist: true, persistDir, mode: 'multi', flushOnExit: false });
+const { persistDir, mode } = workerData as { persistDir: string; mode: 'single' | 'multi' };
+const cache = await CacheManager.open({ persist: true, persistDir, mode, flushOnExit: false });
 cache.setSync('tool', 1, 'by a thread');
 await cache.flush();
 parentPort!.postMessage('open');
