@@ -7,9 +7,8 @@ import { type Clock, inBackground, systemClock, type Timer } from '../clock.js';
 import { CacheError, messageOf } from '../errors.js';
 import { CallDeadlines, type TimedCall } from './call-deadlines.js';
 import type { RedisArgument } from './redis-library.js';
-import { type Hearers, RedisNodes, type RedisPlace } from './redis-nodes.js';
+import { type Beat, type Hearers, RedisNodes, type RedisPlace } from './redis-nodes.js';
 import type { RedisScript } from './redis-script.js';
-import type { ServerTime } from './server-clock.js';
 import { held, within } from './within.js';
 
 /** Times in ms. */
@@ -32,8 +31,8 @@ export interface RedisLinkInit {
   /** Those that are run, loaded into each server. */
   readonly scripts: readonly RedisScript[];
   readonly onMessage: (message: Buffer, channel: Buffer) => void;
-  /** Hears at each heartbeat what time it is on the server of that index. Without it that is not asked for. */
-  readonly onTime?: (time: ServerTime, at: number) => void;
+  /** What the server of that index is asked at a heartbeat, if anything but whether it is alive. */
+  readonly beatOf?: (at: number) => Beat | undefined;
   /** Reads what has happened since the last time. Until it resolves nobody else may ask. */
   readonly onConnected: (session: LinkSession) => Promise<void>;
   /** The link is of no use from now on, until `onConnected` has resolved again. */
@@ -330,13 +329,16 @@ export class RedisLink {
 
   /** What was published before the answer has come before it, on the same connection. */
   async #ping(session: RedisNodes): Promise<void> {
-    const { onTime, times, clock } = this.#init;
+    const { beatOf, times, clock } = this.#init;
     const sentAt = clock.elapsed();
-    const hear = (time: number, at: number) => {
-      if (this.#session === session) onTime?.({ time, askedAt: sentAt }, at);
+    const ownBeatOf = (at: number) => {
+      const beat = beatOf?.(at);
+      if (beat === undefined) return undefined;
+      const hear = (reply: unknown) => this.#session === session && beat.hear(reply);
+      return { ...beat, hear };
     };
     try {
-      await session.ping(Math.max(longestSilenceMs, times.heartbeat), onTime && hear);
+      await session.ping(Math.max(longestSilenceMs, times.heartbeat), ownBeatOf);
       if (this.#session !== session) return;
       this.#contactAt = sentAt;
       this.#scheduleBeat(session);

@@ -44,6 +44,13 @@ export interface Hearers {
   failed(error: unknown): void;
 }
 
+/** What a server is asked at a heartbeat: a script about one key. */
+export interface Beat {
+  readonly script: RedisScript;
+  readonly key: string;
+  readonly hear: (reply: unknown) => void;
+}
+
 /** So many heartbeats may pass without a command. */
 const mostIdleBeats = 10;
 
@@ -125,6 +132,26 @@ class RedisNode {
       this.send(['PING'], false).catch(() => undefined);
     }
     this.#askedAtBeat = this.#asked;
+  }
+
+  /** Asks by the connection for messages: what was published before comes before the answer. */
+  async ping(beat: Beat | undefined): Promise<void> {
+    const { client } = this.messages;
+    if (beat === undefined) {
+      await client.sendCommand(['PING']);
+      return;
+    }
+    const { script, key, hear } = beat;
+    try {
+      const reply = await client.sendCommand(['EVALSHA', script.sha1, '1', key]).catch((error: unknown) => {
+        if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+        return client.sendCommand(['EVAL', script.text, '1', key]);
+      });
+      hear(reply);
+    } catch (error) {
+      // Half-way to another server it is neither here nor there.
+      if (!/^(?:ASK|TRYAGAIN) /.test(messageOf(error))) throw error;
+    }
   }
 
   get progress(): Progress {
@@ -238,16 +265,13 @@ export class RedisNodes {
   }
 
   /**
-   * Asks all whether they are alive; what was published before has come once that resolves.
-   * @param onTime hears what time it is there, in microseconds, as each of them answers: asked for if it is given
+   * Asks all whether they are alive; what was published before has come once that resolves. Rejects where one does not serve
+   * any more what it is asked about.
    */
-  async ping(timeoutMs: number, onTime?: (time: number, at: number) => void): Promise<void> {
-    const pings = this.#nodes.map(async (node, at) => {
+  async ping(timeoutMs: number, beatOf: (at: number) => Beat | undefined): Promise<void> {
+    const pings = this.#nodes.map((node, at) => {
       node.keepAlive();
-      const { client } = node.messages;
-      if (onTime === undefined) return await client.sendCommand(['PING']);
-      const [seconds, micros] = (await client.sendCommand(['TIME'])) as readonly unknown[];
-      return onTime(Number(seconds) * 1_000_000 + Number(micros), at);
+      return node.ping(beatOf(at));
     });
     await within(timeoutMs, Promise.all(pings));
   }

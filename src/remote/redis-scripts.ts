@@ -202,6 +202,13 @@ tell('m' .. time .. ARGV[5] .. ARGV[6])
 return {'marked', time .. ARGV[5]}
 `),
 
+  /** What each heartbeat asks. KEYS 1: the state. Tells the server's time, and where the log ends. */
+  beat: script(`
+local time = redis.call('TIME')
+local micros = string.format('%016.0f', time[1] * 1000000 + time[2])
+return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
+`),
+
   /**
    * What every connection begins with. KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be
    * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,

@@ -11,6 +11,7 @@ import { type ClockOffset, clockSlack, lastWriter, type Stamp } from '../stamp.j
 import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
+import { changeOf, compareIds } from './redis-log.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom, stampText } from './redis-value.js';
 import { ServerClock, type ServerTime } from './server-clock.js';
@@ -140,6 +141,22 @@ export class RedisSpace {
     const wasSetBack = this.#serverClock.hear(time);
     this.#init.onClock(this.#serverClock.offset());
     return wasSetBack;
+  }
+
+  /**
+   * Takes in where the log ends, by the connection that all messages up to there have come by: one may have been lost, or the log.
+   * @param known how far it was followed when that was asked
+   */
+  hearEnd(last: string, known: string): void {
+    if (this.#early !== undefined || this.#cursor === undefined) return;
+    if (last === '' || compareIds(last, known) < 0) {
+      this.#init.onLostTrack(
+        new CacheError('ERR_STORAGE', 'Redis was emptied, or has lost its newest changes'),
+      );
+    } else if (compareIds(last, this.#cursor.id) > 0) {
+      this.#early = [];
+      void this.#fillGap();
+    }
   }
 
   /**
@@ -318,24 +335,11 @@ export class RedisSpace {
   }
 }
 
-/** What a marker says was changed. */
-export function changeOf(marker: string, stamp: Stamp): RemoteChange {
-  const name = marker.slice(1);
-  if (marker.startsWith('t')) return { kind: 'tag', tag: name, stamp };
-  return { kind: 'method', method: marker === 'a' ? undefined : name, stamp };
-}
-
 /** What a script has answered with, as text. */
 export function texts(reply: unknown, length: number): string[] {
   if (!Array.isArray(reply) || reply.length < length)
     throw new CacheError('ERR_STORAGE', 'Expected a script in Redis to answer as it was written');
   return reply.map(String);
-}
-
-/** Places in the log: milliseconds and a number. */
-function compareIds(a: string, b: string): number {
-  const [[aMs = 0, aSeq = 0], [bMs = 0, bSeq = 0]] = [a.split('-').map(Number), b.split('-').map(Number)];
-  return aMs - bMs || aSeq - bSeq;
 }
 
 /** The arguments that a change carries: the caller's time and its writer. */

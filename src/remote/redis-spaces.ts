@@ -8,8 +8,10 @@ import { clockSlack, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
+import type { Beat } from './redis-nodes.js';
+import { redisScripts } from './redis-scripts.js';
 import type { RedisSpaceInit } from './redis-space.js';
-import { type Left, type Progress, RedisSpace } from './redis-space.js';
+import { type Left, type Progress, RedisSpace, texts } from './redis-space.js';
 import type { ServerTime } from './server-clock.js';
 
 /** The keys and first arguments of a script about one key. */
@@ -35,6 +37,7 @@ export class RedisSpaces {
   /** Whether a part has lost track while that is gathered, to be told once. */
   #isUnknown = false;
   #isGathering = false;
+  #beats = 0;
 
   constructor(init: Omit<RedisSpaceInit, 'markers' | 'tag'>, isCluster: boolean) {
     this.markers = new MarkerTable(init.maxMarkers);
@@ -127,13 +130,29 @@ export class RedisSpaces {
     }
   }
 
-  /** Takes in what time it is on a server. @param has whether it has a key */
-  hearTime(time: ServerTime, has: (key: string) => boolean): void {
+  /**
+   * What a server is asked at a heartbeat, about one of its parts after the other: one that does not serve them any more, as it
+   * was cut off from the others of its cluster, would else go on being heard.
+   * @param has whether it has a key
+   */
+  beatOf(has: (key: string) => boolean): Beat | undefined {
+    const spaces = this.#each().flatMap(([, space]) => (has(space.state) ? [space] : []));
+    const space = spaces[this.#beats++ % spaces.length];
+    if (space?.progress === undefined) return undefined;
+    const { id } = space.progress;
+    const askedAt = this.#init.clock.elapsed();
+    const hear = (reply: unknown) => {
+      const [time, last] = texts(reply, 2);
+      this.#hearTime({ time: Number(time), askedAt }, spaces);
+      space.hearEnd(last!, id);
+    };
+    return { script: redisScripts.beat, key: space.state, hear };
+  }
+
+  #hearTime(time: ServerTime, spaces: readonly RedisSpace[]): void {
     this.#isGathering = true;
-    for (const [, space] of this.#each()) {
-      // What was stamped before may be ahead, and would outlive what others change now.
-      if (has(space.state) && space.hearTime(time)) space.forget();
-    }
+    // What was stamped before may be ahead, and would outlive what others change now.
+    for (const space of spaces) if (space.hearTime(time)) space.forget();
     this.#tellUnknown();
   }
 

@@ -83,7 +83,7 @@ export class RedisTier implements RemoteTier {
       times: { timeout: remoteTimeout, heartbeat },
       ...{ clock: this.#sleep, locate, channels: this.#space.channels, scripts: Object.values(redisScripts) },
       onMessage: (message, channel) => this.#space.hear(message, channel),
-      onTime: (time, at) => this.#space.hearTime(time, (name) => this.#link.nodeOf(name) === at),
+      beatOf: (at) => this.#space.beatOf((name) => this.#link.nodeOf(name) === at),
       onConnected: async (session) => {
         await this.#followUp.resume();
         await this.#space.begin(session);

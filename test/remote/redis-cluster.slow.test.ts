@@ -283,6 +283,21 @@ describe('a slot that is half-way to another node', () => {
   });
 });
 
+it('trusts no node that does not serve its part any more, though it answers', async () => {
+  const cache = await machine({ prefix: 'apart', remoteTimeout: 500 });
+  for (const n of numbers) await cache.set('search', n, 'old');
+  await cache.flush();
+  const { slot, from } = await cluster.ownerOf('another');
+  // As one that the others have lost sight of: it takes the cluster for down, while they may serve what was its.
+  await from.command('CLUSTER', 'DELSLOTS', String(slot));
+  const found = () => cache.getMany('search', numbers);
+  await expect.poll(found).toEqual(numbers.map(() => undefined));
+  await from.command('CLUSTER', 'ADDSLOTS', String(slot));
+  await cluster.isWhole();
+  await expect.poll(isOpen(cache), { timeout: 30_000 }).toBe(true);
+  expect(await cache.getMany('search', numbers)).toEqual(numbers.map(() => 'old'));
+});
+
 it('answers from the tool while a node is gone, and agrees again once it is back', async () => {
   const short = { prefix: 'gone', remoteTimeout: 500 };
   const [one, other] = [await machine(short), await machine(short)];

@@ -69,20 +69,43 @@ it.each([
   await proxy.close();
 });
 
-it('reads from the log what no message has said', async () => {
-  const [far, near] = [await openMachine(server), await openMachine(server)];
+/** A deletion in the log of which no message tells. */
+async function deleteInSilence(cache: CacheManager, params: unknown): Promise<void> {
+  const stamp = `${String((Date.now() + 1_000) * 1_000).padStart(16, '0')}${'a'.repeat(16)}`;
+  const change = `d${stamp}${cache.key('search', params)}search`;
+  const reply = await server.command('XADD', 'toolstash:{all}:log', '*', 'c', change);
+  const [, id = ''] = reply.split('\r\n');
+  await server.command('HSET', 'toolstash:{all}:state', 'log', id);
+  await server.command('DEL', keyOf(cache, params));
+}
+
+it('reads from the log what no message has said, once the next one comes', async () => {
+  const rare = { heartbeat: '1h' } as const;
+  const [far, near] = [await openMachine(server, {}, rare), await openMachine(server)];
   await near.set('search', 1, 'old');
   await near.flush();
   expect(await far.get('search', 1)).toBe('old');
-  const stamp = `${String((Date.now() + 1_000) * 1_000).padStart(16, '0')}${'a'.repeat(16)}`;
-  const log = 'toolstash:{all}:log';
-  const reply = await server.command('XADD', log, '*', 'c', `d${stamp}${far.key('search', 1)}search`);
-  const [, id = ''] = reply.split('\r\n');
-  await server.command('HSET', 'toolstash:{all}:state', 'log', id);
-  await server.command('DEL', keyOf(far, 1));
+  await deleteInSilence(far, 1);
   expect(await far.get('search', 1)).toBe('old');
   await heard(far, near);
   expect(await far.get('search', 1)).toBeUndefined();
+});
+
+it('reads from the log what no message has said, at the next heartbeat', async () => {
+  const far = await openMachine(server);
+  await far.set('search', 1, 'old');
+  await far.flush();
+  await deleteInSilence(far, 1);
+  await expect.poll(() => far.get('search', 1)).toBeUndefined();
+  expect(far.stats().cacheErrors).toBe(0);
+});
+
+it('keeps nothing in memory when Redis was emptied, though nobody changes anything', async () => {
+  const far = await openMachine(server);
+  await far.set('search', 1, 'old');
+  await far.flush();
+  await server.command('FLUSHALL');
+  await expect.poll(() => far.get('search', 1)).toBeUndefined();
 });
 
 it('keeps nothing of a load without a lease whose key another machine has changed', async () => {

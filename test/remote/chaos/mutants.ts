@@ -51,7 +51,10 @@ export const mutants: readonly Mutant[] = [
         to: 'this.#cursor = { ...cursor, id }; this.#apply(payload);',
       },
     ],
-    directed: ['redis-guards.slow.test.ts', 'reads from the log what no message has said'],
+    directed: [
+      'redis-guards.slow.test.ts',
+      'reads from the log what no message has said, once the next one comes',
+    ],
   },
   {
     what: 'calls have no deadline',
