@@ -27,9 +27,12 @@ export const apart = [
   'test/value/codec.test.ts',
 ];
 
-/** Slow tests of servers and clients, which share modules; all but one, which mocks a module. */
-export const services =
-  'test/{frameworks,http,keyv,mcp,proxy,remote,session,source}/**/!(child-server).slow.test.ts';
+/** The same of the slow ones, and what weighs a heap of its own. */
+export const slowApart = [
+  'test/{guard,manager,store,value}/**/*.slow.test.ts',
+  'test/persistence/hostile/**/*.slow.test.ts',
+  'test/proxy/child-server.slow.test.ts',
+];
 
 export default defineConfig({
   resolve: {
@@ -80,18 +83,18 @@ export default defineConfig({
       },
       {
         extends: true,
-        // What takes long by its nature: other processes, and libraries to be installed.
-        test: { ...waiting, name: 'slow', include: [slow], exclude: [services, '**/node_modules/**'] },
+        // What takes long by its nature: other processes, servers, and libraries to be installed.
+        test: {
+          ...waiting,
+          name: 'slow',
+          include: [slow],
+          exclude: [...slowApart, '**/node_modules/**'],
+          isolate: false,
+        },
       },
       {
         extends: true,
-        test: {
-          ...waiting,
-          name: 'slow-services',
-          include: [services],
-          exclude: ['**/node_modules/**'],
-          isolate: false,
-        },
+        test: { ...waiting, name: 'slow-apart', include: slowApart, exclude: ['**/node_modules/**'] },
       },
       {
         extends: true,
