@@ -1,6 +1,5 @@
 /** A store for the cache interceptor of undici: what programs fetch themselves lies in a cache of ours. */
 
-import type { Readable } from 'node:stream';
 import { Writable } from 'node:stream';
 import type { CacheManager, LoadOptions, MethodCache } from '../index.js';
 import { hasMethods, integer, objectOf, refuseUnknown, text } from '../option-checks.js';
@@ -62,8 +61,8 @@ export interface UndiciCacheValue {
 export interface UndiciCacheResult extends UndiciCacheValue {
   /** The directives of its `Cache-Control`. */
   cacheControlDirectives: object;
-  /** All of it. */
-  body?: Readable | Buffer | string;
+  /** All of it, in pieces. */
+  body?: readonly Buffer[];
 }
 
 /** A store as `interceptors.cache({ store })` of undici 7 and 8 takes it. */
@@ -126,7 +125,8 @@ class ResponseStore implements UndiciStore {
     return {
       ...value,
       cacheControlDirectives,
-      body: Buffer.from(body.buffer, body.byteOffset, body.byteLength),
+      // In a list: undici writes what it iterates over back to a store after a 304, and a Buffer's are numbers.
+      body: body.byteLength === 0 ? [] : [Buffer.from(body.buffer, body.byteOffset, body.byteLength)],
     };
   }
 

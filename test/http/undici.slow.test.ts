@@ -143,6 +143,21 @@ it.each(versions)('answers the requests of %s, and shares them', async (version)
   await Promise.all(agents.map((agent) => agent.close()));
 });
 
+it.each(versions)('is refreshed by %s where the server says that nothing has changed', async (version) => {
+  const undici = load(version) as Undici;
+  const port = await listen((_, response) => {
+    response.writeHead(304, { 'cache-control': 'max-age=60', etag: '"a"' }).end();
+  });
+  const at = { ...key('/a'), origin: `http://127.0.0.1:${port}` };
+  const directives = { 'max-age': 1, 'stale-while-revalidate': 60 };
+  write(at, headOf({ staleAt: Date.now() - 1000, etag: '"a"', cacheControlDirectives: directives }), 'same');
+  const dispatcher = new undici.Agent().compose(undici.interceptors.cache({ store }));
+  expect(await (await undici.request(`${at.origin}/a`, { dispatcher })).body.text()).toBe('same');
+  await expect.poll(async () => ((await store.get(at))?.staleAt ?? 0) > Date.now()).toBe(true);
+  expect((await found(at))?.body).toBe('same');
+  await dispatcher.close();
+});
+
 it('keeps what undici stored in a folder', async () => {
   const { mkdtemp, rm } = await import('node:fs/promises');
   const { tmpdir } = await import('node:os');
