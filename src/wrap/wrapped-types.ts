@@ -22,14 +22,26 @@ export type Callable = (this: unknown, ...args: readonly unknown[]) => unknown;
 /** Any function that returns a promise. */
 export type AsyncFunction = (this: never, ...args: never) => Promise<unknown>;
 
-/** The parameters and the result of each overload: of up to four, beyond that of the last four. */
+/** The parameters and the result of each overload: of up to eight, beyond that of the last eight. */
 type Overloads<F> = F extends {
   (this: never, ...args: infer A1): infer R1;
   (this: never, ...args: infer A2): infer R2;
   (this: never, ...args: infer A3): infer R3;
   (this: never, ...args: infer A4): infer R4;
+  (this: never, ...args: infer A5): infer R5;
+  (this: never, ...args: infer A6): infer R6;
+  (this: never, ...args: infer A7): infer R7;
+  (this: never, ...args: infer A8): infer R8;
 }
-  ? [args: A1, result: R1] | [args: A2, result: R2] | [args: A3, result: R3] | [args: A4, result: R4]
+  ?
+      | [args: A1, result: R1]
+      | [args: A2, result: R2]
+      | [args: A3, result: R3]
+      | [args: A4, result: R4]
+      | [args: A5, result: R5]
+      | [args: A6, result: R6]
+      | [args: A7, result: R7]
+      | [args: A8, result: R8]
   : never;
 
 /** The arguments that a function takes, by any of its overloads. */

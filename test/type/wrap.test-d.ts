@@ -192,6 +192,24 @@ expectTypeOf(either.refresh('a')).toEqualTypeOf<Promise<string>>();
 either.key(true);
 cache.wrap(overloaded, { key: (id) => (typeof id === 'number' ? id.toFixed() : id.trim()) });
 cache.wrap(echo).key({ a: 1 });
+interface Eight {
+  (kind: 'a'): Promise<1>;
+  (kind: 'b'): Promise<2>;
+  (kind: 'c'): Promise<3>;
+  (kind: 'd'): Promise<4>;
+  (kind: 'e'): Promise<5>;
+  (kind: 'f'): Promise<6>;
+  (kind: 'g'): Promise<7>;
+  (kind: 'h'): Promise<8>;
+}
+declare const eight: Eight;
+const anyOfEight = cache.wrap(eight);
+anyOfEight.key('a');
+void anyOfEight.invalidate('d');
+expectTypeOf(anyOfEight.refresh('a')).toEqualTypeOf<Promise<1>>();
+expectTypeOf(anyOfEight.refresh('h')).toEqualTypeOf<Promise<8>>();
+// @ts-expect-error none of the eight
+anyOfEight.key('i');
 declare function parseEither(text: string): number;
 declare function parseEither(bytes: Uint8Array): string;
 const parsed = cache.wrapSync(parseEither);
