@@ -91,7 +91,7 @@ export async function runRounds(request: RoundsRequest): Promise<RoundsOutcome> 
     await Promise.all(all.map((each) => each.next('ready')));
     const merges = () => consolidator.of('consolidated').filter(([, merged]) => Number(merged) > 0).length;
     const areAtWork = () => writers.every((each) => each.of('acknowledged').length >= 10);
-    await until(() => areAtWork() && merges() >= 2, longestWait);
+    await until(() => areAtWork() && merges() >= 2, 2 * longestWait);
     await wait(chance(0));
     // One stalls at a random moment, past every limit at times, and goes on while others work.
     const stalled = all[chance(1) % all.length]!;
