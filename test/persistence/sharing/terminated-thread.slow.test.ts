@@ -57,6 +57,7 @@ it('gives the folder to who wants it alone once the thread was terminated, and n
   ]);
 });
 
+// Elsewhere no system tells of threads: there the test before this one says how it goes.
 it.skipIf(!existsSync('/proc/thread-self')).each([
   ['single', 'single'],
   ['single', 'multi'],
