@@ -1,6 +1,6 @@
 /** Worker threads that share a folder: one that is terminated leaves no place behind for long, one that lives keeps it. */
 
-import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -32,12 +32,19 @@ async function share(name: string, mode = 'multi'): Promise<{ persistDir: string
   return { persistDir, worker };
 }
 
-/** As if the last sign of life had been given six seconds ago. */
+/** As if the last sign of life had been given six seconds ago, by a system that doesn't tell of threads. */
 function passSeconds(persistDir: string): void {
   const presence = join(persistDir, '.presence');
   const then = new Date(Date.now() - 6_000);
-  for (const name of readdirSync(presence))
-    if (name.endsWith('.lock')) utimesSync(join(presence, name), then, then);
+  for (const name of readdirSync(presence)) {
+    const path = join(presence, name);
+    if (name.endsWith('.lock')) utimesSync(path, then, then);
+    else {
+      const { task: _, ...note } = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+      expect(note).toMatchObject({ pid: process.pid });
+      writeFileSync(path, JSON.stringify(note));
+    }
+  }
 }
 
 it('gives the folder to who wants it alone once the thread was terminated, and not before', async () => {
