@@ -2,7 +2,7 @@
 
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
 import { type Capture, type Captured, isServerError } from './exchange.js';
-import { setGivenHeaders } from './node-head.js';
+import { orAsBefore, setGivenHeaders } from './node-head.js';
 import { joined, type ResponseHead, type Storage } from './storable.js';
 import { etagOf, isNotModified, type StoredResponse } from './stored-response.js';
 
@@ -54,15 +54,26 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
   let head: ResponseHead;
   let storage: Storage | undefined;
 
-  response.once('close', () => {
-    if (!response.writableFinished) give({ why: 'aborted' });
-  });
+  // Also where it was written in some other way, as on the stream of HTTP/2 or on the socket.
+  response.once('close', () => give({ why: 'aborted' }));
 
   function give(captured: Captured): void {
     storage = undefined;
     chunks.length = 0;
     if (mode === 'store') mode = isUnmodified ? 'empty' : 'pass';
     resolve(captured);
+  }
+
+  /** Writes what may be the head. Where Node refuses it an error page comes next, which is another response. */
+  function writeOrBeginAnew<T>(write: () => T): T {
+    return orAsBefore(response, write, () => {
+      mode = 'head';
+      storage = undefined;
+      chunks.length = 0;
+      size = 0;
+      isUnmodified = false;
+      isEnding = false;
+    });
   }
 
   /** Decides on the response by its head. `body` is all of it where that is known. */
@@ -132,7 +143,7 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
       if (mode === 'replace' || mode === 'empty' || isUnmodified) return response;
       return own.writeHead.call(response, status, ...rest);
     }
-    begin(status, setGivenHeaders(response, rest), undefined);
+    writeOrBeginAnew(() => begin(status, setGivenHeaders(response, rest), undefined));
     return response;
   }) as typeof response.writeHead;
 
@@ -141,7 +152,7 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     if (isEnding) return own.write.call(response, chunk, ...rest);
     const [bytes, done] = bytesOf(chunk, rest);
     if (mode === 'head' && bytes !== undefined)
-      begin(response.statusCode, response.statusMessage || undefined, undefined);
+      writeOrBeginAnew(() => begin(response.statusCode, response.statusMessage || undefined, undefined));
     if (mode === 'replace' || mode === 'empty') return discard(done);
     if (mode !== 'store' || bytes === undefined) return own.write.call(response, chunk, ...rest);
     keep(bytes);
@@ -150,7 +161,9 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     return (mode as Mode) === 'store' ? true : hasRoom;
   }) as typeof response.write;
 
-  response.end = ((...args: unknown[]) => {
+  response.end = ((...args: unknown[]) => writeOrBeginAnew(() => end(args))) as typeof response.end;
+
+  function end(args: unknown[]): ServerResponse {
     const [chunk, ...rest] = typeof args[0] === 'function' ? [undefined, args[0]] : args;
     const [bytes, done] = bytesOf(chunk, rest);
     if (mode === 'head' && !response.headersSent) {
@@ -166,7 +179,7 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     // What saves a session ends the response later.
     else response.once('finish', () => finish(isCut));
     return ended;
-  }) as typeof response.end;
+  }
 
   function discard(done: Done): true {
     if (done !== undefined) queueMicrotask(done);

@@ -5,17 +5,48 @@ import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'no
 type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[] | undefined;
 type LooseHead = (status: number, ...rest: unknown[]) => ServerResponse;
 
-/** Calls `decide` once, right before the head of a response is written, with all its headers set on the response. */
+/**
+ * Calls `decide` right before the head of a response is written, with all its headers set on the response: once, or again
+ * where Node has refused the head and an error's comes in its place.
+ */
 export function onResponseHead(response: ServerResponse, decide: (status: number) => void): void {
   const original = response.writeHead as LooseHead;
   let isDecided = false;
   response.writeHead = ((status: number, ...rest: unknown[]) => {
     if (isDecided || response.headersSent) return original.call(response, status, ...rest);
-    isDecided = true;
-    const message = setGivenHeaders(response, rest);
-    decide(status);
-    return message === undefined ? original.call(response, status) : original.call(response, status, message);
+    const write = () => {
+      isDecided = true;
+      const message = setGivenHeaders(response, rest);
+      decide(status);
+      return message === undefined
+        ? original.call(response, status)
+        : original.call(response, status, message);
+    };
+    return orAsBefore(response, write, () => {
+      isDecided = false;
+    });
   }) as typeof response.writeHead;
+}
+
+/**
+ * Does something that writes a head. Where Node refuses that, as for a character that no header can have, its headers are
+ * taken back, and `undo` is called: they were not for the error page that comes next.
+ */
+export function orAsBefore<T>(response: ServerResponse, write: () => T, undo: () => void): T {
+  if (response.headersSent) return write();
+  const { statusCode } = response;
+  const before = response.getHeaders();
+  try {
+    return write();
+  } catch (error) {
+    if (!response.headersSent) {
+      response.statusCode = statusCode;
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      for (const name in before) response.setHeader(name, before[name] as string);
+      undo();
+    }
+    throw error;
+  }
 }
 
 /**
