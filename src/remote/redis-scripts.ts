@@ -44,6 +44,17 @@ const sameEpoch = `
 if redis.call('HGET', KEYS[2], 'epoch') ~= ARGV[1] then return {'epoch'} end
 `;
 
+/**
+ * Of what a replica holds nobody knows how old it is, and it tells of no change. It refuses to write, also where nothing is to be
+ * taken out; what else keeps a server from that is no matter here.
+ */
+const refuseReplica = (state: string) => `
+local refusal = redis.pcall('HDEL', ${state}, '')
+if type(refusal) == 'table' and string.find(refusal.err or '', 'READONLY', 1, true) then
+  return redis.error_reply('READONLY It is a replica')
+end
+`;
+
 /** The stamp of a change: the server's time, what the caller says, and above what is stored. */
 const changeStamp = `
 local head = headOf(KEYS[1])
@@ -203,20 +214,23 @@ return {'marked', time .. ARGV[5]}
 `),
 
   /** What each heartbeat asks. KEYS 1: the state. Tells the server's time, and where the log ends. */
-  beat: script(`
+  beat: script(`${refuseReplica('KEYS[1]')}
 local time = redis.call('TIME')
 local micros = string.format('%016.0f', time[1] * 1000000 + time[2])
 return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
 `),
 
   /**
-   * What every connection begins with. KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be
-   * trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
+   * What every connection begins with. A log that goes back to before the place that is known, and has not that place itself,
+   * is another: the server was given what it, or another one, held before.
+   *
+   * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
    * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
    * server's run, if it is known. The last of the reply: for how many microseconds this run has been met, where no epoch has
    * begun in it, and the newest time of a change.
    */
   hello: script(`${common}
+if ARGV[9] ~= '1' then ${refuseReplica('KEYS[2]')} end
 local epoch = redis.call('HGET', KEYS[2], 'epoch')
 local last = redis.call('HGET', KEYS[2], 'log')
 local isWhole = epoch and last
@@ -227,7 +241,7 @@ end
 local history = 'other'
 if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   if #redis.call('XRANGE', KEYS[3], ARGV[5], ARGV[5], 'COUNT', 1) > 0 then history = 'whole'
-  elseif ARGV[6] == '1' then isWhole = false
+  elseif ARGV[6] == '1' or #redis.call('XRANGE', KEYS[3], '-', ARGV[5], 'COUNT', 1) > 0 then isWhole = false
   else history = 'trimmed' end
 end
 if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', '', '', '0'} end

@@ -1,0 +1,52 @@
+/** Servers that take each other's place while machines keep their connections. */
+
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { closeMachines, isOpen, openMachine } from '../helper/redis-caches.js';
+import { RedisServer, stopServers } from '../helper/redis-server.js';
+
+afterEach(closeMachines);
+afterAll(stopServers);
+
+const follow = async (one: RedisServer, other: RedisServer) => {
+  await one.command('REPLICAOF', '127.0.0.1', String(other.port));
+  await expect.poll(() => one.command('INFO', 'replication')).toContain('master_link_status:up');
+};
+
+it('leaves a server that has become a replica, also where all that is asked for is there', async () => {
+  const [server, next] = [await RedisServer.start(), await RedisServer.start()];
+  const far = await openMachine(server, { maxSize: 1 });
+  for (const n of [1, 2]) await far.set('search', n, 'old');
+  await far.flush();
+  await follow(next, server);
+  await next.command('REPLICAOF', 'NO', 'ONE');
+  // Nobody is there from whom it would hear of what is changed.
+  await server.command('REPLICAOF', '127.0.0.1', '1');
+  const near = await openMachine(next);
+  await near.clear('search');
+  await near.flush();
+  await expect.poll(() => far.getMany('search', [1, 2])).toEqual([undefined, undefined]);
+  await expect.poll(() => far.open().catch((error: Error) => error.message)).toMatch(/READONLY/);
+  // It is no use to come again, either.
+  expect(await far.getMany('search', [1, 2])).toEqual([undefined, undefined]);
+});
+
+it('trusts nothing of a server that was given what another had before', async () => {
+  const [server, before] = [await RedisServer.start(), await RedisServer.start()];
+  const [one, other] = [await openMachine(server), await openMachine(server)];
+  for (const n of [1, 2]) await one.set('search', n, 'old');
+  await one.flush();
+  await follow(before, server);
+  await before.command('REPLICAOF', 'NO', 'ONE');
+  await other.delete('search', 1);
+  await other.set('search', 2, 'new');
+  await other.flush();
+  await expect.poll(() => one.getMany('search', [1, 2])).toEqual([undefined, 'new']);
+  await follow(server, before);
+  await server.command('REPLICAOF', 'NO', 'ONE');
+  for (const cache of [one, other]) {
+    // It has found out when what it held does not count any more.
+    await expect.poll(() => cache.getMany('search', [1, 2])).toEqual([undefined, undefined]);
+    await expect.poll(isOpen(cache)).toBe(true);
+    expect(await cache.getMany('search', [1, 2])).toEqual([undefined, undefined]);
+  }
+});
