@@ -111,7 +111,7 @@ describe('the examples', () => {
   });
 
   it('and the agents above compile, with the types of the frameworks', async () => {
-    const tsc = fileURLToPath(new URL('../../node_modules/typescript/bin/tsc', import.meta.url));
+    const tsc = fileURLToPath(new URL('../../node_modules/typescript-7/bin/tsc', import.meta.url));
     const project = fileURLToPath(new URL('.', import.meta.url));
     const compiled = promisify(execFile)(process.execPath, [tsc, '--noEmit', '-p', project]);
     await expect(compiled.catch(({ stdout }) => ({ stdout }))).resolves.toMatchObject({ stdout: '' });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { attempt, withConsumer } from './consumer.mjs';
 
-/** The oldest that is supported, the last of its line, and what the project itself is compiled with. */
-const versions = ['5.4.5', '5.9.3', '6.0.3'];
+/** The oldest that is supported, the last of each line, and what the project itself is checked with. */
+const versions = ['5.4.5', '5.9.3', '6.0.3', '7.0.2'];
 const others = ['expect-type@1.4.0', '@types/node@20.19.43'];
 /** What declarations of subpaths take types from. */
 const { devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -22,7 +22,7 @@ const compilers = versions.map((version) => `typescript-${version}@npm:typescrip
 await withConsumer([...others, ...peers, ...compilers], (folder) => {
   writeProject(folder, 'standard', /\.test-d\.ts$/, {});
   writeProject(folder, 'legacy', /^decorators\.test-d\.ts$/, { experimentalDecorators: true });
-  // As many programs are still set up. TypeScript 6 warns of it, and 7 will not have it.
+  // As many programs are still set up. TypeScript 6 warns of it, and 7 does not have it.
   writeProject(folder, 'node10', /^options\.test-d\.ts$/, { module: 'CommonJS', moduleResolution: 'node10' });
   // As `tsc --init` has set up many: an old library, without the types of Node.
   writeProject(folder, 'bare', /^bare\.test-d\.ts$/, {
@@ -31,9 +31,10 @@ await withConsumer([...others, ...peers, ...compilers], (folder) => {
     types: [],
     skipLibCheck: true,
   });
+  const everywhere = ['standard', 'legacy', 'bare'];
   const failures = [];
   for (const version of versions) {
-    for (const project of ['standard', 'legacy', 'bare', ...(version.startsWith('6') ? [] : ['node10'])]) {
+    for (const project of version < '6' ? [...everywhere, 'node10'] : everywhere) {
       const compiler = join(folder, 'node_modules', `typescript-${version}`, 'bin', 'tsc');
       const { status, output } = attempt(process.execPath, [compiler, '-p', project], { cwd: folder });
       // Without `skipLibCheck` the compiler says all that it would say with it, and what it finds in declarations.
