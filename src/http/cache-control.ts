@@ -1,36 +1,11 @@
 /** `Cache-Control` and its relatives on responses, by path, method and status. */
 
 import { InvalidOptionError } from '../errors.js';
-import { functionOf, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import { shown, text } from '../option-checks.js';
+import { type CacheControlRule, rulesOf } from './cache-control-rules.js';
 import { type FetchHandler, type HonoContext, type HonoMiddleware, pathOf } from './fetch-types.js';
 import { onResponseHead } from './node-head.js';
 import type { NodeMiddleware } from './node-types.js';
-
-/** What a rule is asked about. */
-export interface ResponseFacts {
-  /** The path as the client sent it, without the query. */
-  readonly path: string;
-  /** `'GET'`, in upper case. */
-  readonly method: string;
-  /** The status of the response. */
-  readonly status: number;
-}
-
-/** Headers for some responses. */
-export interface CacheControlRule {
-  /**
-   * Which paths: `'/assets/'` is everything in that folder, `'/index.html'` that path alone, a pattern or a function
-   * anything. A path with `..`, `.`, backslashes or encoded slashes is in no folder: who serves it may read it otherwise.
-   * @default every path
-   */
-  readonly path?: string | RegExp | ((path: string) => boolean) | undefined;
-  /** Which methods. @default every method */
-  readonly methods?: readonly string[] | undefined;
-  /** Which statuses: `'success'` is 200 to 299 and 304. @default every status */
-  readonly status?: 'success' | readonly number[] | ((status: number) => boolean) | undefined;
-  /** The headers that such a response gets. */
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /** Sets headers on the responses of a Node server, a Fetch-style handler or a Hono app. */
 export interface CacheControlPolicy extends NodeMiddleware {
@@ -73,7 +48,7 @@ export function assetRules(folder = '/assets/'): readonly CacheControlRule[] {
 
 /**
  * Sets the headers of the first rule that fits, when a response begins. A route's own `Cache-Control` or `Expires` wins:
- * such a response is left as it is.
+ * such a response is left as it is. One that sets a cookie is its client's alone: no rule fits that lets others keep it.
  *
  * @param rules tried in their order
  * @default rules assetRules()
@@ -83,15 +58,15 @@ export function assetRules(folder = '/assets/'): readonly CacheControlRule[] {
  * app.use(cacheControl(assetRules('/static/')));
  */
 export function cacheControl(rules: readonly CacheControlRule[] = assetRules()): CacheControlPolicy {
-  const checked = checkedRules(rules);
-  const headersFor = (facts: ResponseFacts) => checked.find((rule) => fits(rule, facts))?.headers;
+  const headersFor = rulesOf(rules);
 
   const middleware: NodeMiddleware = (request, response, next) => {
     const path = pathOf(request.originalUrl ?? request.url ?? '/');
     const method = request.method ?? 'GET';
     onResponseHead(response, (status) => {
       if (response.hasHeader('cache-control') || response.hasHeader('expires')) return;
-      const headers = headersFor({ path, method, status });
+      const setsCookie = response.hasHeader('set-cookie');
+      const headers = headersFor({ path, method, status, setsCookie });
       for (const name in headers) response.setHeader(name, headers[name] as string);
     });
     return next();
@@ -101,7 +76,8 @@ export function cacheControl(rules: readonly CacheControlRule[] = assetRules()):
     // Not a response that a `Response` can be made of: an upgrade, a network error.
     if (response.status < 200 || own.has('cache-control') || own.has('expires')) return response;
     const { method, url } = request;
-    const headers = headersFor({ path: pathOf(url), method, status: response.status });
+    const setsCookie = own.has('set-cookie');
+    const headers = headersFor({ path: pathOf(url), method, status: response.status, setsCookie });
     if (headers === undefined) return response;
     const changed = new Response(response.body, response);
     for (const name in headers) changed.headers.set(name, headers[name] as string);
@@ -123,59 +99,4 @@ export function cacheControl(rules: readonly CacheControlRule[] = assetRules()):
       return undefined;
     },
   });
-}
-
-const fields = ['path', 'methods', 'status', 'headers'];
-
-function checkedRules(rules: readonly CacheControlRule[]): readonly CacheControlRule[] {
-  if (!Array.isArray(rules)) {
-    throw new InvalidOptionError(`Expected \`rules\` to be a list of rules, got ${shown(rules)}`);
-  }
-  return rules.map((rule: CacheControlRule, at) => {
-    const name = `rules[${at}]`;
-    refuseUnknown(objectOf(rule, name, 'a rule, as `{ path, headers }`'), fields, {
-      of: name,
-      noun: 'field',
-    });
-    const { path, methods, status, headers } = rule;
-    if (typeof path === 'string' && !path.startsWith('/')) {
-      throw new InvalidOptionError(`Expected \`${name}.path\` to begin with \`/\`, got ${shown(path)}`);
-    }
-    if (path !== undefined && typeof path !== 'string' && !(path instanceof RegExp))
-      functionOf(path, `${name}.path`);
-    if (methods !== undefined && !Array.isArray(methods)) {
-      throw new InvalidOptionError(
-        `Expected \`${name}.methods\` to be a list as \`['GET']\`, got ${shown(methods)}`,
-      );
-    }
-    if (status !== undefined && status !== 'success' && !Array.isArray(status))
-      functionOf(status, `${name}.status`);
-    for (const [header, value] of Object.entries(objectOf(headers, `${name}.headers`))) {
-      // Told now, and not to the first client.
-      new Headers([[header, text(value, `${name}.headers.${header}`)]]);
-    }
-    return { ...rule, ...(methods && { methods: methods.map((each: string) => each.toUpperCase()) }) };
-  });
-}
-
-function fits({ path, methods, status }: CacheControlRule, facts: ResponseFacts): boolean {
-  if (methods !== undefined && !methods.includes(facts.method)) return false;
-  if (status !== undefined && !fitsStatus(status, facts.status)) return false;
-  if (path === undefined) return true;
-  if (typeof path === 'function') return path(facts.path);
-  // A pattern with the flag `g` begins where it left off.
-  if (path instanceof RegExp) return facts.path.search(path) >= 0;
-  return path.endsWith('/') ? isWithin(path, facts.path) : facts.path === path;
-}
-
-function fitsStatus(wanted: NonNullable<CacheControlRule['status']>, status: number): boolean {
-  if (wanted === 'success') return (status >= 200 && status < 300) || status === 304;
-  return typeof wanted === 'function' ? wanted(status) : wanted.includes(status);
-}
-
-/** Whether a path lies in a folder, however its server reads it. */
-function isWithin(folder: string, path: string): boolean {
-  if (!path.startsWith(folder)) return false;
-  const rest = path.slice(folder.length);
-  return !/(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|\\|%2f|%5c|%25|%00/i.test(rest);
 }

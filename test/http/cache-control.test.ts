@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { assetRules, type CacheControlRule, cacheControl } from '../../src/http/index.js';
+import { settle } from '../helper/gate.js';
 import { askServer, closeSites, listen } from './site.js';
 
 afterEach(closeSites);
@@ -63,6 +64,9 @@ describe.each([
     ['a path that leads out by code in code', { path: '/assets/%252e%252e/account' }],
     ['a path that leads out by an encoded slash', { path: '/assets/..%2faccount' }],
     ['a path that leads out by an encoded backslash', { path: '/assets/..%5caccount' }],
+    ['a path that leads out by a parameter', { path: '/assets/..;a/account' }],
+    ['a path that leads out by a control character', { path: '/assets/.%09./account' }],
+    ['an asset that comes with a cookie', { path: '/assets/app.js', own: { 'set-cookie': 'id=1' } }],
   ])('lets nobody keep %s', async (_, asked) => {
     const headers = await headersOf(asked);
     expect(headers).toMatchObject({ 'cache-control': none, pragma: 'no-cache', expires: '0' });
@@ -102,6 +106,46 @@ describe.each([
     expect(await control({ path: `/${'a'.repeat(20)}`, method: 'POST' })).toBeUndefined();
     expect(await control({ path: '/static/a' })).toBe(long);
   });
+
+  const hidden: readonly CacheControlRule[] = [
+    { path: '/mine/', headers: { 'Cache-Control': 'no-store' } },
+    { path: '/me', headers: { 'Cache-Control': 'private' } },
+    { headers: { 'Cache-Control': 'public' } },
+  ];
+  it.each([
+    ...['/mine/a', '/mine/%2e/a', '/mine/a%2fb', '/mine/100%25', '/%6dine/a', '/x/..%2fmine/a', '/MINE/a'],
+    ...['//mine/a', '/x//mine/a', '/mine', '/mine/..;/a', '/me', '/me/', '/ME', '/%6de', '/me;a=b'],
+  ])('lets nobody keep %s, which may be read as what a rule forbids to keep', async (path) => {
+    expect((await headersOf({ path }, hidden))['cache-control']).toMatch(/^(?:no-store|private)$/);
+  });
+
+  it('lets others keep what no rule can have meant', async () => {
+    for (const path of ['/', '/a', '/a%20b', '/min', '/mines/a', '/a/mine/b', '/meet', '/%C3%A4'])
+      expect((await headersOf({ path }, hidden))['cache-control']).toBe('public');
+  });
+
+  it('takes a function that fails, or answers late, for the one that lets less be kept', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error) => warnings.push(warning.message);
+    process.on('warning', note);
+    const failing = () => {
+      throw new Error('broken');
+    };
+    const late = (async () => true) as never;
+    const rules: readonly CacheControlRule[] = [
+      { path: failing, headers: { 'Cache-Control': 'public' } },
+      { path: late, headers: { 'Cache-Control': 'max-age=5' } },
+      { status: failing, headers: { 'Cache-Control': 'private' } },
+    ];
+    for (let time = 0; time < 2; time++)
+      expect((await headersOf({ path: '/' }, rules))['cache-control']).toBe('private');
+    await settle();
+    process.off('warning', note);
+    expect(warnings).toEqual([
+      '`rules[0].path` of cacheControl failed: broken',
+      expect.stringMatching(/^`rules\[1\].path` of cacheControl failed: .* got a promise/),
+    ]);
+  });
 });
 
 it('leaves what was answered by an upgrade or in pieces as it is', async () => {
@@ -128,6 +172,14 @@ it.each<[unknown, RegExp]>([
   [[{ headers: { 'x y': 'z' } }], /x y/],
   [[{ path: '/' }], /Expected `rules\[0\].headers` to be an object, got `undefined`/],
   [[{ methods: 'GET', headers: {} }], /Expected `rules\[0\].methods` to be a list/],
+  [[{ methods: [], headers: {} }], /Expected `rules\[0\].methods` to be a list/],
+  [[{ methods: [5], headers: {} }], /Expected `rules\[0\].methods\[0\]` to be a string, got `5`/],
+  [[{ methods: ['GET HEAD'], headers: {} }], /to be a method of HTTP, got `'GET HEAD'`/],
+  [[{ status: [], headers: {} }], /Expected `rules\[0\].status` to be a list/],
+  [[{ status: ['200'], headers: {} }], /Expected `rules\[0\].status\[0\]` to be an integer from 100 to 999/],
+  [[{ path: '/a?b', headers: {} }], /Expected `rules\[0\].path` to be a path as clients send it/],
+  [[{ path: '/ä/', headers: {} }], /Expected `rules\[0\].path` to be a path as clients send it/],
+  [[{ headers: new Map([['a', 'b']]) }], /Expected `rules\[0\].headers` to be an object of names and values/],
   [[{ paths: '/', headers: {} }], /Unknown field `paths` of rules\[0\]: did you mean `path`\?/],
 ])('refuses the rules %o', (rules, message) => {
   expect(() => cacheControl(rules as never)).toThrow(message);
