@@ -7,76 +7,26 @@
  * that is killed at any step leaves nothing old.
  */
 
-import { type Clock, systemClock } from '../clock.js';
-import { type Duration, parseDuration, positiveDuration } from '../duration.js';
+import type { Clock } from '../clock.js';
+import { parseDuration, positiveDuration } from '../duration.js';
 import { CacheError } from '../errors.js';
+import { resolveClock } from '../implementations.js';
 import type { CacheManager, LoaderContext, LoadOptions } from '../index.js';
 import { nodeCrypto } from '../node-crypto.js';
-import { functionOf, hasMethods, missing, objectOf, oneOf, refuseUnknown, text } from '../option-checks.js';
-import { isSealed, SecretBox, type SecretFields } from './secret-fields.js';
-
-/** How records are read, written and cached. */
-export interface CacheAsideOptions<Id, Record> {
-  /** Where records are cached. */
-  readonly cache: CacheManager;
-  /** The method that records are cached under: one for each kind of record. */
-  readonly method: string;
-  /** Reads a record; `undefined` or `null` where there is none. */
-  readonly load: (id: Id, signal: AbortSignal) => Promise<Record | undefined | null>;
-  /** Writes a record. */
-  readonly store?: ((id: Id, record: Record) => Promise<unknown>) | undefined;
-  /** Deletes a record. */
-  readonly remove?: ((id: Id) => Promise<unknown>) | undefined;
-  /**
-   * How long a record is cached.
-   * @default '5m'
-   */
-  readonly ttl?: Duration | undefined;
-  /**
-   * How long it is remembered that there is no such record.
-   * @default '30s'
-   */
-  readonly negativeTtl?: Duration | undefined;
-  /**
-   * What becomes of an updated record: `'around'`, the next reader loads it; `'through'`, it is cached at once.
-   * @default 'around'
-   */
-  readonly write?: 'around' | 'through' | undefined;
-  /**
-   * How long an update may take: until then nothing that is loaded meanwhile is cached, also if its process dies.
-   * @default '30s'
-   */
-  readonly tokenTtl?: Duration | undefined;
-  /**
-   * How long after an update nothing is cached, for replicas that lag behind.
-   * @default 0
-   */
-  readonly settle?: Duration | undefined;
-  /**
-   * How long an update waits for the cache to be on disk and in Redis, before it goes on without.
-   * @default '1s'
-   */
-  readonly flushTimeout?: Duration | undefined;
-  /** Fields that are encrypted wherever the cache has them. */
-  readonly secrets?: SecretFields | undefined;
-  /**
-   * Where time comes from.
-   * @default the system's clock
-   */
-  readonly clock?: Clock | undefined;
-}
-
-/** Records behind a cache. */
-export interface CacheAside<Id, Record> {
-  /** The record, `undefined` where there is none. Concurrent reads share one. Rejects with what `load` throws. */
-  get(id: Id): Promise<Record | undefined>;
-  /** Writes the record; from when it resolves, no `get` in this process has an older one. Rejects with what `store` throws. @throws InvalidOptionError without one */
-  update(id: Id, record: Record): Promise<void>;
-  /** Deletes the record, as `update` writes it. */
-  remove(id: Id): Promise<void>;
-  /** Lets go of what is cached: the record was changed elsewhere. */
-  invalidate(id: Id): Promise<void>;
-}
+import {
+  functionOf,
+  given,
+  hasMethods,
+  missing,
+  objectOf,
+  oneOf,
+  refuseUnknown,
+  text,
+} from '../option-checks.js';
+import type { CacheAside, CacheAsideOptions } from './cache-aside-options.js';
+import { orNone } from './or-none.js';
+import { isSealed, type SealedRecord, SecretBox } from './secret-fields.js';
+import { UpdateTokens } from './update-tokens.js';
 
 const names = [
   ...['cache', 'method', 'load', 'store', 'remove', 'ttl', 'negativeTtl', 'write', 'tokenTtl', 'settle'],
@@ -113,6 +63,9 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   readonly #secrets: SecretBox | undefined;
   readonly #loadOptions: LoadOptions;
   readonly #clock: Clock;
+  readonly #tokens: UpdateTokens<Id>;
+  /** Records that could not be sealed, on their way to who has loaded them. */
+  readonly #unsealed = new WeakSet<object>();
   /** The last update of each record that is being updated by this process. */
   readonly #updates = new Map<string, Promise<void>>();
 
@@ -122,14 +75,15 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     this.#cache = options.cache;
     this.#method = text(options.method, 'method');
     this.#load = functionOf(options.load, 'load');
-    this.#store = options.store && functionOf(options.store, 'store');
-    this.#remove = options.remove && functionOf(options.remove, 'remove');
+    this.#store = optional(options.store, (store) => functionOf(store, 'store'));
+    this.#remove = optional(options.remove, (remove) => functionOf(remove, 'remove'));
     this.#isThrough = oneOf(write, 'write', ['around', 'through']) === 'through';
     this.#tokenTtlMs = positiveDuration(tokenTtl, 'tokenTtl');
     this.#settleMs = parseDuration(settle, 'settle');
-    this.#flushTimeoutMs = parseDuration(options.flushTimeout ?? '1s', 'flushTimeout');
-    this.#secrets = options.secrets && new SecretBox(options.secrets);
-    this.#clock = options.clock ?? systemClock;
+    this.#flushTimeoutMs = parseDuration(given(options.flushTimeout, '1s'), 'flushTimeout');
+    this.#secrets = optional(options.secrets, (secrets) => new SecretBox(secrets));
+    this.#clock = resolveClock(options.clock);
+    this.#tokens = new UpdateTokens(this.#cache, this.#method, this.#clock);
     const ttls = { ttl: parseDuration(ttl, 'ttl'), negativeTtl: parseDuration(negativeTtl, 'negativeTtl') };
     this.#unsureTtlMs = Math.min(ttls.ttl, ttls.negativeTtl, this.#tokenTtlMs);
     this.#loadOptions = {
@@ -137,6 +91,8 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
       isNegative: (value) => isSealed(value) && value.open === undefined,
       // What an update has voided must not stand in for what it wrote.
       ...{ staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: false, cacheErrors: false },
+      // Nor anything last for longer because it is read.
+      ...{ sliding: false, isError: false },
     };
   }
 
@@ -160,7 +116,14 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
 
   async update(id: Id, record: Record): Promise<void> {
     const store = this.#store ?? refuse('update', 'store');
-    await this.#write(id, () => store(id, record), this.#isThrough ? () => record : undefined);
+    if (!this.#isThrough) return this.#write(id, () => store(id, record), undefined);
+    const mark = () => markOf(() => this.#cache.key(this.#method, record));
+    let stored: string | undefined;
+    const write = () => {
+      stored = mark();
+      return store(id, record);
+    };
+    await this.#write(id, write, { record, isUnchanged: () => mark() === stored });
   }
 
   async remove(id: Id): Promise<void> {
@@ -179,21 +142,27 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     if (after === true) context.skip();
     // A token that could not be looked for lasts no longer than this.
     else if (before === undefined || after === undefined) context.setTtl(this.#unsureTtlMs);
-    return this.#seal(id, record);
+    const sealed = this.#seal(id, record);
+    if (sealed !== undefined) return sealed;
+    context.withhold();
+    const unsealed = { open: record, sealed: {} };
+    this.#unsealed.add(unsealed);
+    return unsealed;
   }
 
-  /** Updates of one record by this process come one after another. */
-  async #write(id: Id, write: () => Promise<unknown>, written: (() => Record) | undefined): Promise<void> {
+  /** Updates of one record by this process come one after another; one that hangs is waited for as long as its token lasts. */
+  async #write(id: Id, write: () => Promise<unknown>, written: Written<Record> | undefined): Promise<void> {
     const key = this.#cache.key(this.#method, id);
     const before = this.#updates.get(key);
     const run = (async () => {
-      await before?.catch(() => undefined);
+      if (before !== undefined) await this.#inTime(before, this.#tokenTtlMs);
       await this.#writeAlone(id, write, written);
     })();
     this.#updates.set(key, run);
     try {
       await run;
     } finally {
+      if (this.#settleMs > 0) this.#tokens.settle(key, this.#settleMs);
       if (this.#updates.get(key) === run) this.#updates.delete(key);
     }
   }
@@ -201,14 +170,14 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   async #writeAlone(
     id: Id,
     write: () => Promise<unknown>,
-    written: (() => Record) | undefined,
+    written: Written<Record> | undefined,
   ): Promise<void> {
     const token = nodeCrypto().randomUUID();
     let isAlone = false;
     await orNone(async () => {
       // Where another process writes it too, neither ends the hold of the other: it lapses.
-      isAlone = (await this.#token(id)) === undefined;
-      await this.#hold(id, token, this.#tokenTtlMs);
+      isAlone = (await this.#tokens.of(id)) === undefined;
+      await this.#tokens.hold(id, token, this.#tokenTtlMs);
     });
     // Whoever begins to read after it is void has to find the token.
     await this.#flushed();
@@ -221,7 +190,7 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
     } finally {
       // Also where it failed: it may have been written all the same.
       await orNone(() => this.#void(id));
-      if (isAlone) await orNone(() => this.#letGo(id, token, isWritten ? written : undefined));
+      await orNone(() => this.#letGo(id, token, { isAlone, written: isWritten ? written : undefined }));
       await this.#flushed();
     }
   }
@@ -231,61 +200,63 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   }
 
   /** Ends the hold of a record, which is stored before where nobody else has begun to write it. */
-  async #letGo(id: Id, token: string, written: (() => Record) | undefined): Promise<void> {
-    const isOurs = async () => (await this.#token(id)) === token;
-    if (this.#settleMs > 0) {
-      const held = await this.#token(id);
-      if (held === token || held === undefined) await this.#hold(id, token, this.#settleMs);
-      return;
-    }
-    if (!(await isOurs())) return;
-    if (written !== undefined) {
-      const { ttl } = this.#loadOptions;
-      await this.#cache.set(this.#method, id, this.#seal(id, written()), ttl === undefined ? {} : { ttl });
+  async #letGo(
+    id: Id,
+    token: string,
+    { isAlone, written }: { readonly isAlone: boolean; readonly written: Written<Record> | undefined },
+  ): Promise<void> {
+    const isOurs = async () => (await this.#tokens.of(id)) === token;
+    if (this.#settleMs > 0) return this.#prolong(id, token, isAlone);
+    if (!isAlone || !(await isOurs())) return;
+    const sealed = written?.isUnchanged() ? this.#seal(id, written.record) : undefined;
+    if (sealed !== undefined) {
+      const { ttl = null } = this.#loadOptions;
+      const options = { ttl, sliding: false, staleWhileRevalidate: 0, staleIfError: 0 };
+      await this.#cache.set(this.#method, id, sealed, options);
       // Who began meanwhile may have voided it before it was there.
       if (!(await isOurs())) return this.#void(id);
     }
-    await this.#cache.delete(this.#tokens, id);
+    await this.#tokens.release(id);
   }
 
-  get #tokens(): string {
-    return `${this.#method}:updating`;
-  }
-
-  async #hold(id: Id, token: string, ttl: number): Promise<void> {
-    const lasting = { ttl, jitter: 0, sliding: false, staleWhileRevalidate: 0, staleIfError: 0 };
-    await this.#cache.set(this.#tokens, id, token, lasting);
-  }
-
-  /** The token under which a record is being updated by any process, if one is; the error where that can't be told. */
-  async #token(id: Id): Promise<unknown> {
-    const found = await this.#cache.method(this.#tokens).lookupNewest(id);
-    if (found.outcome === 'error') return found.error;
-    return 'value' in found ? found.value : undefined;
+  /** Holds a record for as long as replicas lag behind. */
+  async #prolong(id: Id, token: string, isAlone: boolean): Promise<void> {
+    // Another's hold is not shortened, nor ended by the other.
+    if (!isAlone) return this.#tokens.hold(id, token, Math.max(this.#settleMs, this.#tokenTtlMs));
+    const held = await this.#tokens.of(id);
+    // Who has begun meanwhile prolongs it in turn.
+    if (held === token || held === undefined) await this.#tokens.hold(id, token, this.#settleMs);
   }
 
   /** `undefined` where that can't be told. */
   async #isBeingUpdated(id: Id): Promise<boolean | undefined> {
+    const key = this.#cache.key(this.#method, id);
     // Memory may have let go of a token.
-    if (this.#updates.has(this.#cache.key(this.#method, id))) return true;
-    const token = await this.#token(id);
+    if (this.#updates.has(key) || this.#tokens.isSettling(key)) return true;
+    const token = await this.#tokens.of(id);
     return token instanceof CacheError ? undefined : token !== undefined;
   }
 
   /** Waits until what was voided is on disk and in Redis, within bounds: a cache that fails must not keep a record from being written. */
   #flushed(): Promise<void> {
+    // The cache tells of its failures itself, by the event `error`.
+    return this.#inTime(this.#cache.flush(), this.#flushTimeoutMs);
+  }
+
+  /** Waits for a task to end in whatever way, for so long at most. */
+  #inTime(task: Promise<unknown>, ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#clock.schedule(resolve, this.#flushTimeoutMs, { holdsProcess: true });
-      // The cache tells of its failures itself, by the event `error`.
+      const timer = this.#clock.schedule(resolve, ms, { holdsProcess: true });
       const done = () => {
         timer.cancel();
         resolve();
       };
-      this.#cache.flush().then(done, done);
+      task.then(done, done);
     });
   }
 
-  #seal(id: Id, record: Record | undefined): unknown {
+  /** `undefined` for what can't be kept with its secrets encrypted. */
+  #seal(id: Id, record: Record | undefined): SealedRecord | undefined {
     if (this.#secrets === undefined || record === undefined) return { open: record, sealed: {} };
     return this.#secrets.seal(record, this.#place(id));
   }
@@ -293,6 +264,7 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   #open(id: Id, value: unknown): Record | undefined {
     // As `knownKeys` of the cache may have it.
     if (value === undefined) return undefined;
+    if (this.#unsealed.has(value as object)) return (value as SealedRecord).open as Record;
     try {
       if (!isSealed(value)) throw new Error('It was stored by something else');
       if (this.#secrets !== undefined)
@@ -310,16 +282,28 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   }
 }
 
-/** Goes on without a cache that is closed or fails: a record must be written all the same. */
-async function orNone(task: () => Promise<void>): Promise<void> {
+class UnreadableRecord extends Error {}
+
+/** What was written, for who reads next: as long as nobody has changed it since. */
+interface Written<Record> {
+  readonly record: Record;
+  readonly isUnchanged: () => boolean;
+}
+
+/** A mark of what a record holds; `undefined` where it holds what has none. */
+function markOf(key: () => string): string | undefined {
   try {
-    await task();
+    return key();
   } catch (error) {
-    if (!(error instanceof CacheError)) throw error;
+    if (error instanceof CacheError) return undefined;
+    throw error;
   }
 }
 
-class UnreadableRecord extends Error {}
+/** `null` and the like are no way to leave an option out: without it secrets would be in clear. */
+function optional<T, U>(value: T | undefined, make: (value: T) => U): U | undefined {
+  return value === undefined ? undefined : make(value);
+}
 
 function refuse(call: 'update' | 'remove', option: 'store' | 'remove'): never {
   const fix = call === 'update' ? 'store: (id, record) => …' : 'remove: (id) => …';

@@ -1,6 +1,7 @@
 /** What lies behind a cache: records of a database, lists that are polled, logs that grow. */
 
-export { type CacheAside, type CacheAsideOptions, cacheAside } from './cache-aside.js';
+export { cacheAside } from './cache-aside.js';
+export type { CacheAside, CacheAsideOptions } from './cache-aside-options.js';
 export { PagedLog, type PagedLogOptions } from './paged-log.js';
 export {
   type PolledRows,

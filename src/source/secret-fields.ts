@@ -1,13 +1,16 @@
 /** Fields of records that are stored encrypted: AES-256-GCM, with the id of its key beside each, bound to its record and name. */
 
-import { deserialize, serialize } from 'node:v8';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidOptionError, UnstorableValueError } from '../errors.js';
 import { nodeCrypto } from '../node-crypto.js';
 import { objectOf, refuseUnknown, text } from '../option-checks.js';
+import { createValueCodec } from '../value/codec.js';
 
 /** Which fields are secret, and what they are encrypted with. */
 export interface SecretFields {
-  /** The names of the fields, of the record itself. */
+  /**
+   * The names of the fields, of the record itself. A record that is no plain object, or has in them what can't be stored
+   * (functions, instances of classes), is loaded each time.
+   */
   readonly fields: readonly string[];
   /**
    * Keys of 32 bytes by their ids. Those besides the current one are for what was stored before: to rotate, add a key, make
@@ -33,6 +36,7 @@ export interface SealedRecord {
 
 const nonceLength = 12;
 const tagLength = 16;
+const codec = createValueCodec();
 
 /** Seals and opens the secret fields of records. */
 export class SecretBox {
@@ -47,7 +51,8 @@ export class SecretBox {
       noun: 'field',
     });
     const { fields, keys, current } = secrets;
-    if (!Array.isArray(fields) || !fields.every((name) => typeof name === 'string')) {
+    const isName = (name: unknown) => typeof name === 'string' && name !== '';
+    if (!Array.isArray(fields) || fields.length === 0 || !fields.every(isName)) {
       throw new InvalidOptionError('Expected `secrets.fields` to be a list of names');
     }
     for (const [id, key] of Object.entries(objectOf(keys, 'secrets.keys'))) {
@@ -62,22 +67,31 @@ export class SecretBox {
         `Expected \`secrets.current\` to name one of \`secrets.keys\`, got \`'${current}'\``,
       );
     }
-    this.#fields = fields;
+    this.#fields = [...new Set(fields)];
     this.#keys = new Map(Object.entries(keys).map(([id, key]) => [id, Uint8Array.from(key)]));
     this.#current = current;
   }
 
-  /** A record with its secret fields encrypted. What is no object has none. */
-  seal(record: unknown, place: string): SealedRecord {
+  /**
+   * A record with its secret fields encrypted; `undefined` for one that could not be made again from that, or would have
+   * them in clear. What is no object, or a list, has none.
+   */
+  seal(record: unknown, place: string): SealedRecord | undefined {
     if (typeof record !== 'object' || record === null) return { open: record, sealed: {} };
-    const present = this.#fields.filter((name) => Object.hasOwn(record, name));
-    // As it is: a list, or an object of a class.
+    const present = this.#fields.filter((name) => has(record, name));
     if (present.length === 0) return { open: record, sealed: {} };
+    const prototype: unknown = Object.getPrototypeOf(record);
+    if (prototype !== Object.prototype && prototype !== null) return undefined;
     const open: Record<string, unknown> = { ...record };
     const sealed: Record<string, Sealed> = {};
-    for (const name of present) {
-      sealed[name] = this.#encrypt(serialize(open[name]), `${place}\n${name}`);
-      delete open[name];
+    try {
+      for (const name of present) {
+        sealed[name] = this.#encrypt(codec.encode(open[name]), `${place}\n${name}`);
+        delete open[name];
+      }
+    } catch (error) {
+      if (error instanceof UnstorableValueError) return undefined;
+      throw error;
     }
     return { open, sealed };
   }
@@ -90,7 +104,7 @@ export class SecretBox {
     if (names.length === 0) return open;
     const record = { ...(open as object) } as Record<string, unknown>;
     for (const name of names)
-      record[name] = deserialize(this.#decrypt(sealed[name] as Sealed, `${place}\n${name}`));
+      record[name] = codec.decode(this.#decrypt(sealed[name] as Sealed, `${place}\n${name}`));
     return record;
   }
 
@@ -121,6 +135,11 @@ export class SecretBox {
     if (key === undefined) throw new Error(`No key \`${id}\``);
     return key;
   }
+}
+
+/** Also by a getter of its class, or as a Map has it. */
+function has(record: object, name: string): boolean {
+  return Array.isArray(record) ? false : name in record || (record instanceof Map && record.has(name));
 }
 
 /** Whether a value of the cache is a sealed record. */

@@ -11,7 +11,7 @@ import { CacheManager, type CacheOptions } from '../../src/index.js';
 import { type CacheAsideOptions, cacheAside } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { buildScript, Child, killChildren, makeWorkFolder } from '../helper/child-process.js';
-import { gate } from '../helper/gate.js';
+import { gate, settle } from '../helper/gate.js';
 import { MapTier } from '../helper/map-tier.js';
 
 interface Settings {
@@ -217,6 +217,110 @@ it('writes the record where the cache is closed, and rejects with what the datab
   expect(rows.get('ada')).toEqual({ theme: 'dark' });
 });
 
+it('reads records where the cache is closed', async () => {
+  const cache = newCache();
+  await cache.close();
+  expect(await settingsOf(cache).get('ada')).toEqual({ theme: 'light' });
+});
+
+it('waits for an update that hangs no longer than its token lasts', async () => {
+  const hanging = gate();
+  let isFirst = true;
+  const settings = settingsOf(newCache(), {
+    tokenTtl: '10s',
+    store: async (id, record) => {
+      if (isFirst) {
+        isFirst = false;
+        await hanging.promise;
+      }
+      rows.set(id, record);
+    },
+  });
+  const first = settings.update('ada', { theme: 'hung' });
+  await expect.poll(() => isFirst).toBe(false);
+  const second = settings.update('ada', { theme: 'dark' });
+  await settle();
+  expect(rows.get('ada')).toEqual({ theme: 'light' });
+  clock.advance(10_000);
+  await second;
+  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+  // It comes to the database after all: no reader is left with what was before.
+  hanging.open();
+  await first;
+  expect(await settings.get('ada')).toEqual({ theme: 'hung' });
+});
+
+it('caches nothing while replicas lag, though memory has let go of the token', async () => {
+  let replica: Settings = { theme: 'light' };
+  const settings = settingsOf(newCache({ maxSize: 2 }), { settle: '10s', load: async () => replica });
+  await settings.update('ada', { theme: 'dark' });
+  for (const id of ['b', 'c', 'd']) await settings.get(id);
+  expect(await settings.get('ada')).toEqual({ theme: 'light' });
+  replica = { theme: 'dark' };
+  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+});
+
+it('caches nothing while replicas lag, though another has updated it at the same time', async () => {
+  const [cache, storing] = [newCache(), gate()];
+  let replica: Settings = { theme: 'light' };
+  const more = { settle: '10s', load: async () => replica } as const;
+  const two = settingsOf(cache, { ...more, store: () => storing.promise });
+  const reader = settingsOf(cache, more);
+  const [held, updating] = [gate(), gate()];
+  const holding = settingsOf(cache, {
+    ...more,
+    store: () => {
+      updating.open();
+      return held.promise;
+    },
+  }).update('ada', { theme: 'one' });
+  await updating.promise;
+  const slow = two.update('ada', { theme: 'two' });
+  await settle();
+  // Nearly all of the time that its token lasts.
+  clock.advance(29_000);
+  storing.open();
+  await slow;
+  clock.advance(5_000);
+  await reader.get('ada');
+  replica = { theme: 'two' };
+  expect(await reader.get('ada')).toEqual({ theme: 'two' });
+  held.open();
+  await holding;
+});
+
+it('stores no record through that was changed since it was written', async () => {
+  const storing = gate();
+  const settings = settingsOf(newCache(), {
+    write: 'through',
+    store: async (id, record) => {
+      rows.set(id, { ...record });
+      await storing.promise;
+    },
+  });
+  const record = { theme: 'dark' };
+  const updating = settings.update('ada', record);
+  await expect.poll(() => rows.get('ada')?.theme).toBe('dark');
+  record.theme = 'unsaved';
+  storing.open();
+  await updating;
+  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+});
+
+it('loads a record anew after its ttl where others in the cache slide, or are errors', async () => {
+  for (const write of ['around', 'through'] as const) {
+    const cache = newCache({ sliding: true, ttl: '1h', maxAge: '1d', isError: () => true });
+    const settings = settingsOf(cache, { ttl: '1m', write });
+    await settings.update('ada', { theme: 'dark' });
+    const before = loads;
+    for (let time = 0; time < 5; time++) {
+      await settings.get('ada');
+      clock.advance(29_000);
+    }
+    expect(loads - before).toBe(write === 'through' ? 1 : 2);
+  }
+});
+
 describe('with secret fields', () => {
   const keys = { a: randomBytes(32), b: randomBytes(32) };
   const secret = 'hunter2-hunter2';
@@ -276,7 +380,50 @@ describe('with secret fields', () => {
     expect((await settings.get('ada'))?.token).toBe(secret);
   });
 
+  class Account {
+    readonly theme = 'light';
+    get token(): string {
+      return secret;
+    }
+  }
+  it.each<[string, () => object]>([
+    ['a function', () => ({ theme: 'light', token: () => secret })],
+    ['an instance of a class', () => ({ theme: 'light', token: new (class Token {})() })],
+    ['a getter of its class', () => new Account()],
+    ['a key of a Map', () => new Map([['token', secret]])],
+  ])('keeps no record whose secret is %s, and gives it as it is', async (_, make) => {
+    for (const write of ['around', 'through'] as const) {
+      const cache = newCache({ codecs: [accounts] });
+      const record = make() as Settings;
+      const settings = settingsOf(cache, { secrets: secretsOf('a'), write });
+      await settings.update('ada', record);
+      const before = loads;
+      expect(await settings.get('ada')).toBe(record);
+      expect(await settings.get('ada')).toBe(record);
+      expect(loads - before).toBe(2);
+      expect(cache.peek('settings', 'ada')).toBeUndefined();
+    }
+  });
+  const accounts = {
+    tag: 'account',
+    test: (value: unknown): value is Account => value instanceof Account,
+    encode: () => secret,
+    decode: () => new Account(),
+  };
+
+  it('keeps the codes of errors, and takes a field that is named twice for one', async () => {
+    rows.set('ada', { theme: 'light', token: Object.assign(new Error('no'), { code: 'E_NO' }) });
+    const secrets = { ...secretsOf('a'), fields: ['token', 'token'] };
+    const settings = settingsOf(newCache(), { secrets });
+    for (let time = 0; time < 2; time++)
+      expect((await settings.get('ada'))?.token).toMatchObject({ message: 'no', code: 'E_NO' });
+    expect(loads).toBe(1);
+  });
+
   it.each([
+    [{ fields: [], keys, current: 'a' }, /`secrets.fields` to be a list of names/],
+    [null, /Expected `secrets` to be an object, got `null`/],
+    ['', /Expected `secrets` to be an object, got `''`/],
     [
       { fields: ['token'], keys: { a: Buffer.from('short') }, current: 'a' },
       /`secrets.keys.a` to be 32 bytes \(not shown\)/,
@@ -328,6 +475,10 @@ describe('killed in mid-update', () => {
 });
 
 it.each([
+  [{ store: null }, /Expected `store` to be a function, got `null`/],
+  [{ remove: 0 }, /Expected `remove` to be a function, got `0`/],
+  [{ flushTimeout: null }, /`flushTimeout`/],
+  [{ clock: {} }, /Expected `clock` to be an object with a method `now\(\)`/],
   [{ method: 5 }, /Expected `method` to be a string, got `5`/],
   [{ load: undefined }, /Expected `load` to be a function/],
   [{ write: 'behind' }, /Expected `write` to be 'around' or 'through', got `'behind'`/],
