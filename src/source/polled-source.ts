@@ -1,10 +1,12 @@
 /** A list that is asked for now and then: a spreadsheet, a feed, a directory. */
 
-import { type Clock, systemClock } from '../clock.js';
+import type { Clock } from '../clock.js';
 import { type Duration, parseDuration, positiveDuration } from '../duration.js';
 import { CacheError } from '../errors.js';
+import { resolveClock } from '../implementations.js';
 import type { CacheManager, LoadOptions } from '../index.js';
 import { functionOf, hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import { orNone } from './or-none.js';
 
 /** How a source is asked. */
 export interface PolledSourceOptions<Row> {
@@ -67,6 +69,8 @@ export interface PolledSource<Row> {
 interface Polled<Row> {
   readonly rows: readonly Row[];
   readonly polledAt: number;
+  /** When it was asked, epoch ms: who was asked later knows better, whoever answers first. */
+  readonly askedAt: number;
 }
 
 const names = ['cache', 'method', 'poll', 'ttl', 'keepFor', 'retryAfter', 'timeout', 'maxRows', 'clock'];
@@ -91,20 +95,33 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
     retryAfter = '5s',
     timeout = '30s',
     maxRows = 100_000,
-    clock = systemClock,
   } = options;
   hasMethods(cache, 'cache', ['getOrSet', 'lookup', 'set', 'delete']);
+  const clock = resolveClock(options.clock);
   const method = text(options.method, 'method');
   const poll = functionOf(options.poll, 'poll');
   const most = integer(maxRows, 'maxRows');
   const retryMs = parseDuration(retryAfter, 'retryAfter');
   const kept = { ttl: positiveDuration(keepFor, 'keepFor'), jitter: 0 };
+  /** The poll that took too long last, and until when the source is left alone for that. */
+  let silence = { error: undefined as unknown, until: 0 };
   const current = {
     ...{ ttl: positiveDuration(ttl, 'ttl'), hardTimeout: positiveDuration(timeout, 'timeout') },
-    ...{ staleIfError: 0, staleWhileRevalidate: 0, negativeTtl: false as const, cacheErrors: () => retryMs },
+    ...{ staleIfError: 0, staleWhileRevalidate: 0, negativeTtl: false as const },
+    ...{ jitter: 0, sliding: false, isError: false as const },
+    cacheErrors: (error) => (error === silence.error ? Math.max(0, silence.until - clock.now()) : retryMs),
   } satisfies LoadOptions;
+  let begun = 0;
+  let newest = 0;
 
   const ask = async (signal: AbortSignal): Promise<Polled<Row>> => {
+    // What takes too long has no error of its own, which the cache would remember.
+    if (clock.now() < silence.until) throw silence.error;
+    signal.addEventListener('abort', () => {
+      const error = signal.reason as CacheError | undefined;
+      if (error?.code === 'ERR_LOADER_TIMEOUT') silence = { error, until: clock.now() + retryMs };
+    });
+    const [turn, askedAt] = [++begun, clock.now()];
     const rows = await poll(signal);
     if (!Array.isArray(rows)) {
       throw new CacheError(
@@ -118,26 +135,50 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
         `\`${method}\` gave ${rows.length} rows, more than \`maxRows\`: ${most}`,
       );
     }
-    const polled = { rows, polledAt: clock.now() };
+    const polled = { rows, polledAt: clock.now(), askedAt };
     // What came after its time must not stand before what a later poll has found.
-    if (signal.aborted) return polled;
-    // Apart from what is current, so that it outlives that.
-    await cache.set(`${method}:last`, null, polled, kept);
+    if (!signal.aborted) await orNone(() => keep(turn, polled));
     return polled;
+  };
+  const lastAnswer = () => orNone(() => cache.lookup<Polled<Row>>(`${method}:last`, null));
+  /** Apart from what is current, so that it outlives that. */
+  const keep = async (turn: number, polled: Polled<Row>): Promise<void> => {
+    const last = await lastAnswer();
+    // Another process may have asked later.
+    const isOlder = last !== undefined && 'value' in last && last.value.askedAt > polled.askedAt;
+    if (turn < newest || isOlder) return;
+    newest = turn;
+    await cache.set(`${method}:last`, null, polled, kept);
   };
   return {
     async read() {
       try {
-        const polled = await cache.getOrSet(method, null, ({ signal }) => ask(signal), current);
-        return { ...polled, outage: undefined };
+        const found = await cache.getOrSet<Polled<Row> | undefined>(
+          method,
+          null,
+          ({ signal }) => ask(signal),
+          current,
+        );
+        // As `knownKeys` of the cache may have it.
+        const { rows, polledAt } = found ?? (await ask(new AbortController().signal));
+        return { rows, polledAt, outage: undefined };
       } catch (outage) {
-        const last = await cache.lookup<Polled<Row>>(`${method}:last`, null);
-        if (!('value' in last)) throw outage;
-        return { ...last.value, outage };
+        const last = await lastAnswer();
+        if (last === undefined || !('value' in last)) throw outage;
+        const { rows, polledAt } = last.value;
+        return { rows, polledAt, outage: outage === undefined ? noReason(method) : outage };
       }
     },
     async invalidate() {
+      silence.until = 0;
       await cache.delete(method, null);
     },
   };
+}
+
+function noReason(method: string): CacheError {
+  return new CacheError(
+    'ERR_INVALID_ARGUMENT',
+    `Expected \`poll\` of \`${method}\` to reject with an error, got \`undefined\``,
+  );
 }

@@ -1,7 +1,7 @@
 /** A list that is asked for now and then. */
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { BloomFilter, CacheManager } from '../../src/index.js';
 import { type PolledSourceOptions, polledSource } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { gate, settle } from '../helper/gate.js';
@@ -116,7 +116,114 @@ it('does not wait for a source that hangs', async () => {
   expect(await reading).toMatchObject({ rows: ['a'], outage: { code: 'ERR_LOADER_TIMEOUT' } });
 });
 
+it('leaves a source that has hung alone for a while', async () => {
+  const source = sourceOf({ timeout: '10s' });
+  await source.read();
+  clock.advance(60_000);
+  answer = () => new Promise(() => undefined);
+  const reading = source.read();
+  await expect.poll(() => polls).toBe(2);
+  clock.advance(10_000);
+  await reading;
+  for (let time = 0; time < 2; time++)
+    expect(await source.read()).toMatchObject({ rows: ['a'], outage: { code: 'ERR_LOADER_TIMEOUT' } });
+  clock.advance(4_999);
+  await source.read();
+  expect(polls).toBe(2);
+  clock.advance(1);
+  answer = () => ['b'];
+  expect((await source.read()).rows).toEqual(['b']);
+});
+
+it('asks a source that has hung at once where that is wanted', async () => {
+  const source = sourceOf({ timeout: '10s' });
+  answer = () => new Promise(() => undefined);
+  const reading = source.read().catch(() => undefined);
+  await expect.poll(() => polls).toBe(1);
+  clock.advance(10_000);
+  await reading;
+  await source.invalidate();
+  answer = () => ['b'];
+  expect((await source.read()).rows).toEqual(['b']);
+});
+
+it('keeps for an outage what was asked last, also where what was asked before comes later', async () => {
+  const late = gate();
+  const source = sourceOf();
+  answer = async () => {
+    await late.promise;
+    return ['old'];
+  };
+  const first = source.read();
+  await expect.poll(() => polls).toBe(1);
+  await source.invalidate();
+  answer = () => ['new'];
+  await source.read();
+  late.open();
+  await first;
+  clock.advance(60_000);
+  answer = outage;
+  expect((await source.read()).rows).toEqual(['new']);
+});
+
+it('keeps for an outage what another process has asked for later', async () => {
+  const late = gate();
+  const [one, two] = [sourceOf(), sourceOf()];
+  answer = async () => {
+    await late.promise;
+    return ['old'];
+  };
+  const first = one.read();
+  await expect.poll(() => polls).toBe(1);
+  clock.advance(1);
+  await two.invalidate();
+  answer = () => ['new'];
+  await two.read();
+  late.open();
+  await first;
+  clock.advance(60_000);
+  answer = outage;
+  expect((await two.read()).rows).toEqual(['new']);
+});
+
+it('gives rows that can’t be stored, and does without a cache that is closed', async () => {
+  class Row {}
+  const row = new Row();
+  answer = () => [row as never];
+  expect(await sourceOf().read()).toEqual({ rows: [row], polledAt: clock.now(), outage: undefined });
+  await cache.close();
+  answer = () => ['a'];
+  expect((await sourceOf().read()).rows).toEqual(['a']);
+  answer = outage;
+  await expect(sourceOf().read()).rejects.toThrow('no network');
+});
+
+it('tells of an outage that gives no reason', async () => {
+  const source = sourceOf();
+  await source.read();
+  clock.advance(60_000);
+  answer = () => Promise.reject();
+  expect(String((await source.read()).outage)).toMatch(/`poll` of `prices` to reject with an error/);
+});
+
+it('goes by its own options where the cache has others', async () => {
+  await cache.close();
+  const knownKeys = new BloomFilter({ capacity: 10 });
+  cache = new CacheManager({ clock, knownKeys });
+  expect((await sourceOf().read()).rows).toEqual(['a']);
+  await cache.close();
+  cache = new CacheManager({ clock, sliding: true, ttl: '1h', maxAge: '1d', jitter: 1, isError: () => true });
+  const source = sourceOf();
+  const before = polls;
+  for (let time = 0; time < 6; time++) {
+    await source.read();
+    clock.advance(30_000);
+  }
+  expect(polls - before).toBe(3);
+});
+
 it.each([
+  [{ clock: 'now' }, /Expected `clock` to be an object with a method `now\(\)`/],
   [{ poll: 'url' }, /Expected `poll` to be a function, got `'url'`/],
   [{ maxRows: 0 }, /Expected `maxRows` to be a positive integer/],
   [{ ttl: 0 }, /`ttl`/],
