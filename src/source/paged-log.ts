@@ -1,9 +1,19 @@
 /** A log of events that only grows, read in pages. */
 
-import type { Duration } from '../duration.js';
+import { type Duration, parseDuration } from '../duration.js';
 import { InvalidArgumentError } from '../errors.js';
 import type { CacheManager, MethodCache } from '../index.js';
-import { functionOf, hasMethods, integer, objectOf, refuseUnknown, shown, text } from '../option-checks.js';
+import {
+  functionOf,
+  given,
+  hasMethods,
+  integer,
+  objectOf,
+  refuseUnknown,
+  shown,
+  text,
+} from '../option-checks.js';
+import { orNone } from './or-none.js';
 
 /** How a log is read and written. */
 export interface PagedLogOptions<Event> {
@@ -12,8 +22,9 @@ export interface PagedLogOptions<Event> {
   /** The method that pages are cached under: one for each log. */
   readonly method: string;
   /**
-   * Reads events from an index on, in their order, at most `limit`; fewer where the log ends. Events before others that are
-   * there must be there: an append is one step, or takes its place last.
+   * Reads events from an index on, in their order, at most `limit`; fewer where the log ends, and nowhere else: it is asked
+   * for `pageSize + 1`, and a source that gives no more than it likes would cut the log. Events before others that are there
+   * must be there: an append is one step, or takes its place last.
    */
   readonly read: (from: number, limit: number) => Promise<readonly Event[]>;
   /**
@@ -22,7 +33,8 @@ export interface PagedLogOptions<Event> {
    */
   readonly append?: ((events: readonly Event[]) => Promise<number>) | undefined;
   /**
-   * Events on a page. Pages begin at its multiples.
+   * Events on a page. Pages begin at its multiples. Processes that share a cache need the same one: an event that one has
+   * rewritten stays on the pages of another size that others have.
    * @default 25
    */
   readonly pageSize?: number | undefined;
@@ -49,7 +61,9 @@ export class PagedLog<Event> {
   readonly #method: MethodCache;
   readonly #read: PagedLogOptions<Event>['read'];
   readonly #append: PagedLogOptions<Event>['append'];
-  readonly #ttl: Duration | null;
+  readonly #ttl: number | null;
+  /** The page sizes of all logs of this method, in this process: each has pages of its own. */
+  readonly #pageSizes: Set<number>;
   /** Whether `append` is known to store events one by one. */
   #hasChecked = false;
 
@@ -64,9 +78,11 @@ export class PagedLog<Event> {
     hasMethods(options.cache, 'cache', ['method']);
     this.#method = options.cache.method(text(options.method, 'method'));
     this.#read = functionOf(options.read, 'read');
-    this.#append = options.append && functionOf(options.append, 'append');
-    this.pageSize = integer(options.pageSize ?? 25, 'pageSize');
-    this.#ttl = options.ttl ?? null;
+    this.#append = options.append === undefined ? undefined : functionOf(options.append, 'append');
+    this.pageSize = integer(given(options.pageSize, 25), 'pageSize');
+    const { ttl = null } = options;
+    this.#ttl = ttl === null ? null : parseDuration(ttl, 'ttl');
+    this.#pageSizes = pageSizesOf(options.cache, this.#method.name).add(this.pageSize);
   }
 
   /**
@@ -105,8 +121,9 @@ export class PagedLog<Event> {
     }
     const first = await this.#append(events);
     checkIndex(first, 'what `append` gives');
-    // No page that was not full is stored, but one may be on its way to others who read.
-    await this.#forget(first, first + events.length);
+    // No page that was not full is stored, but one may be on its way to others who read. The events are stored, whatever
+    // the cache does.
+    await orNone(() => this.#forget(first, first + events.length));
     await this.#checkAppended(first, events);
     return first;
   }
@@ -114,7 +131,7 @@ export class PagedLog<Event> {
   /** Looks once at what was stored. Where that fails, the next `append()` looks: this one has stored its events. */
   async #checkAppended(first: number, events: readonly Event[]): Promise<void> {
     if (this.#hasChecked || events.length === 0 || Array.isArray(events[0])) return;
-    const found = await this.#read(first, 1).catch(() => undefined);
+    const found = await (async () => this.#read(first, 1))().catch(() => undefined);
     if (!Array.isArray(found) || found.length === 0) return;
     if (Array.isArray(found[0])) {
       throw new InvalidArgumentError(
@@ -143,27 +160,42 @@ export class PagedLog<Event> {
     const { pageSize } = this;
     const key = { page, pageSize };
     let hasMore: boolean | undefined;
-    const events = await this.#method.getOrSet(
-      key,
-      async ({ skip }) => {
-        // One more tells whether the log goes on: a page that is just full needs no further look.
-        const found = await this.#read(page * pageSize, pageSize + 1);
-        if (!Array.isArray(found))
-          throw new InvalidArgumentError(`Expected \`read\` to give a list, got ${shown(found)}`);
-        hasMore = found.length > pageSize;
-        if (found.length < pageSize) skip();
-        return found.slice(0, pageSize) as readonly Event[];
-      },
-      { ttl: this.#ttl, negativeTtl: false },
-    );
+    const load = async (skip: () => void): Promise<readonly Event[]> => {
+      // One more tells whether the log goes on: a page that is just full needs no further look.
+      const found = await this.#read(page * pageSize, pageSize + 1);
+      if (!Array.isArray(found))
+        throw new InvalidArgumentError(`Expected \`read\` to give a list, got ${shown(found)}`);
+      hasMore = found.length > pageSize;
+      if (found.length < pageSize) skip();
+      return found.slice(0, pageSize);
+    };
+    const cached = await this.#method.getOrSet<readonly Event[] | undefined>(key, ({ skip }) => load(skip), {
+      ttl: this.#ttl,
+      negativeTtl: false,
+      sliding: false,
+      isError: false,
+    });
+    // As `knownKeys` of the cache may have it.
+    const events = cached ?? (await load(() => undefined));
     return { events, isLast: events.length < pageSize || hasMore === false };
   }
 
   async #forget(from: number, to: number): Promise<void> {
-    const { pageSize } = this;
-    for (let page = Math.floor(from / pageSize); page * pageSize < Math.max(to, from + 1); page++)
-      await this.#method.delete({ page, pageSize });
+    for (const pageSize of this.#pageSizes) {
+      for (let page = Math.floor(from / pageSize); page * pageSize < Math.max(to, from + 1); page++)
+        await this.#method.delete({ page, pageSize });
+    }
   }
+}
+
+const pageSizes = new WeakMap<CacheManager, Map<string, Set<number>>>();
+
+function pageSizesOf(cache: CacheManager, method: string): Set<number> {
+  const ofCache = pageSizes.get(cache) ?? new Map<string, Set<number>>();
+  pageSizes.set(cache, ofCache);
+  const sizes = ofCache.get(method) ?? new Set<number>();
+  ofCache.set(method, sizes);
+  return sizes;
 }
 
 function checkIndex(value: number, name: string): void {

@@ -2,15 +2,15 @@
 
 import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
-import { CacheManager } from '../../src/index.js';
+import { BloomFilter, CacheManager, type CacheOptions } from '../../src/index.js';
 import { PagedLog } from '../../src/source/index.js';
 import { gate } from '../helper/gate.js';
 
 const caches: CacheManager[] = [];
 afterEach(() => Promise.all(caches.splice(0).map((cache) => cache.close())));
 
-function newCache(): CacheManager {
-  const cache = new CacheManager({ maxSize: 100_000 });
+function newCache(options: CacheOptions = {}): CacheManager {
+  const cache = new CacheManager({ maxSize: 100_000, ...options });
   caches.push(cache);
   return cache;
 }
@@ -195,3 +195,53 @@ it('says so where `append` stores the list that it is given as one event', async
   expect(await right.append('closed', 'opened')).toBe(3);
   expect(await right.read(2, 9)).toEqual([['a', 'list'], 'closed', 'opened']);
 });
+
+it('gives the index of what was stored, whatever becomes of looking at it and of the cache', async () => {
+  const events: string[] = [];
+  const append = async (more: readonly string[]) => events.push(...more) - more.length;
+  const reads: ((from: number, limit: number) => unknown)[] = [
+    (from, limit) => events.slice(from, from + limit),
+    () => {
+      throw new Error('disk');
+    },
+  ];
+  for (const read of reads) {
+    const log = new PagedLog<string>({ cache: newCache(), method: 'events', read: read as never, append });
+    expect(await log.append('a')).toBe(events.length - 1);
+  }
+  const cache = newCache();
+  await cache.close();
+  const read = async (from: number, limit: number) => events.slice(from, from + limit);
+  const log = new PagedLog<string>({ cache, method: 'events', read, append });
+  expect(await log.append('b')).toBe(2);
+  expect(await log.read(0, 9)).toEqual(['a', 'a', 'b']);
+});
+
+it('reads an event anew that was rewritten through a log with pages of another size', async () => {
+  const store = storeOf(100);
+  const cache = newCache();
+  const [small, large] = [logOf(store, cache, 10), logOf(store, cache, 40)];
+  await Promise.all([all(small), all(large)]);
+  store.events[30] = -30;
+  await small.invalidate(30);
+  expect(await large.read(30, 1)).toEqual([-30]);
+});
+
+it('is no business of the keys that the cache knows, nor of what it takes for an error', async () => {
+  const store = storeOf(60);
+  const knownKeys = new BloomFilter({ capacity: 10 });
+  expect(await all(logOf(store, newCache({ knownKeys })))).toEqual(store.events);
+  const log = logOf(store, newCache({ isError: () => true }));
+  await all(log);
+  store.touched = 0;
+  await all(log);
+  expect(store.touched).toBe(1);
+});
+
+it.each([{ append: null }, { append: 0 }, { pageSize: null }, { ttl: 'soon' }, { ttl: () => 5 }])(
+  'refuses %o',
+  (option) => {
+    const given = { cache: newCache(), method: 'events', read: async () => [], ...option };
+    expect(() => new PagedLog(given as never)).toThrow(`Expected \`${Object.keys(option)[0]}\``);
+  },
+);
