@@ -6,10 +6,10 @@ import type { Stamp } from '../stamp.js';
 import type { RemoteChange, TierRecord } from '../tier.js';
 import type { LinkSession, RedisLink } from './redis-link.js';
 import { markerOf, type NewChange, type PendingChange, RedisOutbox } from './redis-outbox.js';
+import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
-import { callerOf, texts } from './redis-space.js';
 import type { RedisSpaces } from './redis-spaces.js';
-import { stampFrom, stampText, type ValueParts } from './redis-value.js';
+import { callerOf, stampFrom, stampText, type ValueParts } from './redis-value.js';
 
 /** What changes are sent with. */
 export interface RedisChangesInit {

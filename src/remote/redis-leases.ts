@@ -2,8 +2,8 @@
 
 import type { RedisChanges } from './redis-changes.js';
 import type { RedisLink } from './redis-link.js';
+import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
-import { texts } from './redis-space.js';
 import type { RedisSpaces } from './redis-spaces.js';
 import type { LeaseArguments, LeaseReply, Leases, RedisTicket } from './redis-turns.js';
 import { stampText } from './redis-value.js';

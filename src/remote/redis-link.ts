@@ -327,14 +327,14 @@ export class RedisLink {
     this.#beat = systemClock.schedule(() => void this.#ping(session), heartbeat);
   }
 
-  /** What was published before the answer has come before it, on the same connection. */
+  /** What was published before an answer comes before it, by the same connection. */
   async #ping(session: RedisNodes): Promise<void> {
     const { beatOf, times, clock } = this.#init;
     const sentAt = clock.elapsed();
     const ownBeatOf = (at: number) => {
       const beat = beatOf?.(at);
       if (beat === undefined) return undefined;
-      const hear = (reply: unknown) => this.#session === session && beat.hear(reply);
+      const hear = async (reply: unknown) => (this.#session === session ? beat.hear(reply) : undefined);
       return { ...beat, hear };
     };
     try {

@@ -48,7 +48,8 @@ export interface Hearers {
 export interface Beat {
   readonly script: RedisScript;
   readonly key: string;
-  readonly hear: (reply: unknown) => void;
+  /** Resolves once all is known that was changed before: also where there is no reply, which is `undefined` then. */
+  readonly hear: (reply: unknown) => Promise<void>;
 }
 
 /** So many heartbeats may pass without a command. */
@@ -142,16 +143,17 @@ class RedisNode {
       return;
     }
     const { script, key, hear } = beat;
-    try {
-      const reply = await client.sendCommand(['EVALSHA', script.sha1, '1', key]).catch((error: unknown) => {
+    const reply = await client
+      .sendCommand(['EVALSHA', script.sha1, '1', key])
+      .catch((error: unknown) => {
         if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
         return client.sendCommand(['EVAL', script.text, '1', key]);
+      })
+      .catch((error: unknown) => {
+        // Half-way to another server it is neither here nor there.
+        if (!/^(?:ASK|TRYAGAIN) /.test(messageOf(error))) throw error;
       });
-      hear(reply);
-    } catch (error) {
-      // Half-way to another server it is neither here nor there.
-      if (!/^(?:ASK|TRYAGAIN) /.test(messageOf(error))) throw error;
-    }
+    await hear(reply);
   }
 
   get progress(): Progress {

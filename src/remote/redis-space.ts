@@ -12,8 +12,9 @@ import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import { changeOf, compareIds } from './redis-log.js';
+import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
-import { stampFrom, stampText } from './redis-value.js';
+import { stampFrom } from './redis-value.js';
 import { ServerClock, type ServerTime } from './server-clock.js';
 
 /** How far a machine has followed the log. */
@@ -79,6 +80,8 @@ export class RedisSpace {
   #cursor: Cursor | undefined;
   /** Messages that came while the log is read; `undefined` while it is not. */
   #early: string[] | undefined = [];
+  /** Resolves once what no message has said was read from the log, where that is under way. */
+  catchingUp: Promise<void> | undefined;
   #session: LinkSession | undefined;
   readonly #serverClock: ServerClock;
   /** The newest time of a change on the server as the connection began, in microseconds. */
@@ -154,8 +157,7 @@ export class RedisSpace {
         new CacheError('ERR_STORAGE', 'Redis was emptied, or has lost its newest changes'),
       );
     } else if (compareIds(last, this.#cursor.id) > 0) {
-      this.#early = [];
-      void this.#fillGap();
+      this.#fillGap([]);
     }
   }
 
@@ -195,20 +197,14 @@ export class RedisSpace {
       this.forget(Number(time));
     }
     if (this.#hasMarkers) await this.#readMarkers(session, watermark!);
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const message of early) this.#take(message);
+    this.#takeEarly();
   }
 
   /** What arrives on the channel. */
   hear(message: Buffer): void {
     const text = message.toString('utf8');
     if (text.startsWith('w')) this.#init.onWake(text.slice(1));
-    else if (this.#early === undefined) this.#take(text);
-    else {
-      this.#early.push(text);
-      if (/^c\S* \S+ e/.test(text)) this.#settle?.();
-    }
+    else this.#hear(text);
   }
 
   /** The connection is gone: what comes before `begin` is kept. */
@@ -229,6 +225,12 @@ export class RedisSpace {
     this.#settle = undefined;
   }
 
+  #hear(message: string): void {
+    if (this.#early === undefined) this.#take(message);
+    else this.#early.push(message);
+    if (/^c\S* \S+ e/.test(message)) this.#settle?.();
+  }
+
   #take(message: string): void {
     const parts = /^c(\S*) (\S+) (.*)$/s.exec(message);
     const cursor = this.#cursor;
@@ -243,24 +245,35 @@ export class RedisSpace {
       this.#cursor = { ...cursor, id };
       this.#apply(payload);
     } else if (compareIds(id, cursor.id) > 0) {
-      this.#early = [message];
-      void this.#fillGap();
+      this.#fillGap([message]);
     }
   }
 
-  async #fillGap(): Promise<void> {
+  #fillGap(early: string[]): void {
+    this.#early = early;
+    const filling = this.#catchUp().finally(() => {
+      if (this.catchingUp === filling) this.catchingUp = undefined;
+    });
+    this.catchingUp = filling;
+  }
+
+  async #catchUp(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     try {
       if (!(await this.#readLog(session)))
         throw new CacheError('ERR_STORAGE', 'The log of changes was cut off');
-      const early = this.#early ?? [];
-      this.#early = undefined;
-      for (const message of early) this.#take(message);
+      if (this.#session === session) this.#takeEarly();
     } catch (error) {
       // Without the log nothing that is held can be trusted: the next connection begins with finding out.
-      this.#init.onLostTrack(error);
+      if (this.#session === session) this.#init.onLostTrack(error);
     }
+  }
+
+  #takeEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const message of early) this.#hear(message);
   }
 
   /** Takes in what the log has beyond the cursor; whether it goes back that far. */
@@ -333,17 +346,4 @@ export class RedisSpace {
       from = String(reply.at(-1));
     }
   }
-}
-
-/** What a script has answered with, as text. */
-export function texts(reply: unknown, length: number): string[] {
-  if (!Array.isArray(reply) || reply.length < length)
-    throw new CacheError('ERR_STORAGE', 'Expected a script in Redis to answer as it was written');
-  return reply.map(String);
-}
-
-/** The arguments that a change carries: the caller's time and its writer. */
-export function callerOf(stamp: Stamp): [time: string, writer: string] {
-  const text = stampText(stamp);
-  return [text.slice(0, 16), text.slice(16)];
 }

@@ -9,9 +9,10 @@ import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
 import type { Beat } from './redis-nodes.js';
+import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
 import type { RedisSpaceInit } from './redis-space.js';
-import { type Left, type Progress, RedisSpace, texts } from './redis-space.js';
+import { type Left, type Progress, RedisSpace } from './redis-space.js';
 import type { ServerTime } from './server-clock.js';
 
 /** The keys and first arguments of a script about one key. */
@@ -37,7 +38,8 @@ export class RedisSpaces {
   /** Whether a part has lost track while that is gathered, to be told once. */
   #isUnknown = false;
   #isGathering = false;
-  #beats = 0;
+  /** All parts, those first of which a server was not asked for longest. */
+  #turns: readonly RedisSpace[];
 
   constructor(init: Omit<RedisSpaceInit, 'markers' | 'tag'>, isCluster: boolean) {
     this.markers = new MarkerTable(init.maxMarkers);
@@ -57,6 +59,7 @@ export class RedisSpaces {
         this.#byTag.set(tag, new RedisSpace({ ...this.#init, onClock, logLength, tag }));
     }
     this.#byChannel = new Map(this.#each().map(([, space]) => [space.channel, space]));
+    this.#turns = [...this.#byChannel.values()];
   }
 
   get channels(): readonly string[] {
@@ -136,17 +139,25 @@ export class RedisSpaces {
    * @param has whether it has a key
    */
   beatOf(has: (key: string) => boolean): Beat | undefined {
-    const spaces = this.#each().flatMap(([, space]) => (has(space.state) ? [space] : []));
-    const space = spaces[this.#beats++ % spaces.length];
+    const spaces = this.#turns.filter(({ state }) => has(state));
+    const [space] = spaces;
     if (space?.progress === undefined) return undefined;
+    this.#turns = [...this.#turns.filter((other) => other !== space), space];
     const { id } = space.progress;
     const askedAt = this.#init.clock.elapsed();
     const hear = (reply: unknown) => {
+      if (reply === undefined) return this.#caughtUp();
       const [time, last] = texts(reply, 2);
       this.#hearTime({ time: Number(time), askedAt }, spaces);
       space.hearEnd(last!, id);
+      return this.#caughtUp();
     };
     return { script: redisScripts.beat, key: space.state, hear };
+  }
+
+  /** Resolves when no part reads from its log what it has missed. */
+  async #caughtUp(): Promise<void> {
+    for (const space of this.#turns) while (space.catchingUp !== undefined) await space.catchingUp;
   }
 
   #hearTime(time: ServerTime, spaces: readonly RedisSpace[]): void {

@@ -48,6 +48,12 @@ export function stampText({ time, writer }: Stamp): string {
   return `${String(time).padStart(16, '0')}${writer}`;
 }
 
+/** The arguments that a change carries: the caller's time and its writer. */
+export function callerOf(stamp: Stamp): [time: string, writer: string] {
+  const text = stampText(stamp);
+  return [text.slice(0, 16), text.slice(16)];
+}
+
 /** The stamp that a text of 32 characters says. */
 export function stampFrom(text: string): Stamp {
   const time = timeOf(text);

@@ -10,6 +10,8 @@ export class RedisProxy {
   replyDelay = 600;
   /** How late all is, on top of that, that a server says to who subscribes to its messages, in ms. */
   messageDelay = 0;
+  /** And of what it says to who does not, its answers to commands. */
+  answerDelay = 0;
   readonly port: number;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -67,6 +69,7 @@ export class RedisProxy {
 
   #delayOf(isReply: boolean, subscribes: boolean): number {
     const base = this.mode === 'slow' ? 60 : this.mode === 'late replies' && isReply ? this.replyDelay : 0;
-    return base + (isReply && subscribes ? this.messageDelay : 0);
+    if (!isReply) return base;
+    return base + (subscribes ? this.messageDelay : this.answerDelay);
   }
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import type { CacheManager } from '../../src/index.js';
+import { wait } from '../helper/child-process.js';
 import { gate as makeGate } from '../helper/gate.js';
 import { closeMachines, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
@@ -98,6 +99,22 @@ it('reads from the log what no message has said, at the next heartbeat', async (
   await deleteInSilence(far, 1);
   await expect.poll(() => far.get('search', 1)).toBeUndefined();
   expect(far.stats().cacheErrors).toBe(0);
+});
+
+it('answers nothing beyond the bound while it reads from the log what no message has said', async () => {
+  const proxy = await RedisProxy.before(server.port);
+  const url = `redis://127.0.0.1:${proxy.port}`;
+  const far = await openMachine(server, {}, { url, heartbeat: 100, remoteTimeout: 500 });
+  await far.set('search', 1, 'old');
+  await far.flush();
+  proxy.answerDelay = 2_500;
+  await deleteInSilence(far, 1);
+  // The bound is 100 + 500 + 400 ms.
+  await wait(1_300);
+  expect(far.peek('search', 1)).toBeUndefined();
+  proxy.answerDelay = 0;
+  await closeMachines();
+  await proxy.close();
 });
 
 it('keeps nothing in memory when Redis was emptied, though nobody changes anything', async () => {

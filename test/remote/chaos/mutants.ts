@@ -47,7 +47,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'remote/redis-space.ts',
-        from: /this\.#early = \[message\];\s+void this\.#fillGap\(\);/,
+        from: /this\.#fillGap\(\[message\]\);/,
         to: 'this.#cursor = { ...cursor, id }; this.#apply(payload);',
       },
     ],
@@ -87,7 +87,7 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'remote/redis-scripts.ts',
-        from: /elseif ARGV\[6\] == '1' then isWhole = false/,
+        from: /elseif ARGV\[6\] == '1' or .* then isWhole = false/,
         to: '',
       },
     ],
