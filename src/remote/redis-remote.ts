@@ -22,19 +22,27 @@ import { within } from './within.js';
  */
 export function redis(options: RedisOptions = {}): Remote {
   const resolved = resolveRedisOptions(options);
-  return { connect: (wiring) => new RedisTier(resolved, wiring, () => locate(resolved)) };
+  return { connect: (wiring) => new RedisTier(resolved, wiring, locatorOf(resolved)) };
 }
 
-/** Where the server is at present. */
-export async function locate({
-  client,
-  sentinel,
-  cluster,
-}: Pick<ResolvedRedisOptions, 'client' | 'sentinel' | 'cluster'>): Promise<RedisPlace> {
-  if (cluster !== undefined) return await locateCluster(cluster);
+/** What a server is found by. */
+type RedisAddress = Pick<ResolvedRedisOptions, 'client' | 'sentinel' | 'cluster'>;
+
+/**
+ * Tells where the server is at present. Each time another node is asked first: one that has lost sight of the others may tell
+ * for long what was the case before.
+ */
+export function locatorOf(address: RedisAddress): () => Promise<RedisPlace> {
+  let times = 0;
+  return () => locate(address, times++);
+}
+
+async function locate({ client, sentinel, cluster }: RedisAddress, times: number): Promise<RedisPlace> {
+  if (cluster !== undefined)
+    return await locateCluster({ ...cluster, rootNodes: rotated(cluster.rootNodes, times) });
   if (sentinel === undefined) return onePlace(client);
   let failure: unknown;
-  for (const node of sentinel.sentinelRootNodes) {
+  for (const node of rotated(sentinel.sentinelRootNodes, times)) {
     try {
       const [host, port] = await askSentinel(sentinel, node);
       const socket = { ...(client['socket'] as object), host, port: Number(port) };
@@ -46,6 +54,12 @@ export async function locate({
   throw new CacheError('ERR_STORAGE', `No sentinel knows the server of \`${sentinel.name}\``, {
     cause: failure,
   });
+}
+
+/** The same nodes, so many of the first ones put last. */
+function rotated<T>(nodes: readonly T[], by: number): T[] {
+  const first = by % nodes.length;
+  return [...nodes.slice(first), ...nodes.slice(0, first)];
 }
 
 const sentinelTimeoutMs = 1_000;

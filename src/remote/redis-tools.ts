@@ -9,7 +9,7 @@ import { RedisLink } from './redis-link.js';
 import { listValues } from './redis-listing.js';
 import { RedisNotes } from './redis-notes.js';
 import { type RedisOptions, resolveRedisOptions, serverName } from './redis-options.js';
-import { locate } from './redis-remote.js';
+import { locatorOf } from './redis-remote.js';
 import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
 import { RedisSpaces } from './redis-spaces.js';
@@ -63,7 +63,7 @@ export class RedisTools {
     );
     this.#link = new RedisLink({
       times: { timeout: patienceMs, heartbeat: options.heartbeat },
-      ...{ clock, locate: () => locate(options), channels: this.#space.channels },
+      ...{ clock, locate: locatorOf(options), channels: this.#space.channels },
       scripts: Object.values(redisScripts),
       onMessage: (message, channel) => this.#space.hear(message, channel),
       onConnected: (session) => this.#space.begin(session),

@@ -5,7 +5,7 @@ import { inBackground } from '../clock.js';
 import { CacheClosedError, CacheError, InvalidArgumentError } from '../errors.js';
 import { functionOf, integer, objectOf, refuseUnknown, shown } from '../option-checks.js';
 import { RedisLink } from '../remote/redis-link.js';
-import { locate } from '../remote/redis-remote.js';
+import { locatorOf } from '../remote/redis-remote.js';
 import { createValueCodec } from '../value/codec.js';
 import { HeldSessions } from './held-sessions.js';
 import type { NodeLease } from './node-lease.js';
@@ -95,7 +95,7 @@ export class SessionRegistry<T extends SessionTypes = SessionTypes> {
     const link = new RedisLink({
       times: { timeout, heartbeat: Math.min(refresh, 1_000) },
       ...{ clock, channels, scripts: Object.values(sessionScripts), onError },
-      locate: () => locate(redis),
+      locate: locatorOf(redis),
       onMessage: (message, channel) => this.#hear(message, channel),
       onConnected: async (session) => {
         await this.#commands.compareClocks(session);

@@ -7,7 +7,7 @@ import { type RedisOptions, redis } from '../../src/redis/index.js';
 import { isOpen } from '../helper/redis-caches.js';
 import { RedisCluster } from '../helper/redis-cluster.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
-import { stopServers } from '../helper/redis-server.js';
+import { freePort, RedisServer, stopServers } from '../helper/redis-server.js';
 
 let cluster: RedisCluster;
 beforeAll(async () => {
@@ -326,4 +326,15 @@ it('answers from the tool while a node is gone, and agrees again once it is back
   for (const n of numbers) {
     await expect.poll(() => other.getOrSet('search', n, () => `again ${n}`)).not.toBe('old');
   }
+});
+
+it('goes by what another node says where the one that is named first has lost sight of all others', async () => {
+  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
+  const lost = await RedisServer.start({ args });
+  await lost.command('CLUSTER', 'ADDSLOTSRANGE', '0', '5460');
+  const rootNodes = [{ url: lost.url }, ...cluster.options.rootNodes];
+  const cache = await machine({ prefix: 'lost', cluster: { rootNodes } });
+  for (const n of numbers) await cache.set('search', n, n);
+  await cache.flush();
+  expect(await (await machine({ prefix: 'lost' })).getMany('search', numbers)).toEqual(numbers);
 });
