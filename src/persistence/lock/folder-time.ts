@@ -3,11 +3,12 @@
  * so stamps that are taken from it have one order, however far the processes' own clocks are apart.
  */
 
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../clock.js';
 import type { ClockOffset } from '../../stamp.js';
 import type { ResolvedDiskOptions } from '../disk-options.js';
-import type { FileSystem } from '../file-system.js';
+import { type FileSystem, hasCode } from '../file-system.js';
 import { temporaryFileName } from '../format/partition-name.js';
 
 import { membershipFolder } from './membership.js';
@@ -37,7 +38,10 @@ export class FolderTime {
     const folder = join(persistDir, membershipFolder);
     // A folder that is had alone needs none, and a clock of the user's own is taken at its word.
     const isAsked = mode === 'multi' && isMachines && clock === systemClock && onOffset !== undefined;
-    this.#measure = isAsked ? () => measureOffset({ files, folder, fileMode, clock }) : undefined;
+    // Where that folder could not be made, the cache folder says why.
+    const measure = () =>
+      measureOffset({ files, folder: existsSync(folder) ? folder : persistDir, fileMode, clock });
+    this.#measure = isAsked ? measure : undefined;
   }
 
   /** By how many ms the machine's clock is ahead. */
@@ -51,12 +55,18 @@ export class FolderTime {
    */
   async follow(restamp?: (setBack: number) => void): Promise<void> {
     if (this.#measure === undefined) return;
-    const offset = await this.#measure();
+    const offset = await this.#measure().catch(unlessReadOnly);
+    if (offset === undefined) return;
     const setBack = restamp === undefined ? 0 : offset.ahead - this.#offset.ahead;
     this.#offset = offset;
     if (setBack !== 0) restamp?.(setBack);
     this.#onOffset(offset, setBack);
   }
+}
+
+/** Nothing that this process stamps gets into a folder that it can't write, so its time makes no difference there. */
+function unlessReadOnly(error: unknown): undefined {
+  if (!hasCode(error, 'EROFS', 'EACCES', 'EPERM')) throw error;
 }
 
 /** Asks for the folder's time by making a file in it that is removed at once. */

@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/clock.js';
 import { nodeFileSystem } from '../../../src/persistence/file-system.js';
-import { measureOffset, offsetBetween } from '../../../src/persistence/lock/folder-time.js';
+import { FolderTime, measureOffset, offsetBetween } from '../../../src/persistence/lock/folder-time.js';
 
 const hour = 3_600_000;
 
@@ -19,6 +19,29 @@ describe('the time of a folder', () => {
     expect(Math.abs(fast.ahead - hour * 1_000)).toBeLessThanOrEqual(fast.uncertainty);
     expect(readdirSync(folder)).toEqual([]);
     rmSync(folder, { recursive: true });
+  });
+
+  it('makes no difference in a folder that can’t be written', async () => {
+    const persistDir = mkdtempSync(join(tmpdir(), 'toolstash-time-'));
+    const asked: string[] = [];
+    let code = '';
+    const create = (path: string) => {
+      asked.push(dirname(path));
+      return Promise.reject(Object.assign(new Error(code), { code }));
+    };
+    const time = new FolderTime({
+      options: { mode: 'multi', persistDir, fileMode: 0o600 },
+      clock: systemClock,
+      files: { ...nodeFileSystem, create },
+      isMachines: true,
+      onOffset: () => undefined,
+    });
+    for (code of ['EACCES', 'EPERM', 'EROFS']) await time.follow();
+    code = 'ENOSPC';
+    await expect(time.follow()).rejects.toThrow('ENOSPC');
+    // Nobody could make the folder of those who share it.
+    expect(asked).toEqual(Array(4).fill(persistDir));
+    rmSync(persistDir, { recursive: true });
   });
 
   it('is the machine’s own where the two can’t be told apart, and known to a tick where they can', () => {
