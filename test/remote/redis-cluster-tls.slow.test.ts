@@ -63,6 +63,9 @@ it.each<[string, () => RedisOptions]>([
   ],
 ])('is connected to by %s', async (_, place) => {
   const [one, other] = [await machine(place()), await machine(place())];
+  // On a busy machine a first attempt to connect may take too long.
+  const errors = () => other.stats().cacheErrors + one.stats().cacheErrors;
+  const before = errors();
   await one.clear();
   for (const n of numbers) await one.set('search', n, `value ${n}`);
   await one.flush();
@@ -70,7 +73,7 @@ it.each<[string, () => RedisOptions]>([
   for (const n of numbers) await one.delete('search', n);
   await one.flush();
   for (const n of numbers) await expect.poll(() => other.get('search', n)).toBeUndefined();
-  expect(other.stats().cacheErrors + one.stats().cacheErrors).toBe(0);
+  expect(errors()).toBe(before);
 });
 
 it.each([
