@@ -24,6 +24,8 @@ export interface RedisClient {
     isBuffers: true,
   ): Promise<unknown>;
   unsubscribe(name: string): Promise<unknown>;
+  /** Another of its class, which is not connected yet. */
+  duplicate(options: RedisClientOptions): RedisClient;
 }
 
 /** Options of such a client, as users give them. */
@@ -33,14 +35,22 @@ interface RedisLibrary {
   createClient(options: RedisClientOptions): RedisClient;
 }
 
-let library: Promise<RedisLibrary> | undefined;
+let model: Promise<RedisClient> | undefined;
 
-/** @throws CacheError where the package is not installed */
-function loadLibrary(): Promise<RedisLibrary> {
-  library ??= import('redis').then(
-    (module) => ((module as { default?: unknown }).default ?? module) as RedisLibrary,
+/**
+ * The client that all are made after, never connected itself. For options that differ from the last ones `createClient`
+ * makes a class with a function for each command, which stops the process for 60 ms or more; a duplicate shares its model's.
+ *
+ * @throws CacheError where the package is not installed
+ */
+function loadModel(): Promise<RedisClient> {
+  model ??= import('redis').then(
+    (module) => {
+      const { createClient } = ((module as { default?: unknown }).default ?? module) as RedisLibrary;
+      return createClient({ maintNotifications: 'disabled' });
+    },
     (cause: unknown) => {
-      library = undefined;
+      model = undefined;
       throw new CacheError(
         'ERR_STORAGE',
         'Expected the package `redis` (6 or later) for `toolstash/redis`: run `npm install redis`',
@@ -48,7 +58,7 @@ function loadLibrary(): Promise<RedisLibrary> {
       );
     },
   );
-  return library;
+  return model;
 }
 
 /** The type of replies that may be any bytes: `$` in RESP. */
@@ -70,9 +80,9 @@ export async function connectClient(
   options: RedisClientOptions,
   onEnd: (error: unknown) => void,
 ): Promise<Connection> {
-  const { createClient } = await loadLibrary();
+  const another = await loadModel();
   const { socket } = options as { socket?: object };
-  const client = createClient({
+  const client = another.duplicate({
     ...options,
     // Its defaults would reconnect with timers that keep the process, and hold commands back meanwhile.
     socket: { ...socket, reconnectStrategy: false, socketTimeout: undefined },
