@@ -150,11 +150,9 @@ class ResponseStore implements UndiciStore {
             context.skip();
             return undefined;
           }
-          context.setTtl(Math.max(0, value.deleteAt - Date.now()));
-          if (names.length > 0) {
-            const ttl = Math.max(0, value.deleteAt - Date.now());
-            await this.#method.set(base, { v: 1, names } satisfies VaryNames, { tags, ttl });
-          }
+          const ttl = Math.max(0, value.deleteAt - Date.now());
+          context.setTtl(ttl);
+          if (names.length > 0) await this.#setNames(base, names, { tags, ttl });
           return { v: 1, value: plain(value), body } satisfies Stored;
         },
         loadOptions(tags),
@@ -188,6 +186,20 @@ class ResponseStore implements UndiciStore {
 
   async delete(key: UndiciCacheKey): Promise<void> {
     await this.#cache.invalidateTags([tagOf(urlOf(key))]);
+  }
+
+  /** Says what the responses of a URL vary by, for as long as any of them lasts. */
+  async #setNames(
+    base: object,
+    names: readonly string[],
+    { tags, ttl }: { readonly tags: readonly string[]; readonly ttl: number },
+  ): Promise<void> {
+    const found = await this.#method.lookup<Stored>(base);
+    if ('value' in found && 'names' in found.value && found.value.names.join() === names.join()) {
+      const { expiresAt } = found.metadata;
+      if (expiresAt === null || expiresAt >= Date.now() + ttl) return;
+    }
+    await this.#method.set(base, { v: 1, names } satisfies VaryNames, { tags, ttl });
   }
 
   #end(url: string, stored: Promise<unknown>): void {

@@ -1,5 +1,7 @@
 /** The store for undici's cache interceptor: what undici asks of its own stores, and under undici itself. */
 
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type UndiciCacheValue, type UndiciStore, undiciStore } from '../../src/http/index.js';
@@ -103,6 +105,75 @@ describe('as undici’s own tests of its stores have it', () => {
   });
 });
 
+it('stores a body that is just as large as it may be, in one piece or several', async () => {
+  for (const pieces of [['a'.repeat(1000)], ['a'.repeat(600), 'b'.repeat(400)]]) {
+    write(key(), headOf(), ...pieces);
+    expect((await found(key()))?.body).toBe(pieces.join(''));
+    write(key(), headOf(), ...pieces, 'c');
+    expect((await store.get(key()))?.body?.join('')).not.toMatch(/c$/);
+  }
+});
+
+it('finds what is valid beside what has expired, whichever came first', async () => {
+  const of = (text: string) => key('/', { accept: text });
+  const variant = (text: string, lasts: number) =>
+    write(of(text), headOf({ vary: { accept: text }, deleteAt: Date.now() + lasts }), text);
+  for (const order of [
+    ['expired', 'valid'],
+    ['valid', 'expired'],
+  ]) {
+    for (const text of order) {
+      variant(text, text === 'valid' ? 20_000 : -1);
+      await store.get(of(text));
+    }
+    expect((await found(of('valid')))?.body).toBe('valid');
+    expect(await store.get(of('expired'))).toBeUndefined();
+    await store.delete(key());
+  }
+});
+
+it('answers no others any more once a response says that it varies', async () => {
+  write(key(), headOf(), 'for all');
+  expect((await found(key('/', { accept: 'a' })))?.body).toBe('for all');
+  write(key('/', { accept: 'a' }), headOf({ vary: { accept: 'a' } }), 'for a');
+  expect((await found(key('/', { accept: 'a' })))?.body).toBe('for a');
+  for (const other of [key('/', { accept: 'b' }), key()]) expect(await store.get(other)).toBeUndefined();
+  // And all again once the newest doesn't.
+  write(key('/', { accept: 'b' }), headOf(), 'for all again');
+  for (const each of [key('/', { accept: 'a' }), key()])
+    expect((await found(each))?.body).toBe('for all again');
+});
+
+it('shares a folder with another store, and what was deleted', async () => {
+  const folder = await mkdtemp(`${tmpdir()}/toolstash-undici-`);
+  const options = { persist: true, persistDir: folder, mode: 'multi', syncInterval: 50 } as const;
+  const caches = await Promise.all([1, 2].map(() => CacheManager.open(options)));
+  const [one, two] = caches.map((each) => undiciStore({ cache: each })) as [UndiciStore, UndiciStore];
+  const of = (text: string) => key('/', { accept: text });
+  const textIn = async (from: UndiciStore, text: string) =>
+    String((await from.get(of(text)))?.body ?? 'none');
+  for (const text of ['a', 'b']) {
+    store = one;
+    write(of(text), headOf({ vary: { accept: text } }), text);
+    expect(await textIn(one, text)).toBe(text);
+    await caches[0]?.flush();
+    await expect.poll(() => textIn(two, text)).toBe(text);
+  }
+  store = two;
+  write(of('a'), headOf({ vary: { accept: 'a' } }), 'newer');
+  expect(await textIn(two, 'a')).toBe('newer');
+  await caches[1]?.flush();
+  await expect.poll(() => textIn(one, 'a')).toBe('newer');
+  await one.delete(key());
+  await caches[0]?.flush();
+  for (const text of ['a', 'b']) {
+    expect(await textIn(one, text)).toBe('none');
+    await expect.poll(() => textIn(two, text)).toBe('none');
+  }
+  await Promise.all(caches.map((each) => each.close()));
+  await rm(folder, { recursive: true });
+});
+
 it('stores nothing of what is too large, or not ended, nor what was deleted on its way', async () => {
   write(key('/large'), headOf(), 'a'.repeat(600), 'b'.repeat(600));
   expect(await store.get(key('/large'))).toBeUndefined();
@@ -159,8 +230,6 @@ it.each(versions)('is refreshed by %s where the server says that nothing has cha
 });
 
 it('keeps what undici stored in a folder', async () => {
-  const { mkdtemp, rm } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
   const folder = await mkdtemp(`${tmpdir()}/toolstash-undici-`);
   const open = () => CacheManager.open({ persist: true, persistDir: folder });
   const first = await open();
