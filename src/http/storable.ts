@@ -112,12 +112,12 @@ function policyOf({ head, facts, now }: StorageQuestion, directives: Directives)
     if (value !== undefined) plain[name] = value;
   }
   // What is no date of HTTP, as a number or two dates, is a date in the past (RFC 9111, 5.3).
-  const expires = httpDate(plain['expires']);
+  const expires = httpDate(plain['expires'], now);
   if (plain['expires'] !== undefined)
     plain['expires'] = expires === undefined ? '0' : new Date(expires).toUTCString();
   if (directives.size > 0) plain['cache-control'] = plainDirectives(directives);
   const age = /^\s*(\d+)/.exec(joined(headers['age']) ?? '')?.[1] ?? '0';
-  const date = httpDate(plain['date']) ?? now;
+  const date = httpDate(plain['date'], now) ?? now;
   const seconds = Math.max(Math.min(Number(age), 2 ** 31), Math.floor((now - date) / 1000), 0);
   plain['age'] = String(seconds);
   const requestHeaders: Record<string, string> = {};
@@ -174,9 +174,17 @@ const httpDates = [
 ].map((form) => new RegExp(`^${form}$`, 'i'));
 
 /** A date of HTTP as epoch ms; `undefined` for whatever else. */
-function httpDate(text: string | undefined): number | undefined {
+function httpDate(text: string | undefined, now: number): number | undefined {
   if (text === undefined || !httpDates.some((form) => form.test(text))) return undefined;
+  // Of two digits of a year, the ones that lie at most 50 years ahead are meant.
+  const dated = text.replace(/-(\d\d) /, (_, digits: string) => `-${fullYear(Number(digits), now)} `);
   // The oldest form leaves out that it is GMT, too.
-  const parsed = Date.parse(/GMT$/i.test(text) ? text : `${text} GMT`);
+  const parsed = Date.parse(/GMT$/i.test(dated) ? dated : `${dated} GMT`);
   return Number.isNaN(parsed) ? undefined : parsed;
+}
+
+function fullYear(digits: number, now: number): number {
+  const year = new Date(now).getUTCFullYear();
+  const inCentury = year - (year % 100) + digits;
+  return inCentury > year + 50 ? inCentury - 100 : inCentury;
 }
