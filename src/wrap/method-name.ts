@@ -27,12 +27,15 @@ interface Owner {
   readonly of: object;
   /** Where it was wrapped. */
   readonly from: ModuleEvaluation | undefined;
+  /** The same where the name was given to it: a reload takes no such name over. */
+  readonly givenFrom?: ModuleEvaluation | undefined;
   readonly claim: { isDisplaced: boolean };
 }
 
 /** Who goes by which name in one cache. */
 export class MethodNames {
   readonly #owners = new Map<string, Owner>();
+  readonly #warned = new Set<string>();
   readonly #onDisplaced: (name: string) => void;
 
   /** @param onDisplaced told of a name whose results are those of code that was replaced */
@@ -40,10 +43,21 @@ export class MethodNames {
     this.#onDisplaced = onDisplaced;
   }
 
-  /** Notes that the user gave a function this name. Several functions may share one on purpose. */
-  give(name: string, of: object): NameClaim {
+  /**
+   * Notes that the user gave a function this name. Several functions may share one on purpose; where nothing says so,
+   * one that closes over something of its own would get the other's answers, so a warning names the fix.
+   * @param isTold whether the options say who shares results
+   */
+  give(
+    name: string,
+    of: object,
+    { from, isTold }: { from: ModuleEvaluation | undefined; isTold: boolean },
+  ): NameClaim {
     const claim = { isDisplaced: false };
-    if (!this.#owners.has(name)) this.#owners.set(name, { of, from: undefined, claim });
+    const owner = this.#owners.get(name);
+    if (owner === undefined) this.#owners.set(name, { of, from: undefined, givenFrom: from, claim });
+    else if (!isTold && owner.of !== of && !isEvaluatedAgain(owner.from ?? owner.givenFrom, from))
+      this.#warn(name);
     return claim;
   }
 
@@ -77,15 +91,28 @@ export class MethodNames {
     }
     return claim;
   }
+
+  #warn(name: string): void {
+    if (this.#warned.has(name)) return;
+    this.#warned.add(name);
+    process.emitWarning(
+      `A second function was given the name \`${name}\`: each gets the other's results. If it closes over something of ` +
+        'its own (an instance, a tenant, a session), give it a `scope` too; if they answer alike, say `shared: true`, ' +
+        'or wrap the function once.',
+      { type: 'ToolstashWarning', code: 'TOOLSTASH_SHARED_NAME' },
+    );
+  }
 }
 
 /** The name of a plain function. @throws InvalidOptionError when it has none that tells it from others */
 export function functionName(fn: AnyFunction, outlivesProcess: boolean): string {
   const name: unknown = fn.name;
-  if (!isDescriptive(name) || name.startsWith('bound ')) {
+  const isBound = typeof name === 'string' && name.startsWith('bound ');
+  if (!isDescriptive(name) || isBound) {
+    const scope = ', and a `scope` where its results depend on the object that it is bound to';
     throw new InvalidOptionError(
       `Expected a function with a name of its own, got ${described(name)}: the method's name distinguishes its ` +
-        `results from those of other tools, so ${fix}`,
+        `results from those of other tools, so ${fix}${isBound ? scope : ''}`,
     );
   }
   if (outlivesProcess) checkLasting(name, name);

@@ -17,7 +17,8 @@ export interface WrapOptions<
   /**
    * The method's name: it distinguishes this tool's entries from those of others. Without one, a second function of
    * the same name is refused, unless its module was evaluated again (hot reloading) and wraps it in its top level.
-   * With one, results outlast every reload, also those of the code before an edit.
+   * With one, results outlast every reload, also those of the code before an edit, and functions share them: give those
+   * that close over something of their own a `scope`.
    * @default the function's own name; `Class.method` for a decorated method
    */
   readonly name?: string | undefined;

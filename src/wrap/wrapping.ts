@@ -124,13 +124,17 @@ export class Wrapping {
     const claim =
       options.name === undefined
         ? this.#names.claim(name, owner, { from, advice })
-        : this.#names.give(name, owner);
+        : this.#names.give(name, owner, { from, isTold: saysWhoShares(options) });
     return { name, fixed: target, for: () => target, claim };
   }
 
   get host(): WrapHost {
     return this.#host;
   }
+}
+
+function saysWhoShares({ shared, scopeOf, key, method }: ResolvedWrapOptions): boolean {
+  return [scopeOf, key, method.scope, method.version].some((each) => each !== undefined) || shared;
 }
 
 /** The function that callers get. @throws InvalidArgumentError for a generator, or a class */

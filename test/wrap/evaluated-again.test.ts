@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 import typescript, { ModuleKind, ScriptTarget } from 'typescript';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { evaluationCalling, isEvaluatedAgain } from '../../src/module-evaluation.js';
+import { MethodNames } from '../../src/wrap/method-name.js';
 import { type CompiledPrograms, compilePrograms, root } from '../helper/compiled-programs.js';
 
 const program = `
@@ -190,6 +191,18 @@ describe('a module that is evaluated again', () => {
   );
 
   it('takes a registered store over', () => expect(outcomes['store']).toBe(2));
+
+  it('may give its function the name again without a warning', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const names = new MethodNames(() => undefined);
+    const at = (evaluation: string) => ({ module: 'tools.mjs', evaluation, code: '1:1', order: 1 });
+    for (const evaluation of ['1', '2', '3'])
+      names.give('search', () => 1, { from: at(evaluation), isTold: false });
+    expect(warn).not.toHaveBeenCalled();
+    names.give('search', () => 1, { from: at('1'), isTold: false });
+    expect(warn).toHaveBeenCalledOnce();
+    warn.mockRestore();
+  });
 
   it('is known when `require` evaluates it anew, edited or not', () => {
     expect(outcomes['required']).toEqual([

@@ -205,6 +205,34 @@ describe('the name of a wrapped function', () => {
     expect(() => cache.wrap(named('fetchPage'))).toThrow(/already/);
   });
 
+  it('given to a second function is one warning, unless it is told who shares', () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const cache = newCache();
+    const get = (options: object = {}) => cache.wrap(async () => 1, { name: 'get', ...options });
+    get();
+    get({ scope: 'acme' });
+    get({ shared: true });
+    get({ key: () => ['acme'] });
+    get({ version: 2 });
+    const once = named('once');
+    for (const _ of [1, 2]) cache.wrap(once, { name: 'once' });
+    expect(warn).not.toHaveBeenCalled();
+    get();
+    get();
+    cache.wrap(named('fetchPage'), { name: 'once' });
+    expect(warn.mock.calls.map(([text]) => String(text))).toEqual([
+      expect.stringMatching(/`get`.*each gets the other's results.*`scope`.*`shared: true`/),
+      expect.stringMatching(/`once`/),
+    ]);
+    vi.restoreAllMocks();
+  });
+
+  it('is to come with a scope for a function that is bound to an object', () => {
+    const wrap = (fn: () => Promise<number>) => () => newCache().wrap(fn);
+    expect(wrap(named('search').bind({}))).toThrow(/a name of its own.*`scope`.*bound to$/);
+    expect(wrap(named('anonymous'))).toThrow(/a name of its own: `\{ name: '…' \}`$/);
+  });
+
   it('is not taken by a function that was refused', () => {
     const cache = newCache();
     expect(() => cache.wrap(named('search'), { ttl: -1 })).toThrow(/ttl/);
