@@ -260,7 +260,16 @@ local micros = time[1] * 1000000 + time[2]
 local isOtherRun = ARGV[10] ~= '' and redis.call('HGET', KEYS[2], 'run') ~= ARGV[10]
 if isOtherRun and ARGV[9] ~= '1' then redis.call('HSET', KEYS[2], 'run', ARGV[10], 'met', text(micros)) end
 local met = redis.call('HGET', KEYS[2], 'met') or ''
-if met ~= '' then met = string.format('%.0f', math.max(0, micros - tonumber(met))) end
+if met ~= '' then
+  local since = micros - tonumber(met)
+  if since >= 0 then met = string.format('%.0f', since)
+  elseif ARGV[9] == '1' then met = ''
+  else
+    -- Its clock was set back: it would take until it has caught up.
+    redis.call('HSET', KEYS[2], 'met', text(micros))
+    met = '0'
+  end
+end
 local newest = redis.call('HGET', KEYS[2], 'stamp') or '0'
 return {epoch, last, history, text(micros), redis.call('HGET', KEYS[2], 'watermark') or '', met, newest}
 `),

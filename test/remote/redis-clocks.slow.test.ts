@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager, type Clock } from '../../src/index.js';
 import { wait } from '../helper/child-process.js';
 import { gate as makeGate } from '../helper/gate.js';
-import { closeMachines, machineOf, openMachine } from '../helper/redis-caches.js';
+import { closeMachines, isOpen, machineOf, openMachine } from '../helper/redis-caches.js';
 import { RedisProxy } from '../helper/redis-proxy.js';
 import { RedisServer, stopServers } from '../helper/redis-server.js';
 
@@ -306,4 +306,14 @@ describe('a machine by which more or less time elapses than by Redis', () => {
     await closeMachines();
     await proxy.close();
   });
+});
+
+it('uses a Redis again whose clock was set back after it had been started again', async () => {
+  const server = await RedisServer.start();
+  await openMachine(server);
+  // When it was met in this run, by the clock as it was then.
+  const met = String((Date.now() + 3_600_000) * 1_000);
+  await server.command('HSET', 'toolstash:{all}:state', 'met', met);
+  const cache = machineOf(server);
+  await expect.poll(isOpen(cache)).toBe(true);
 });
