@@ -226,12 +226,14 @@ export class RedisChanges {
     onStored?: SetValue['onStored'],
   ): Promise<unknown> {
     try {
-      const [outcome, text = ''] = texts(await sent, 1);
+      const [outcome, text = '', place = ''] = texts(await sent, 1);
       if (outcome === 'epoch')
         throw new CacheError('ERR_STORAGE', 'Redis was emptied, or began another epoch');
       // What this machine holds is what others have changed.
       if (outcome === 'refused') pending.isLate = true;
       const isNewest = !pending.isLate && this.#outbox.has(pending);
+      const { change } = pending;
+      this.#init.space.acknowledge(change.kind === 'key' ? change.key : undefined, place);
       this.#acknowledged(pending, text);
       if (isNewest) onStored?.(stampFrom(text));
       return undefined;

@@ -3,6 +3,28 @@
 import type { Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 
+/** How far a machine has followed the log. */
+export interface Cursor {
+  readonly epoch: string;
+  readonly id: string;
+  /** The server's run, where it is known. */
+  readonly run: string;
+}
+
+/** How far what lies on disk is known, for the process that goes on with it. */
+export interface Progress extends Cursor {
+  /** What has a stamp up to this may have been changed without that process having heard of it, in microseconds. */
+  readonly doubtfulUpTo: number;
+}
+
+/** What earlier processes of a folder have left. */
+export interface Left {
+  /** By the tag of each part, where it is clear. */
+  readonly progress: Readonly<Record<string, Progress>>;
+  /** Whether others have written to the folder, or do so now. */
+  readonly hasOthers: boolean;
+}
+
 /** What a marker says was changed. */
 export function changeOf(marker: string, stamp: Stamp): RemoteChange {
   const name = marker.slice(1);

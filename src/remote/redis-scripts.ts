@@ -25,6 +25,7 @@ local function tell(payload)
   local id = redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[3], '*', 'c', payload)
   redis.call('HSET', KEYS[2], 'log', id)
   redis.call('PUBLISH', ARGV[2], 'c' .. previous .. ' ' .. id .. ' ' .. payload)
+  return id
 end
 local function headOf(key)
   local head = redis.pcall('GETRANGE', key, 0, 61)
@@ -163,8 +164,7 @@ local isSame = stored == known or (isOfOne and stored > known and string.sub(kno
 if known ~= '' and not isSame then
   redis.call('DEL', KEYS[1], KEYS[4])
   redis.call('HSET', KEYS[2], 'stamp', time)
-  tell('d' .. stamp .. ARGV[9])
-  return {'refused', stamp}
+  return {'refused', stamp, tell('d' .. stamp .. ARGV[9])}
 end
 if known ~= '' then
   time = text(floor + 1)
@@ -175,8 +175,7 @@ end
 local check = string.sub(redis.sha1hex(stamp), 1, 8)
 redis.call('SET', KEYS[1], ARGV[6] .. stamp .. check .. ARGV[7], 'PX', ARGV[8])
 redis.call('DEL', KEYS[4])
-tell('s' .. stamp .. ARGV[9])
-return {'stored', stamp}
+return {'stored', stamp, tell('s' .. stamp .. ARGV[9])}
 `),
 
   /** ARGV: 4 stamp, 5 value, 6 its life in ms, 7 key and method, 8 the epoch that values say. What is newer stays. */
@@ -193,8 +192,7 @@ return {'stored'}
   delete: script(`${common}${sameEpoch}${changeStamp}
 redis.call('DEL', KEYS[1], KEYS[4])
 redis.call('HSET', KEYS[2], 'stamp', time)
-tell('d' .. stamp .. ARGV[6])
-return {'deleted', stamp}
+return {'deleted', stamp, tell('d' .. stamp .. ARGV[6])}
 `),
 
   /** KEYS 1: the markers. ARGV: 4 the caller's time, 5 writer, 6 the marker, 7 how many are kept. */
@@ -209,8 +207,7 @@ if excess > 0 then
   redis.call('ZREMRANGEBYRANK', KEYS[1], 0, excess - 1)
   redis.call('HSET', KEYS[2], 'watermark', text(tonumber(last[2])))
 end
-tell('m' .. time .. ARGV[5] .. ARGV[6])
-return {'marked', time .. ARGV[5]}
+return {'marked', time .. ARGV[5], tell('m' .. time .. ARGV[5] .. ARGV[6])}
 `),
 
   /** What each heartbeat asks. KEYS 1: the state. Tells the server's time, and where the log ends. */
@@ -226,7 +223,7 @@ return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
    *
    * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
    * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
-   * server's run, if it is known. The last of the reply: for how many microseconds this run has been met, where no epoch has
+   * server's run, if it is known, 11 a later place that this machine was told of. The last of the reply: for how many microseconds this run has been met, where no epoch has
    * begun in it, and the newest time of a change.
    */
   hello: script(`${common}
@@ -240,7 +237,9 @@ if isWhole then
 end
 local history = 'other'
 if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
-  if #redis.call('XRANGE', KEYS[3], ARGV[5], ARGV[5], 'COUNT', 1) > 0 then history = 'whole'
+  local function has(id) return #redis.call('XRANGE', KEYS[3], id, id, 'COUNT', 1) > 0 end
+  if has(ARGV[5]) then
+    if ARGV[11] == '' or has(ARGV[11]) then history = 'whole' else isWhole = false end
   elseif ARGV[6] == '1' or #redis.call('XRANGE', KEYS[3], '-', ARGV[5], 'COUNT', 1) > 0 then isWhole = false
   else history = 'trimmed' end
 end

@@ -11,33 +11,11 @@ import { type ClockOffset, clockSlack, lastWriter, type Stamp } from '../stamp.j
 import type { RemoteChange } from '../tier.js';
 import type { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
-import { changeOf, compareIds } from './redis-log.js';
+import { type Cursor, changeOf, compareIds, type Progress } from './redis-log.js';
 import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
 import { stampFrom } from './redis-value.js';
 import { ServerClock, type ServerTime } from './server-clock.js';
-
-/** How far a machine has followed the log. */
-export interface Cursor {
-  readonly epoch: string;
-  readonly id: string;
-  /** The server's run, where it is known. */
-  readonly run: string;
-}
-
-/** How far what lies on disk is known, for the process that goes on with it. */
-export interface Progress extends Cursor {
-  /** What has a stamp up to this may have been changed without that process having heard of it, in microseconds. */
-  readonly doubtfulUpTo: number;
-}
-
-/** What earlier processes of a folder have left. */
-export interface Left {
-  /** By the tag of each part, where it is clear. */
-  readonly progress: Readonly<Record<string, Progress>>;
-  /** Whether others have written to the folder, or do so now. */
-  readonly hasOthers: boolean;
-}
 
 /** What a space is made from. */
 export interface RedisSpaceInit {
@@ -78,6 +56,8 @@ export class RedisSpace {
   readonly #init: RedisSpaceInit;
   readonly #markersKey: string;
   #cursor: Cursor | undefined;
+  /** The newest place of a change of this machine's that the server has acknowledged: it may lie beyond the cursor. */
+  #acknowledged = '';
   /** Messages that came while the log is read; `undefined` while it is not. */
   #early: string[] | undefined = [];
   /** Resolves once what no message has said was read from the log, where that is under way. */
@@ -118,6 +98,11 @@ export class RedisSpace {
     if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
     // Of a folder that is new nothing is unknown yet. Others may come to it.
     if (!hasOthers) this.#doubtSlack = 0;
+  }
+
+  /** The server has a change of this machine's in its log. */
+  acknowledge(id: string): void {
+    if (compareIds(id, this.#acknowledged) > 0) this.#acknowledged = id;
   }
 
   isDoubtful({ time }: Stamp): boolean {
@@ -174,11 +159,13 @@ export class RedisSpace {
     const keys = [this.#hasMarkers ? this.#markersKey : this.log, this.state, this.log];
     const { logLength, writer, newestStamp, clock } = this.#init;
     const isOtherRun = known === undefined || known.run !== run || run === '';
+    const isAhead = known !== undefined && compareIds(this.#acknowledged, known.id) > 0;
     const askedAt = clock.elapsed();
     const reply = await session.run(redisScripts.hello, keys, [
       ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
       ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0', run],
+      isAhead ? this.#acknowledged : '',
     ]);
     const [epoch, last, history, time, watermark, metMicros, newest] = texts(reply, 7);
     this.#newest = Number(newest);
@@ -194,6 +181,7 @@ export class RedisSpace {
       if (wasSetBack) this.forget();
     } else {
       this.#cursor = { epoch: epoch!, id: last!, run };
+      this.#acknowledged = '';
       this.forget(Number(time));
     }
     if (this.#hasMarkers) await this.#readMarkers(session, watermark!);
@@ -298,6 +286,7 @@ export class RedisSpace {
     this.#init.onStamp(stamp);
     if (kind === 'e') {
       this.#cursor = { ...this.#cursor!, epoch: subject };
+      this.#acknowledged = '';
       if (this.#hasMarkers) this.#init.markers.reset();
       this.forget(stamp.time);
       return;

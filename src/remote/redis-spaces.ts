@@ -8,11 +8,12 @@ import { clockSlack, type Stamp } from '../stamp.js';
 import type { RemoteChange } from '../tier.js';
 import { MarkerTable } from './marker-table.js';
 import type { LinkSession } from './redis-link.js';
+import type { Left, Progress } from './redis-log.js';
 import type { Beat } from './redis-nodes.js';
 import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
 import type { RedisSpaceInit } from './redis-space.js';
-import { type Left, type Progress, RedisSpace } from './redis-space.js';
+import { RedisSpace } from './redis-space.js';
 import type { ServerTime } from './server-clock.js';
 
 /** The keys and first arguments of a script about one key. */
@@ -85,6 +86,11 @@ export class RedisSpaces {
 
   resume({ progress, hasOthers }: Left): void {
     for (const [tag, space] of this.#each()) space.resume(progress[tag], hasOthers);
+  }
+
+  /** The server has a change in its log, of a key or of markers, at that place. */
+  acknowledge(key: string | undefined, id: string): void {
+    (key === undefined ? this.#all : this.#of(key)).acknowledge(id);
   }
 
   /** Whether anything of that stamp, whatever its part, may have been changed without this machine having heard of it. */

@@ -6,8 +6,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Left, Progress } from './redis-log.js';
 import type { NewChange } from './redis-outbox.js';
-import type { Left, Progress } from './redis-space.js';
 
 /** A file that was not rewritten for so long is a dead process's. */
 const deadAfterMs = 60_000;

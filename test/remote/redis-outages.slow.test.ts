@@ -318,6 +318,31 @@ describe('while Redis', () => {
     expect(await one.get('search', 1)).not.toBe('old');
   });
 
+  it.each<[string, (cache: CacheManager) => Promise<unknown>]>([
+    ['a deletion', (cache) => cache.delete('search', 1)],
+    ['a value', (cache) => cache.set('search', 1, 'new')],
+    ['an invalidation', (cache) => cache.invalidateTags(['t'])],
+  ])('comes back without %s that it had acknowledged, and told nobody of', async (_, change) => {
+    const server = await RedisServer.start();
+    const proxy = await RedisProxy.before(server.port);
+    const cache = await openMachine(server, {}, { url: `redis://127.0.0.1:${proxy.port}`, heartbeat: '30s' });
+    await cache.set('search', 1, 'old', { tags: ['t'] });
+    await cache.flush();
+    await server.command('SAVE');
+    proxy.messageDelay = 20_000;
+    await change(cache);
+    await cache.flush();
+    await server.stop();
+    proxy.messageDelay = 0;
+    await server.start();
+    await expect.poll(isOpen(cache), back).toBe(true);
+    expect(await cache.get('search', 1)).not.toBe('old');
+    const other = await openMachine(server);
+    expect(await other.get('search', 1)).not.toBe('old');
+    await closeMachines();
+    await proxy.close();
+  });
+
   it('swallows everything, as behind a black hole, nobody answers beyond the bound', async () => {
     const server = await RedisServer.start();
     const proxy = await RedisProxy.before(server.port);
