@@ -1,6 +1,7 @@
 /** A response of Node's server, captured on its way to its client. */
 
 import type { OutgoingHttpHeader, ServerResponse } from 'node:http';
+import { parseDirectives } from './cache-directives.js';
 import { type Capture, type Captured, isServerError } from './exchange.js';
 import { orAsBefore, setGivenHeaders } from './node-head.js';
 import { joined, type ResponseHead, type Storage } from './storable.js';
@@ -123,10 +124,11 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     else chunks.push(Uint8Array.prototype.slice.call(chunk));
   }
 
-  /** Once the head is written: who has asked to be called then may have set a cookie, and it may be in the body. */
+  /** Once the head is written: who has asked to be called then may have set a cookie, which may be in the body, or said whose it is. */
   function finish(isCut: boolean): void {
     if (storage === undefined) return;
-    if (response.hasHeader('set-cookie')) {
+    const control = joined(response.getHeader('cache-control') as string | string[] | undefined);
+    if (response.hasHeader('set-cookie') || parseDirectives(control).has('private')) {
       give({ why: 'unshared', isLasting: false });
       return;
     }

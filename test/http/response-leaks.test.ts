@@ -132,27 +132,31 @@ it('keeps languages apart where a language is normalised later', async () => {
   expect([await ask('de'), await ask('en'), await ask('de')]).toEqual(['de', 'en', 'de']);
 });
 
-it.each(['at once', 'in pieces'])(
-  'does not store a body whose head gets a cookie late, sent %s',
-  async (how) => {
-    const pages = pagesWith();
-    let runs = 0;
-    const port = await listen((request, response) => {
-      // As `on-headers` does it.
-      const { writeHead } = response;
-      response.writeHead = ((...args: Parameters<typeof writeHead>) => {
-        response.setHeader('Set-Cookie', 'session=1');
-        return writeHead.apply(response, args);
-      }) as typeof writeHead;
-      void pages(request, response, () => {
-        if (how === 'in pieces') response.write('token ');
-        response.end(`${++runs}`);
-      });
+it.each(
+  ['at once', 'in pieces'].flatMap((how) =>
+    [
+      ['Set-Cookie', 'session=1'],
+      ['Cache-Control', 'max-age=60, Private'],
+    ].map(([name, value]) => [how, name, value] as [string, string, string]),
+  ),
+)('does not store a body whose head, sent %s, gets %s: %s late', async (how, name, value) => {
+  const pages = pagesWith();
+  let runs = 0;
+  const port = await listen((request, response) => {
+    // As `on-headers` does it.
+    const { writeHead } = response;
+    response.writeHead = ((...args: Parameters<typeof writeHead>) => {
+      response.setHeader(name, value);
+      return writeHead.apply(response, args);
+    }) as typeof writeHead;
+    void pages(request, response, () => {
+      if (how === 'in pieces') response.write('token ');
+      response.end(`${++runs}`);
     });
-    await askServer(port, '/');
-    expect((await askServer(port, '/')).text).toMatch(/2$/);
-  },
-);
+  });
+  await askServer(port, '/');
+  expect((await askServer(port, '/')).text).toMatch(/2$/);
+});
 
 it('does not wait for a client that has left during the look-up', async () => {
   const held = gate();
