@@ -104,22 +104,23 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
   const retryMs = parseDuration(retryAfter, 'retryAfter');
   const kept = { ttl: positiveDuration(keepFor, 'keepFor'), jitter: 0 };
   /** The poll that took too long last, and until when the source is left alone for that. */
-  let silence = { error: undefined as unknown, until: 0 };
+  let silence = { error: {} as unknown, until: Number.NEGATIVE_INFINITY };
   const current = {
     ...{ ttl: positiveDuration(ttl, 'ttl'), hardTimeout: positiveDuration(timeout, 'timeout') },
     ...{ staleIfError: 0, staleWhileRevalidate: 0, negativeTtl: false as const },
     ...{ jitter: 0, sliding: false, isError: false as const },
-    cacheErrors: (error) => (error === silence.error ? Math.max(0, silence.until - clock.now()) : retryMs),
+    cacheErrors: (error) =>
+      error === silence.error ? Math.max(0, silence.until - clock.elapsed()) : retryMs,
   } satisfies LoadOptions;
   let begun = 0;
   let newest = 0;
 
   const ask = async (signal: AbortSignal): Promise<Polled<Row>> => {
     // What takes too long has no error of its own, which the cache would remember.
-    if (clock.now() < silence.until) throw silence.error;
+    if (clock.elapsed() < silence.until) throw silence.error;
     signal.addEventListener('abort', () => {
       const error = signal.reason as CacheError | undefined;
-      if (error?.code === 'ERR_LOADER_TIMEOUT') silence = { error, until: clock.now() + retryMs };
+      if (error?.code === 'ERR_LOADER_TIMEOUT') silence = { error, until: clock.elapsed() + retryMs };
     });
     const [turn, askedAt] = [++begun, clock.now()];
     const rows = await poll(signal);
@@ -170,7 +171,7 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
       }
     },
     async invalidate() {
-      silence.until = 0;
+      silence.until = Number.NEGATIVE_INFINITY;
       await cache.delete(method, null);
     },
   };

@@ -42,16 +42,16 @@ export class UpdateTokens<Id> {
 
   /** Notes that a record settles for so long from now on. All take the same time. */
   settle(key: string, ms: number): void {
+    this.#settling.delete(key);
+    this.#settling.set(key, this.#clock.elapsed() + ms);
+  }
+
+  isSettling(key: string): boolean {
     const now = this.#clock.elapsed();
     for (const [each, until] of this.#settling) {
       if (until > now) break;
       this.#settling.delete(each);
     }
-    this.#settling.delete(key);
-    this.#settling.set(key, now + ms);
-  }
-
-  isSettling(key: string): boolean {
-    return (this.#settling.get(key) ?? 0) > this.#clock.elapsed();
+    return this.#settling.has(key);
   }
 }
