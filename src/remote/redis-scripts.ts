@@ -223,7 +223,7 @@ return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
    *
    * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
    * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
-   * server's run, if it is known, 11 a later place that this machine was told of. The last of the reply: for how many microseconds this run has been met, where no epoch has
+   * server's run, if it is known, 11 a later place that this machine was told of, 12 the runs of all servers. The last of the reply: for how many microseconds this run has been met, where no epoch has
    * begun in it, and the newest time of a change.
    */
   hello: script(`${common}
@@ -256,8 +256,12 @@ if not isWhole then
 end
 local time = redis.call('TIME')
 local micros = time[1] * 1000000 + time[2]
-local isOtherRun = ARGV[10] ~= '' and redis.call('HGET', KEYS[2], 'run') ~= ARGV[10]
-if isOtherRun and ARGV[9] ~= '1' then redis.call('HSET', KEYS[2], 'run', ARGV[10], 'met', text(micros)) end
+local run = redis.call('HGET', KEYS[2], 'run') or ''
+if ARGV[10] ~= '' and run ~= ARGV[10] and ARGV[9] ~= '1' then
+  redis.call('HSET', KEYS[2], 'run', ARGV[10])
+  -- A slot that comes from a server which still serves others has lost nothing on the way.
+  if run == '' or not string.find(ARGV[12], run, 1, true) then redis.call('HSET', KEYS[2], 'met', text(micros)) end
+end
 local met = redis.call('HGET', KEYS[2], 'met') or ''
 if met ~= '' then
   local since = micros - tonumber(met)

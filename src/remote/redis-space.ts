@@ -148,13 +148,13 @@ export class RedisSpace {
 
   /**
    * Reads what has happened since the last time, and takes it in.
-   * @param runOf tells the run of the server that has a key; '' where that is not known
+   * @param runs of all servers, by their index; '' where it is not known
    */
-  async begin(session: LinkSession, runOf: (key: string) => Promise<string>): Promise<void> {
+  async begin(session: LinkSession, runs: readonly string[]): Promise<void> {
     this.#session = session;
     this.#early ??= [];
     const known = this.#cursor;
-    const run = await runOf(this.log);
+    const run = runs[session.nodeOf(this.log)] ?? '';
     // A key that is not there stands in the way of a script while its slot moves.
     const keys = [this.#hasMarkers ? this.#markersKey : this.log, this.state, this.log];
     const { logLength, writer, newestStamp, clock } = this.#init;
@@ -165,7 +165,7 @@ export class RedisSpace {
       ...[randomBytes(8).toString('hex'), this.channel, String(logLength)],
       ...[known?.epoch ?? '', known?.id ?? '', isOtherRun ? '1' : '0'],
       ...[String(newestStamp().time), writer, this.#init.readsOnly === true ? '1' : '0', run],
-      isAhead ? this.#acknowledged : '',
+      ...[isAhead ? this.#acknowledged : '', runs.join(' ')],
     ]);
     const [epoch, last, history, time, watermark, metMicros, newest] = texts(reply, 7);
     this.#newest = Number(newest);
@@ -173,11 +173,11 @@ export class RedisSpace {
     const settlesIn = metMicros === '' ? 0 : settlingMs - Number(metMicros) / 1_000;
     if (settlesIn > 0) {
       await this.#settled(settlesIn);
-      return this.begin(session, runOf);
+      return this.begin(session, runs);
     }
     if (history === 'whole') {
       this.#cursor = { epoch: known!.epoch, id: known!.id, run };
-      if (last !== known!.id && !(await this.#readLog(session))) return this.begin(session, runOf);
+      if (last !== known!.id && !(await this.#readLog(session))) return this.begin(session, runs);
       if (wasSetBack) this.forget();
     } else {
       this.#cursor = { epoch: epoch!, id: last!, run };

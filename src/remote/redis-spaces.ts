@@ -129,8 +129,8 @@ export class RedisSpaces {
     try {
       const spaces = this.#each().map(([, space]) => space);
       const { time } = this.#init.newestStamp();
-      const runOf = runsOf(session);
-      await Promise.all(spaces.map((space) => space.begin(session, runOf)));
+      const runs = await Promise.all(Array.from({ length: session.count }, (_, at) => runAt(session, at)));
+      await Promise.all(spaces.map((space) => space.begin(session, runs)));
       // What this machine has stamped so far ahead would outlive what others change now.
       if (spaces.every((space) => time > space.latestTime() + clockSlack))
         for (const space of spaces) space.forget();
@@ -197,18 +197,7 @@ export class RedisSpaces {
   }
 }
 
-/** Tells the run of the server that has a key, of which each is asked once. */
-function runsOf(session: LinkSession): (key: string) => Promise<string> {
-  const runs = new Map<number, Promise<string>>();
-  return (key) => {
-    const at = session.nodeOf(key);
-    const run = runs.get(at) ?? runAt(session, at);
-    runs.set(at, run);
-    return run;
-  };
-}
-
-/** What a user may not ask for stays unknown: as after a restart, then, nothing is taken for granted. */
+/** A server's run. What a user may not ask for stays unknown: as after a restart, then, nothing is taken for granted. */
 async function runAt(session: LinkSession, at: number): Promise<string> {
   try {
     const info = await session.command(['INFO', 'server'], at);

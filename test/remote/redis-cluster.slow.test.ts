@@ -213,6 +213,19 @@ it('goes on where a slot has moved, and misses no change on the way', async () =
   await expect.poll(() => other.get('search', 'moved')).toBe('new');
 });
 
+it('takes a slot that has moved for none of a server that was started again', async () => {
+  const cache = await machine({ prefix: 'whole' });
+  const { slot, from, to } = await cluster.ownerOf('whole:{5a}:x');
+  const lost = new Promise((resolve) => void cache.on('error', resolve));
+  await cluster.migrate(slot, from, to);
+  await lost;
+  await expect.poll(isOpen(cache), { timeout: 30_000 }).toBe(true);
+  const runOf = async (node: RedisServer) => /run_id:(\w+)/.exec(await node.command('INFO', 'server'))![1];
+  const known = await to.command('HMGET', 'whole:{5a}:state', 'run', 'met');
+  // Nobody waits for those who know better what it held.
+  expect(known.split('\r\n').filter((line) => /^\w*$/.test(line))).toEqual([await runOf(to), '', '']);
+});
+
 describe('a slot that is half-way to another node', () => {
   /** Calls whose keys share a part. */
   const calls = Array.from({ length: 3_000 }, (_, n) => n)
