@@ -105,8 +105,9 @@ export class StampClock {
   }
 
   /** Goes by the clock of a shared folder, or of a server, from now on. */
-  follow(offset: ClockOffset): void {
-    this.#offset = offset;
+  follow({ ahead, uncertainty }: ClockOffset): void {
+    // Of a clock that tells fractions of a millisecond: stamps are whole.
+    this.#offset = { ahead: Math.floor(ahead), uncertainty: Math.ceil(uncertainty) };
     this.#wall.look();
   }
 

@@ -31,6 +31,14 @@ describe('stamps', () => {
     expect(late).toBe(0);
   });
 
+  it('are whole numbers also by a clock that tells fractions, off by as much from the one that is followed', () => {
+    const clock = new FakeClock(1_000.123_456_7);
+    const stamps = new StampClock(clock, 'a'.repeat(16));
+    stamps.follow({ ahead: 0.123_456_7, uncertainty: 0.5 });
+    for (const { time } of [stamps.next(), stamps.begin(), stamps.beginAmongOthers()])
+      expect(time).toSatisfy(Number.isSafeInteger);
+  });
+
   it.each([0, 0.4, -0.4, 3.7, -3.7])(
     'of two that have just begun are in this order by the real clock, which was set by %d ms since the process began',
     (set) => {

@@ -14,7 +14,7 @@ import type { LinkSession } from './redis-link.js';
 import { type Cursor, changeOf, compareIds, type Progress } from './redis-log.js';
 import { texts } from './redis-script.js';
 import { redisScripts } from './redis-scripts.js';
-import { stampFrom } from './redis-value.js';
+import { stampOrNone } from './redis-value.js';
 import { ServerClock, type ServerTime } from './server-clock.js';
 
 /** What a space is made from. */
@@ -280,9 +280,14 @@ export class RedisSpace {
   }
 
   #apply(payload: string): void {
-    const kind = payload[0];
-    const stamp = stampFrom(payload.slice(1, 33));
+    const kind = payload[0]!;
+    const stamp = stampOrNone(payload.slice(1, 33));
     const subject = payload.slice(33);
+    // Another release's, or damaged: it may be about anything.
+    if (stamp === undefined || !'emsd'.includes(kind)) {
+      this.forget();
+      return;
+    }
     this.#init.onStamp(stamp);
     if (kind === 'e') {
       this.#cursor = { ...this.#cursor!, epoch: subject };

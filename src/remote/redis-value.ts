@@ -56,9 +56,15 @@ export function callerOf(stamp: Stamp): [time: string, writer: string] {
 
 /** The stamp that a text of 32 characters says. */
 export function stampFrom(text: string): Stamp {
+  const stamp = stampOrNone(text);
+  if (stamp === undefined) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
+  return stamp;
+}
+
+/** The same, `undefined` where it says none. */
+export function stampOrNone(text: string): Stamp | undefined {
   const time = timeOf(text);
-  if (time === undefined) throw damaged(`its stamp is \`${text.slice(0, 40)}\``);
-  return { time, writer: text.slice(16) };
+  return time === undefined ? undefined : { time, writer: text.slice(16) };
 }
 
 /** The time of a text of 16 digits and 16 hex digits. By a loop, which takes a third of what a pattern does. */

@@ -70,10 +70,14 @@ it.each([
   await proxy.close();
 });
 
-/** A deletion in the log of which no message tells. */
-async function deleteInSilence(cache: CacheManager, params: unknown): Promise<void> {
-  const stamp = `${String((Date.now() + 1_000) * 1_000).padStart(16, '0')}${'a'.repeat(16)}`;
-  const change = `d${stamp}${cache.key('search', params)}search`;
+const stampOfLater = () => `${String((Date.now() + 1_000) * 1_000).padStart(16, '0')}${'a'.repeat(16)}`;
+
+/** A deletion in the log of which no message tells. @param change how that is said there */
+async function deleteInSilence(
+  cache: CacheManager,
+  params: unknown,
+  change = `d${stampOfLater()}${cache.key('search', params)}search`,
+): Promise<void> {
   const reply = await server.command('XADD', 'toolstash:{all}:log', '*', 'c', change);
   const [, id = ''] = reply.split('\r\n');
   await server.command('HSET', 'toolstash:{all}:state', 'log', id);
@@ -99,6 +103,20 @@ it('reads from the log what no message has said, at the next heartbeat', async (
   await deleteInSilence(far, 1);
   await expect.poll(() => far.get('search', 1)).toBeUndefined();
   expect(far.stats().cacheErrors).toBe(0);
+});
+
+it.each([
+  ['whose stamp is none', () => 'dnone'],
+  ['of another kind', () => `x${stampOfLater()}`],
+])('holds nothing for unchanged where the log has a change %s', async (_, change) => {
+  const far = await openMachine(server);
+  await far.set('search', 1, 'old');
+  await far.flush();
+  for (let at = 0; at < 3; at += 1) await deleteInSilence(far, 1, change());
+  await expect.poll(() => far.get('search', 1)).toBeUndefined();
+  await far.set('search', 1, 'new');
+  await far.flush();
+  expect(far.stats()).toMatchObject({ cacheErrors: 0, remote: { isConnected: true } });
 });
 
 it('answers nothing beyond the bound while it reads from the log what no message has said', async () => {
