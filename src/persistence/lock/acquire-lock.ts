@@ -2,6 +2,7 @@
 
 import { readdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
+import { threadId } from 'node:worker_threads';
 import { CacheError } from '../../errors.js';
 import { FolderLock, type HeldLock, isAbandoned, removeLeftovers } from './folder-lock.js';
 import { warnedOfTwin } from './folder-warnings.js';
@@ -108,10 +109,12 @@ export async function assertNotShared(folder: string, onFailure: (error: unknown
 
 function takenError(folder: string, purpose: LockPurpose, note: HolderNote | undefined): DirectoryTakenError {
   const holder = holderOf(note);
-  if (purpose === 'claim' && note !== undefined && isOwn(note)) {
-    return new DirectoryTakenError(warnedOfTwin(folder), holder);
-  }
-  const who = holder === undefined ? 'another process, which has left no note' : describeHolder(holder);
+  const isOurs = note !== undefined && isOwn(note);
+  // No module was evaluated again where another thread has it.
+  const isTwin = isOurs && (note.thread ?? 0) === threadId;
+  if (purpose === 'claim' && isTwin) return new DirectoryTakenError(warnedOfTwin(folder), holder);
+  const named = holder === undefined ? 'another process, which has left no note' : describeHolder(holder);
+  const who = isOurs && !isTwin ? 'another thread of this process' : named;
   const message =
     purpose === 'claim'
       ? `${folder} is taken by ${who}: close that cache, use another \`persistDir\`, or share it with \`mode: 'multi'\` in all of them`

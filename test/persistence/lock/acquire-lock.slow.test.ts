@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CacheManager } from '../../../src/index.js';
 import { acquireLock, type LockHandle } from '../../../src/persistence/lock/acquire-lock.js';
@@ -83,6 +84,14 @@ describe('a claim on a folder', () => {
     expect((refusal as { holder: { since: number } }).holder.since).toBeGreaterThanOrEqual(before);
     expect((refusal as Error).message).toContain(
       'is taken by another cache of this process: make one and share it',
+    );
+  });
+
+  it('tells another thread how to share', async () => {
+    await take();
+    leaveNote({ thread: threadId + 1 });
+    await expect(take()).rejects.toThrow(
+      /taken by another thread of this process: .*share it with `mode: 'multi'` in all of them/,
     );
   });
 
