@@ -29,12 +29,19 @@ export async function readTrace(path: string, onProgress?: ReadProgress): Promis
   return { name, calls };
 }
 
+/** What a line is to be. Who has exported a cache may take that for a trace. */
+function calls(fields: { has(field: string): boolean }): string {
+  const isExported = fields.has('method') && fields.has('result');
+  const why = isExported ? 'an export tells what a cache holds, and not who called what when; ' : '';
+  return `${why}a call has \`task\`, \`rollout\`, \`tool\`, \`args\` and \`result\``;
+}
+
 /** One trace line as a call; `line` and `file` are for the complaint. */
 export function parseCall(text: string, line: number, file: string): ToolCall {
   const malformed = complaintsOn(file, line);
   const fields = parseFields(text, malformed);
   const need = (field: string): unknown => {
-    if (!fields.has(field)) throw malformed(`\`${field}\` is missing`);
+    if (!fields.has(field)) throw malformed(`\`${field}\` is missing: ${calls(fields)}`);
     return fields.get(field);
   };
   const needName = (field: string): string => {
