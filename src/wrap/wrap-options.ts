@@ -1,7 +1,7 @@
 /** The options of wrapped functions and decorated methods, and how they are checked. */
 
 import { atOnce } from '../at-once.js';
-import { InvalidOptionError } from '../errors.js';
+import { InvalidArgumentError, InvalidOptionError } from '../errors.js';
 import { expected, functionOf, objectOf, refuseUnknown, trueOrFalse } from '../option-checks.js';
 import { type MethodOptions, methodOptionNames, ofTheCache } from '../options.js';
 
@@ -30,7 +30,8 @@ export interface WrapOptions<
    */
   readonly params?: readonly string[] | undefined;
   /**
-   * Decides, from all arguments, what distinguishes one call from another.
+   * Decides, from all arguments, what distinguishes one call from another. Calls for which it returns `undefined`,
+   * though they have an argument, run uncached.
    * @default undefined
    */
   readonly key?: ((...args: Args) => unknown) | undefined;
@@ -106,12 +107,31 @@ export function resolveWrapOptions(options: object, isSync: boolean): ResolvedWr
   return {
     name,
     params,
-    key:
-      key === undefined ? undefined : (atOnce(functionOf(key, 'key'), 'key') as ResolvedWrapOptions['key']),
+    key: key === undefined ? undefined : keyFunction(functionOf(key, 'key')),
     scopeOf: typeof scope === 'function' ? atOnce(scope as (self: unknown) => unknown, 'scope') : undefined,
     shared: shared === undefined ? false : trueOrFalse(shared, 'shared'),
     collect: collect === undefined ? false : trueOrFalse(collect, 'collect'),
     method: typeof scope === 'string' ? { ...method, scope } : method,
+  };
+}
+
+/** What a field that is not there, or a forgotten `return`, makes is no key: all calls would share one answer. */
+function keyFunction(fn: (...args: never[]) => unknown): ResolvedWrapOptions['key'] {
+  const keyOf = atOnce(fn as (...args: unknown[]) => unknown, 'key');
+  let isWarned = false;
+  return (...args) => {
+    const made = keyOf(...args);
+    // A tool that is called without an input has this for its key.
+    if (made !== undefined || args[0] === undefined) return made;
+    const message =
+      'Expected the `key` function to return what distinguishes one call from another, got `undefined`, which all ' +
+      'calls would share: is a `return` missing, or the field called otherwise?';
+    if (!isWarned) {
+      isWarned = true;
+      const warning = `${message} Such calls run uncached`;
+      process.emitWarning(warning, { type: 'ToolstashWarning', code: 'TOOLSTASH_NO_KEY' });
+    }
+    throw new InvalidArgumentError(message);
   };
 }
 

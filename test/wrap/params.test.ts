@@ -75,6 +75,33 @@ describe('the params of a call', () => {
     await expect(wrapped.invalidate(1)).rejects.toBe(cause);
   });
 
+  it('are unknown when the key function returns nothing of an argument: one warning, and no shared answer', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
+    const cache = newCache();
+    // A field that is called otherwise, and a `return` that is missing.
+    const key = ({ id }: { id?: string; user_id?: string }) => id;
+    const orders = async ({ user_id }: Parameters<typeof key>[0]) => user_id;
+    const wrapped = cache.wrap(orders, { name: 'orders', key });
+    expect([await wrapped({ user_id: 'a' }), await wrapped({ user_id: 'b' })]).toEqual(['a', 'b']);
+    expect(cache.stats('orders')).toMatchObject({ uncached: 2, cacheErrors: 2, entries: 0 });
+    expect(() => wrapped.key({ user_id: 'a' })).toThrow(/`key` function.*got `undefined`.*`return` missing/);
+    expect(warn.mock.calls).toMatchObject([
+      [expect.stringMatching(/got `undefined`.*run uncached$/), { code: 'TOOLSTASH_NO_KEY' }],
+    ]);
+    expect(await wrapped({ id: '1', user_id: 'c' })).toBe('c');
+    expect(await wrapped({ id: '1', user_id: 'd' })).toBe('c');
+    vi.restoreAllMocks();
+  });
+
+  it('are `undefined` where that is the input which the key function hands on', async () => {
+    const cache = newCache();
+    const tool = vi.fn(async (_input: unknown, _context: object) => 1);
+    const wrapped = cache.wrap(tool, { name: 'now', key: (input) => input });
+    await wrapped(undefined, { id: 1 });
+    await wrapped(undefined, { id: 2 });
+    expect(tool).toHaveBeenCalledTimes(1);
+  });
+
   it('that have no key make the call run uncached, with its own arguments', async () => {
     const cache = newCache();
     const tool = vi.fn(anything);
