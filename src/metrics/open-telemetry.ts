@@ -177,7 +177,9 @@ function instrumentOf(meter: Meter, { name, kind, help, unit, isShare }: Series)
 
 async function loadLibrary(): Promise<Library> {
   try {
-    return await import('@opentelemetry/api');
+    const module = await import('@opentelemetry/api');
+    // In the CommonJS build all that a package exports is its default; its own default is but a part of it.
+    return 'SpanKind' in module ? module : (module as { default: Library }).default;
   } catch (cause) {
     throw new CacheError(
       'ERR_STORAGE',

@@ -90,6 +90,7 @@ await withConsumer([ofOurs('http-cache-semantics')], (folder) => {
       'node-sqlite3-wasm',
       'keyv',
       'prom-client',
+      '@opentelemetry/api',
       '@modelcontextprotocol/client',
       '@modelcontextprotocol/server',
       'zod',
@@ -108,6 +109,22 @@ await withConsumer([ofOurs('http-cache-semantics')], (folder) => {
      });`,
   );
   run(process.execPath, ['--import', 'tsx', 'loader.ts']);
+
+  // Each build finds what its exporters need in packages of other makes.
+  const metrics = ['prometheusMetrics', 'openTelemetryMetrics', 'openTelemetrySpans'];
+  const exported = `
+    (async () => {
+      const cache = new CacheManager();
+      for (const exporter of [${metrics}]) (await exporter(cache)).stop();
+    })();`;
+  for (const [file, load] of [
+    ['metrics.mjs', (names, from) => `import { ${names} } from '${from}';`],
+    ['metrics.cjs', (names, from) => `const { ${names} } = require('${from}');`],
+  ]) {
+    const heads = [load('CacheManager', 'toolstash'), load(metrics, 'toolstash/metrics')];
+    writeFileSync(join(folder, file), [...heads, exported].join('\n'));
+    run(process.execPath, [file]);
+  }
 
   const examples = join(folder, 'node_modules', 'toolstash', 'examples');
   // Those of frameworks are run beside them, in `test/frameworks`, and those with a server in `test/remote`.
