@@ -65,16 +65,24 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
     resolve(captured);
   }
 
-  /** Writes what may be the head. Where Node refuses it an error page comes next, which is another response. */
-  function writeOrBeginAnew<T>(write: () => T): T {
-    return orAsBefore(response, write, () => {
-      mode = 'head';
-      storage = undefined;
-      chunks.length = 0;
-      size = 0;
-      isUnmodified = false;
-      isEnding = false;
-    });
+  /**
+   * Writes something. Where Node refuses the head an error page comes next, which is another response; where it refuses a
+   * piece of the body, what comes next is not what the route meant.
+   */
+  function guarded<T>(write: () => T): T {
+    try {
+      return orAsBefore(response, write, () => {
+        mode = 'head';
+        storage = undefined;
+        chunks.length = 0;
+        size = 0;
+        isUnmodified = false;
+        isEnding = false;
+      });
+    } catch (error) {
+      if (response.headersSent) give({ why: 'aborted' });
+      throw error;
+    }
   }
 
   /** Decides on the response by its head. `body` is all of it where that is known. */
@@ -145,25 +153,28 @@ export function captureNode({ response, capture, conditions, send }: NodeCapture
       if (mode === 'replace' || mode === 'empty' || isUnmodified) return response;
       return own.writeHead.call(response, status, ...rest);
     }
-    writeOrBeginAnew(() => begin(status, setGivenHeaders(response, rest), undefined));
+    guarded(() => begin(status, setGivenHeaders(response, rest), undefined));
     return response;
   }) as typeof response.writeHead;
 
-  response.write = ((chunk: unknown, ...rest: unknown[]) => {
+  response.write = ((chunk: unknown, ...rest: unknown[]) =>
+    guarded(() => write(chunk, rest))) as typeof response.write;
+
+  function write(chunk: unknown, rest: unknown[]): boolean {
     // The last piece, which HTTP/2 and others write in their `end`.
     if (isEnding) return own.write.call(response, chunk, ...rest);
     const [bytes, done] = bytesOf(chunk, rest);
     if (mode === 'head' && bytes !== undefined)
-      writeOrBeginAnew(() => begin(response.statusCode, response.statusMessage || undefined, undefined));
+      begin(response.statusCode, response.statusMessage || undefined, undefined);
     if (mode === 'replace' || mode === 'empty') return discard(done);
     if (mode !== 'store' || bytes === undefined) return own.write.call(response, chunk, ...rest);
     keep(bytes);
     if (isUnmodified) return discard(done);
     const hasRoom = own.write.call(response, chunk, ...rest);
     return (mode as Mode) === 'store' ? true : hasRoom;
-  }) as typeof response.write;
+  }
 
-  response.end = ((...args: unknown[]) => writeOrBeginAnew(() => end(args))) as typeof response.end;
+  response.end = ((...args: unknown[]) => guarded(() => end(args))) as typeof response.end;
 
   function end(args: unknown[]): ServerResponse {
     const [chunk, ...rest] = typeof args[0] === 'function' ? [undefined, args[0]] : args;

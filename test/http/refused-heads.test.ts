@@ -72,6 +72,16 @@ it.each(refused)('lets nobody keep the error page that comes for %s', async (_, 
   expect([status, headers['cache-control']]).toEqual([500, 'no-cache, no-store, must-revalidate, max-age=0']);
 });
 
+it('stores nothing of a response of which Node refused a piece', async () => {
+  cache = new CacheManager();
+  const port = await serverBehind(responseCache({ cache, ttl: '1m' }), (response) => {
+    response.write('a piece, ');
+    response.write({ a: 1 });
+  });
+  for (let time = 0; time < 2; time++) expect((await askServer(port, '/')).text).toBe('a piece, failed');
+  expect(cache.stats('http')).toMatchObject({ entries: 0, hits: 0 });
+});
+
 it('waits for no response that its route wrote on the stream of HTTP/2 itself', async () => {
   cache = new CacheManager();
   const pages = responseCache({ cache, ttl: '1m' });
