@@ -120,7 +120,12 @@ export class RedisSpaces {
 
   /** A time that no server has passed, in microseconds: 0 where one server stamps everything. */
   latestTime(): number {
-    return this.isCluster ? Math.max(...this.#each().map(([, space]) => space.latestTime())) : 0;
+    return this.isCluster ? this.serverTime() : 0;
+  }
+
+  /** What time it is on the server whose clock is furthest ahead, or was at the latest, in microseconds. */
+  serverTime(): number {
+    return Math.max(...this.#each().map(([, space]) => space.latestTime()));
   }
 
   /** Reads what has happened since the last time, and takes it in. */

@@ -203,7 +203,10 @@ export class RedisTier implements RemoteTier {
   isCurrent(knownAt: number | undefined, stamp?: Stamp): boolean {
     if (stamp !== undefined && this.#space.isDoubtful(stamp)) return false;
     const since = Math.max(this.#sleep.elapsed() - this.#options.bound, this.#sleep.wokeAt);
-    return this.#link.contactAt >= since || (knownAt !== undefined && knownAt >= since);
+    if (this.#link.contactAt >= since) return true;
+    // How old it is by its stamp, too, which no setting of the machine's clock has moved.
+    const age = stamp === undefined ? 0 : (this.#space.serverTime() - stamp.time) / 1_000;
+    return knownAt !== undefined && Math.min(knownAt, this.#sleep.elapsed() - age) >= since;
   }
 
   status(): RemoteStatus {

@@ -317,3 +317,33 @@ it('uses a Redis again whose clock was set back after it had been started again'
   const cache = machineOf(server);
   await expect.poll(isOpen(cache)).toBe(true);
 });
+
+it('answers nothing from disk beyond the bound by a clock that was set back to when it was loaded', async () => {
+  const server = await RedisServer.start();
+  const proxy = await RedisProxy.before(server.port);
+  const folder = mkdtempSync(join(tmpdir(), 'toolstash-set-back-'));
+  const by = { ms: 0 };
+  const far = await openMachine(
+    server,
+    { clock: settable(by), persist: true, persistDir: folder, maxSize: 1 },
+    { heartbeat: 100, remoteTimeout: 500, url: `redis://127.0.0.1:${proxy.port}` },
+  );
+  const near = await openMachine(server);
+  await far.getOrSet('search', 1, () => 'old');
+  const loadedAt = Date.now();
+  await far.flush();
+  proxy.mode = 'black hole';
+  await near.set('search', 1, 'new');
+  await near.flush();
+  // Takes the place in memory.
+  await far.getOrSet('search', 2, () => 'other');
+  // The bound is 100 + 500 + 400 ms.
+  await wait(1_300);
+  expect(await far.get('search', 1)).toBeUndefined();
+  by.ms = loadedAt - Date.now();
+  expect(await far.get('search', 1)).toBeUndefined();
+  proxy.mode = 'open';
+  await closeMachines();
+  await proxy.close();
+  rmSync(folder, { recursive: true, force: true });
+});
