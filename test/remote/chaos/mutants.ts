@@ -140,8 +140,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'remote/redis-tier.ts',
-        from: /return this\.#link\.contactAt >= since \|\|/,
-        to: 'return true ||',
+        from: /if \(this\.#link\.contactAt >= since\) return true;/,
+        to: 'return true;',
       },
     ],
     chaos: 'wrong',
