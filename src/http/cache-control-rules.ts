@@ -21,9 +21,9 @@ export interface ResponseFacts {
 export interface CacheControlRule {
   /**
    * Which paths, as clients send them: `'/assets/'` is everything in that folder, `'/index.html'` that path alone, a
-   * pattern or a function anything. Of a path with `..`, `.`, `;`, backslashes or encoded slashes, whoever serves it may
-   * read it otherwise: it is in every folder whose rule forbids others to keep a response (`private`, `no-store`,
-   * `no-cache`), and in no other.
+   * pattern or a function anything. Of a path with `..`, `.`, backslashes or encoded slashes, whoever serves it may
+   * read it otherwise: it fits each such rule that forbids others to keep a response (`private`, `no-store`, `no-cache`),
+   * and none that lets them. So does, for the first, one that differs in case, slashes, `;`, or encoded letters.
    * @default every path
    */
   readonly path?: string | RegExp | ((path: string) => boolean) | undefined;
@@ -112,9 +112,16 @@ function checkStatus(status: number, name: string): void {
 
 function effectOf(headers: CacheControlRule['headers']): Effect {
   const given = new Headers(Object.entries(headers));
-  const directives = parseDirectives(given.get('cache-control') ?? undefined);
-  if (['private', 'no-store', 'no-cache'].some((name) => directives.has(name))) return 'forbids';
-  return given.has('cache-control') || given.has('expires') ? 'allows' : 'neither';
+  // Also those for some caches alone, as `CDN-Cache-Control` (RFC 9213).
+  const controls = [...given].filter(([name]) =>
+    /(?:^|-)cache-control$|^(?:edge|surrogate)-control$/.test(name),
+  );
+  const isKept = controls.some(([, value]) => {
+    const directives = parseDirectives(value);
+    return !['private', 'no-store', 'no-cache'].some((name) => directives.has(name));
+  });
+  if (isKept || (given.has('expires') && !given.has('cache-control'))) return 'allows';
+  return controls.length > 0 ? 'forbids' : 'neither';
 }
 
 /** What can't be told counts as the rule that lets less be kept. */
@@ -166,7 +173,8 @@ const warned = new WeakSet<object>();
 /** What a function of the user's says; `undefined` where it fails, which is a process warning: a response is on its way. */
 function told<Of>(ask: (of: Of) => boolean, of: Of, name: string): boolean | undefined {
   try {
-    return notPromised(ask(of), name);
+    // `null` of a search, too, is an answer.
+    return Boolean(notPromised(ask(of), name));
   } catch (error) {
     if (!warned.has(ask)) {
       warned.add(ask);

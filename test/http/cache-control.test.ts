@@ -124,6 +124,27 @@ describe.each([
       expect((await headersOf({ path }, hidden))['cache-control']).toBe('public');
   });
 
+  it.each(['CDN-Cache-Control', 'Vercel-CDN-Cache-Control', 'Surrogate-Control', 'Edge-Control'])(
+    'takes a rule by whose %s some caches may keep a response for one that lets others keep it',
+    async (name) => {
+      const rules: readonly CacheControlRule[] = [
+        { path: '/shop/', headers: { 'Cache-Control': 'no-cache', [name]: 'max-age=60' } },
+        { headers: { 'Cache-Control': 'private', [name]: 'no-store' } },
+      ];
+      const control = async (asked: Asked) => (await headersOf(asked, rules))[name.toLowerCase()];
+      expect(await control({ path: '/shop/a' })).toBe('max-age=60');
+      expect(await control({ path: '/shop/a', own: { 'set-cookie': 'id=1' } })).toBe('no-store');
+      expect(await control({ path: '/shop/..%2fmine' })).toBe('no-store');
+    },
+  );
+
+  it('takes what a search has not found for a path that does not fit', async () => {
+    const path = ((given: string) => given.match(/^\/mine/)) as never;
+    const rules = [{ path, headers: { 'Cache-Control': 'private' } }, ...assetRules()];
+    expect((await headersOf({ path: '/mine' }, rules))['cache-control']).toBe('private');
+    expect((await headersOf({ path: '/assets/a.js' }, rules))['cache-control']).toBe(long);
+  });
+
   it('takes a function that fails, or answers late, for the one that lets less be kept', async () => {
     const warnings: string[] = [];
     const note = (warning: Error) => warnings.push(warning.message);
