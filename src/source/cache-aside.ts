@@ -23,6 +23,7 @@ import {
   refuseUnknown,
   text,
 } from '../option-checks.js';
+import { createValueCodec } from '../value/codec.js';
 import type { CacheAside, CacheAsideOptions } from './cache-aside-options.js';
 import { orNone } from './or-none.js';
 import { isSealed, type SealedRecord, SecretBox } from './secret-fields.js';
@@ -117,13 +118,16 @@ class Records<Id, Record> implements CacheAside<Id, Record> {
   async update(id: Id, record: Record): Promise<void> {
     const store = this.#store ?? refuse('update', 'store');
     if (!this.#isThrough) return this.#write(id, () => store(id, record), undefined);
-    const mark = () => markOf(() => this.#cache.key(this.#method, record));
-    let stored: string | undefined;
+    let stored: Uint8Array | undefined;
     const write = () => {
-      stored = mark();
+      stored = bytesOf(record);
       return store(id, record);
     };
-    await this.#write(id, write, { record, isUnchanged: () => mark() === stored });
+    const isUnchanged = () => {
+      const now = bytesOf(record);
+      return stored !== undefined && now !== undefined && Buffer.compare(stored, now) === 0;
+    };
+    await this.#write(id, write, { record, isUnchanged });
   }
 
   async remove(id: Id): Promise<void> {
@@ -290,10 +294,12 @@ interface Written<Record> {
   readonly isUnchanged: () => boolean;
 }
 
-/** A mark of what a record holds; `undefined` where it holds what has none. */
-function markOf(key: () => string): string | undefined {
+const codec = createValueCodec();
+
+/** All that a record holds; `undefined` where it holds what can't be stored. A key would leave out what the method ignores. */
+function bytesOf(record: unknown): Uint8Array | undefined {
   try {
-    return key();
+    return codec.encode(record);
   } catch (error) {
     if (error instanceof CacheError) return undefined;
     throw error;

@@ -289,22 +289,30 @@ it('caches nothing while replicas lag, though another has updated it at the same
   await holding;
 });
 
-it('stores no record through that was changed since it was written', async () => {
+it.each<[string, CacheOptions, object]>([
+  ['', {}, {}],
+  [' in a field that its method ignores', { methods: { settings: { ignore: ['theme'] } } }, {}],
+  [' and has no key', {}, { from: new URL('http://site.test') }],
+])('stores no record through that was changed since it was written%s', async (_, options, more) => {
   const storing = gate();
-  const settings = settingsOf(newCache(), {
+  const settings = settingsOf(newCache(options), {
     write: 'through',
     store: async (id, record) => {
       rows.set(id, { ...record });
       await storing.promise;
     },
   });
-  const record = { theme: 'dark' };
+  const record = { theme: 'dark', ...more };
   const updating = settings.update('ada', record);
   await expect.poll(() => rows.get('ada')?.theme).toBe('dark');
   record.theme = 'unsaved';
   storing.open();
   await updating;
-  expect(await settings.get('ada')).toEqual({ theme: 'dark' });
+  expect(await settings.get('ada')).toEqual({ theme: 'dark', ...more });
+  await settings.update('ada', record);
+  const before = loads;
+  expect(await settings.get('ada')).toEqual({ theme: 'unsaved', ...more });
+  expect(loads).toBe(before);
 });
 
 it('loads a record anew after its ttl where others in the cache slide, or are errors', async () => {
