@@ -102,7 +102,8 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
   const poll = functionOf(options.poll, 'poll');
   const most = integer(maxRows, 'maxRows');
   const retryMs = parseDuration(retryAfter, 'retryAfter');
-  const kept = { ttl: positiveDuration(keepFor, 'keepFor'), jitter: 0 };
+  const lasting = { jitter: 0, sliding: false, staleWhileRevalidate: 0 };
+  const kept = { ttl: positiveDuration(keepFor, 'keepFor'), ...lasting };
   /** The poll that took too long last, and until when the source is left alone for that. */
   let silence = { error: {} as unknown, until: Number.NEGATIVE_INFINITY };
   const current = {

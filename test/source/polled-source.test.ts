@@ -1,7 +1,7 @@
 /** A list that is asked for now and then. */
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { BloomFilter, CacheManager } from '../../src/index.js';
+import { BloomFilter, CacheManager, type CacheOptions } from '../../src/index.js';
 import { type PolledSourceOptions, polledSource } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { gate, settle } from '../helper/gate.js';
@@ -221,6 +221,21 @@ it('goes by its own options where the cache has others', async () => {
   }
   expect(polls - before).toBe(3);
 });
+
+it.each<CacheOptions>([{ sliding: true, ttl: '2h', maxAge: '30d' }, { staleWhileRevalidate: '10d' }])(
+  'keeps the last answer for no longer than it says where the cache has %o',
+  async (options) => {
+    await cache.close();
+    cache = new CacheManager({ clock, ...options });
+    const source = sourceOf({ keepFor: '1h' });
+    await source.read();
+    answer = outage;
+    clock.advance(40 * 60_000);
+    expect((await source.read()).rows).toEqual(['a']);
+    clock.advance(40 * 60_000);
+    await expect(source.read()).rejects.toThrow('no network');
+  },
+);
 
 it.each([
   [{ clock: 'now' }, /Expected `clock` to be an object with a method `now\(\)`/],
