@@ -42,16 +42,21 @@ export class UpdateTokens<Id> {
 
   /** Notes that a record settles for so long from now on. All take the same time. */
   settle(key: string, ms: number): void {
+    this.#forgetSettled();
     this.#settling.delete(key);
     this.#settling.set(key, this.#clock.elapsed() + ms);
   }
 
   isSettling(key: string): boolean {
+    this.#forgetSettled();
+    return this.#settling.has(key);
+  }
+
+  #forgetSettled(): void {
     const now = this.#clock.elapsed();
     for (const [each, until] of this.#settling) {
       if (until > now) break;
       this.#settling.delete(each);
     }
-    return this.#settling.has(key);
   }
 }
