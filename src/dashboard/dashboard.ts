@@ -31,6 +31,8 @@ import {
   field,
   MalformedRequest,
   nameIn,
+  placeOfPage,
+  redirect,
   send,
   sendFile,
   sharedFigures,
@@ -72,7 +74,7 @@ export interface DashboardOptions {
 export interface Dashboard {
   /** What the page needs to know: open `http://localhost:<port>/#token=<token>`. */
   readonly token: string;
-  /** Answers requests: for `http.createServer`, or mounted under a path that ends in `/`. */
+  /** Answers requests: for `http.createServer`, or mounted under a path. */
   readonly handler: (request: IncomingMessage, response: ServerResponse) => void;
   /** Ends what open pages listen to, and the history; whatever is asked from then on is refused. The cache stays open. */
   close(): void;
@@ -150,6 +152,8 @@ export function createDashboard({ cache, options, counted, ...source }: Dashboar
     const refusal = refusalOf(request, rules);
     if (refusal !== undefined) return send(response, 403, { error: refusal });
     const name = nameIn(request.url);
+    const place = placeOfPage(request);
+    if (place !== undefined) return redirect(response, place);
     if (Object.hasOwn(pageFiles, name) && request.method === 'GET') return sendFile(response, name);
     const change = Object.hasOwn(changes, name) ? changes[name] : undefined;
     const answer = change ?? (Object.hasOwn(asks, name) ? asks[name] : undefined);

@@ -26,9 +26,26 @@ export function nameIn(url = '/'): string {
   return url.replace(/[?#].*$/s, '').replace(/^.*\//s, '');
 }
 
+/**
+ * Where the page is instead, when the path that it is mounted under was asked for without the slash at its end, from
+ * which the page finds its files. Express and Connect tell of that path. Relative: proxies may lead here by another.
+ */
+export function placeOfPage({
+  url,
+  originalUrl,
+}: IncomingMessage & { originalUrl?: string }): string | undefined {
+  if (originalUrl === undefined || nameIn(url) !== '') return undefined;
+  const last = nameIn(originalUrl);
+  return last === '' ? undefined : `./${last}/${/[?].*$/s.exec(originalUrl)?.[0] ?? ''}`;
+}
+
 export function send(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { ...headers, 'content-type': 'application/json; charset=utf-8' });
   response.end(JSON.stringify(body, asJson));
+}
+
+export function redirect(response: ServerResponse, location: string): void {
+  response.writeHead(307, { ...headers, location }).end();
 }
 
 export function sendFile(response: ServerResponse, name: string): void {

@@ -167,6 +167,26 @@ describe('a dashboard', () => {
     expect(await told('/search', `"${'x'.repeat(20_000)}"`)).toEqual([400, 'The request is too long']);
   });
 
+  test('leads to the slash at the end of the path that Express has mounted it under', async () => {
+    await serve();
+    const { port } = server.address() as AddressInfo;
+    const mounted = createServer((request: IncomingMessage & { originalUrl?: string }, response) => {
+      request.originalUrl = request.url ?? '';
+      request.url = request.originalUrl.replace(/^\/a\/cache/, '').replace(/^(?!\/)/, '/');
+      board.handler(request, response);
+    }).listen(0, '127.0.0.1');
+    await once(mounted, 'listening');
+    const at = (path: string) =>
+      fetch(`http://127.0.0.1:${(mounted.address() as AddressInfo).port}${path}`, { redirect: 'manual' });
+    const led = await at('/a/cache?x=1');
+    expect([led.status, led.headers.get('location')]).toEqual([307, './cache/?x=1']);
+    for (const path of ['/a/cache/', '/a/cache/?x=1', '/a/cache/app.js'])
+      expect((await at(path)).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/?x=1`, { redirect: 'manual' })).status).toBe(200);
+    mounted.close();
+    mounted.closeAllConnections();
+  });
+
   test('takes a body that was read before it, as `express.json()` does', async () => {
     await serve();
     cache.setSync('search', 'otters', 'found');
