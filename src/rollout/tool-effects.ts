@@ -7,6 +7,7 @@ import { expected, integer, objectOf, refuseUnknown, shown } from '../option-che
 import { type Effect, type ResolvedEffect, resolveEffect, undeclared } from '../tools/effect.js';
 import { hintIn } from '../tools/hints.js';
 import { CheckedRules, type ToolRule } from '../tools/tool-rules.js';
+import { warnOfSlips } from './resource-slips.js';
 
 /**
  * Who shares results: everybody, the rollouts of a task, a rollout with itself, or those of a tenant (a user, a group …).
@@ -123,6 +124,7 @@ export class ToolEffects {
     this.#patterns = patterns.sort((a, b) => b.length - a.length);
     const entries = Object.entries(declarations).map(([name, given]) => [name, effectOf(given)]);
     this.digest = hashKey('toolstash.effects', Object.fromEntries(entries)).slice(0, 16);
+    warnOfSlips([...this.#declared.values(), ...patterns].map(({ effect }) => effect));
   }
 
   /** Reads declarations from a JSON file. @throws InvalidOptionError naming the file and what is wrong in it */
