@@ -125,10 +125,10 @@ function keyFunction(fn: (...args: never[]) => unknown): ResolvedWrapOptions['ke
     if (made !== undefined || args[0] === undefined) return made;
     const message =
       'Expected the `key` function to return what distinguishes one call from another, got `undefined`, which all ' +
-      'calls would share: is a `return` missing, or the field called otherwise?';
+      'calls would share: is a `return` missing, or the field called otherwise? Where it is meant, return `null`';
     if (!isWarned) {
       isWarned = true;
-      const warning = `${message} Such calls run uncached`;
+      const warning = `${message}. Such calls run uncached`;
       process.emitWarning(warning, { type: 'ToolstashWarning', code: 'TOOLSTASH_NO_KEY' });
     }
     throw new InvalidArgumentError(message);

@@ -86,7 +86,7 @@ describe('the params of a call', () => {
     expect(cache.stats('orders')).toMatchObject({ uncached: 2, cacheErrors: 2, entries: 0 });
     expect(() => wrapped.key({ user_id: 'a' })).toThrow(/`key` function.*got `undefined`.*`return` missing/);
     expect(warn.mock.calls).toMatchObject([
-      [expect.stringMatching(/got `undefined`.*run uncached$/), { code: 'TOOLSTASH_NO_KEY' }],
+      [expect.stringMatching(/got `undefined`.*return `null`.*run uncached$/), { code: 'TOOLSTASH_NO_KEY' }],
     ]);
     expect(await wrapped({ id: '1', user_id: 'c' })).toBe('c');
     expect(await wrapped({ id: '1', user_id: 'd' })).toBe('c');
