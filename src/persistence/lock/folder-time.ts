@@ -3,7 +3,6 @@
  * so stamps that are taken from it have one order, however far the processes' own clocks are apart.
  */
 
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '../../clock.js';
 import type { ClockOffset } from '../../stamp.js';
@@ -38,9 +37,9 @@ export class FolderTime {
     const folder = join(persistDir, membershipFolder);
     // A folder that is had alone needs none, and a clock of the user's own is taken at its word.
     const isAsked = mode === 'multi' && isMachines && clock === systemClock && onOffset !== undefined;
-    // Where that folder could not be made, the cache folder says why.
-    const measure = () =>
-      measureOffset({ files, folder: existsSync(folder) ? folder : persistDir, fileMode, clock });
+    const measureIn = (place: string) => measureOffset({ files, folder: place, fileMode, clock });
+    // Where that folder is another user's, or could not be made, the cache folder may be written all the same, or says why not.
+    const measure = () => measureIn(folder).catch(() => measureIn(persistDir));
     this.#measure = isAsked ? measure : undefined;
   }
 
