@@ -199,7 +199,8 @@ class ResponseStore implements UndiciStore {
       const { expiresAt } = found.metadata;
       if (expiresAt === null || expiresAt >= Date.now() + ttl) return;
     }
-    await this.#method.set(base, { v: 1, names } satisfies VaryNames, { tags, ttl });
+    const lasting = { ttl, jitter: 0, sliding: false };
+    await this.#method.set(base, { v: 1, names } satisfies VaryNames, { tags, ...lasting });
   }
 
   #end(url: string, stored: Promise<unknown>): void {

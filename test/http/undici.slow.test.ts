@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type UndiciCacheValue, type UndiciStore, undiciStore } from '../../src/http/index.js';
-import { CacheManager } from '../../src/index.js';
+import { CacheManager, type CacheOptions } from '../../src/index.js';
+import { FakeClock } from '../../src/testing/index.js';
 import { librariesOf } from '../helper/libraries.js';
 import { closeSites, listen } from './site.js';
 
@@ -130,6 +131,21 @@ it('finds what is valid beside what has expired, whichever came first', async ()
     expect(await store.get(of('expired'))).toBeUndefined();
     await store.delete(key());
   }
+});
+
+it.each<CacheOptions>([
+  { jitter: 0.9, random: () => 0.9 },
+  { sliding: true, ttl: '1s', maxAge: '2s' },
+])('finds a variant for as long as it says where the cache has %o', async (options) => {
+  await cache.close();
+  const clock = new FakeClock(Date.now());
+  cache = new CacheManager({ clock, ...options });
+  store = undiciStore({ cache });
+  const at = key('/', { accept: 'a' });
+  write(at, headOf({ vary: { accept: 'a' } }), 'for a');
+  await store.get(at);
+  clock.advance(15_000);
+  expect((await found(at))?.body).toBe('for a');
 });
 
 it('answers no others any more once a response says that it varies', async () => {
