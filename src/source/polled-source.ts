@@ -108,8 +108,8 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
   let silence = { error: {} as unknown, until: Number.NEGATIVE_INFINITY };
   const current = {
     ...{ ttl: positiveDuration(ttl, 'ttl'), hardTimeout: positiveDuration(timeout, 'timeout') },
-    ...{ staleIfError: 0, staleWhileRevalidate: 0, negativeTtl: false as const },
-    ...{ jitter: 0, sliding: false, isError: false as const },
+    ...{ staleIfError: 0, staleWhileRevalidate: 0, refreshAhead: false as const, sliding: false },
+    ...{ jitter: 0, negativeTtl: false as const, isError: false as const },
     cacheErrors: (error) =>
       error === silence.error ? Math.max(0, silence.until - clock.elapsed()) : retryMs,
   } satisfies LoadOptions;

@@ -222,6 +222,21 @@ it('goes by its own options where the cache has others', async () => {
   expect(polls - before).toBe(3);
 });
 
+it('asks no source that is slow before the ttl is over where the cache refreshes ahead', async () => {
+  await cache.close();
+  cache = new CacheManager({ clock, refreshAhead: true, random: () => 1 - 1e-9 });
+  const source = sourceOf();
+  answer = () => {
+    clock.advance(10_000);
+    return ['a'];
+  };
+  await source.read();
+  clock.advance(30_000);
+  await source.read();
+  await settle();
+  expect(polls).toBe(1);
+});
+
 it.each<CacheOptions>([{ sliding: true, ttl: '2h', maxAge: '30d' }, { staleWhileRevalidate: '10d' }])(
   'keeps the last answer for no longer than it says where the cache has %o',
   async (options) => {
