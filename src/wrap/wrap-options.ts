@@ -31,7 +31,7 @@ export interface WrapOptions<
   readonly params?: readonly string[] | undefined;
   /**
    * Decides, from all arguments, what distinguishes one call from another. Calls for which it returns `undefined`,
-   * though they have an argument, run uncached.
+   * though their first argument is not, run uncached.
    * @default undefined
    */
   readonly key?: ((...args: Args) => unknown) | undefined;
