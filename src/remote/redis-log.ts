@@ -13,6 +13,8 @@ export interface Cursor {
 
 /** How far what lies on disk is known, for the process that goes on with it. */
 export interface Progress extends Cursor {
+  /** The newest place of a change of its own that the server has acknowledged: it may lie beyond, '' where there is none. */
+  readonly acknowledged?: string;
   /** What has a stamp up to this may have been changed without that process having heard of it, in microseconds. */
   readonly doubtfulUpTo: number;
 }

@@ -85,7 +85,8 @@ export class RedisSpace {
 
   /** How far the log is followed; `undefined` before the first time. */
   get progress(): Progress | undefined {
-    return this.#cursor && { ...this.#cursor, doubtfulUpTo: this.#doubtfulUpTo };
+    const [acknowledged, doubtfulUpTo] = [this.#acknowledged, this.#doubtfulUpTo];
+    return this.#cursor && { ...this.#cursor, acknowledged, doubtfulUpTo };
   }
 
   get epoch(): string {
@@ -95,6 +96,7 @@ export class RedisSpace {
   /** Goes on from where an earlier process has come to with what lies on disk, whose newest stamp is known by now. */
   resume(progress: Progress | undefined, hasOthers: boolean): void {
     this.#cursor = progress;
+    this.#acknowledged = progress?.acknowledged ?? '';
     if (progress !== undefined) this.#doubtfulUpTo = progress.doubtfulUpTo;
     // Of a folder that is new nothing is unknown yet. Others may come to it.
     if (!hasOthers) this.#doubtSlack = 0;

@@ -6,7 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Left, Progress } from './redis-log.js';
+import { compareIds, type Left, type Progress } from './redis-log.js';
 import type { NewChange } from './redis-outbox.js';
 
 /** A file that was not rewritten for so long is a dead process's. */
@@ -100,9 +100,10 @@ function arePlaces(value: Places | undefined): value is Places {
 }
 
 function isProgress(value: Progress | null): boolean {
-  const { epoch, id, run, doubtfulUpTo } = value ?? {};
+  const { epoch, id, run, acknowledged = '', doubtfulUpTo } = value ?? {};
   const isCursor = /^[0-9a-f]{16}$/.test(epoch ?? '') && idPattern.test(id ?? '') && typeof run === 'string';
-  return isCursor && Number.isSafeInteger(doubtfulUpTo);
+  const isPlace = acknowledged === '' || idPattern.test(acknowledged);
+  return isCursor && isPlace && Number.isSafeInteger(doubtfulUpTo);
 }
 
 function isChange(change: NewChange): boolean {
@@ -118,12 +119,9 @@ function least(some: Places, others: Places): Places {
   for (const [tag, a] of Object.entries(some)) {
     const b = others[tag];
     if (b?.epoch !== a.epoch) continue;
-    const [[aMs = 0, aNumber = 0], [bMs = 0, bNumber = 0]] = [
-      a.id.split('-').map(Number),
-      b.id.split('-').map(Number),
-    ];
     const doubtfulUpTo = Math.max(a.doubtfulUpTo, b.doubtfulUpTo);
-    common[tag] = { ...((aMs - bMs || aNumber - bNumber) < 0 ? a : b), doubtfulUpTo };
+    const places = [a.acknowledged ?? '', b.acknowledged ?? ''].sort(compareIds);
+    common[tag] = { ...(compareIds(a.id, b.id) < 0 ? a : b), acknowledged: places[1]!, doubtfulUpTo };
   }
   return common;
 }

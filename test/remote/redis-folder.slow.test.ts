@@ -179,6 +179,27 @@ describe('a folder that was away', () => {
     expect(await (await openMachine(server)).get('search', 1)).toBe('old');
   });
 
+  it('tells of a Redis that has come back without what a process of it had changed last', async () => {
+    const proxy = await RedisProxy.before(server.port);
+    const more = { url: `redis://127.0.0.1:${proxy.port}` };
+    const away = await withDisk({ ...more, heartbeat: '30s' });
+    await away.set('search', 1, 'old');
+    await away.flush();
+    await server.command('SAVE');
+    // It ends before it hears of its own change what others do.
+    proxy.messageDelay = 20_000;
+    await away.set('search', 1, 'new');
+    await away.close();
+    await server.stop();
+    proxy.messageDelay = 0;
+    await server.start();
+    const back = machineOf(server, { persist: true, persistDir, maxSize: 1 }, more);
+    await expect.poll(isOpen(back)).toBe(true);
+    expect(await (await openMachine(server)).get('search', 1)).not.toBe('old');
+    await closeMachines();
+    await proxy.close();
+  });
+
   it('confirms each entry of a folder that never knew this Redis', async () => {
     const alone = machineOf(server, { persist: true, persistDir, maxSize: 1 }, { prefix: 'another' });
     await alone.open();
