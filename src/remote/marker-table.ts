@@ -20,7 +20,7 @@ export class MarkerTable {
   mark(marker: string, stamp: Stamp): void {
     this.newestTime = Math.max(this.newestTime, stamp.time);
     if (marker.startsWith('t')) this.#tags.mark(marker.slice(1), stamp);
-    else this.#methods.mark(marker, stamp);
+    else this.#methods.mark(marker.startsWith('m') ? marker : 'a', stamp);
   }
 
   /** Forgets all of it, where nothing is left that was stamped before. */

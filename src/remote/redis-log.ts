@@ -27,11 +27,11 @@ export interface Left {
   readonly hasOthers: boolean;
 }
 
-/** What a marker says was changed. */
+/** What a marker says was changed: everything, where another release says what this one does not know. */
 export function changeOf(marker: string, stamp: Stamp): RemoteChange {
   const name = marker.slice(1);
   if (marker.startsWith('t')) return { kind: 'tag', tag: name, stamp };
-  return { kind: 'method', method: marker === 'a' ? undefined : name, stamp };
+  return { kind: 'method', method: marker.startsWith('m') ? name : undefined, stamp };
 }
 
 /** Negative where the one place is before the other: milliseconds and a number. */

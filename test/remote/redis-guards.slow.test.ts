@@ -108,6 +108,7 @@ it('reads from the log what no message has said, at the next heartbeat', async (
 it.each([
   ['whose stamp is none', () => 'dnone'],
   ['of another kind', () => `x${stampOfLater()}`],
+  ['that clears what is not known here', () => `m${stampOfLater()}xother`],
 ])('holds nothing for unchanged where the log has a change %s', async (_, change) => {
   const far = await openMachine(server);
   await far.set('search', 1, 'old');
