@@ -218,7 +218,7 @@ return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
 `),
 
   /**
-   * What every connection begins with. A log that goes back to before the place that is known, and has not that place itself,
+   * What every connection begins with. A log that goes back to before a place that is known, and has not that place itself,
    * is another: the server was given what it, or another one, held before.
    *
    * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
@@ -238,9 +238,10 @@ end
 local history = 'other'
 if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   local function has(id) return #redis.call('XRANGE', KEYS[3], id, id, 'COUNT', 1) > 0 end
-  if has(ARGV[5]) then
-    if ARGV[11] == '' or has(ARGV[11]) then history = 'whole' else isWhole = false end
-  elseif ARGV[6] == '1' or #redis.call('XRANGE', KEYS[3], '-', ARGV[5], 'COUNT', 1) > 0 then isWhole = false
+  local function lacks(id) return id ~= '' and not has(id) and #redis.call('XRANGE', KEYS[3], '-', id, 'COUNT', 1) > 0 end
+  local isKnown = has(ARGV[5])
+  if lacks(ARGV[5]) or lacks(ARGV[11]) or (ARGV[6] == '1' and not isKnown) then isWhole = false
+  elseif isKnown then history = 'whole'
   else history = 'trimmed' end
 end
 if not isWhole and ARGV[9] == '1' then return {'', '', 'other', '0', '', '', '0'} end

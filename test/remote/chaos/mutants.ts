@@ -87,8 +87,8 @@ export const mutants: readonly Mutant[] = [
     changes: [
       {
         file: 'remote/redis-scripts.ts',
-        from: /elseif ARGV\[6\] == '1' or .* then isWhole = false/,
-        to: '',
+        from: /if lacks\(.*then isWhole = false\s+elseif isKnown/,
+        to: 'if isKnown',
       },
     ],
     chaos: 'wrong',
