@@ -83,7 +83,10 @@ async function importEntries(
   }
   errors.print(stderr);
   const left = expired === 0 ? '' : `; ${plural(expired, 'entry', 'entries')} had expired and stayed out`;
-  const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${place}${left}.`;
+  const kept = errors.count > 0 ? 0 : read - expired - imported;
+  const stayed =
+    kept === 0 ? '' : `; ${plural(kept, 'entry', 'entries')} stayed out, as what is there is as new or newer`;
+  const sentence = `Imported ${plural(imported, 'entry', 'entries')} into ${place}${left}${stayed}.`;
   stdout.write(
     flags.json ? `${formatJson({ imported, expired, errors: errors.count }, 2)}\n` : `${sentence}\n`,
   );

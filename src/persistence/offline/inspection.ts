@@ -100,7 +100,7 @@ export async function* exportFiles(
   }
 }
 
-/** Writes entries to a cache folder and returns how many. Entries keep their stamps, so a newer one there stays. */
+/** Writes entries to a cache folder. Entries keep their stamps, so a newer one there stays: returns how many it took. */
 export async function importRecords(
   folder: string,
   records: AsyncIterable<TierRecord> | Iterable<TierRecord>,
@@ -111,18 +111,16 @@ export async function importRecords(
 ): Promise<number> {
   const { flushBytes = defaultDiskOptions.flushBytes } = options;
   const tier = new DiskTier(initOf({ persistDir: folder }, options));
-  let count = 0;
   try {
     await tier.open();
     for await (const record of records) {
       tier.write(record);
-      count += 1;
       if (tier.bufferedBytes >= flushBytes) await tier.flush();
     }
   } finally {
     await tier.close();
   }
-  return count;
+  return tier.counters.writtenEntries;
 }
 
 /** The stamp of an entry that comes without one: as old as it says it is. */

@@ -123,7 +123,7 @@ describe('an inspection', () => {
     const written: unknown[] = [];
     for (let round = 0; round < 2; round += 1) {
       const records = exportFiles([join(folder, 'cache')], { clock });
-      expect(await importRecords(join(folder, 'copy'), records, { clock })).toBe(15);
+      expect(await importRecords(join(folder, 'copy'), records, { clock })).toBe(round === 0 ? 15 : 0);
       written.push((snapshot() as string[][]).filter(([path]) => path!.includes('/copy/')));
     }
     expect(written[1]).toEqual(written[0]);
