@@ -119,11 +119,13 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
   const ask = async (signal: AbortSignal): Promise<Polled<Row>> => {
     // What takes too long has no error of its own, which the cache would remember.
     if (clock.elapsed() < silence.until) throw silence.error;
+    const [turn, askedAt] = [++begun, clock.now()];
     signal.addEventListener('abort', () => {
       const error = signal.reason as CacheError | undefined;
-      if (error?.code === 'ERR_LOADER_TIMEOUT') silence = { error, until: clock.elapsed() + retryMs };
+      // Of a source that has been asked since it says nothing.
+      if (error?.code === 'ERR_LOADER_TIMEOUT' && turn === begun)
+        silence = { error, until: clock.elapsed() + retryMs };
     });
-    const [turn, askedAt] = [++begun, clock.now()];
     const rows = await poll(signal);
     if (!Array.isArray(rows)) {
       throw new CacheError(
@@ -146,8 +148,9 @@ export function polledSource<Row>(options: PolledSourceOptions<Row>): PolledSour
   /** Apart from what is current, so that it outlives that. */
   const keep = async (turn: number, polled: Polled<Row>): Promise<void> => {
     const last = await lastAnswer();
-    // Another process may have asked later.
-    const isOlder = last !== undefined && 'value' in last && last.value.askedAt > polled.askedAt;
+    const lastAskedAt = last !== undefined && 'value' in last ? last.value.askedAt : 0;
+    // Another process may have asked later; nobody has after now, but by a clock that was set back since.
+    const isOlder = lastAskedAt > polled.askedAt && lastAskedAt <= clock.now();
     if (turn < newest || isOlder) return;
     newest = turn;
     await cache.set(`${method}:last`, null, polled, kept);

@@ -1,7 +1,7 @@
 /** A list that is asked for now and then. */
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { BloomFilter, CacheManager, type CacheOptions } from '../../src/index.js';
+import { BloomFilter, CacheManager, type CacheOptions, type Clock } from '../../src/index.js';
 import { type PolledSourceOptions, polledSource } from '../../src/source/index.js';
 import { FakeClock } from '../../src/testing/index.js';
 import { gate, settle } from '../helper/gate.js';
@@ -184,6 +184,39 @@ it('keeps for an outage what another process has asked for later', async () => {
   clock.advance(60_000);
   answer = outage;
   expect((await two.read()).rows).toEqual(['new']);
+});
+
+it('keeps for an outage what was asked last, though the clock was set back since', async () => {
+  await cache.close();
+  let setBack = 0;
+  const shifted: Clock = {
+    now: () => clock.now() - setBack,
+    elapsed: () => clock.elapsed(),
+    schedule: (callback, ms) => clock.schedule(callback, ms),
+  };
+  cache = new CacheManager({ clock: shifted });
+  const source = sourceOf({ clock: shifted });
+  await source.read();
+  setBack = 3_600_000;
+  clock.advance(60_000);
+  answer = () => ['new'];
+  await source.read();
+  clock.advance(60_000);
+  answer = outage;
+  expect(await source.read()).toMatchObject({ rows: ['new'], outage: { message: 'no network' } });
+});
+
+it('asks a source that answers, though one that was asked before has hung', async () => {
+  const source = sourceOf({ ttl: '1s', timeout: '10s' });
+  answer = () => new Promise(() => undefined);
+  const hung = source.read();
+  await expect.poll(() => polls).toBe(1);
+  await source.invalidate();
+  answer = () => ['b'];
+  await source.read();
+  clock.advance(10_000);
+  expect((await hung).outage).toMatchObject({ code: 'ERR_LOADER_TIMEOUT' });
+  expect(await source.read()).toMatchObject({ rows: ['b'], outage: undefined });
 });
 
 it('gives rows that can’t be stored, and does without a cache that is closed', async () => {
