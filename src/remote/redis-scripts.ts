@@ -124,8 +124,7 @@ if not held or not isToken(string.sub(held, 1, #ARGV[4]), ARGV[4]) then return {
 if not isValue(head) or string.sub(head, 19, 50) ~= string.sub(held, #ARGV[4] + 1) then return {'refused'} end
 redis.call('SET', KEYS[1], ARGV[6], 'PX', ARGV[7])
 redis.call('DEL', KEYS[4])
-tell('s' .. ARGV[9] .. ARGV[8])
-return {'stored'}
+return {'stored', ARGV[9], tell('s' .. ARGV[9] .. ARGV[8])}
 `),
 
   /** ARGV: 4 token, 5 key. */

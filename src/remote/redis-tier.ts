@@ -293,7 +293,8 @@ export class RedisTier implements RemoteTier {
     const write = this.#link
       .run(redisScripts.fill, keys, [...args, ...rest])
       .then((reply) => {
-        const [outcome] = texts(reply, 1);
+        const [outcome, , place = ''] = texts(reply, 1);
+        this.#space.acknowledge(key, place);
         if (outcome === 'refused') this.#wiring.onRefused(record);
         else if (outcome === 'epoch') this.#lostEpoch();
       })

@@ -321,6 +321,7 @@ describe('while Redis', () => {
   it.each<[string, (cache: CacheManager) => Promise<unknown>]>([
     ['a deletion', (cache) => cache.delete('search', 1)],
     ['a value', (cache) => cache.set('search', 1, 'new')],
+    ['a refresh', (cache) => cache.refresh('search', 1, () => 'new')],
     ['an invalidation', (cache) => cache.invalidateTags(['t'])],
   ])('comes back without %s that it had acknowledged, and told nobody of', async (_, change) => {
     const server = await RedisServer.start();
