@@ -8,8 +8,8 @@ import { createValueCodec } from '../value/codec.js';
 /** Which fields are secret, and what they are encrypted with. */
 export interface SecretFields {
   /**
-   * The names of the fields, of the record itself. A record that is no plain object, or has in them what can't be stored
-   * (functions, instances of classes), is loaded each time.
+   * The names of the fields, of the record itself. A record that is no plain object, has hidden fields or getters,
+   * or holds in these what can't be stored (functions, instances of classes), is loaded each time.
    */
   readonly fields: readonly string[];
   /**
@@ -81,7 +81,7 @@ export class SecretBox {
     const present = this.#fields.filter((name) => has(record, name));
     if (present.length === 0) return { open: record, sealed: {} };
     const prototype: unknown = Object.getPrototypeOf(record);
-    if (prototype !== Object.prototype && prototype !== null) return undefined;
+    if ((prototype !== Object.prototype && prototype !== null) || !isCopied(record)) return undefined;
     const open: Record<string, unknown> = { ...record };
     const sealed: Record<string, Sealed> = {};
     try {
@@ -140,6 +140,13 @@ export class SecretBox {
 /** Also by a getter of its class, or as a Map has it. */
 function has(record: object, name: string): boolean {
   return Array.isArray(record) ? false : name in record || (record instanceof Map && record.has(name));
+}
+
+/** Whether a copy has all fields as they are: hidden ones it has not, and a getter may fail. */
+function isCopied(record: object): boolean {
+  return Object.values(Object.getOwnPropertyDescriptors(record)).every(
+    (field) => field.enumerable === true && 'value' in field,
+  );
 }
 
 /** Whether a value of the cache is a sealed record. */

@@ -394,11 +394,19 @@ describe('with secret fields', () => {
       return secret;
     }
   }
+  const failing: PropertyDescriptor = {
+    enumerable: true,
+    get() {
+      throw new Error('not loaded');
+    },
+  };
   it.each<[string, () => object]>([
     ['a function', () => ({ theme: 'light', token: () => secret })],
     ['an instance of a class', () => ({ theme: 'light', token: new (class Token {})() })],
     ['a getter of its class', () => new Account()],
     ['a key of a Map', () => new Map([['token', secret]])],
+    ['hidden', () => Object.defineProperty({ theme: 'light' }, 'token', { value: secret })],
+    ['beside a getter that fails', () => Object.defineProperty({ token: secret }, 'theme', failing)],
   ])('keeps no record whose secret is %s, and gives it as it is', async (_, make) => {
     for (const write of ['around', 'through'] as const) {
       const cache = newCache({ codecs: [accounts] });
