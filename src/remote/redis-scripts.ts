@@ -239,7 +239,7 @@ if isWhole and ARGV[4] == epoch and ARGV[5] ~= '' then
   local function has(id) return #redis.call('XRANGE', KEYS[3], id, id, 'COUNT', 1) > 0 end
   local function lacks(id) return id ~= '' and not has(id) and #redis.call('XRANGE', KEYS[3], '-', id, 'COUNT', 1) > 0 end
   local isKnown = has(ARGV[5])
-  if lacks(ARGV[5]) or lacks(ARGV[11]) or (ARGV[6] == '1' and not isKnown) then isWhole = false
+  if lacks(ARGV[11]) or (not isKnown and (ARGV[6] == '1' or lacks(ARGV[5]))) then isWhole = false
   elseif isKnown then history = 'whole'
   else history = 'trimmed' end
 end
