@@ -35,7 +35,9 @@ it('ends with the cache, also when that is closed in the middle of it', async ()
     flushed.open();
     await closed;
     await settle();
-    expect(vi.getTimerCount()).toBe(0);
+    // Not how many timers there are: what else runs in this process has some.
+    vi.advanceTimersByTime(60_000);
+    expect(flushes).toBe(3);
   } finally {
     vi.useRealTimers();
     rmSync(persistDir, { recursive: true });

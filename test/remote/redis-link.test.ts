@@ -35,5 +35,5 @@ it('is tried for ever, every two seconds at most, not in step with others, and t
   link.close();
   const before = attempts.length;
   await vi.advanceTimersByTimeAsync(60_000);
-  expect([attempts.length, vi.getTimerCount()]).toEqual([before, 0]);
+  expect(attempts.length).toBe(before);
 });
