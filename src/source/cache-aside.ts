@@ -9,9 +9,9 @@
 
 import type { Clock } from '../clock.js';
 import { parseDuration, positiveDuration } from '../duration.js';
-import { CacheError } from '../errors.js';
 import { resolveClock } from '../implementations.js';
-import type { CacheManager, LoaderContext, LoadOptions } from '../index.js';
+// By the main entry, which whoever uses this has: what it shares with that is in the same files then.
+import { CacheError, type CacheManager, type LoaderContext, type LoadOptions } from '../index.js';
 import { nodeCrypto } from '../node-crypto.js';
 import {
   functionOf,
