@@ -220,10 +220,11 @@ return {micros, redis.call('HGET', KEYS[1], 'log') or ''}
    * What every connection begins with. A log that goes back to before a place that is known, and has not that place itself,
    * is another: the server was given what it, or another one, held before.
    *
-   * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted, 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since,
-   * 7 the newest time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the
-   * server's run, if it is known, 11 a later place that this machine was told of, 12 the runs of all servers. The last of the reply: for how many microseconds this run has been met, where no epoch has
-   * begun in it, and the newest time of a change.
+   * KEYS 1: the markers; the log where there are none. ARGV: 1 the epoch to begin where there is none that can be trusted,
+   * 4 the epoch that is known, 5 how far its log is known, 6 `1` where the server has been started again since, 7 the newest
+   * time that is known, 8 writer, 9 `1` where nothing is to be changed: then there may be no epoch, 10 the server's run, if it
+   * is known, 11 a later place that this machine was told of, 12 the runs of all servers. The last two of the reply: for how
+   * many microseconds this run has been met, where no epoch has begun in it, and the newest time of a change.
    */
   hello: script(`${common}
 if ARGV[9] ~= '1' then ${refuseReplica('KEYS[2]')} end
