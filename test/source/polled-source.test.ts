@@ -147,44 +147,35 @@ it('asks a source that has hung at once where that is wanted', async () => {
   expect((await source.read()).rows).toEqual(['b']);
 });
 
-it('keeps for an outage what was asked last, also where what was asked before comes later', async () => {
-  const late = gate();
-  const source = sourceOf();
-  answer = async () => {
-    await late.promise;
-    return ['old'];
-  };
-  const first = source.read();
-  await expect.poll(() => polls).toBe(1);
-  await source.invalidate();
-  answer = () => ['new'];
-  await source.read();
-  late.open();
-  await first;
-  clock.advance(60_000);
-  answer = outage;
-  expect((await source.read()).rows).toEqual(['new']);
-});
-
-it('keeps for an outage what another process has asked for later', async () => {
-  const late = gate();
-  const [one, two] = [sourceOf(), sourceOf()];
-  answer = async () => {
-    await late.promise;
-    return ['old'];
-  };
-  const first = one.read();
-  await expect.poll(() => polls).toBe(1);
-  clock.advance(1);
-  await two.invalidate();
-  answer = () => ['new'];
-  await two.read();
-  late.open();
-  await first;
-  clock.advance(60_000);
-  answer = outage;
-  expect((await two.read()).rows).toEqual(['new']);
-});
+it.each([
+  [
+    'of one process, in the same millisecond',
+    () => Array<ReturnType<typeof sourceOf>>(2).fill(sourceOf()),
+    0,
+  ],
+  ['of several processes', () => [sourceOf(), sourceOf()], 1],
+] as const)(
+  'keeps for an outage what was asked last %s, also where what was asked before comes later',
+  async (_, make, ms) => {
+    const late = gate();
+    const [one, two] = make();
+    answer = async () => {
+      await late.promise;
+      return ['old'];
+    };
+    const first = one!.read();
+    await expect.poll(() => polls).toBe(1);
+    clock.advance(ms);
+    await two!.invalidate();
+    answer = () => ['new'];
+    await two!.read();
+    late.open();
+    await first;
+    clock.advance(60_000);
+    answer = outage;
+    expect((await two!.read()).rows).toEqual(['new']);
+  },
+);
 
 it('keeps for an outage what was asked last, though the clock was set back since', async () => {
   await cache.close();
